@@ -1,0 +1,45 @@
+//! An action: something done with a lead, such as a mail or a call.
+
+use crate::record::{ATTRIBUTES, CREATED_AT, Field, ID, Kind, LEAD_ID, Noun, Presence, UPDATED_AT};
+
+/// Actions and their fields.
+pub static ACTION: Noun = Noun {
+    name: "action",
+    plural: "actions",
+    title: "Action",
+    about: "Something done with a lead, such as a mail or a call",
+    fields: &[
+        ID,
+        LEAD_ID,
+        Field {
+            name: "action_type",
+            old_name: None,
+            flag: Some("type"),
+            kind: Kind::Word,
+            presence: Presence::Required,
+            about: "What was done, a free word",
+            example: "call",
+        },
+        Field {
+            name: "details",
+            old_name: Some("description"),
+            flag: None,
+            kind: Kind::Text,
+            presence: Presence::Optional,
+            about: "What it was about; `description` is the same field under its old name",
+            example: "Asked for a quote",
+        },
+        Field {
+            name: "timestamp",
+            old_name: None,
+            flag: Some("at"),
+            kind: Kind::Time,
+            presence: Presence::Now,
+            about: "When it happened, UTC; now when it is left out",
+            example: "2026-01-31 09:30:00",
+        },
+        ATTRIBUTES,
+        CREATED_AT,
+        UPDATED_AT,
+    ],
+};

@@ -1,0 +1,318 @@
+//! The user's own fields: a JSON object whose key order and whose digits are kept exactly.
+//!
+//! The top level is a list of keys with the raw text of their values, never a `serde_json::Value`, which would round
+//! `12345678901234567890.10`. Text is checked once, when it comes in: one object, no key twice at any depth, no NUL,
+//! numbers that an IEEE double can hold the size of.
+
+use std::fmt;
+
+use bigdecimal::BigDecimal;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// A JSON object, its keys in the order they were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    entries: Vec<(String, String)>,
+}
+
+impl Attributes {
+    /// Reads an object; the error says what was expected.
+    pub fn parse(text: &str) -> Result<Attributes, String> {
+        if !text.trim_start().starts_with('{') {
+            return Err("expected a JSON object like {\"company\": \"Acme\"}".into());
+        }
+        check(text)?;
+        Self::parse_checked(text)
+    }
+
+    /// Reads an object that was checked when it was stored.
+    fn parse_checked(text: &str) -> Result<Attributes, String> {
+        let entries: Entries = serde_json::from_str(text).map_err(|e| sentence(&e))?;
+        Ok(Attributes {
+            entries: entries
+                .0
+                .into_iter()
+                .map(|(key, value)| (key, compact(value.get())))
+                .collect(),
+        })
+    }
+
+    /// Sets one key to a JSON text that [`check`] took; a key that is there keeps its place.
+    pub fn set(&mut self, key: &str, json: &str) {
+        let json = compact(json);
+        match self.entries.iter_mut().find(|entry| entry.0 == key) {
+            Some(entry) => entry.1 = json,
+            None => self.entries.push((key.to_string(), json)),
+        }
+    }
+
+    /// Sets one key to a text.
+    pub fn set_text(&mut self, key: &str, text: &str) {
+        self.set(key, &serde_json::Value::from(text).to_string());
+    }
+
+    /// The raw JSON of a key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let entry = self.entries.iter().find(|entry| entry.0 == key);
+        entry.map(|entry| entry.1.as_str())
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Merges a change into what is stored, as RFC 7396 does at the top level: a key of the change replaces, a null
+    /// removes, other keys stay. A null is never stored, so that what was read can be put back without a change.
+    pub fn merge(&mut self, change: &Attributes) {
+        for (key, json) in &change.entries {
+            if json == "null" {
+                self.entries.retain(|entry| entry.0 != *key);
+            } else {
+                self.set(key, json);
+            }
+        }
+    }
+
+    /// The stored text of an object; what crm stored is always one.
+    pub fn stored(text: &str) -> Attributes {
+        Self::parse_checked(text).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Attributes {
+    /// Compact JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (index, (key, json)) in self.entries.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{}:{json}", serde_json::Value::from(key.as_str()))?;
+        }
+        f.write_str("}")
+    }
+}
+
+/// What a list filter compares: the value of one key of a stored object, texts without their quotes, `None` where the
+/// key is not there.
+pub fn lookup(stored: &str, key: &str) -> Option<String> {
+    let attributes = Attributes::stored(stored);
+    let json = attributes.get(key)?;
+    match json.starts_with('"') {
+        true => serde_json::from_str(json).ok(),
+        false => Some(json.to_string()),
+    }
+}
+
+/// How the value of a key compares with what a filter gave: as numbers where both are, exactly and not as doubles, else
+/// as text.
+pub fn compare(stored: &str, key: &str, given: &str) -> Option<std::cmp::Ordering> {
+    let attributes = Attributes::stored(stored);
+    let json = attributes.get(key)?;
+    if json.starts_with('"') {
+        let text: String = serde_json::from_str(json).ok()?;
+        return Some(text.as_str().cmp(given));
+    }
+    match (number(json), number(given)) {
+        (Some(stored), Some(given)) => Some(stored.cmp(&given)),
+        _ => Some(json.cmp(given)),
+    }
+}
+
+fn number(text: &str) -> Option<BigDecimal> {
+    // Exact comparison writes out every digit between the two exponents, so that what a number may cost is bounded here:
+    // beyond it, as for "1e-999999999", text decides.
+    const LONGEST: usize = 1_000;
+    if text.len() > LONGEST {
+        return None;
+    }
+    // What JSON calls a number, so that a text like "1_000" or "inf" is not one.
+    serde_json::from_str::<f64>(text).ok()?;
+    let number: BigDecimal = text.parse().ok()?;
+    (number.fractional_digit_count().unsigned_abs() <= LONGEST as u64).then_some(number)
+}
+
+/// Checks one JSON text: well formed, no key twice, no NUL, no number beyond a double's size, not too deep (127 levels,
+/// serde_json's own limit). The error says what was expected.
+pub fn check(text: &str) -> Result<(), String> {
+    serde_json::from_str::<Checked>(text)
+        .map(drop)
+        .map_err(|e| sentence(&e))
+}
+
+/// serde_json's message without its position, which is counted inside of the value and would mislead.
+fn sentence(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(message, _)| message);
+    format!("expected JSON, got: {message}")
+}
+
+/// Drops the white space between tokens of a well-formed JSON text.
+fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut in_text, mut escaped) = (false, false);
+    for c in json.chars() {
+        if in_text {
+            match (escaped, c) {
+                (false, '\\') => escaped = true,
+                (false, '"') => in_text = false,
+                _ => escaped = false,
+            }
+        } else if c == '"' {
+            in_text = true;
+        } else if c.is_ascii_whitespace() {
+            continue;
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// The keys of an object with their raw values. A key that comes twice is refused: one of the two would be lost.
+pub(crate) struct Entries(pub(crate) Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Entries;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries: Vec<(String, Box<RawValue>)> = Vec::new();
+                let mut seen = std::collections::HashSet::new();
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    if !seen.insert(key.clone()) {
+                        return Err(A::Error::custom(twice(&key)));
+                    }
+                    entries.push((key, value));
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+fn twice(key: &str) -> String {
+    format!("the key {} twice", crate::error::quoted(key))
+}
+
+/// Walks a value, keeps nothing, and refuses what crm cannot keep.
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        fn text<E: serde::de::Error>(text: &str) -> Result<Checked, E> {
+            match text.contains('\0') {
+                true => Err(E::custom("a NUL character")),
+                false => Ok(Checked),
+            }
+        }
+        impl<'de> Visitor<'de> for Any {
+            type Value = Checked;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+            fn visit_unit<E>(self) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Checked, E> {
+                text(value)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Checked, A::Error> {
+                while seq.next_element::<Checked>()?.is_some() {}
+                Ok(Checked)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
+                let mut seen = std::collections::HashSet::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    text::<A::Error>(&key)?;
+                    map.next_value::<Checked>()?;
+                    if seen.contains(&key) {
+                        return Err(A::Error::custom(twice(&key)));
+                    }
+                    seen.insert(key);
+                }
+                Ok(Checked)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cmp::Ordering;
+
+    #[test]
+    fn order_and_digits_are_kept() {
+        let text = r#"{"z":12345678901234567890.10,"a":[1.0, 2e5],"m":{"y":-0,"x":"a b"}}"#;
+        let kept = r#"{"z":12345678901234567890.10,"a":[1.0,2e5],"m":{"y":-0,"x":"a b"}}"#;
+        assert_eq!(Attributes::parse(text).unwrap().to_string(), kept);
+    }
+
+    #[test]
+    fn merging_replaces_adds_and_removes() {
+        let mut stored = Attributes::parse(r#"{"a":1,"b":2}"#).unwrap();
+        stored.merge(&Attributes::parse(r#"{"c":3,"a":null,"b":"x"}"#).unwrap());
+        assert_eq!(stored.to_string(), r#"{"b":"x","c":3}"#);
+    }
+
+    #[test]
+    fn what_would_be_lost_is_refused() {
+        for text in [
+            "1",
+            "[]",
+            "null",
+            "",
+            "{",
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"{"a":1e400}"#,
+            r#"{"a":"\u0000"}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":01}"#,
+            r#"{} x"#,
+        ] {
+            assert!(Attributes::parse(text).is_err(), "{text}");
+        }
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+        assert!(Attributes::parse(&deep).is_err());
+    }
+
+    #[test]
+    fn numbers_compare_as_numbers_and_exactly() {
+        let stored = r#"{"n":12345678901234567890,"t":"10","b":true}"#;
+        assert_eq!(
+            compare(stored, "n", "12345678901234567891"),
+            Some(Ordering::Less)
+        );
+        assert_eq!(
+            compare(stored, "n", "1.2345678901234567890e19"),
+            Some(Ordering::Equal)
+        );
+        assert_eq!(compare(stored, "t", "10"), Some(Ordering::Equal));
+        assert_eq!(compare(stored, "t", "9"), Some(Ordering::Less));
+        assert_eq!(compare(stored, "b", "true"), Some(Ordering::Equal));
+        assert_eq!(compare(stored, "x", "1"), None);
+        assert_eq!(lookup(stored, "t").as_deref(), Some("10"));
+    }
+}

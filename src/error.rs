@@ -1,0 +1,210 @@
+//! What can go wrong, said once.
+//!
+//! An [`Error`] is a [`Code`], one sentence for people and, for refused input, the fields it is about. [`Code::TABLE`]
+//! ties each code to its HTTP status and to the exit code of a command. It is read both ways: the server turns a code
+//! into a status, the remote store turns the status back into the code, so that a command says the same and exits the
+//! same whether its records lie in a file or behind a server.
+
+use std::fmt;
+
+/// The kind of a failure. Every kind has one HTTP status and one exit code, see [`Code::TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The input was refused; nothing was changed.
+    Invalid,
+    /// No record, or no page, has this address.
+    NotFound,
+    /// The path exists, the method does not.
+    Method,
+    /// The request did not arrive in time.
+    Timeout,
+    /// The input is fine by itself, but not beside what is stored.
+    Conflict,
+    /// The request body is larger than the service takes.
+    TooLarge,
+    /// The request body is not `application/json`.
+    MediaType,
+    /// A fault of this program or its surroundings. The message is for the log and for a local command; over HTTP it is
+    /// replaced by a sentence without inner detail.
+    Internal,
+    /// Nothing was saved, and the same request may succeed in a moment.
+    Unavailable,
+    /// The disk is full; nothing was saved.
+    Full,
+    /// Whoever asks may not do this.
+    Denied,
+    /// The server could not be reached, or what answered was no crm.
+    Unreachable,
+    /// The command could not do its work (a file that is no database, an unwritable output).
+    Failed,
+}
+
+impl Code {
+    /// Code, HTTP status (RFC 9110; 507 is RFC 4918), exit code of a command.
+    ///
+    /// The last two never cross HTTP: they are made where the command runs.
+    pub const TABLE: &'static [(Code, Option<u16>, u8)] = &[
+        (Code::Invalid, Some(400), 2),
+        (Code::NotFound, Some(404), 3),
+        (Code::Method, Some(405), 2),
+        (Code::Timeout, Some(408), 1),
+        (Code::Conflict, Some(409), 5),
+        (Code::TooLarge, Some(413), 2),
+        (Code::MediaType, Some(415), 2),
+        (Code::Denied, Some(403), 4),
+        (Code::Internal, Some(500), 1),
+        (Code::Unavailable, Some(503), 1),
+        (Code::Full, Some(507), 1),
+        (Code::Unreachable, None, 6),
+        (Code::Failed, None, 1),
+    ];
+
+    fn row(self) -> (Option<u16>, u8) {
+        let row = Self::TABLE.iter().find(|row| row.0 == self);
+        row.map_or((None, 1), |row| (row.1, row.2))
+    }
+
+    /// The HTTP status of this code; 500 for the codes that have none.
+    pub fn status(self) -> u16 {
+        self.row().0.unwrap_or(500)
+    }
+
+    /// What a command that ends with this code exits with.
+    pub fn exit(self) -> u8 {
+        self.row().1
+    }
+
+    /// The code of an HTTP status, `None` for a status that crm never sends.
+    pub fn from_status(status: u16) -> Option<Code> {
+        let row = Self::TABLE.iter().find(|row| row.1 == Some(status));
+        row.map(|row| row.0)
+    }
+}
+
+/// One field that was refused and what was expected of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The field, parameter or key as the user wrote it.
+    pub field: String,
+    /// What was expected, without the field's name.
+    pub expected: String,
+}
+
+impl Problem {
+    /// A problem of `field`.
+    pub fn new(field: impl Into<String>, expected: impl Into<String>) -> Problem {
+        Problem {
+            field: field.into(),
+            expected: expected.into(),
+        }
+    }
+}
+
+/// A failure: a code, a sentence, and the fields it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What kind of failure.
+    pub code: Code,
+    /// One sentence that names the field or file and what was expected.
+    pub message: String,
+    /// All refused fields, in the order they were given. Empty where no field is to blame.
+    pub problems: Vec<Problem>,
+}
+
+/// The result of everything in crm that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure of a kind with its sentence.
+    pub fn new(code: Code, message: impl Into<String>) -> Error {
+        Error {
+            code,
+            message: message.into(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Refused input, not about a field.
+    pub fn invalid(message: impl Into<String>) -> Error {
+        Error::new(Code::Invalid, message)
+    }
+
+    /// One refused field.
+    pub fn field(field: impl Into<String>, expected: impl Into<String>) -> Error {
+        Error::fields(vec![Problem::new(field, expected)])
+    }
+
+    /// All refused fields at once.
+    pub fn fields(problems: Vec<Problem>) -> Error {
+        let message: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.field, problem.expected))
+            .collect();
+        Error {
+            code: Code::Invalid,
+            message: message.join("; "),
+            problems,
+        }
+    }
+
+    /// A fault whose detail is for the log.
+    pub fn internal(detail: impl fmt::Display) -> Error {
+        Error::new(Code::Internal, detail.to_string())
+    }
+
+    /// A command that could not do its work.
+    pub fn failed(message: impl Into<String>) -> Error {
+        Error::new(Code::Failed, message)
+    }
+
+    /// The error as the API and `-o json` write it: `{"error": …}` with `fields` where fields were refused.
+    pub fn to_json(&self) -> String {
+        let mut object = serde_json::Map::new();
+        object.insert("error".into(), self.message.clone().into());
+        if !self.problems.is_empty() {
+            let mut fields = serde_json::Map::new();
+            for problem in &self.problems {
+                fields
+                    .entry(problem.field.clone())
+                    .or_insert_with(|| problem.expected.clone().into());
+            }
+            object.insert("fields".into(), fields.into());
+        }
+        serde_json::Value::Object(object).to_string()
+    }
+
+    /// Reads what [`Error::to_json`] wrote. `None` where it is not an error of crm's.
+    pub fn from_json(code: Code, body: &[u8]) -> Option<Error> {
+        let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let message = body.get("error")?.as_str()?.to_string();
+        let mut problems = Vec::new();
+        if let Some(fields) = body.get("fields").and_then(|fields| fields.as_object()) {
+            for (field, expected) in fields {
+                problems.push(Problem::new(field, expected.as_str()?));
+            }
+        }
+        Some(Error {
+            code,
+            message,
+            problems,
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A text a user gave, quoted for a message: short, and without characters that would move the cursor or hide others.
+pub fn quoted(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut shown: String = text.chars().take(LONGEST).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}

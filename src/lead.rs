@@ -1,0 +1,81 @@
+//! A lead: a person to win.
+
+use crate::record::{ATTRIBUTES, CREATED_AT, Field, ID, Kind, Noun, Presence, UPDATED_AT};
+
+/// Leads and their fields.
+pub static LEAD: Noun = Noun {
+    name: "lead",
+    plural: "leads",
+    title: "Lead",
+    about: "A person to win",
+    fields: &[
+        ID,
+        Field {
+            name: "email",
+            old_name: None,
+            flag: None,
+            kind: Kind::Email,
+            presence: Presence::Required,
+            about: "The e-mail address, international ones included; trimmed and lower-cased",
+            example: "ada@example.com",
+        },
+        Field {
+            name: "name",
+            old_name: None,
+            flag: None,
+            kind: Kind::Text,
+            presence: Presence::Optional,
+            about: "The person's name",
+            example: "Ada Lovelace",
+        },
+        Field {
+            name: "status",
+            old_name: None,
+            flag: None,
+            kind: Kind::Word,
+            presence: Presence::Default("new"),
+            about: "How far it is, a free word",
+            example: "new",
+        },
+        ATTRIBUTES,
+        CREATED_AT,
+        UPDATED_AT,
+    ],
+};
+
+/// What to do when a new lead's address is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicate {
+    /// Create another lead with the same address.
+    #[default]
+    Create,
+    /// Refuse, naming the id that has the address.
+    Reject,
+    /// Change the lead that has the address, the one with the lowest id where there are several.
+    Update,
+}
+
+impl OnDuplicate {
+    /// The words, as the API and the command line take them.
+    pub const WORDS: [(&str, OnDuplicate); 3] = [
+        ("create", OnDuplicate::Create),
+        ("reject", OnDuplicate::Reject),
+        ("update", OnDuplicate::Update),
+    ];
+
+    /// Reads a word.
+    pub fn parse(word: &str) -> Option<OnDuplicate> {
+        Self::WORDS
+            .iter()
+            .find(|known| known.0 == word)
+            .map(|known| known.1)
+    }
+
+    /// The word.
+    pub fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|known| known.1 == self)
+            .map_or("create", |known| known.0)
+    }
+}

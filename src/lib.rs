@@ -1,0 +1,40 @@
+//! crm: a REST service, a terminal tool and a tool for scripts over the same three kinds of record.
+//!
+//! This page is the map. The modules are in reading order; a module imports only from those above it
+//! (`main` stands last). A test reads the `use crate::` lines and holds the rule.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`error`] | what can go wrong: code, HTTP status and exit code in one table |
+//! | [`time`] | the stored form of a time, the forms taken in, the words of the command line |
+//! | [`attributes`] | the user's own fields: a JSON object with its order and digits |
+//! | [`record`] | nouns as tables of fields; records, drafts and their checks |
+//! | [`lead`], [`action`], [`process`] | one noun a file |
+//! | [`query`] | the parameters of a list: filters, sort, cursor |
+//! | [`store`] | the store's laws, and the stores: `sqlite`, `remote`; `sql` is the text and the rules for databases |
+//! | [`server`] | routes, limits, the accept loop |
+//! | [`config`] | settings and where each comes from |
+//! | [`output`] | table, json, ndjson, csv, id: the only module that prints records |
+//! | [`cli`], [`command`] | the commands' words, and what each does with a store |
+//!
+//! # Invariants
+//!
+//! - A field of a noun is named in one place, its noun's table; SQL, JSON, flags and documentation follow from it.
+//! - The nouns never hear of SQL, warp or reqwest; the stores are strangers to one another.
+//! - Every acknowledged write has been committed and synced.
+//! - No read transaction outlives one chunk of a streamed answer.
+//! - What is refused changes nothing, and the refusal names every field at fault.
+
+pub mod error;
+
+pub mod time;
+
+pub mod attributes;
+
+pub mod record;
+
+pub mod lead;
+
+pub mod action;
+
+pub mod process;

@@ -1,0 +1,2 @@
+//! The program `crm`.
+fn main() {}

@@ -1,0 +1,68 @@
+//! A process: a sequence of follow-ups with a lead, and the date of the next one.
+
+use crate::record::{
+    ATTRIBUTES, CREATED_AT, Field, ID, Kind, LEAD_ID, Noun, Presence, Target, UPDATED_AT,
+};
+
+/// Processes and their fields.
+pub static PROCESS: Noun = Noun {
+    name: "process",
+    plural: "processes",
+    title: "Process",
+    about: "A sequence of follow-ups with a lead, and the date of the next one",
+    fields: &[
+        ID,
+        Field {
+            name: "name",
+            old_name: None,
+            flag: None,
+            kind: Kind::Word,
+            presence: Presence::Required,
+            about: "What the process is called",
+            example: "Spring campaign",
+        },
+        LEAD_ID,
+        Field {
+            name: "channel",
+            old_name: None,
+            flag: None,
+            kind: Kind::Word,
+            presence: Presence::Optional,
+            about: "How the lead is reached, a free word",
+            example: "email",
+        },
+        Field {
+            name: "last_action_id",
+            old_name: None,
+            flag: Some("last-action"),
+            kind: Kind::Reference(Target {
+                name: "action",
+                plural: "actions",
+            }),
+            presence: Presence::Optional,
+            about: "The action that was done last; null again when that action is deleted",
+            example: "1",
+        },
+        Field {
+            name: "next_followup_datetime",
+            old_name: None,
+            flag: Some("next"),
+            kind: Kind::Time,
+            presence: Presence::Optional,
+            about: "When the next follow-up is due, UTC",
+            example: "2026-02-07 09:00:00",
+        },
+        Field {
+            name: "status",
+            old_name: None,
+            flag: None,
+            kind: Kind::Word,
+            presence: Presence::Default("active"),
+            about: "How far it is, a free word",
+            example: "active",
+        },
+        ATTRIBUTES,
+        CREATED_AT,
+        UPDATED_AT,
+    ],
+};

@@ -1,0 +1,848 @@
+//! Nouns, records and drafts: what a lead, an action and a process have in common.
+//!
+//! A noun is a table of its fields ([`Noun`]). Everything that is alike for all nouns is written once over that table: the
+//! JSON that is read and written, the checks, the columns in SQL, the filters and the sort of a list, the flags of a
+//! command, the OpenAPI document. A new field is one entry in its noun's file and one migration. Plain data was chosen
+//! over one struct a noun with derives: every rule here needs *all* failing fields at once, "not given" apart from "given
+//! as null", a field under two names, and values that are accepted because they did not change, and none of the derives
+//! gives these.
+//!
+//! A [`Draft`] is what somebody wants to create or change, as given. It is checked where the stored record is at hand,
+//! since a value that does not change is always accepted.
+
+use std::fmt;
+
+use email_address::{EmailAddress, Options};
+
+use crate::attributes::{Attributes, Entries};
+use crate::error::{Error, Problem, Result, quoted};
+use crate::time;
+
+/// One of the three kinds of record.
+#[derive(Debug)]
+pub struct Noun {
+    /// In the singular: `lead`.
+    pub name: &'static str,
+    /// In the plural, also the table and the path: `leads`.
+    pub plural: &'static str,
+    /// As a sentence begins: `Lead`.
+    pub title: &'static str,
+    /// One sentence on what it is.
+    pub about: &'static str,
+    /// The columns, in the order they are stored and shown; the first is the id.
+    pub fields: &'static [Field],
+}
+
+/// One field of a noun.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name in JSON, in SQL and, in kebab case, as a flag.
+    pub name: &'static str,
+    /// The name it had in the earlier service, which is still read and written.
+    pub old_name: Option<&'static str>,
+    /// A second, shorter flag.
+    pub flag: Option<&'static str>,
+    /// What values it takes.
+    pub kind: Kind,
+    /// Whether it has to be given, and what it is when it is not.
+    pub presence: Presence,
+    /// What it means, for help and documentation.
+    pub about: &'static str,
+    /// An example value; for attributes a JSON text.
+    pub example: &'static str,
+}
+
+/// What values a field takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The record's own id: a whole number of 1 or more, given by the database and never given twice.
+    Id,
+    /// The id of a record of another noun.
+    Reference(Target),
+    /// Any text without NUL.
+    Text,
+    /// A free word or more, not blank.
+    Word,
+    /// An e-mail address, stored trimmed and in lower case.
+    Email,
+    /// A time, see [`crate::time`].
+    Time,
+    /// A time that crm sets by itself.
+    Stamp,
+    /// The user's own fields, see [`crate::attributes`].
+    Attributes,
+}
+
+/// The noun that a reference points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// Its table.
+    pub plural: &'static str,
+}
+
+/// Whether a field has to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// In every create; never null.
+    Required,
+    /// May be left out and may be null.
+    Optional,
+    /// Never null; this text when it is left out.
+    Default(&'static str),
+    /// Never null; the time of the create when it is left out.
+    Now,
+    /// Set by crm.
+    Automatic,
+}
+
+impl Noun {
+    /// Where a field stands, by its name or its old name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.fields
+            .iter()
+            .position(|field| field.name == name || field.old_name == Some(name))
+    }
+
+    /// The names that a draft may give, in order.
+    pub fn writable(&self) -> Vec<&'static str> {
+        let fields = self
+            .fields
+            .iter()
+            .filter(|field| field.presence != Presence::Automatic);
+        fields
+            .flat_map(|field| [Some(field.name), field.old_name])
+            .flatten()
+            .collect()
+    }
+
+    /// The error for an id that no record has.
+    pub fn not_found(&self) -> Error {
+        Error::new(
+            crate::error::Code::NotFound,
+            format!("{} not found", self.title),
+        )
+    }
+
+    /// The error for an id that is none.
+    pub fn bad_id(&self, given: &str) -> Error {
+        Error::field(
+            "id",
+            format!(
+                "expected the id of {} {}, a whole number of 1 or more, got {}",
+                self.article(),
+                self.name,
+                quoted(given)
+            ),
+        )
+    }
+
+    /// Reads an id as a path or a command line gives it.
+    pub fn parse_id(&self, given: &str) -> Result<i64> {
+        parse_id(given).ok_or_else(|| self.bad_id(given))
+    }
+
+    /// `a` or `an`.
+    pub fn article(&self) -> &'static str {
+        if self.name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+            "an"
+        } else {
+            "a"
+        }
+    }
+}
+
+/// A whole number of 1 or more, in digits alone.
+fn parse_id(given: &str) -> Option<i64> {
+    let digits = !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit());
+    given.parse().ok().filter(|id| digits && *id >= 1)
+}
+
+impl Field {
+    /// Whether the field may be null.
+    pub fn nullable(&self) -> bool {
+        self.presence == Presence::Optional
+    }
+
+    /// Whether `q` searches it.
+    pub fn searchable(&self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::Word | Kind::Email)
+    }
+
+    /// The value as it is stored, or what was expected.
+    fn check(&self, input: &Input) -> Result<Value, String> {
+        let text = match input {
+            Input::Null if self.nullable() => return Ok(Value::Null),
+            Input::Null if self.kind == Kind::Attributes => return Ok(Value::Text("{}".into())),
+            Input::Null => return Err("must not be null".into()),
+            Input::Object(change) => {
+                let mut object = Attributes::default();
+                object.merge(change);
+                return Ok(Value::Text(object.to_string()));
+            }
+            Input::Int(id) if *id >= 1 => return Ok(Value::Int(*id)),
+            Input::Int(_) => return Err(self.kind.expected()),
+            Input::Text(text) => text,
+        };
+        if text.contains('\0') {
+            return Err("must not contain a NUL character".into());
+        }
+        match self.kind {
+            Kind::Word if text.trim().is_empty() => Err("must not be empty".into()),
+            Kind::Email => match email(text) {
+                Some(email) => Ok(Value::Text(email)),
+                None => Err(format!("{}, got {}", self.kind.expected(), quoted(text))),
+            },
+            Kind::Time | Kind::Stamp => match time::parse(text) {
+                Some(time) => Ok(Value::Text(time)),
+                None => Err(format!("{}, got {}", time::EXPECTED, quoted(text))),
+            },
+            _ => Ok(Value::Text(text.clone())),
+        }
+    }
+}
+
+impl Kind {
+    /// What is expected of a value, as a sentence says it.
+    pub fn expected(self) -> String {
+        match self {
+            Kind::Id => "expected an id, a whole number of 1 or more".into(),
+            Kind::Reference(target) => {
+                format!(
+                    "expected the id of a {}, a whole number of 1 or more",
+                    target.name
+                )
+            }
+            Kind::Text | Kind::Word => "expected text".into(),
+            Kind::Email => "expected an e-mail address like ada@example.com".into(),
+            Kind::Time | Kind::Stamp => time::EXPECTED.into(),
+            Kind::Attributes => "expected a JSON object like {\"company\": \"Acme\"}".into(),
+        }
+    }
+
+    /// Whether its values are whole numbers.
+    pub fn is_id(self) -> bool {
+        matches!(self, Kind::Id | Kind::Reference(_))
+    }
+}
+
+/// An e-mail address as it is stored: trimmed, in lower case, of the form RFC 5321 and RFC 6531 (international) give, with
+/// a domain of at least two labels. `None` where it is none.
+pub fn email(text: &str) -> Option<String> {
+    const OPTIONS: Options = Options {
+        minimum_sub_domains: 2,
+        allow_domain_literal: false,
+        allow_display_text: false,
+    };
+    let email = text.trim().to_lowercase();
+    // RFC 5321, section 4.5.3.1.3: a path of 256 octets, two of them the angle brackets.
+    let fits = email.len() <= 254 && !email.chars().any(|c| c.is_control());
+    (fits && EmailAddress::parse_with_options(&email, OPTIONS).is_ok()).then_some(email)
+}
+
+/// What a column holds; alike on every database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// SQL's null.
+    Null,
+    /// An id.
+    Int(i64),
+    /// Text, a time, or a JSON object as text.
+    Text(String),
+}
+
+impl Value {
+    /// The text, `None` for null and numbers.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, `None` for null and text.
+    pub fn int(&self) -> Option<i64> {
+        match self {
+            Value::Int(int) => Some(*int),
+            _ => None,
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(int: i64) -> Value {
+        Value::Int(int)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.into())
+    }
+}
+
+impl fmt::Display for Value {
+    /// Null is the empty text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => Ok(()),
+            Value::Int(int) => int.fmt(f),
+            Value::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What is read: the values of one record in the order of its noun's fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it is.
+    pub noun: &'static Noun,
+    /// One value a field.
+    pub values: Vec<Value>,
+}
+
+impl PartialEq for Noun {
+    fn eq(&self, other: &Noun) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Noun {}
+
+impl Record {
+    /// The record's id.
+    pub fn id(&self) -> i64 {
+        self.values.first().and_then(Value::int).unwrap_or_default()
+    }
+
+    /// A field's value, by its name.
+    pub fn get(&self, name: &str) -> &Value {
+        self.noun
+            .position(name)
+            .and_then(|at| self.values.get(at))
+            .unwrap_or(&Value::Null)
+    }
+
+    /// Appends the record as compact JSON with the fields that are shown.
+    pub fn write_json(&self, shown: &Shown, out: &mut Vec<u8>) {
+        out.push(b'{');
+        for (index, column) in shown.0.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.push(b'"');
+            out.extend_from_slice(column.name.as_bytes());
+            out.extend_from_slice(b"\":");
+            match &self.values[column.at] {
+                Value::Null => out.extend_from_slice(b"null"),
+                Value::Int(int) => out.extend_from_slice(int.to_string().as_bytes()),
+                // Stored attributes are JSON already; through a JSON value they would lose digits.
+                Value::Text(text) if self.noun.fields[column.at].kind == Kind::Attributes => {
+                    out.extend_from_slice(text.as_bytes());
+                }
+                Value::Text(text) => write_text(text, out),
+            }
+        }
+        out.push(b'}');
+    }
+
+    /// The record as JSON with all of its fields.
+    pub fn to_json(&self) -> String {
+        let mut out = Vec::new();
+        self.write_json(&Shown::all(self.noun), &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Reads what a server answered. Fields that this crm does not know are a newer server's and left out; fields that
+    /// were not asked for are null.
+    pub fn from_json(noun: &'static Noun, json: &[u8]) -> Option<Record> {
+        let entries: Entries = serde_json::from_slice(json).ok()?;
+        let mut values = vec![Value::Null; noun.fields.len()];
+        for (key, raw) in entries.0 {
+            let Some(at) = noun.position(&key) else {
+                continue;
+            };
+            let raw = raw.get();
+            values[at] = match noun.fields[at].kind {
+                _ if raw == "null" => Value::Null,
+                Kind::Id | Kind::Reference(_) => Value::Int(raw.parse().ok()?),
+                Kind::Attributes => Value::Text(raw.to_string()),
+                _ => Value::Text(serde_json::from_str(raw).ok()?),
+            };
+        }
+        Some(Record { noun, values })
+    }
+}
+
+/// Appends a JSON string.
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    // Writing to memory does not fail, and neither does a str.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// Which fields of a record are shown, and in which order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown(pub Vec<ShownField>);
+
+/// One shown field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownField {
+    /// The name it is shown under.
+    pub name: &'static str,
+    /// Its place among the noun's fields.
+    pub at: usize,
+}
+
+impl Shown {
+    /// Every field, old names included: what the API answers.
+    pub fn all(noun: &Noun) -> Shown {
+        let fields = noun.fields.iter().enumerate();
+        Shown(
+            fields
+                .flat_map(|(at, field)| {
+                    [Some(field.name), field.old_name]
+                        .into_iter()
+                        .flatten()
+                        .map(move |name| ShownField { name, at })
+                })
+                .collect(),
+        )
+    }
+
+    /// Every field once: what a table has room for.
+    pub fn once(noun: &Noun) -> Shown {
+        let fields = noun.fields.iter().enumerate();
+        Shown(
+            fields
+                .map(|(at, field)| ShownField {
+                    name: field.name,
+                    at,
+                })
+                .collect(),
+        )
+    }
+
+    /// Reads `id,email`.
+    pub fn parse(noun: &Noun, list: &str) -> Result<Shown> {
+        let all = Shown::all(noun);
+        let mut shown: Vec<ShownField> = Vec::new();
+        for name in list.split(',').map(str::trim) {
+            let Some(field) = all.0.iter().find(|field| field.name == name) else {
+                let known: Vec<&str> = all.0.iter().map(|field| field.name).collect();
+                return Err(Error::field(
+                    "fields",
+                    format!(
+                        "expected names out of {}, got {}",
+                        known.join(", "),
+                        quoted(name)
+                    ),
+                ));
+            };
+            if shown.contains(field) {
+                return Err(Error::field("fields", format!("{name} is given twice")));
+            }
+            shown.push(*field);
+        }
+        Ok(Shown(shown))
+    }
+}
+
+/// A value as given, its type fitting the field, not yet checked against the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// `null`.
+    Null,
+    /// A whole number.
+    Int(i64),
+    /// A text.
+    Text(String),
+    /// A JSON object.
+    Object(Attributes),
+}
+
+impl Input {
+    /// Whether this is what the field holds already.
+    fn is(&self, stored: &Value) -> bool {
+        match (self, stored) {
+            (Input::Null, Value::Null) => true,
+            (Input::Int(given), Value::Int(stored)) => given == stored,
+            (Input::Text(given), Value::Text(stored)) => given == stored,
+            _ => false,
+        }
+    }
+}
+
+/// What a draft is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new record.
+    Create,
+    /// A change of one that is there.
+    Update,
+}
+
+/// What somebody wants to create or change: the given fields, and what is wrong with those that could not even be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What it is a draft of.
+    pub noun: &'static Noun,
+    given: Vec<Given>,
+    /// The id that was given in an update; it has to be the record's own.
+    id: Option<i64>,
+    problems: Vec<Problem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Given {
+    at: usize,
+    /// Under its old name.
+    old: bool,
+    input: Input,
+}
+
+impl Draft {
+    /// Nothing given.
+    pub fn new(noun: &'static Noun) -> Draft {
+        Draft {
+            noun,
+            given: Vec::new(),
+            id: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Reads a JSON object. Fields that are wrong are kept as problems, so that all of them are told at once.
+    pub fn from_json(noun: &'static Noun, body: &[u8], purpose: Purpose) -> Result<Draft> {
+        let text =
+            std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
+        let entries: Entries = serde_json::from_str(text).map_err(|error| {
+            Error::invalid(format!("body: expected a JSON object, got: {error}"))
+        })?;
+        let mut draft = Draft::new(noun);
+        for (key, raw) in entries.0 {
+            draft.read(&key, raw.get(), purpose);
+        }
+        Ok(draft)
+    }
+
+    fn read(&mut self, key: &str, raw: &str, purpose: Purpose) {
+        let Some(at) = self.noun.position(key) else {
+            return self.unknown(key);
+        };
+        let field = &self.noun.fields[at];
+        match (field.kind, purpose) {
+            (Kind::Id, Purpose::Update) => match parse_id(raw) {
+                Some(id) => self.id = Some(id),
+                None => self.refuse(key, field.kind.expected()),
+            },
+            (Kind::Stamp, Purpose::Update) => {}
+            (Kind::Id | Kind::Stamp, Purpose::Create) => {
+                self.refuse(key, "is set by crm itself and cannot be given in a create");
+            }
+            (kind, _) => match input(kind, raw) {
+                Ok(input) => self.given.push(Given {
+                    at,
+                    old: key != field.name,
+                    input,
+                }),
+                Err(expected) => self.refuse(key, expected),
+            },
+        }
+    }
+
+    fn unknown(&mut self, key: &str) {
+        let noun = self.noun;
+        let known = noun.writable().join(", ");
+        let key: String = key.chars().take(60).collect();
+        self.refuse(
+            &key,
+            format!(
+                "no such field; {} {} has {known}",
+                noun.article(),
+                noun.name
+            ),
+        );
+    }
+
+    /// Notes a problem of a field.
+    pub fn refuse(&mut self, field: &str, expected: impl Into<String>) {
+        self.problems.push(Problem::new(field, expected));
+    }
+
+    /// Gives a field by its name, as a flag of the command line does.
+    pub fn give(&mut self, name: &str, input: Input) {
+        match self.noun.position(name) {
+            Some(at) => self.given.push(Given {
+                at,
+                old: self.noun.fields[at].name != name,
+                input,
+            }),
+            None => self.unknown(name),
+        }
+    }
+
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.given.is_empty() && self.problems.is_empty()
+    }
+
+    /// The text that was given for a field.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let at = self.noun.position(name)?;
+        self.given
+            .iter()
+            .rev()
+            .find(|given| given.at == at)
+            .and_then(|given| match &given.input {
+                Input::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
+    }
+
+    /// Refuses a draft with fields that could not be read; for a create, with all else that is wrong with it.
+    pub fn readable(&self, purpose: Purpose) -> Result<()> {
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false if purpose == Purpose::Create => {
+                self.row(&time::now()).map(drop).map_err(Error::fields)
+            }
+            false => Err(Error::fields(self.problems.clone())),
+        }
+    }
+
+    /// The draft as JSON, for a server to read.
+    pub fn to_json(&self) -> String {
+        let mut out = vec![b'{'];
+        let mut member = |name: &str, json: &str| {
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            write_text(name, &mut out);
+            out.push(b':');
+            out.extend_from_slice(json.as_bytes());
+        };
+        if let Some(id) = self.id {
+            member("id", &id.to_string());
+        }
+        for given in &self.given {
+            let field = &self.noun.fields[given.at];
+            let name = field.old_name.filter(|_| given.old).unwrap_or(field.name);
+            match &given.input {
+                Input::Null => member(name, "null"),
+                Input::Int(int) => member(name, &int.to_string()),
+                Input::Text(text) => {
+                    member(name, &serde_json::Value::from(text.as_str()).to_string())
+                }
+                Input::Object(object) => member(name, &object.to_string()),
+            }
+        }
+        out.push(b'}');
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// What was given for a field under its name and under its old name.
+    fn inputs(&self, at: usize) -> (Option<&Input>, Option<&Input>) {
+        let find = |old| {
+            self.given
+                .iter()
+                .rev()
+                .find(|given| given.at == at && given.old == old)
+                .map(|given| &given.input)
+        };
+        (find(false), find(true))
+    }
+
+    /// The values of a new record, one a field but for the id, or everything that is wrong.
+    pub fn row(&self, now: &str) -> Result<Vec<Value>, Vec<Problem>> {
+        let mut problems = self.problems.clone();
+        let mut row = Vec::with_capacity(self.noun.fields.len() - 1);
+        for (at, field) in self.noun.fields.iter().enumerate().skip(1) {
+            let given = match self.inputs(at) {
+                // Where both names come and differ, the name of today wins.
+                (Some(input), _) => Some((field.name, input)),
+                (None, Some(input)) => field.old_name.map(|name| (name, input)),
+                (None, None) => None,
+            };
+            let value = match (given, field.presence) {
+                (Some((name, input)), _) => field.check(input).unwrap_or_else(|expected| {
+                    problems.push(Problem::new(name, expected));
+                    Value::Null
+                }),
+                (None, Presence::Required) => {
+                    // A field that was given but could not be read is told once.
+                    if !problems.iter().any(|problem| problem.field == field.name) {
+                        problems.push(Problem::new(
+                            field.name,
+                            format!("is required; {}", field.kind.expected()),
+                        ));
+                    }
+                    Value::Null
+                }
+                (None, Presence::Optional) => Value::Null,
+                (None, Presence::Default(text)) => text.into(),
+                (None, Presence::Now | Presence::Automatic) => now.into(),
+            };
+            row.push(value);
+        }
+        if problems.is_empty() {
+            Ok(row)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The columns of a stored record that the draft changes, or everything that is wrong. What is as it was is accepted
+    /// unseen: it may be older than the rules.
+    pub fn changes(&self, stored: &Record) -> Result<Vec<(usize, Value)>, Vec<Problem>> {
+        let mut problems = self.problems.clone();
+        if let Some(id) = self.id.filter(|id| *id != stored.id()) {
+            problems.push(Problem::new(
+                "id",
+                format!(
+                    "expected {}, the id of the record, or nothing, got {id}",
+                    stored.id()
+                ),
+            ));
+        }
+        let mut changes = Vec::new();
+        for (at, field) in self.noun.fields.iter().enumerate() {
+            let before = &stored.values[at];
+            let (name, input) = match self.inputs(at) {
+                (None, None) => continue,
+                (Some(input), None) => (field.name, input),
+                (None, Some(input)) => (field.old_name.unwrap_or(field.name), input),
+                // An old client reads both names, edits the old one and puts both back.
+                (Some(input), Some(old)) if input.is(before) => match field.old_name {
+                    Some(name) => (name, old),
+                    None => (field.name, input),
+                },
+                (Some(input), Some(_)) => (field.name, input),
+            };
+            if input.is(before) {
+                continue;
+            }
+            if let Input::Object(change) = input {
+                let mut object = Attributes::stored(before.text().unwrap_or_default());
+                object.merge(change);
+                let after = Value::Text(object.to_string());
+                if after != *before {
+                    changes.push((at, after));
+                }
+                continue;
+            }
+            match field.check(input) {
+                Ok(after) if after == *before => {}
+                Ok(after) => changes.push((at, after)),
+                Err(expected) => problems.push(Problem::new(name, expected)),
+            }
+        }
+        if problems.is_empty() {
+            Ok(changes)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The references that were given, as field and id.
+    pub fn references(&self) -> impl Iterator<Item = (&'static Field, i64)> + '_ {
+        self.given
+            .iter()
+            .filter_map(|given| match (&self.noun.fields[given.at], &given.input) {
+                (field, Input::Int(id)) if matches!(field.kind, Kind::Reference(_)) => {
+                    Some((field, *id))
+                }
+                _ => None,
+            })
+    }
+}
+
+/// One JSON value for a field of this kind, or what was expected.
+fn input(kind: Kind, raw: &str) -> Result<Input, String> {
+    let got = |what: &str| Err(format!("{}, got {what}", kind.expected()));
+    match raw.as_bytes().first() {
+        Some(b'n') => Ok(Input::Null),
+        Some(b'"') if kind.is_id() || kind == Kind::Attributes => got("text"),
+        Some(b'"') => serde_json::from_str(raw)
+            .map(Input::Text)
+            .map_err(|_| "expected text that is well-formed Unicode".into()),
+        Some(b't' | b'f') => got(raw),
+        Some(b'{') if kind == Kind::Attributes => Attributes::parse(raw).map(Input::Object),
+        Some(b'{') => got("an object"),
+        Some(b'[') => got("an array"),
+        _ if kind.is_id() => match raw.parse::<i64>() {
+            Ok(id) if id >= 1 => Ok(Input::Int(id)),
+            _ => got(&raw.chars().take(40).collect::<String>()),
+        },
+        _ => got("a number"),
+    }
+}
+
+/// A value as the command line gives it, for a field of this kind.
+pub fn input_from_text(field: &Field, text: &str) -> Result<Input, String> {
+    match field.kind {
+        Kind::Id | Kind::Reference(_) => match parse_id(text) {
+            Some(id) => Ok(Input::Int(id)),
+            None => Err(format!("{}, got {}", field.kind.expected(), quoted(text))),
+        },
+        Kind::Time | Kind::Stamp => Ok(Input::Text(
+            time::words(text).unwrap_or_else(|| text.into()),
+        )),
+        Kind::Attributes => Attributes::parse(text).map(Input::Object),
+        _ => Ok(Input::Text(text.into())),
+    }
+}
+
+/// `id`, the same for every noun.
+pub const ID: Field = Field {
+    name: "id",
+    old_name: None,
+    flag: None,
+    kind: Kind::Id,
+    presence: Presence::Automatic,
+    about: "Given by the database, never given twice",
+    example: "1",
+};
+
+/// `attributes`, the same for every noun.
+pub const ATTRIBUTES: Field = Field {
+    name: "attributes",
+    old_name: None,
+    flag: None,
+    kind: Kind::Attributes,
+    presence: Presence::Default("{}"),
+    about: "Your own fields, a JSON object; in an update its top-level keys merge and a null removes one",
+    example: r#"{"company":"Acme"}"#,
+};
+
+/// `created_at`, the same for every noun.
+pub const CREATED_AT: Field = Field {
+    name: "created_at",
+    old_name: None,
+    flag: None,
+    kind: Kind::Stamp,
+    presence: Presence::Automatic,
+    about: "When the record was made, UTC",
+    example: "2026-01-31 09:30:00",
+};
+
+/// `updated_at`, the same for every noun.
+pub const UPDATED_AT: Field = Field {
+    name: "updated_at",
+    about: "When the record was last changed, UTC",
+    ..CREATED_AT
+};
+
+/// The lead that an action or a process is about.
+pub const LEAD_ID: Field = Field {
+    name: "lead_id",
+    old_name: None,
+    flag: Some("lead"),
+    kind: Kind::Reference(Target {
+        name: "lead",
+        plural: "leads",
+    }),
+    presence: Presence::Optional,
+    about: "The lead it is about",
+    example: "1",
+};

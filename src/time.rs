@@ -1,0 +1,345 @@
+//! Times: one stored form, a few that are taken in.
+//!
+//! A time is stored and shown as `YYYY-MM-DD HH:MM:SS` in UTC, so that text order is time order on every database.
+//! Taken in are that form, RFC 3339 with any offset, and a date alone; what has no offset is UTC. Fractions of a second
+//! are cut off, as the stored form has none. The command line knows a few words more, see [`words`].
+
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::{Span, Timestamp, Unit, tz::TimeZone};
+
+/// What was expected where a time was refused.
+pub const EXPECTED: &str =
+    "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31";
+
+/// The stored form of a moment.
+fn show(at: DateTime) -> String {
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+        at.year(),
+        at.month(),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second()
+    )
+}
+
+/// Now, as it is stored.
+pub fn now() -> String {
+    show(moment())
+}
+
+fn moment() -> DateTime {
+    TimeZone::UTC.to_datetime(Timestamp::now())
+}
+
+/// A given time: a moment with its fraction, or a whole day.
+enum Given {
+    Moment(DateTime),
+    Day(Date),
+}
+
+/// The span a time stands for in a filter: from the first stored second in it to the first after it. A date is its whole
+/// day; a moment between two seconds is the empty span before the later one, as no stored time equals it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The first second that is in it.
+    pub start: String,
+    /// The first second that is not in it any more; equal to `start` where nothing is.
+    pub end: String,
+}
+
+/// The text in its stored form, `None` where it is no time.
+pub fn parse(text: &str) -> Option<String> {
+    Some(show(match read(text)? {
+        Given::Moment(at) => at,
+        Given::Day(day) => day.to_datetime(Time::midnight()),
+    }))
+}
+
+/// The span a filter's time stands for, `None` where it is no time.
+pub fn range(text: &str) -> Option<Range> {
+    // After the last second of the year 9999 text order has only this left.
+    let next = |at: DateTime, by: Span| {
+        at.checked_add(by)
+            .map_or("9999-12-31 23:59:60".into(), show)
+    };
+    Some(match read(text)? {
+        Given::Day(day) => {
+            let start = day.to_datetime(Time::midnight());
+            Range {
+                start: show(start),
+                end: next(start, Span::new().days(1)),
+            }
+        }
+        Given::Moment(at) => {
+            let after = next(at, Span::new().seconds(1));
+            Range {
+                start: if at.subsec_nanosecond() == 0 {
+                    show(at)
+                } else {
+                    after.clone()
+                },
+                end: after,
+            }
+        }
+    })
+}
+
+/// Reads `YYYY-MM-DD`, then nothing, or `T` or a space and `HH:MM[:SS[.fraction]]`, then nothing, `Z` or `±HH:MM`.
+fn read(text: &str) -> Option<Given> {
+    let text = text.trim();
+    let date = text.get(..10)?;
+    if !shaped(date, b"dddd-dd-dd") {
+        return None;
+    }
+    let date = date.parse::<Date>().ok().filter(|date| date.year() >= 1)?;
+    let rest = &text[10..];
+    if rest.is_empty() {
+        return Some(Given::Day(date));
+    }
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let (clock, offset) = split_offset(rest)?;
+    let (clock, fraction) = clock
+        .split_once('.')
+        .map_or((clock, ""), |(clock, digits)| (clock, digits));
+    if rest.contains('.') && (fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return None;
+    }
+    let with_seconds = shaped(clock, b"dd:dd:dd");
+    if !with_seconds && !(shaped(clock, b"dd:dd") && fraction.is_empty()) {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| clock[range].parse::<i8>().ok();
+    // 60 is a leap second (RFC 3339, section 5.7): there is no stored form for it but the second before.
+    let second = if with_seconds {
+        number(6..8)?.min(60)
+    } else {
+        0
+    };
+    if with_seconds && number(6..8)? > 60 {
+        return None;
+    }
+    let nanosecond = if fraction.bytes().any(|b| b != b'0') {
+        1
+    } else {
+        0
+    };
+    let time = Time::new(number(0..2)?, number(3..5)?, second.min(59), nanosecond).ok()?;
+    let at = date.to_datetime(time).checked_sub(offset).ok()?;
+    (1..=9999).contains(&at.year()).then_some(Given::Moment(at))
+}
+
+/// The clock and its offset from UTC.
+fn split_offset(text: &str) -> Option<(&str, Span)> {
+    if let Some(clock) = text.strip_suffix(['Z', 'z']) {
+        return Some((clock, Span::new()));
+    }
+    let Some(at) = text.rfind(['+', '-']) else {
+        return Some((text, Span::new()));
+    };
+    let (clock, offset) = text.split_at(at);
+    if !shaped(&offset[1..], b"dd:dd") {
+        return None;
+    }
+    let hours = offset[1..3]
+        .parse::<i64>()
+        .ok()
+        .filter(|hours| *hours < 24)?;
+    let minutes = offset[4..6]
+        .parse::<i64>()
+        .ok()
+        .filter(|minutes| *minutes < 60)?;
+    let minutes = hours * 60 + minutes;
+    let minutes = if offset.starts_with('-') {
+        -minutes
+    } else {
+        minutes
+    };
+    Some((clock, Span::new().minutes(minutes)))
+}
+
+/// Whether the text has this shape, where `d` is a digit.
+fn shaped(text: &str, shape: &[u8]) -> bool {
+    text.len() == shape.len()
+        && text.bytes().zip(shape).all(|(byte, shape)| match shape {
+            b'd' => byte.is_ascii_digit(),
+            other => byte == *other,
+        })
+}
+
+/// The words that the command line takes for a time, turned into a form that [`parse`] and [`range`] take: `now`,
+/// `today`, `tomorrow`, `yesterday`, a weekday (the next one after today), and a distance from now such as `+3d` or `-2h`
+/// (`s`, `m` for minutes, `h`, `d`, `w`). `None` where the text is no such word; the API itself does not know them, as a
+/// request has to mean the same whenever it arrives.
+pub fn words(text: &str) -> Option<String> {
+    let now = moment();
+    let word = text.trim().to_ascii_lowercase();
+    let day = |days: i64| {
+        Some(
+            now.date()
+                .checked_add(Span::new().days(days))
+                .ok()?
+                .to_string(),
+        )
+    };
+    match word.as_str() {
+        "now" => return Some(show(now)),
+        "today" => return day(0),
+        "tomorrow" => return day(1),
+        "yesterday" => return day(-1),
+        _ => {}
+    }
+    let weekdays = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    for (name, weekday) in weekdays {
+        if word == name || word == name[..3] {
+            return Some(now.date().nth_weekday(1, weekday).ok()?.to_string());
+        }
+    }
+    let sign = match word.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits = word[1..].trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let unit = match &word[1 + digits.len()..] {
+        "s" => Unit::Second,
+        "m" | "min" => Unit::Minute,
+        "h" => Unit::Hour,
+        "d" => Unit::Day,
+        "w" => Unit::Week,
+        _ => return None,
+    };
+    let amount = sign * digits.parse::<i64>().ok()?;
+    let span = match unit {
+        Unit::Second => Span::new().try_seconds(amount),
+        Unit::Minute => Span::new().try_minutes(amount),
+        Unit::Hour => Span::new().try_hours(amount),
+        Unit::Day => Span::new().try_days(amount),
+        _ => Span::new().try_weeks(amount),
+    };
+    let at = now.checked_add(span.ok()?).ok()?;
+    (1..=9999).contains(&at.year()).then(|| show(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_form_is_taken() {
+        let same = "2026-01-31 09:30:00";
+        for text in [
+            same,
+            "2026-01-31T09:30:00",
+            "2026-01-31T09:30:00Z",
+            "2026-01-31t09:30:00z",
+            "2026-01-31T09:30:00.999Z",
+            "2026-01-31 09:30",
+            "2026-01-31T11:30:00+02:00",
+            "2026-01-31 00:00:00-09:30",
+            " 2026-01-31 09:30:00 ",
+        ] {
+            assert_eq!(parse(text).as_deref(), Some(same), "{text}");
+        }
+        assert_eq!(parse("2026-01-31").as_deref(), Some("2026-01-31 00:00:00"));
+        assert_eq!(
+            parse("2016-12-31T23:59:60Z").as_deref(),
+            Some("2016-12-31 23:59:59")
+        );
+        assert_eq!(
+            parse("9999-12-31 23:59:59").as_deref(),
+            Some("9999-12-31 23:59:59")
+        );
+        assert_eq!(parse("0001-01-01").as_deref(), Some("0001-01-01 00:00:00"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "now",
+            "2026-02-30",
+            "2026-13-01",
+            "2026-1-1",
+            "20260131",
+            "2026-01-31T",
+            "2026-01-31T24:00:00",
+            "2026-01-31T09:30:61",
+            "2026-01-31T09:30:00.",
+            "2026-01-31T09:30:00+2",
+            "2026-01-31T09:30:00+24:00",
+            "2026-01-31T09:30:00[UTC]",
+            "0000-01-01",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "2026-01-31T09:30:00 02:00",
+            "２０２６-01-31",
+            "2026-01-31x",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_its_whole_day_in_a_filter() {
+        let day = range("2026-01-31").unwrap();
+        assert_eq!(
+            (day.start.as_str(), day.end.as_str()),
+            ("2026-01-31 00:00:00", "2026-02-01 00:00:00")
+        );
+        let second = range("2026-01-31 09:30:59").unwrap();
+        assert_eq!(
+            (second.start.as_str(), second.end.as_str()),
+            ("2026-01-31 09:30:59", "2026-01-31 09:31:00")
+        );
+        let between = range("2026-01-31T09:30:59.5Z").unwrap();
+        assert_eq!(between.start, between.end);
+        assert!(range("9999-12-31").unwrap().end.as_str() > "9999-12-31 23:59:59");
+    }
+
+    #[test]
+    fn words_are_times() {
+        for word in [
+            "now",
+            "today",
+            "tomorrow",
+            "yesterday",
+            "fri",
+            "Friday",
+            "+3d",
+            "-2h",
+            "+90m",
+            "+1w",
+            "+10s",
+        ] {
+            let text = words(word).unwrap();
+            assert!(parse(&text).is_some(), "{word} gave {text}");
+        }
+        for word in [
+            "",
+            "soon",
+            "+",
+            "+d",
+            "3d",
+            "+3y",
+            "+3.5d",
+            "+99999999999999999999d",
+            "+9999999d",
+        ] {
+            assert_eq!(words(word), None, "{word}");
+        }
+    }
+}
