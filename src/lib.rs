@@ -8,6 +8,7 @@
 //! | [`error`] | what can go wrong: code, HTTP status and exit code in one table |
 //! | [`time`] | the stored form of a time, the forms taken in, the words of the command line |
 //! | [`attributes`] | the user's own fields: a JSON object with its order and digits |
+//! | [`text`] | case folding and `LIKE`, alike on every database |
 //! | [`record`] | nouns as tables of fields; records, drafts and their checks |
 //! | [`lead`], [`action`], [`process`] | one noun a file |
 //! | [`query`] | the parameters of a list: filters, sort, cursor |
@@ -31,6 +32,8 @@ pub mod time;
 
 pub mod attributes;
 
+pub mod text;
+
 pub mod record;
 
 pub mod lead;
@@ -38,3 +41,10 @@ pub mod lead;
 pub mod action;
 
 pub mod process;
+
+pub mod query;
+
+pub mod store;
+
+/// Every noun, in the order in which they refer to one another.
+pub const NOUNS: [&record::Noun; 3] = [&lead::LEAD, &action::ACTION, &process::PROCESS];

@@ -1,0 +1,307 @@
+//! The routes, written once for all nouns.
+//!
+//! warp parses the request and hands it over; which path there is and which methods it has is one table here
+//! ([`Place::find`], [`Place::allowed`]), as only a table knows what `Allow` says beside a 405 and what a 404 may call
+//! itself. Where one noun differs, it has a named function beside the generic ones.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use bytes::{Buf, Bytes};
+use futures_util::Stream;
+use warp::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, LINK, LOCATION, VARY};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::path::FullPath;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use super::reply::{self, Media};
+use super::{body, docs, openapi};
+use crate::NOUNS;
+use crate::error::{Code, Error, Result, quoted};
+use crate::lead::OnDuplicate;
+use crate::query::{self, Query, boolean};
+use crate::record::{Draft, Noun, Purpose, Shown};
+use crate::store::{AnyStore, Store};
+
+/// The header that names a request in answers and in the log.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// All routes over a store.
+pub fn routes(store: AnyStore) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let store = Arc::new(store);
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::method()
+        .and(warp::path::full())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |method, path: FullPath, query: String, headers, body| {
+            let store = store.clone();
+            async move { answer(&store, &method, path.as_str(), &query, &headers, body).await }
+        })
+}
+
+/// What a path leads to.
+enum Place<'a> {
+    /// `/leads`
+    All(&'static Noun),
+    /// `/leads/1`
+    One(&'static Noun, &'a str),
+    /// `/health`
+    Health,
+    /// `/ready`
+    Ready,
+    /// `/openapi.json`
+    OpenApi,
+    /// `/docs` and the files beside it.
+    Docs(&'a str),
+}
+
+impl<'a> Place<'a> {
+    fn find(path: &'a str) -> Option<Place<'a>> {
+        let path = path.strip_prefix('/')?;
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let (first, rest) = match path.split_once('/') {
+            Some((first, rest)) => (first, Some(rest)),
+            None => (path, None),
+        };
+        let noun = NOUNS.into_iter().find(|noun| noun.plural == first);
+        match (noun, first, rest) {
+            (Some(noun), _, None) => Some(Place::All(noun)),
+            (Some(noun), _, Some(id)) if !id.contains('/') => Some(Place::One(noun, id)),
+            (None, "health", None) => Some(Place::Health),
+            (None, "ready", None) => Some(Place::Ready),
+            (None, "openapi.json", None) => Some(Place::OpenApi),
+            (None, "docs", rest) => Some(Place::Docs(rest.unwrap_or_default())),
+            _ => None,
+        }
+    }
+
+    fn allowed(&self) -> &'static str {
+        match self {
+            Place::All(_) => "GET, HEAD, POST",
+            Place::One(..) => "GET, HEAD, PUT, PATCH, DELETE",
+            Place::Health | Place::Ready | Place::OpenApi | Place::Docs(_) => "GET, HEAD",
+        }
+    }
+}
+
+async fn answer<S, B>(
+    store: &AnyStore,
+    method: &Method,
+    path: &str,
+    query: &str,
+    headers: &HeaderMap,
+    body: S,
+) -> Response
+where
+    S: Stream<Item = Result<B, warp::Error>>,
+    B: Buf,
+{
+    let request_id = request_id(headers);
+    let request = Request { store, query, headers, request_id: &request_id };
+    let answered = match Place::find(path) {
+        None => {
+            let message = format!("{} is no path of this service; GET /docs shows them", quoted(path));
+            Err(Error::new(Code::NotFound, message))
+        }
+        // hyper leaves the body of an answer to HEAD out.
+        Some(place) => match (place, method) {
+            (Place::All(noun), &Method::GET | &Method::HEAD) => request.list(noun).await,
+            (Place::All(noun), &Method::POST) => request.create(noun, body).await,
+            (Place::One(noun, id), &Method::GET | &Method::HEAD) => request.get(noun, id).await,
+            (Place::One(noun, id), &Method::PUT | &Method::PATCH) => request.update(noun, id, body).await,
+            (Place::One(noun, id), &Method::DELETE) => request.delete(noun, id).await,
+            (Place::Health, &Method::GET | &Method::HEAD) => Ok(health()),
+            (Place::Ready, &Method::GET | &Method::HEAD) => request.ready().await,
+            (Place::OpenApi, &Method::GET | &Method::HEAD) => Ok(openapi()),
+            (Place::Docs(file), &Method::GET | &Method::HEAD) => docs_file(file),
+            (place, _) => Ok(reply::not_allowed(place.allowed(), &request_id)),
+        },
+    };
+    let mut response = answered.unwrap_or_else(|error| reply::error(&error, &request_id));
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// The client's own id of a request, if it is a plain word, or a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    const LONGEST: usize = 128;
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let plain = |id: &&str| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    given.filter(plain).map_or_else(new_request_id, str::to_string)
+}
+
+/// 16 hexadecimal digits, not the same twice in a run and hardly ever between two.
+pub(super) fn new_request_id() -> String {
+    static START: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut hasher = START.build_hasher();
+    hasher.write_u64(COUNT.fetch_add(1, Ordering::Relaxed));
+    format!("{:016x}", hasher.finish())
+}
+
+/// What every route has at hand.
+struct Request<'a> {
+    store: &'a AnyStore,
+    query: &'a str,
+    headers: &'a HeaderMap,
+    request_id: &'a str,
+}
+
+impl Request<'_> {
+    async fn list(&self, noun: &'static Noun) -> Result<Response> {
+        let query = Query::new(noun, query::pairs(self.query)?)?;
+        let shown = query.shown.clone().unwrap_or_else(|| Shown::all(noun));
+        let pairs = query.pairs.clone();
+        let listing = self.store.list(query).await?;
+        let (total, next) = (listing.total, listing.next.clone());
+        let mut response = reply::list(listing, shown, Media::asked(self.headers.get(ACCEPT)), self.request_id);
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+        if let Some(total) = total {
+            headers.insert("x-total-count", total.into());
+        }
+        if let Some(link) = next.and_then(|next| next_link(noun, &pairs, &next)) {
+            headers.insert(LINK, link);
+        }
+        Ok(response)
+    }
+
+    async fn create<S, B>(&self, noun: &'static Noun, body: S) -> Result<Response>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
+        let on_duplicate = match noun.name {
+            "lead" => on_duplicate(&self.parameters(&["on_duplicate"])?)?,
+            _ => self.parameters(&[]).map(|_| OnDuplicate::Create)?,
+        };
+        let body = body::read(self.headers, body).await?;
+        let draft = Draft::from_json(noun, &body, Purpose::Create)?;
+        let saved = self.store.create(draft, on_duplicate).await?;
+        let status = if saved.created { StatusCode::CREATED } else { StatusCode::OK };
+        let mut response = reply::record(status, &saved.record, &Shown::all(noun));
+        let location = format!("/{}/{}", noun.plural, saved.record.id());
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        Ok(response)
+    }
+
+    async fn get(&self, noun: &'static Noun, id: &str) -> Result<Response> {
+        let id = noun.parse_id(id)?;
+        let shown = match self.parameters(&["fields"])?.first() {
+            Some((_, fields)) => Shown::parse(noun, fields)?,
+            None => Shown::all(noun),
+        };
+        let record = self.store.get(noun, id).await?;
+        Ok(reply::record(StatusCode::OK, &record, &shown))
+    }
+
+    async fn update<S, B>(&self, noun: &'static Noun, id: &str, body: S) -> Result<Response>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
+        let id = noun.parse_id(id)?;
+        self.parameters(&[])?;
+        let body = body::read(self.headers, body).await?;
+        let draft = Draft::from_json(noun, &body, Purpose::Update)?;
+        let record = self.store.update(id, draft).await?;
+        Ok(reply::record(StatusCode::OK, &record, &Shown::all(noun)))
+    }
+
+    async fn delete(&self, noun: &'static Noun, id: &str) -> Result<Response> {
+        let id = noun.parse_id(id)?;
+        let cascade = match noun.name {
+            "lead" => self.parameters(&["cascade"])?,
+            _ => self.parameters(&[])?,
+        };
+        let cascade = cascade.first().map(|(name, value)| boolean(name, value)).transpose()?;
+        self.store.delete(noun, id, cascade.unwrap_or(false)).await?;
+        let message = format!("{{\"message\":\"{} deleted\"}}", noun.title);
+        Ok(reply::json(StatusCode::OK, message))
+    }
+
+    async fn ready(&self) -> Result<Response> {
+        let at = self.store.ready().await.map_err(|error| match error.code {
+            Code::Internal => {
+                tracing::error!("request {}: not ready: {error}", self.request_id);
+                Error::new(Code::Unavailable, "no writes are taken; the log says why")
+            }
+            _ => error,
+        })?;
+        let body = serde_json::json!({ "status": "ready", "last_commit": at });
+        Ok(uncached(reply::json(StatusCode::OK, body.to_string())))
+    }
+
+    /// The parameters of a route that knows only these, each at most once.
+    fn parameters(&self, known: &[&str]) -> Result<Vec<(String, String)>> {
+        let pairs = query::pairs(self.query)?;
+        for (at, (name, _)) in pairs.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = match known {
+                    [] => "none".to_string(),
+                    known => known.join(", "),
+                };
+                return Err(Error::field(name.chars().take(60).collect::<String>(), format!("no such parameter; this path takes {known}")));
+            }
+            if pairs[..at].iter().any(|pair| pair.0 == *name) {
+                return Err(Error::field(name, "is given twice"));
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+fn on_duplicate(parameters: &[(String, String)]) -> Result<OnDuplicate> {
+    let Some((name, word)) = parameters.first() else {
+        return Ok(OnDuplicate::Create);
+    };
+    OnDuplicate::parse(word).ok_or_else(|| {
+        let known = OnDuplicate::WORDS.map(|known| known.0).join(", ");
+        Error::field(name, format!("expected one of {known}, got {}", quoted(word)))
+    })
+}
+
+/// `</leads?limit=50&after=…>; rel="next"`, relative to the server, as only a proxy knows what it is called outside.
+fn next_link(noun: &Noun, pairs: &[(String, String)], next: &str) -> Option<HeaderValue> {
+    let mut link = format!("</{}?", noun.plural);
+    for (name, value) in pairs.iter().filter(|pair| pair.0 != "after") {
+        link.push_str(&format!("{}={}&", query::escape(name), query::escape(value)));
+    }
+    link.push_str(&format!("after={}>; rel=\"next\"", query::escape(next)));
+    HeaderValue::from_str(&link).ok()
+}
+
+fn uncached(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn health() -> Response {
+    uncached(reply::json(StatusCode::OK, r#"{"status":"ok"}"#))
+}
+
+fn openapi() -> Response {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document(&NOUNS).into());
+    reply::json(StatusCode::OK, DOCUMENT.clone())
+}
+
+fn docs_file(path: &str) -> Result<Response> {
+    let file = docs::file(path).ok_or_else(|| Error::new(Code::NotFound, format!("the documentation has no file {}", quoted(path))))?;
+    let mut response = reply::bytes(StatusCode::OK, "text/html", file.bytes);
+    if let Ok(media) = HeaderValue::from_str(&file.content_type) {
+        response.headers_mut().insert(warp::http::header::CONTENT_TYPE, media);
+    }
+    if file.gzip {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,179 @@
+//! Answers: JSON, errors, and lists that are written while they are read.
+
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use warp::Reply;
+use warp::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use warp::http::{HeaderValue, StatusCode};
+use warp::reply::Response;
+
+use crate::error::{Code, Error, Result};
+use crate::record::{Record, Shown};
+use crate::store::Listing;
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// One JSON array.
+    Json,
+    /// One record a line.
+    Ndjson,
+}
+
+impl Media {
+    /// What the header `Accept` asks for first; JSON where it asks for neither.
+    pub(super) fn asked(accept: Option<&HeaderValue>) -> Media {
+        let accept = accept.and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let named = accept.split(',').filter_map(|part| match part.split(';').next()?.trim() {
+            "application/x-ndjson" => Some(Media::Ndjson),
+            "application/json" => Some(Media::Json),
+            _ => None,
+        });
+        named.into_iter().next().unwrap_or(Media::Json)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Media::Json => "application/json",
+            Media::Ndjson => "application/x-ndjson",
+        }
+    }
+}
+
+/// An answer with a body.
+pub(super) fn bytes(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(body.into().into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
+/// An answer in JSON.
+pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    bytes(status, "application/json", body)
+}
+
+/// A record.
+pub(super) fn record(status: StatusCode, record: &Record, shown: &Shown) -> Response {
+    let mut out = Vec::with_capacity(256);
+    record.write_json(shown, &mut out);
+    json(status, out)
+}
+
+/// An error. Faults of our own are logged with the request's id and answered without inner detail.
+pub(super) fn error(error: &Error, request_id: &str) -> Response {
+    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = if status == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!("request {request_id}: {error}");
+        let message = format!("the service failed; its log says more beside the request id {request_id}");
+        Error::new(Code::Internal, message).to_json()
+    } else {
+        error.to_json()
+    };
+    let mut response = json(status, body);
+    let headers = response.headers_mut();
+    match error.code {
+        // In seconds. What is full or broken for longer answers the same again.
+        Code::Unavailable => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
+        // The rest of the body is not read, so that no further request can follow on this connection.
+        Code::TooLarge | Code::Timeout | Code::MediaType => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// A method that a path does not have.
+pub(super) fn not_allowed(allowed: &'static str, request_id: &str) -> Response {
+    let message = format!("this path takes {allowed}");
+    let mut response = error(&Error::new(Code::Method, message), request_id);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// A list. One whose records are all there has a length; any other is written chunk by chunk as the client takes it, and
+/// what fails in its middle breaks the connection, so that nobody takes half a list for a whole one.
+pub(super) fn list(mut listing: Listing, shown: Shown, media: Media, request_id: &str) -> Response {
+    let first = std::mem::take(&mut listing.first);
+    let mut writer = Writer { shown, media, begun: false };
+    let mut out = writer.chunk(&first);
+    let Some(rest) = listing.rest else {
+        out.extend_from_slice(writer.end());
+        return bytes(StatusCode::OK, media.name(), out);
+    };
+    let request_id = request_id.to_string();
+    let state = Some((rest, writer));
+    let rest = futures_util::stream::unfold(state, move |state| {
+        let request_id = request_id.clone();
+        async move {
+            let (mut rest, mut writer) = state?;
+            match futures_util::StreamExt::next(&mut rest).await {
+                Some(Ok(records)) => Some((Ok(Bytes::from(writer.chunk(&records))), Some((rest, writer)))),
+                Some(Err(error)) => {
+                    tracing::error!("request {request_id}: a list broke off: {error}");
+                    Some((Err(error), None))
+                }
+                None => Some((Ok(Bytes::from_static(writer.end())), None)),
+            }
+        }
+    });
+    let first = futures_util::stream::once(async move { Ok(Bytes::from(out)) });
+    let chunks: BoxedChunks = Box::pin(futures_util::StreamExt::chain(first, rest));
+    let mut response = warp::reply::stream(Shared(Mutex::new(chunks))).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
+    response
+}
+
+/// Writes the records of a list.
+struct Writer {
+    shown: Shown,
+    media: Media,
+    begun: bool,
+}
+
+impl Writer {
+    fn chunk(&mut self, records: &[Record]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(records.len() * 256 + 2);
+        if self.media == Media::Json && !self.begun {
+            out.push(b'[');
+        }
+        let mut first = !std::mem::replace(&mut self.begun, self.begun || !records.is_empty() || self.media == Media::Json);
+        for record in records {
+            if self.media == Media::Json && !std::mem::take(&mut first) {
+                out.push(b',');
+            }
+            record.write_json(&self.shown, &mut out);
+            if self.media == Media::Ndjson {
+                out.push(b'\n');
+            }
+        }
+        out
+    }
+
+    fn end(&self) -> &'static [u8] {
+        match self.media {
+            Media::Json => b"]",
+            Media::Ndjson => b"",
+        }
+    }
+}
+
+type BoxedChunks = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+
+/// A stream that may be shared between threads, as warp asks of a body, because only its owner ever polls it.
+struct Shared(Mutex<BoxedChunks>);
+
+impl Stream for Shared {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // No lock is taken: a `&mut` is alone by itself.
+        let chunks = self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        chunks.as_mut().poll_next(context)
+    }
+}

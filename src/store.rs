@@ -1,0 +1,161 @@
+//! Where records are kept: the laws, and the stores that keep them.
+//!
+//! Every store does the same for the same call, down to the words of a refusal; one suite of tests holds all of them to
+//! it. The laws:
+//!
+//! - What a call answers `Ok` has been committed and synced. What it answers `Err` has changed nothing (but for a lost
+//!   connection, which says that it does not know).
+//! - A write is whole: a lead goes with all of its actions and processes, or not at all.
+//! - An id is never given twice, not even after a delete.
+//! - Ids are in the order of creation. A list is in its order, ties by id, null before everything.
+//! - A record that does not change while a list is read comes in it exactly once.
+//! - Creating an action changes no process. Deleting an action that a process names as its last sets that to null.
+
+use std::path::Path;
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt};
+
+use crate::error::Result;
+use crate::lead::OnDuplicate;
+use crate::query::Query;
+use crate::record::{Draft, Noun, Record};
+
+pub mod remote;
+mod sql;
+pub mod sqlite;
+
+use remote::Remote;
+use sqlite::{Sqlite, Work};
+
+/// A record that was written by a create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// As it is stored now.
+    pub record: Record,
+    /// False where an existing lead was changed instead, see [`OnDuplicate::Update`].
+    pub created: bool,
+}
+
+/// A list that is being read.
+pub struct Listing {
+    /// How many records there were when the list began, if asked for. Counts all pages.
+    pub total: Option<u64>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+    /// The first records.
+    pub first: Vec<Record>,
+    /// The records after them, `None` where the first are all.
+    pub rest: Option<Chunks>,
+}
+
+/// The records of a list, in chunks that are bounded in bytes. After an error there is no further chunk.
+pub type Chunks = Pin<Box<dyn Stream<Item = Result<Vec<Record>>> + Send>>;
+
+impl Listing {
+    /// The next records, `None` at the end.
+    pub async fn next_chunk(&mut self) -> Result<Option<Vec<Record>>> {
+        if !self.first.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.first)));
+        }
+        match &mut self.rest {
+            Some(rest) => rest.next().await.transpose(),
+            None => Ok(None),
+        }
+    }
+}
+
+/// What every store does. See the module for its laws.
+pub trait Store {
+    /// Creates a record, or does with a lead whose address is known what `on_duplicate` says.
+    fn create(
+        &self,
+        draft: Draft,
+        on_duplicate: OnDuplicate,
+    ) -> impl Future<Output = Result<Saved>> + Send;
+
+    /// Reads a record.
+    fn get(&self, noun: &'static Noun, id: i64) -> impl Future<Output = Result<Record>> + Send;
+
+    /// Changes the fields that the draft gives and answers the whole record.
+    fn update(&self, id: i64, draft: Draft) -> impl Future<Output = Result<Record>> + Send;
+
+    /// Deletes a record. A lead with actions or processes is a conflict unless `cascade` takes them with it.
+    fn delete(
+        &self,
+        noun: &'static Noun,
+        id: i64,
+        cascade: bool,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Lists records. Its first records have been read when this answers, so that what fails at once fails here.
+    fn list(&self, query: Query) -> impl Future<Output = Result<Listing>> + Send;
+
+    /// Whether writes are taken: the time of a real commit no older than 5 s.
+    fn ready(&self) -> impl Future<Output = Result<String>> + Send;
+
+    /// Finishes what was accepted and leaves the database tidy. Later writes are refused.
+    fn close(&self) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// One of the stores. An enum and not a `dyn`: its calls are native async.
+#[derive(Clone)]
+pub enum AnyStore {
+    /// A local SQLite file.
+    Sqlite(Sqlite),
+    /// Another `crm serve`.
+    Remote(Remote),
+}
+
+macro_rules! each {
+    ($self:ident, $store:ident => $call:expr) => {
+        match $self {
+            AnyStore::Sqlite($store) => $call,
+            AnyStore::Remote($store) => $call,
+        }
+    };
+}
+
+impl AnyStore {
+    /// Opens the file at `path`, makes it if it is not there, and brings it up to date. Answers the line that says what
+    /// was done to an old database, if something was.
+    pub fn open(path: &Path, work: Work) -> Result<(AnyStore, Option<String>)> {
+        let (store, notice) = Sqlite::open(path, work)?;
+        Ok((AnyStore::Sqlite(store), notice))
+    }
+
+    /// The store behind the server at `url`.
+    pub fn connect(url: &str) -> Result<AnyStore> {
+        Remote::new(url).map(AnyStore::Remote)
+    }
+}
+
+impl Store for AnyStore {
+    async fn create(&self, draft: Draft, on_duplicate: OnDuplicate) -> Result<Saved> {
+        each!(self, store => store.create(draft, on_duplicate).await)
+    }
+
+    async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
+        each!(self, store => store.get(noun, id).await)
+    }
+
+    async fn update(&self, id: i64, draft: Draft) -> Result<Record> {
+        each!(self, store => store.update(id, draft).await)
+    }
+
+    async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
+        each!(self, store => store.delete(noun, id, cascade).await)
+    }
+
+    async fn list(&self, query: Query) -> Result<Listing> {
+        each!(self, store => store.list(query).await)
+    }
+
+    async fn ready(&self) -> Result<String> {
+        each!(self, store => store.ready().await)
+    }
+
+    async fn close(&self) -> Result<()> {
+        each!(self, store => store.close().await)
+    }
+}

@@ -1,0 +1,269 @@
+//! The store behind another `crm serve`, over HTTP.
+//!
+//! It sends what was given and answers what the server said, so that a command prints the same bytes and exits with the
+//! same code as on a file. A list is asked for as one record a line, which needs no parser for half an array and tells a
+//! broken answer from a finished one.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt, stream};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+
+use crate::error::{Code, Error, Result, quoted};
+use crate::lead::OnDuplicate;
+use crate::query::{self, Query};
+use crate::record::{Draft, Noun, Record};
+use crate::store::{Chunks, Listing, Saved, Store};
+
+/// How long a connection may take to come up.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long a server may say nothing in the middle of an answer. Longer than its own limit of 30 s for a body and the
+/// 5 s it waits for a busy database.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A server and how to talk to it. Clones share its connections.
+#[derive(Clone)]
+pub struct Remote {
+    client: Client,
+    url: String,
+}
+
+impl Remote {
+    /// A server by its URL, without a slash at its end. Nothing is sent yet.
+    pub fn new(url: &str) -> Result<Remote> {
+        let client = Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            // A record is where it is: a redirect would be another server's, or a login page.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("crm/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::failed(format!("the HTTP client: {}", causes(&error))))?;
+        Ok(Remote {
+            client,
+            url: url.trim_end_matches('/').to_string(),
+        })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Sends a request; what is not a success becomes the error that the server had.
+    async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let code = Code::from_status(status.as_u16());
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let error = code.and_then(|code| Error::from_json(code, &body));
+        Err(error.unwrap_or_else(|| self.stranger(&format!("it answered {status}"))))
+    }
+
+    async fn record(
+        &self,
+        noun: &'static Noun,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Record)> {
+        let response = self.send(request).await?;
+        let status = response.status();
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        match Record::from_json(noun, &body) {
+            Some(record) => Ok((status, record)),
+            None => Err(self.stranger("its answer is no record")),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Error {
+        Error::new(
+            Code::Unreachable,
+            format!("cannot reach {}: {}", self.url, causes(error)),
+        )
+    }
+
+    fn stranger(&self, why: &str) -> Error {
+        Error::new(
+            Code::Unreachable,
+            format!("{} does not answer as a crm server does: {why}", self.url),
+        )
+    }
+}
+
+/// An error with all that caused it, as reqwest's own text leaves the reason out.
+fn causes(error: &reqwest::Error) -> String {
+    let mut last = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        last = cause.to_string();
+        source = cause.source();
+    }
+    last
+}
+
+fn json(request: RequestBuilder, draft: &Draft) -> RequestBuilder {
+    request
+        .header("content-type", "application/json")
+        .body(draft.to_json())
+}
+
+impl Store for Remote {
+    async fn create(&self, draft: Draft, on_duplicate: OnDuplicate) -> Result<Saved> {
+        let noun = draft.noun;
+        let path = match on_duplicate {
+            OnDuplicate::Create => format!("/{}", noun.plural),
+            other => format!("/{}?on_duplicate={}", noun.plural, other.word()),
+        };
+        let request = json(self.request(Method::POST, &path), &draft);
+        let (status, record) = self.record(noun, request).await?;
+        Ok(Saved {
+            record,
+            created: status == StatusCode::CREATED,
+        })
+    }
+
+    async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
+        let request = self.request(Method::GET, &format!("/{}/{id}", noun.plural));
+        Ok(self.record(noun, request).await?.1)
+    }
+
+    async fn update(&self, id: i64, draft: Draft) -> Result<Record> {
+        let noun = draft.noun;
+        let request = json(
+            self.request(Method::PUT, &format!("/{}/{id}", noun.plural)),
+            &draft,
+        );
+        Ok(self.record(noun, request).await?.1)
+    }
+
+    async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
+        let query = if cascade { "?cascade=true" } else { "" };
+        let request = self.request(Method::DELETE, &format!("/{}/{id}{query}", noun.plural));
+        self.send(request).await.map(drop)
+    }
+
+    async fn list(&self, query: Query) -> Result<Listing> {
+        let noun = query.noun;
+        let mut path = format!("/{}", noun.plural);
+        for (index, (name, value)) in query.pairs.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            let name = query::escape(name);
+            path.push_str(&format!("{mark}{name}={}", query::escape(value)));
+        }
+        let request = self
+            .request(Method::GET, &path)
+            .header("accept", "application/x-ndjson");
+        let response = self.send(request).await?;
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        if !header("content-type").is_some_and(|media| media.starts_with("application/x-ndjson")) {
+            return Err(self.stranger("its list is not application/x-ndjson"));
+        }
+        let total = header("x-total-count").and_then(|count| count.parse().ok());
+        let next = header("link").and_then(next_cursor);
+        let lines = Lines {
+            store: self.clone(),
+            noun,
+            partial: BytesMut::new(),
+        };
+        let rest = Some(Box::pin(lines.chunks(response.bytes_stream())) as Chunks);
+        Ok(Listing {
+            total,
+            next,
+            first: Vec::new(),
+            rest,
+        })
+    }
+
+    async fn ready(&self) -> Result<String> {
+        let response = self.send(self.request(Method::GET, "/ready")).await?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let body: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+        let at = body
+            .as_ref()
+            .and_then(|body| body.get("last_commit"))
+            .and_then(|at| at.as_str());
+        at.map(str::to_string)
+            .ok_or_else(|| self.stranger("its readiness names no commit"))
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The cursor in `<…&after=CURSOR>; rel="next"`.
+fn next_cursor(link: &str) -> Option<String> {
+    let target = link.strip_prefix('<')?.split_once('>')?.0;
+    let pairs = query::pairs(target.split_once('?')?.1).ok()?;
+    pairs
+        .into_iter()
+        .find(|pair| pair.0 == "after")
+        .map(|pair| pair.1)
+}
+
+/// Records out of lines out of bytes.
+struct Lines {
+    store: Remote,
+    noun: &'static Noun,
+    /// A line whose end has not come yet.
+    partial: BytesMut,
+}
+
+impl Lines {
+    fn chunks<S>(self, bytes: S) -> impl Stream<Item = Result<Vec<Record>>> + Send
+    where
+        S: Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
+    {
+        let state = Some((self, Box::pin(bytes)));
+        stream::unfold(state, |state| async move {
+            let (mut lines, mut bytes) = state?;
+            let read = match bytes.next().await {
+                Some(Ok(part)) => lines.records(&part),
+                Some(Err(error)) => Err(lines.store.unreachable(&error)),
+                None if lines.partial.is_empty() => return None,
+                None => Err(lines
+                    .store
+                    .stranger("its list ends in the middle of a record")),
+            };
+            match read {
+                Ok(records) => Some((Ok(records), Some((lines, bytes)))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    fn records(&mut self, part: &[u8]) -> Result<Vec<Record>> {
+        self.partial.extend_from_slice(part);
+        let mut records = Vec::new();
+        while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
+            let line = self.partial.split_to(end + 1);
+            let record = Record::from_json(self.noun, &line[..end]);
+            records.push(record.ok_or_else(|| {
+                let line = String::from_utf8_lossy(&line[..end]);
+                self.store
+                    .stranger(&format!("{} is no record", quoted(&line)))
+            })?);
+        }
+        Ok(records)
+    }
+}

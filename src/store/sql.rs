@@ -1,0 +1,654 @@
+//! SQL for any noun, and the rules that touch several rows, written once for all databases.
+//!
+//! The text is what SQLite and PostgreSQL both take: `$1` markers that first appear in order, `RETURNING`. A rule is an
+//! async function over a [`Transaction`]. PostgreSQL runs it as it is; SQLite runs it on its writer thread, where it never
+//! has to wait.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use crate::action::ACTION;
+use crate::error::{Code, Error, Problem, Result};
+use crate::lead::{LEAD, OnDuplicate};
+use crate::process::PROCESS;
+use crate::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
+use crate::record::{self, Draft, Kind, Noun, Record, Value};
+use crate::store::Saved;
+use crate::time;
+
+/// Why a statement failed.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// A foreign key did not hold. The statement has changed nothing and the transaction goes on.
+    Reference,
+    /// Anything else; the transaction is over.
+    Error(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault::Error(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Error {
+        match fault {
+            Fault::Reference => {
+                Error::internal("a foreign key did not hold where none was expected to fail")
+            }
+            Fault::Error(error) => error,
+        }
+    }
+}
+
+/// A transaction of a database.
+pub(crate) trait Transaction {
+    /// Runs a statement and answers its rows.
+    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault>;
+
+    /// Runs a statement and answers how many rows it touched.
+    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault>;
+}
+
+/// The statements of a noun whose text never changes.
+pub(crate) struct Statements {
+    /// Inserts all columns but the id, and answers the id.
+    insert: String,
+    /// Selects all columns of an id.
+    pub(crate) select: String,
+    delete: String,
+}
+
+/// The statements of a noun.
+pub(crate) fn statements(noun: &Noun) -> &'static Statements {
+    static LEADS: LazyLock<Statements> = LazyLock::new(|| Statements::new(&LEAD));
+    static ACTIONS: LazyLock<Statements> = LazyLock::new(|| Statements::new(&ACTION));
+    static PROCESSES: LazyLock<Statements> = LazyLock::new(|| Statements::new(&PROCESS));
+    match noun.name {
+        "lead" => &LEADS,
+        "action" => &ACTIONS,
+        _ => &PROCESSES,
+    }
+}
+
+impl Statements {
+    fn new(noun: &Noun) -> Statements {
+        let names: Vec<&str> = noun.fields[1..].iter().map(|field| field.name).collect();
+        let markers: Vec<String> = (1..=names.len())
+            .map(|number| format!("${number}"))
+            .collect();
+        let table = noun.plural;
+        Statements {
+            insert: format!(
+                "INSERT INTO {table} ({}) VALUES ({}) RETURNING id",
+                names.join(", "),
+                markers.join(", ")
+            ),
+            select: format!("SELECT {} FROM {table} WHERE id = $1", columns(noun)),
+            delete: format!("DELETE FROM {table} WHERE id = $1"),
+        }
+    }
+}
+
+/// The columns in the order of the noun's fields.
+pub(crate) fn columns(noun: &Noun) -> String {
+    let names: Vec<String> = noun
+        .fields
+        .iter()
+        .map(|field| format!("{}.{}", noun.plural, field.name))
+        .collect();
+    names.join(", ")
+}
+
+/// Creates a record.
+pub(crate) async fn create(
+    tx: &mut impl Transaction,
+    draft: &Draft,
+    on_duplicate: OnDuplicate,
+) -> Result<Saved> {
+    let noun = draft.noun;
+    if on_duplicate != OnDuplicate::Create
+        && let Some(address) = draft.text("email").and_then(record::email)
+        && let Some(id) = lead_with_address(tx, &address).await?
+    {
+        return match on_duplicate {
+            OnDuplicate::Update => {
+                let record = update(tx, noun, id, draft).await?;
+                Ok(Saved {
+                    record,
+                    created: false,
+                })
+            }
+            _ => Err(Error::new(
+                Code::Conflict,
+                format!("email: lead {id} has the address {address} already"),
+            )),
+        };
+    }
+    let row = match draft.row(&time::now()) {
+        Ok(row) => row,
+        Err(problems) => return Err(refused(tx, draft, problems).await?),
+    };
+    let id = match tx.query(&statements(noun).insert, &row).await {
+        Ok(rows) => returned_id(&rows)?,
+        Err(Fault::Reference) => return Err(refused(tx, draft, Vec::new()).await?),
+        Err(Fault::Error(error)) => return Err(error),
+    };
+    let mut values = Vec::with_capacity(noun.fields.len());
+    values.push(Value::Int(id));
+    values.extend(row);
+    Ok(Saved {
+        record: Record { noun, values },
+        created: true,
+    })
+}
+
+async fn lead_with_address(tx: &mut impl Transaction, address: &str) -> Result<Option<i64>> {
+    let sql = "SELECT min(id) FROM leads WHERE lower(email) = $1";
+    let rows = tx.query(sql, &[address.into()]).await?;
+    Ok(rows
+        .first()
+        .and_then(|row| row.first())
+        .and_then(Value::int))
+}
+
+fn returned_id(rows: &[Vec<Value>]) -> Result<i64> {
+    let id = rows
+        .first()
+        .and_then(|row| row.first())
+        .and_then(Value::int);
+    id.ok_or_else(|| Error::internal("an insert answered no id"))
+}
+
+/// The refusal of a draft: its problems, and its references to records that are not there.
+async fn refused(
+    tx: &mut impl Transaction,
+    draft: &Draft,
+    mut problems: Vec<Problem>,
+) -> Result<Error> {
+    for (field, id) in draft.references() {
+        if let Kind::Reference(target) = field.kind {
+            let sql = format!("SELECT id FROM {} WHERE id = $1", target.plural);
+            if tx.query(&sql, &[id.into()]).await?.is_empty() {
+                problems.push(Problem::new(
+                    field.name,
+                    format!("no {} has the id {id}", target.name),
+                ));
+            }
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(Fault::Reference.into()),
+        false => Ok(Error::fields(problems)),
+    }
+}
+
+/// Reads a record.
+async fn read(tx: &mut impl Transaction, noun: &'static Noun, id: i64) -> Result<Record> {
+    let rows = tx.query(&statements(noun).select, &[id.into()]).await?;
+    let values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
+    Ok(Record { noun, values })
+}
+
+/// Changes a record. A draft that changes nothing writes nothing, and `updated_at` stays.
+pub(crate) async fn update(
+    tx: &mut impl Transaction,
+    noun: &'static Noun,
+    id: i64,
+    draft: &Draft,
+) -> Result<Record> {
+    let mut record = read(tx, noun, id).await?;
+    let mut changes = match draft.changes(&record) {
+        Ok(changes) => changes,
+        Err(problems) => return Err(refused(tx, draft, problems).await?),
+    };
+    if changes.is_empty() {
+        return Ok(record);
+    }
+    if let Some(stamp) = noun.position("updated_at") {
+        changes.push((stamp, time::now().as_str().into()));
+    }
+    let mut sql = format!("UPDATE {} SET ", noun.plural);
+    let mut params = Vec::with_capacity(changes.len() + 1);
+    for (at, value) in &changes {
+        let comma = if params.is_empty() { "" } else { ", " };
+        params.push(value.clone());
+        let _ = write!(sql, "{comma}{} = ${}", noun.fields[*at].name, params.len());
+    }
+    params.push(id.into());
+    let _ = write!(sql, " WHERE id = ${}", params.len());
+    match tx.execute(&sql, &params).await {
+        Ok(_) => {}
+        Err(Fault::Reference) => return Err(refused(tx, draft, Vec::new()).await?),
+        Err(Fault::Error(error)) => return Err(error),
+    }
+    for (at, value) in changes {
+        record.values[at] = value;
+    }
+    Ok(record)
+}
+
+/// Deletes a record.
+pub(crate) async fn delete(
+    tx: &mut impl Transaction,
+    noun: &'static Noun,
+    id: i64,
+    cascade: bool,
+) -> Result<()> {
+    match noun.name {
+        "lead" if cascade => cascade_lead(tx, id).await?,
+        "action" => forget_action(tx, "last_action_id = $2", id).await?,
+        _ => {}
+    }
+    match tx.execute(&statements(noun).delete, &[id.into()]).await {
+        Ok(0) => Err(noun.not_found()),
+        Ok(_) => Ok(()),
+        Err(Fault::Reference) => Err(still_has(tx, id).await?),
+        Err(Fault::Error(error)) => Err(error),
+    }
+}
+
+/// Deletes what a lead has.
+async fn cascade_lead(tx: &mut impl Transaction, id: i64) -> Result<()> {
+    tx.execute("DELETE FROM processes WHERE lead_id = $1", &[id.into()])
+        .await?;
+    // Processes of other leads may name an action of this one.
+    forget_action(
+        tx,
+        "last_action_id IN (SELECT id FROM actions WHERE lead_id = $2)",
+        id,
+    )
+    .await?;
+    tx.execute("DELETE FROM actions WHERE lead_id = $1", &[id.into()])
+        .await?;
+    Ok(())
+}
+
+/// Clears the last action of the processes that the condition finds. The schema would do it by itself, but without
+/// telling in `updated_at` that the process has changed.
+async fn forget_action(tx: &mut impl Transaction, condition: &str, id: i64) -> Result<()> {
+    let sql =
+        format!("UPDATE processes SET last_action_id = NULL, updated_at = $1 WHERE {condition}");
+    tx.execute(&sql, &[time::now().as_str().into(), id.into()])
+        .await?;
+    Ok(())
+}
+
+/// The conflict of a lead that has actions or processes.
+async fn still_has(tx: &mut impl Transaction, id: i64) -> Result<Error> {
+    let mut counts = Vec::new();
+    for noun in [&ACTION, &PROCESS] {
+        let sql = format!("SELECT count(*) FROM {} WHERE lead_id = $1", noun.plural);
+        let rows = tx.query(&sql, &[id.into()]).await?;
+        match rows
+            .first()
+            .and_then(|row| row.first())
+            .and_then(Value::int)
+        {
+            None | Some(0) => {}
+            Some(1) => counts.push(format!("1 {}", noun.name)),
+            Some(count) => counts.push(format!("{count} {}", noun.plural)),
+        }
+    }
+    let message = format!(
+        "Lead {id} has {}; delete them first, or all together with cascade",
+        counts.join(" and ")
+    );
+    Ok(Error::new(Code::Conflict, message))
+}
+
+/// A select that is being put together: its text, and its parameters in the order of their markers.
+#[derive(Debug, Default)]
+pub(crate) struct Select {
+    pub(crate) text: String,
+    pub(crate) params: Vec<Value>,
+}
+
+/// How a list walks its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Walk {
+    /// One statement in the list's order.
+    Once,
+    /// A statement a chunk, each going on behind an id. An index that answers in another order than that of the ids
+    /// would make each of them sort all that is left, so that ranges are kept from using theirs.
+    ById,
+}
+
+impl Select {
+    fn push(&mut self, text: &str) -> &mut Select {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Appends a marker and its value.
+    fn value(&mut self, value: impl Into<Value>) -> &mut Select {
+        self.params.push(value.into());
+        let _ = write!(self.text, "${}", self.params.len());
+        self
+    }
+
+    /// `SELECT count(*)` of the records of all pages.
+    pub(crate) fn count(query: &Query) -> Select {
+        let mut select = Select::default();
+        select.push("SELECT count(*) FROM ").push(query.noun.plural);
+        select.conditions(query, Walk::Once, false);
+        select
+    }
+
+    /// The records in order, from the cursor on, at most `limit` of them.
+    pub(crate) fn page(query: &Query, limit: u64) -> Select {
+        let mut select = Select::default();
+        select
+            .push("SELECT ")
+            .push(&columns(query.noun))
+            .push(" FROM ")
+            .push(query.noun.plural);
+        select.conditions(query, Walk::Once, true);
+        select
+            .order(query)
+            .push(" LIMIT ")
+            .value(i64::try_from(limit).unwrap_or(i64::MAX));
+        select
+    }
+
+    /// The ids in order, from the cursor on.
+    pub(crate) fn ids(query: &Query) -> Select {
+        let mut select = Select::default();
+        select
+            .push("SELECT ")
+            .push(query.noun.plural)
+            .push(".id FROM ")
+            .push(query.noun.plural);
+        select.conditions(query, Walk::Once, true);
+        select.order(query);
+        select
+    }
+
+    /// The records between two ids, both left out, in the order of ids that the query has.
+    pub(crate) fn between(query: &Query, low: i64, high: i64) -> Select {
+        let table = query.noun.plural;
+        let mut select = Select::default();
+        select
+            .push("SELECT ")
+            .push(&columns(query.noun))
+            .push(" FROM ")
+            .push(table);
+        select.conditions(query, Walk::ById, true);
+        select.push(" AND ").push(table).push(".id > ").value(low);
+        select.push(" AND ").push(table).push(".id < ").value(high);
+        select.order(query);
+        select
+    }
+
+    /// `WHERE` and everything that has to hold.
+    fn conditions(&mut self, query: &Query, walk: Walk, from_cursor: bool) {
+        // Always there, so that every further condition begins with AND.
+        self.push(" WHERE 1 = 1");
+        for filter in &query.filters {
+            self.push(" AND ");
+            match &filter.column {
+                Column::Field(at) => self.field(query.noun, *at, &filter.test, walk),
+                Column::Attribute(key) => self.attribute(key, &filter.test),
+            }
+        }
+        if let Some(pattern) = &query.search {
+            let mut before = " AND (";
+            for field in query.noun.fields.iter().filter(|field| field.searchable()) {
+                self.push(before).push(field.name);
+                self.like(pattern);
+                before = " OR ";
+            }
+            self.push(")");
+        }
+        if from_cursor && let Some(cursor) = &query.after {
+            self.push(" AND ")
+                .after(query.noun, &query.order, &cursor.0);
+        }
+    }
+
+    fn field(&mut self, noun: &Noun, at: usize, test: &Test, walk: Walk) {
+        let field = &noun.fields[at];
+        let is_point = matches!(
+            test,
+            Test::Compare(Comparison::Eq, Operand::Int(_) | Operand::Text(_)) | Test::Null
+        );
+        let mut column = match field.kind {
+            Kind::Email => "lower(email)".to_string(),
+            _ => format!("{}.{}", noun.plural, field.name),
+        };
+        if walk == Walk::ById && !is_point && field.kind != Kind::Id {
+            column.insert(0, '+');
+        }
+        match test {
+            Test::Null => self.push(&column).push(" IS NULL"),
+            Test::NotNull => self.push(&column).push(" IS NOT NULL"),
+            Test::Like(pattern) => self.push(&column).like(pattern),
+            Test::Compare(comparison, operand) => self.compare(&column, *comparison, operand),
+            Test::In(operands) => self.within(&column, operands),
+        };
+    }
+
+    /// `(a OR b OR …)`, in halves, as a database bounds how deep a chain of ORs may go.
+    fn any(&mut self, operands: &[Operand], each: &dyn Fn(&mut Select, &Operand)) -> &mut Select {
+        self.push("(");
+        match operands {
+            [] => {
+                self.push("1 = 0");
+            }
+            [one] => each(self, one),
+            many => {
+                let (left, right) = many.split_at(many.len() / 2);
+                self.any(left, each).push(" OR ").any(right, each);
+            }
+        }
+        self.push(")")
+    }
+
+    /// A column in a list of values: one `IN`, which keeps its index, unless some of them are spans of time.
+    fn within(&mut self, column: &str, operands: &[Operand]) -> &mut Select {
+        if operands
+            .iter()
+            .any(|operand| matches!(operand, Operand::Range(_)))
+        {
+            return self.any(operands, &|select, operand| {
+                select.compare(column, Comparison::Eq, operand);
+            });
+        }
+        let mut before = " IN (";
+        self.push(column);
+        for operand in operands {
+            self.push(before);
+            match operand {
+                Operand::Int(int) => self.value(*int),
+                Operand::Text(text) => self.value(text.as_str()),
+                Operand::Range(_) => self,
+            };
+            before = ", ";
+        }
+        self.push(")")
+    }
+
+    fn compare(&mut self, column: &str, comparison: Comparison, operand: &Operand) -> &mut Select {
+        let value: Value = match operand {
+            Operand::Int(int) => (*int).into(),
+            Operand::Text(text) => text.as_str().into(),
+            Operand::Range(range) => {
+                return self.compare_range(column, comparison, &range.start, &range.end);
+            }
+        };
+        let sign = match comparison {
+            Comparison::Eq => " = ",
+            Comparison::Ne => {
+                return self
+                    .push("(")
+                    .push(column)
+                    .push(" <> ")
+                    .value(value)
+                    .push(" OR ")
+                    .push(column)
+                    .push(" IS NULL)");
+            }
+            Comparison::Gt => " > ",
+            Comparison::Gte => " >= ",
+            Comparison::Lt => " < ",
+            Comparison::Lte => " <= ",
+        };
+        self.push(column).push(sign).value(value)
+    }
+
+    fn compare_range(
+        &mut self,
+        column: &str,
+        comparison: Comparison,
+        start: &str,
+        end: &str,
+    ) -> &mut Select {
+        match comparison {
+            Comparison::Eq => {
+                self.push("(").push(column).push(" >= ").value(start);
+                self.push(" AND ")
+                    .push(column)
+                    .push(" < ")
+                    .value(end)
+                    .push(")")
+            }
+            Comparison::Ne => {
+                self.push("(").push(column).push(" < ").value(start);
+                self.push(" OR ").push(column).push(" >= ").value(end);
+                self.push(" OR ").push(column).push(" IS NULL)")
+            }
+            Comparison::Gt => self.push(column).push(" >= ").value(end),
+            Comparison::Gte => self.push(column).push(" >= ").value(start),
+            Comparison::Lt => self.push(column).push(" < ").value(start),
+            Comparison::Lte => self.push(column).push(" < ").value(end),
+        }
+    }
+
+    /// A test of one key of the attributes, by two functions that every connection has: `attribute(attributes, key)` is
+    /// the value as text, `attribute_compare(attributes, key, value)` is -1, 0 or 1, both null where there is no value.
+    fn attribute(&mut self, key: &str, test: &Test) {
+        match test {
+            Test::Null => self
+                .push("attribute(attributes, ")
+                .value(key)
+                .push(") IS NULL"),
+            Test::NotNull => self
+                .push("attribute(attributes, ")
+                .value(key)
+                .push(") IS NOT NULL"),
+            Test::Like(pattern) => self
+                .push("attribute(attributes, ")
+                .value(key)
+                .push(")")
+                .like(pattern),
+            Test::Compare(comparison, operand) => self.attribute_compare(key, *comparison, operand),
+            Test::In(operands) => self.any(operands, &|select, operand| {
+                select.attribute_compare(key, Comparison::Eq, operand);
+            }),
+        };
+    }
+
+    fn attribute_compare(
+        &mut self,
+        key: &str,
+        comparison: Comparison,
+        operand: &Operand,
+    ) -> &mut Select {
+        let Operand::Text(text) = operand else {
+            // The attributes are always read as text.
+            return self.push("1 = 0");
+        };
+        let test = match comparison {
+            Comparison::Eq => " = 0",
+            Comparison::Ne => " <> 0",
+            Comparison::Gt => " > 0",
+            Comparison::Gte => " >= 0",
+            Comparison::Lt => " < 0",
+            Comparison::Lte => " <= 0",
+        };
+        // No value is not equal to any.
+        let call = if comparison == Comparison::Ne {
+            "coalesce(attribute_compare(attributes, "
+        } else {
+            "attribute_compare(attributes, "
+        };
+        self.push(call)
+            .value(key)
+            .push(", ")
+            .value(text.as_str())
+            .push(")");
+        if comparison == Comparison::Ne {
+            self.push(", 1)");
+        }
+        self.push(test)
+    }
+
+    fn like(&mut self, pattern: &str) -> &mut Select {
+        self.push(" LIKE ").value(pattern).push(" ESCAPE '\\'")
+    }
+
+    /// What a key of the order sorts by.
+    fn key(noun: &Noun, at: usize) -> String {
+        let field = &noun.fields[at];
+        let column = format!("{}.{}", noun.plural, field.name);
+        match field.searchable() {
+            true => format!("substr({column}, 1, {SORTED_LETTERS})"),
+            false => column,
+        }
+    }
+
+    fn order(&mut self, query: &Query) -> &mut Select {
+        let mut before = " ORDER BY ";
+        for sort in &query.order {
+            self.push(before).push(&Self::key(query.noun, sort.at));
+            // SQLite's own order, said for PostgreSQL.
+            match (query.noun.fields[sort.at].nullable(), sort.descending) {
+                (true, false) => self.push(" NULLS FIRST"),
+                (true, true) => self.push(" DESC NULLS LAST"),
+                (false, false) => self,
+                (false, true) => self.push(" DESC"),
+            };
+            before = ", ";
+        }
+        self
+    }
+
+    /// `(a > $1 OR (a = $1 AND (b > $2 OR …)))`: behind the cursor in the order.
+    fn after(&mut self, noun: &Noun, order: &[Sort], values: &[Value]) -> &mut Select {
+        let (Some((sort, order)), Some((value, values))) =
+            (order.split_first(), values.split_first())
+        else {
+            return self.push("1 = 0");
+        };
+        let key = Self::key(noun, sort.at);
+        let nullable = noun.fields[sort.at].nullable();
+        if !nullable && !order.is_empty() {
+            // Says nothing new, but lets an index begin at the cursor.
+            self.push(&key)
+                .push(if sort.descending { " <= " } else { " >= " })
+                .value(value.clone())
+                .push(" AND ");
+        }
+        self.push("(");
+        match (value, sort.descending) {
+            (Value::Null, false) => self.push(&key).push(" IS NOT NULL"),
+            (Value::Null, true) => self.push("1 = 0"),
+            (value, false) => self.push(&key).push(" > ").value(value.clone()),
+            (value, true) if nullable => {
+                self.push("(").push(&key).push(" < ").value(value.clone());
+                self.push(" OR ").push(&key).push(" IS NULL)")
+            }
+            (value, true) => self.push(&key).push(" < ").value(value.clone()),
+        };
+        if !order.is_empty() {
+            self.push(" OR (").push(&key);
+            match value {
+                Value::Null => self.push(" IS NULL"),
+                value => self.push(" = ").value(value.clone()),
+            };
+            self.push(" AND ").after(noun, order, values).push(")");
+        }
+        self.push(")")
+    }
+}

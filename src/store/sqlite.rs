@@ -1,0 +1,380 @@
+//! The store in a SQLite file.
+//!
+//! One connection writes. For a server it belongs to a thread, which takes the first waiting write, begins a transaction,
+//! takes what else waits, commits once with `synchronous=FULL` and only then answers them all: every acknowledged write
+//! has been synced, and a sync is shared by all that waited for it. A write runs in a savepoint, so that one that fails
+//! fails alone. A command writes without the thread.
+//!
+//! Reads run on connections of their own, which see what was committed last. A list is read in chunks, each in a read
+//! transaction of its own: an old one would keep the write-ahead log from being checkpointed. Commands beside a running
+//! server are normal use; SQLite's locks part them.
+
+mod functions;
+mod list;
+pub(crate) mod schema;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
+
+use crate::error::{Code, Error, Result};
+use crate::lead::OnDuplicate;
+use crate::query::Query;
+use crate::record::{Draft, Noun, Record, Value};
+use crate::store::sql::{self, Fault, Transaction};
+use crate::store::{Listing, Saved, Store};
+use crate::time;
+use writer::{State, Writer};
+
+/// Before 3.51.3 a WAL reset at the wrong moment could corrupt the file.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long a connection waits for another process to let go of the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How old the commit may be that shows that writes are taken.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// Idle reading connections that are kept.
+const KEPT_READERS: usize = 8;
+
+/// Statements kept prepared on a connection: the fixed ones, and the lists and updates that come again and again.
+const KEPT_STATEMENTS: usize = 64;
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// One command: everything runs where it is called, no thread is started.
+    Command,
+    /// A server: writes run on a thread and share their syncs, lists run beside the threads that serve.
+    Server,
+}
+
+/// A store in a SQLite file. Clones share it.
+#[derive(Clone)]
+pub struct Sqlite {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    work: Work,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+    /// Sorted whole lists that are being read.
+    ordered: AtomicUsize,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it if it is not there, and brings it up to date. Answers the line that says what was done
+    /// to an old database.
+    pub fn open(path: &Path, work: Work) -> Result<(Sqlite, Option<String>)> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            let version = rusqlite::version();
+            return Err(Error::failed(format!(
+                "SQLite {version} can corrupt a file; 3.51.3 or newer is needed"
+            )));
+        }
+        let refuse = |error: rusqlite::Error| refused(path, &error);
+        let mut connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(refuse)?;
+        connection.busy_timeout(PATIENCE).map_err(refuse)?;
+        let notice = schema::prepare(path, &mut connection)?;
+        set_up(&connection).map_err(refuse)?;
+        connection
+            .execute_batch("PRAGMA synchronous = FULL")
+            .map_err(refuse)?;
+        let mode: String = connection
+            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+            .map_err(refuse)?;
+        if mode != "wal" {
+            let shown = path.display();
+            return Err(Error::failed(format!(
+                "{shown}: expected a file system that can hold a write-ahead log"
+            )));
+        }
+        let writer = Writer::new(connection, work)?;
+        let inner = Inner {
+            path: path.to_path_buf(),
+            work,
+            writer,
+            readers: Mutex::default(),
+            ordered: AtomicUsize::new(0),
+        };
+        Ok((
+            Sqlite {
+                inner: Arc::new(inner),
+            },
+            notice,
+        ))
+    }
+
+    /// Runs a rule in a transaction that is synced when this answers.
+    async fn write<R: Send + 'static>(
+        &self,
+        rule: impl FnOnce(&mut Writing<'_>) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        self.inner.writer.run(rule).await
+    }
+}
+
+impl Inner {
+    /// A connection for reading, as it was left by the last who read.
+    fn reader(&self) -> Result<Connection> {
+        let kept = self
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        match kept {
+            Some(connection) => Ok(connection),
+            None => self.connect(),
+        }
+    }
+
+    fn keep(&self, reader: Connection) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < KEPT_READERS {
+            readers.push(reader);
+        }
+    }
+
+    /// Another connection to the file, for reading and for temporary tables.
+    fn connect(&self) -> Result<Connection> {
+        // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(|e| map_err(&e))?;
+        connection.busy_timeout(PATIENCE).map_err(|e| map_err(&e))?;
+        set_up(&connection).map_err(|e| map_err(&e))?;
+        Ok(connection)
+    }
+
+    /// Runs `read` with a reading connection where it is called: for reads of a few microseconds.
+    fn read<R>(&self, read: impl FnOnce(&mut Connection) -> Result<R>) -> Result<R> {
+        let mut connection = self.reader()?;
+        let result = read(&mut connection);
+        self.keep(connection);
+        result
+    }
+}
+
+/// What every connection needs, whatever it is for.
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    functions::add(connection)?;
+    // temp_store: a list's ids may be many, and belong into a file.
+    connection.execute_batch(
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = FILE",
+    )
+}
+
+/// Runs blocking work beside the threads that serve, or right here for a command.
+async fn beside<R: Send + 'static>(
+    work: Work,
+    read: impl FnOnce() -> Result<R> + Send + 'static,
+) -> Result<R> {
+    match work {
+        Work::Command => read(),
+        Work::Server => match tokio::task::spawn_blocking(read).await {
+            Ok(result) => result,
+            Err(error) => Err(Error::internal(error)),
+        },
+    }
+}
+
+impl Store for Sqlite {
+    async fn create(&self, draft: Draft, on_duplicate: OnDuplicate) -> Result<Saved> {
+        self.write(move |tx| now(sql::create(tx, &draft, on_duplicate)))
+            .await
+    }
+
+    async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
+        self.inner.read(|connection| {
+            let mut statement = connection
+                .prepare_cached(&sql::statements(noun).select)
+                .map_err(|e| map_err(&e))?;
+            let mut rows = statement.query([id]).map_err(|e| map_err(&e))?;
+            match rows.next().map_err(|e| map_err(&e))? {
+                Some(row) => record(noun, row),
+                None => Err(noun.not_found()),
+            }
+        })
+    }
+
+    async fn update(&self, id: i64, draft: Draft) -> Result<Record> {
+        self.write(move |tx| now(sql::update(tx, draft.noun, id, &draft)))
+            .await
+    }
+
+    async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
+        self.write(move |tx| now(sql::delete(tx, noun, id, cascade)))
+            .await
+    }
+
+    async fn list(&self, query: Query) -> Result<Listing> {
+        list::list(self.inner.clone(), query).await
+    }
+
+    async fn ready(&self) -> Result<String> {
+        if let Some(at) = self.inner.writer.committed_within(FRESH)? {
+            return Ok(at);
+        }
+        let at = time::now();
+        let beat = at.clone();
+        self.write(move |tx| {
+            let sql = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+            now(tx.execute(sql, &[beat.as_str().into()])).map_err(Error::from)
+        })
+        .await?;
+        Ok(at)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        self.inner.writer.close().await
+    }
+}
+
+/// Runs a rule to its end. On this store a rule never has to wait: all it awaits is done at once.
+fn now<R>(rule: impl Future<Output = R>) -> R {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(rule).poll(&mut context) {
+        std::task::Poll::Ready(result) => result,
+        std::task::Poll::Pending => unreachable!("a rule over SQLite has nothing to wait for"),
+    }
+}
+
+/// A write's view of the writing connection.
+struct Writing<'a> {
+    connection: &'a Connection,
+    state: &'a State,
+}
+
+impl Writing<'_> {
+    /// A failed constraint is for the rule to explain.
+    fn fault(&self, error: &rusqlite::Error) -> Fault {
+        match error.sqlite_error().map(|error| error.extended_code) {
+            Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => Fault::Reference,
+            _ => Fault::Error(self.state.failed(error)),
+        }
+    }
+}
+
+impl Transaction for Writing<'_> {
+    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
+        let query = || -> rusqlite::Result<Vec<Vec<Value>>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let width = statement.column_count();
+            let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+            let mut answer = Vec::new();
+            while let Some(row) = rows.next()? {
+                answer.push(
+                    (0..width)
+                        .map(|at| row.get_ref(at).map(value))
+                        .collect::<rusqlite::Result<_>>()?,
+                );
+            }
+            Ok(answer)
+        };
+        query().map_err(|error| self.fault(&error))
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
+        let execute = || {
+            self.connection
+                .prepare_cached(sql)?
+                .execute(rusqlite::params_from_iter(params))
+        };
+        execute()
+            .map(|rows| rows as u64)
+            .map_err(|error| self.fault(&error))
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(int) => ValueRef::Integer(*int),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+/// A column's value. The tables are strict, so that there is nothing but null, integers and text.
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Integer(int) => Value::Int(int),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        _ => Value::Null,
+    }
+}
+
+/// A row of [`sql::columns`].
+fn record(noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<Record> {
+    let values = (0..noun.fields.len()).map(|at| row.get_ref(at).map(value));
+    let values = values
+        .collect::<rusqlite::Result<Vec<Value>>>()
+        .map_err(|e| map_err(&e))?;
+    Ok(Record { noun, values })
+}
+
+/// What SQLite says, as crm says it.
+fn map_err(error: &rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
+            Code::Unavailable,
+            "the database is busy: another program has been writing to it for seconds; nothing was saved, try again",
+        ),
+        Some(ErrorCode::DiskFull) => Error::new(
+            Code::Full,
+            "the disk is full: nothing was saved; make room and try again",
+        ),
+        Some(ErrorCode::TooBig) => Error::new(
+            Code::TooLarge,
+            "the record is larger than the database takes",
+        ),
+        Some(ErrorCode::SystemIoFailure) => Error::new(
+            Code::Unavailable,
+            format!("the disk failed under the database ({error}); nothing is known to be saved"),
+        ),
+        Some(ErrorCode::ReadOnly) => Error::new(
+            Code::Unavailable,
+            "the database cannot be written to: the file or its disk is read-only",
+        ),
+        _ => Error::internal(format!("the database: {error}")),
+    }
+}
+
+/// Why a file could not be opened, naming it.
+fn refused(path: &Path, error: &rusqlite::Error) -> Error {
+    let reason = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            "expected a database of crm's, this is no SQLite file".into()
+        }
+        Some(ErrorCode::CannotOpen) => match path.metadata() {
+            Ok(found) if found.is_dir() => "expected a file, this is a folder".into(),
+            Ok(_) => "cannot be opened for reading and writing".into(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                "cannot be made: its folder is not there or not writable".into()
+            }
+            Err(error) => error.to_string(),
+        },
+        _ => map_err(error).message,
+    };
+    Error::failed(format!("{}: {reason}", path.display()))
+}

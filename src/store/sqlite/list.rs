@@ -1,0 +1,335 @@
+//! Lists: pages, and whole lists in chunks.
+//!
+//! Each chunk is read in a read transaction of its own and is bounded in bytes, so that neither a long list nor a slow
+//! reader holds memory or keeps the write-ahead log from being checkpointed. What a list remembers between two chunks:
+//!
+//! - a page: the ids that are still to come, as its cursor had to be known before its first byte;
+//! - a whole list by id: the last id, and the highest there was at the start, or writers faster than the reader would
+//!   make it endless;
+//! - a whole list in another order: its ids in a temporary table, which SQLite keeps in a file.
+
+use std::sync::Arc;
+
+use futures_util::stream;
+use rusqlite::Connection;
+
+use super::{Inner, beside, map_err, record};
+use crate::error::{Code, Error, Result};
+use crate::query::Query;
+use crate::record::{Record, Value};
+use crate::store::sql::{self, Select};
+use crate::store::{Chunks, Listing};
+
+/// How much of the records a chunk holds, in bytes of their values; one record may be larger.
+const CHUNK: usize = 128 * 1024;
+
+/// How many lists in another order than by id are read at once: each holds a connection and a temporary file.
+const MOST_ORDERED: usize = 64;
+
+/// Starts a list.
+pub(super) async fn list(inner: Arc<Inner>, query: Query) -> Result<Listing> {
+    let work = inner.work;
+    let (mut listing, reading) = beside(work, move || Reading::begin(inner, query)).await?;
+    listing.rest = reading.map(|reading| {
+        let rest = stream::unfold(Some(reading), move |reading| async move {
+            let mut reading = reading?;
+            let read = beside(work, move || {
+                let chunk = reading.next()?;
+                Ok((chunk, reading))
+            });
+            match read.await {
+                Ok((chunk, _)) if chunk.last => Some((Ok(chunk.records), None)),
+                Ok((chunk, reading)) => Some((Ok(chunk.records), Some(reading))),
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        Box::pin(rest) as Chunks
+    });
+    Ok(listing)
+}
+
+/// Some records of a list, and whether they are its last.
+#[derive(Default)]
+struct Chunk {
+    records: Vec<Record>,
+    /// In bytes.
+    size: usize,
+    last: bool,
+}
+
+impl Chunk {
+    fn push(&mut self, record: Record) {
+        // Roughly what it takes in memory.
+        self.size += record
+            .values
+            .iter()
+            .map(|value| 16 + value.text().map_or(0, str::len))
+            .sum::<usize>();
+        self.records.push(record);
+    }
+
+    fn is_full(&self) -> bool {
+        self.size >= CHUNK
+    }
+}
+
+/// A list between two chunks.
+struct Reading {
+    inner: Arc<Inner>,
+    query: Query,
+    rest: Rest,
+}
+
+/// What is still to come.
+enum Rest {
+    /// The records with these ids, in this order.
+    Ids(std::vec::IntoIter<i64>),
+    /// The records between these two ids, both left out.
+    Between(i64, i64),
+    /// The records of a temporary table behind this place.
+    Ordered(Ordered, i64),
+}
+
+/// A connection with the ids of a list in order.
+struct Ordered {
+    connection: Connection,
+    inner: Arc<Inner>,
+}
+
+impl Drop for Ordered {
+    fn drop(&mut self) {
+        self.inner
+            .ordered
+            .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl Reading {
+    /// The listing without its rest, and what reads the rest if there is one.
+    fn begin(inner: Arc<Inner>, query: Query) -> Result<(Listing, Option<Reading>)> {
+        let mut listing = Listing {
+            total: None,
+            next: None,
+            first: Vec::new(),
+            rest: None,
+        };
+        let mut rest = None;
+        inner.read(|connection| {
+            if query.count {
+                listing.total = Some(number(connection, &Select::count(&query))?.unsigned_abs());
+            }
+            if let Some(limit) = query.limit {
+                let ids = page(connection, &query, limit, &mut listing)?;
+                rest = (!ids.is_empty()).then(|| Rest::Ids(ids.into_iter()));
+            } else if query.by_id() {
+                let text = format!("SELECT coalesce(max(id), 0) FROM {}", query.noun.plural);
+                let highest = number(
+                    connection,
+                    &Select {
+                        text,
+                        params: Vec::new(),
+                    },
+                )?;
+                rest = Some(Rest::Between(0, highest.saturating_add(1)));
+            }
+            Ok(())
+        })?;
+        if query.limit.is_none() && !query.by_id() {
+            rest = Some(Rest::Ordered(order(&inner, &query)?, 0));
+        }
+        let is_page = query.limit.is_some();
+        let mut reading = rest.map(|rest| Reading { inner, query, rest });
+        if let Some(whole) = reading.as_mut().filter(|_| !is_page) {
+            let chunk = whole.next()?;
+            listing.first = chunk.records;
+            if chunk.last {
+                reading = None;
+            }
+        }
+        Ok((listing, reading))
+    }
+
+    fn next(&mut self) -> Result<Chunk> {
+        let Reading { inner, query, rest } = self;
+        match rest {
+            Rest::Ids(ids) => inner.read(|connection| by_ids(connection, query, ids)),
+            Rest::Between(low, high) => {
+                let select = Select::between(query, *low, *high);
+                let chunk = inner
+                    .read(|connection| chunk(connection, &select, |row| record(query.noun, row)))?;
+                if let Some(last) = chunk.records.last() {
+                    match query.order[0].descending {
+                        true => *high = last.id(),
+                        false => *low = last.id(),
+                    }
+                }
+                Ok(chunk)
+            }
+            Rest::Ordered(ordered, place) => next_ordered(&ordered.connection, query, place),
+        }
+    }
+}
+
+/// Reads a page: its records as far as a chunk goes and the cursor into the listing. Answers the ids of the others.
+fn page(
+    connection: &Connection,
+    query: &Query,
+    limit: u64,
+    listing: &mut Listing,
+) -> Result<Vec<i64>> {
+    let select = Select::page(query, limit + 1);
+    let mut ids = Vec::new();
+    let mut last = None;
+    let mut first = Chunk::default();
+    let mut count = 0;
+    rows(connection, &select, |row| {
+        count += 1;
+        if count > limit {
+            listing.next = last.take().map(|last| query.cursor(&last));
+            return Ok(false);
+        }
+        if first.is_full() {
+            ids.push(id(row)?);
+        }
+        if count == limit || !first.is_full() {
+            let read = record(query.noun, row)?;
+            if count == limit {
+                last = Some(read.clone());
+            }
+            if !first.is_full() {
+                first.push(read);
+            }
+        }
+        Ok(true)
+    })?;
+    listing.first = first.records;
+    Ok(ids)
+}
+
+/// The records with the next ids; one that is gone meanwhile is left out.
+fn by_ids(
+    connection: &Connection,
+    query: &Query,
+    ids: &mut std::vec::IntoIter<i64>,
+) -> Result<Chunk> {
+    let mut chunk = Chunk::default();
+    let mut select = Select {
+        text: sql::statements(query.noun).select.clone(),
+        params: Vec::new(),
+    };
+    while let Some(id) = ids.next() {
+        select.params = vec![Value::Int(id)];
+        rows(connection, &select, |row| {
+            chunk.push(record(query.noun, row)?);
+            Ok(true)
+        })?;
+        if chunk.is_full() {
+            break;
+        }
+    }
+    chunk.last = ids.len() == 0;
+    Ok(chunk)
+}
+
+/// The records of a select as far as a chunk goes.
+fn chunk(
+    connection: &Connection,
+    select: &Select,
+    mut read: impl FnMut(&rusqlite::Row<'_>) -> Result<Record>,
+) -> Result<Chunk> {
+    let mut chunk = Chunk::default();
+    rows(connection, select, |row| {
+        chunk.push(read(row)?);
+        Ok(!chunk.is_full())
+    })?;
+    chunk.last = !chunk.is_full();
+    Ok(chunk)
+}
+
+/// Puts the ids of a list into a temporary table, in the list's order.
+fn order(inner: &Arc<Inner>, query: &Query) -> Result<Ordered> {
+    use std::sync::atomic::Ordering::Relaxed;
+    if inner.ordered.fetch_add(1, Relaxed) >= MOST_ORDERED {
+        inner.ordered.fetch_sub(1, Relaxed);
+        let message = format!(
+            "{MOST_ORDERED} sorted lists without a limit are being read already; try again"
+        );
+        return Err(Error::new(Code::Unavailable, message));
+    }
+    let reserved = match inner.connect() {
+        Ok(connection) => Ordered {
+            connection,
+            inner: inner.clone(),
+        },
+        Err(error) => {
+            inner.ordered.fetch_sub(1, Relaxed);
+            return Err(error);
+        }
+    };
+    let fill = || -> rusqlite::Result<()> {
+        let connection = &reserved.connection;
+        connection.execute_batch(
+            "CREATE TEMP TABLE ordered (place INTEGER PRIMARY KEY, id INTEGER NOT NULL)",
+        )?;
+        let select = Select::ids(query);
+        let sql = format!("INSERT INTO temp.ordered (id) {}", select.text);
+        connection.execute(&sql, rusqlite::params_from_iter(&select.params))?;
+        Ok(())
+    };
+    fill().map_err(|error| map_err(&error))?;
+    Ok(reserved)
+}
+
+/// The next records of a list in order, and the place of the last of them.
+fn next_ordered(connection: &Connection, query: &Query, place: &mut i64) -> Result<Chunk> {
+    let table = query.noun.plural;
+    // CROSS JOIN keeps SQLite from turning the two around.
+    let text = format!(
+        "SELECT {}, ordered.place FROM temp.ordered CROSS JOIN {table} ON {table}.id = ordered.id \
+         WHERE ordered.place > $1 ORDER BY ordered.place",
+        sql::columns(query.noun)
+    );
+    let select = Select {
+        text,
+        params: vec![Value::Int(*place)],
+    };
+    chunk(connection, &select, |row| {
+        *place = row
+            .get(query.noun.fields.len())
+            .map_err(|error| map_err(&error))?;
+        record(query.noun, row)
+    })
+}
+
+/// Runs a select and hands over its rows for as long as `each` answers true.
+fn rows(
+    connection: &Connection,
+    select: &Select,
+    mut each: impl FnMut(&rusqlite::Row<'_>) -> Result<bool>,
+) -> Result<()> {
+    let mut statement = connection
+        .prepare_cached(&select.text)
+        .map_err(|error| map_err(&error))?;
+    let params = rusqlite::params_from_iter(&select.params);
+    let mut rows = statement.query(params).map_err(|error| map_err(&error))?;
+    while let Some(row) = rows.next().map_err(|error| map_err(&error))? {
+        if !each(row)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The number that a select answers.
+fn number(connection: &Connection, select: &Select) -> Result<i64> {
+    let mut number = 0;
+    rows(connection, select, |row| {
+        number = id(row)?;
+        Ok(false)
+    })?;
+    Ok(number)
+}
+
+fn id(row: &rusqlite::Row<'_>) -> Result<i64> {
+    row.get(0).map_err(|error| map_err(&error))
+}

@@ -1,0 +1,313 @@
+//! The one connection that writes, and the commits that its writes share.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::{Work, Writing, map_err};
+use crate::error::{Code, Error, Result};
+use crate::time;
+
+/// The most writes that share a commit. Beyond it the sync is no longer what a write costs.
+const LARGEST_BATCH: usize = 1_024;
+
+/// The most writes that wait. Beyond it the answer is 503: memory is bounded, and a client that has to wait longer than
+/// this takes has given up.
+const LONGEST_QUEUE: usize = 4_096;
+
+/// A write that waits.
+pub(super) trait Job: Send {
+    /// Runs it inside of the batch's transaction. Answers the error it failed with.
+    fn run(&mut self, connection: &Connection, state: &State) -> Option<Error>;
+
+    /// Tells the waiting caller, given whether the transaction was committed. One that was never run gets the error.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+/// A rule, then its result.
+struct Write<F, R> {
+    rule: Option<F>,
+    result: Option<Result<R>>,
+    tell: oneshot::Sender<Result<R>>,
+}
+
+impl<R: Send, F: FnOnce(&mut Writing<'_>) -> Result<R> + Send> Job for Write<F, R> {
+    fn run(&mut self, connection: &Connection, state: &State) -> Option<Error> {
+        let result = in_savepoint(connection, state, self.rule.take()?);
+        let error = result.as_ref().err().cloned();
+        self.result = Some(result);
+        error
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        // Nobody listens any more where the client has gone; the write stands all the same.
+        let _ = self.tell.send(match (self.result, committed) {
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(result), Ok(())) => result,
+            (None, Ok(())) => Err(closed()),
+        });
+    }
+}
+
+/// Where writes go.
+pub(super) enum Writer {
+    /// They run where they are called.
+    Here {
+        connection: Mutex<Option<Connection>>,
+        state: Arc<State>,
+    },
+    /// They run on a thread.
+    Thread {
+        queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
+        thread: Mutex<Option<JoinHandle<Result<()>>>>,
+        state: Arc<State>,
+    },
+}
+
+/// What is known of the commits.
+#[derive(Default)]
+pub(super) struct State {
+    /// The last one.
+    last: Mutex<Option<(Instant, String)>>,
+    /// Why no more writes are taken.
+    broken: Mutex<Option<Error>>,
+}
+
+impl State {
+    fn committed(&self) {
+        *lock(&self.last) = Some((Instant::now(), time::now()));
+    }
+
+    /// The error as crm says it. After some of them nothing may be written again: after a failed sync nobody knows what
+    /// the disk has (and a second sync would succeed without it), and a corrupt file only gets worse.
+    pub(super) fn failed(&self, error: &rusqlite::Error) -> Error {
+        use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        let sync = matches!(code, Some(SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC));
+        let corrupt = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        );
+        if !sync && !corrupt {
+            return map_err(error);
+        }
+        let reason = if sync {
+            "a sync of the database failed"
+        } else {
+            "the database is corrupt"
+        };
+        tracing::error!("no more writes are taken: {reason}: {error}");
+        let message =
+            format!("no more writes are taken: {reason}; check the disk, then start again");
+        let error = Error::new(Code::Unavailable, message);
+        *lock(&self.broken) = Some(error.clone());
+        error
+    }
+
+    fn intact(&self) -> Result<()> {
+        match &*lock(&self.broken) {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn closed() -> Error {
+    Error::new(
+        Code::Unavailable,
+        "the service is shutting down; nothing was saved",
+    )
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, work: Work) -> Result<Writer> {
+        let state = Arc::new(State::default());
+        if work == Work::Command {
+            return Ok(Writer::Here {
+                connection: Mutex::new(Some(connection)),
+                state,
+            });
+        }
+        let (queue, jobs) = sync_channel(LONGEST_QUEUE);
+        let seen = state.clone();
+        let thread = std::thread::Builder::new()
+            .name("crm-writer".into())
+            .spawn(move || work_off(connection, &jobs, &seen));
+        let thread = thread
+            .map_err(|error| Error::failed(format!("cannot start the writing thread: {error}")))?;
+        Ok(Writer::Thread {
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+            state,
+        })
+    }
+
+    fn state(&self) -> &State {
+        match self {
+            Writer::Here { state, .. } | Writer::Thread { state, .. } => state,
+        }
+    }
+
+    /// Runs a rule; when this answers `Ok`, it has been committed and synced.
+    pub(super) async fn run<R: Send + 'static>(
+        &self,
+        rule: impl FnOnce(&mut Writing<'_>) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        self.state().intact()?;
+        let (tell, told) = oneshot::channel();
+        let job = Box::new(Write {
+            rule: Some(rule),
+            result: None,
+            tell,
+        });
+        match self {
+            Writer::Here { connection, state } => {
+                let connection = lock(connection);
+                let connection = connection.as_ref().ok_or_else(closed)?;
+                batch(connection, state, job, || None);
+            }
+            Writer::Thread { queue, .. } => {
+                let queue = lock(queue);
+                queue.as_ref().ok_or_else(closed)?.try_send(job).map_err(|error| match error {
+                    TrySendError::Full(_) => Error::new(
+                        Code::Unavailable,
+                        format!("{LONGEST_QUEUE} writes are waiting already; nothing was saved, try again"),
+                    ),
+                    TrySendError::Disconnected(_) => closed(),
+                })?;
+            }
+        }
+        told.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// When the last commit was, if it is no older than `age`. An error where no more writes are taken.
+    pub(super) fn committed_within(&self, age: Duration) -> Result<Option<String>> {
+        self.state().intact()?;
+        let last = lock(&self.state().last);
+        Ok(last
+            .as_ref()
+            .filter(|(at, _)| at.elapsed() < age)
+            .map(|(_, text)| text.clone()))
+    }
+
+    /// Works off what waits, moves the write-ahead log into the file, and closes it.
+    pub(super) async fn close(&self) -> Result<()> {
+        match self {
+            Writer::Here { connection, .. } => match lock(connection).take() {
+                Some(connection) => finish(connection, false),
+                None => Ok(()),
+            },
+            Writer::Thread { queue, thread, .. } => {
+                // Without a sender the thread ends when the queue is empty.
+                drop(lock(queue).take());
+                let Some(thread) = lock(thread).take() else {
+                    return Ok(());
+                };
+                let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+                ended
+                    .map_err(Error::internal)?
+                    .map_err(|_| Error::internal("the writing thread panicked"))?
+            }
+        }
+    }
+}
+
+/// Closes the writing connection. SQLite itself checkpoints when the last connection of all processes closes; a server
+/// does it also when others are there, so that it leaves a whole file behind.
+fn finish(connection: Connection, checkpoint: bool) -> Result<()> {
+    if checkpoint {
+        let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        done.map_err(|error| map_err(&error))?;
+    }
+    connection.close().map_err(|(_, error)| map_err(&error))
+}
+
+/// The thread: batches until nobody can send any more.
+fn work_off(connection: Connection, jobs: &Receiver<Box<dyn Job>>, state: &State) -> Result<()> {
+    while let Ok(first) = jobs.recv() {
+        batch(&connection, state, first, || jobs.try_recv().ok());
+    }
+    finish(connection, true)
+}
+
+/// Runs the first write and those that `more` has, in one transaction, and answers all of them after its commit.
+fn batch(
+    connection: &Connection,
+    state: &State,
+    first: Box<dyn Job>,
+    more: impl FnMut() -> Option<Box<dyn Job>>,
+) {
+    let mut waiting = std::iter::once(first)
+        .chain(std::iter::from_fn(more))
+        .take(LARGEST_BATCH);
+    let begun = state.intact().and_then(|()| {
+        // IMMEDIATE: a transaction that starts with a read and then writes fails at once when another has written
+        // between the two, however long it is willing to wait.
+        connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(|error| state.failed(&error))
+    });
+    if let Err(error) = begun {
+        // Those that wait have waited as long as the first; trying each of them anew would make the last wait for ever.
+        return waiting.for_each(|job| job.answer(Err(error.clone())));
+    }
+    let mut done: Vec<Box<dyn Job>> = Vec::new();
+    for mut job in waiting.by_ref() {
+        let failed = job.run(connection, state);
+        done.push(job);
+        if let Some(error) = failed.filter(|_| connection.is_autocommit()) {
+            // A full disk or an I/O error ends the whole transaction and not only the savepoint.
+            return done
+                .into_iter()
+                .for_each(|job| job.answer(Err(error.clone())));
+        }
+    }
+    let committed = connection.execute_batch("COMMIT").map_err(|error| {
+        // SQLite has rolled back by itself, or has to be told to.
+        if !connection.is_autocommit() {
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        state.failed(&error)
+    });
+    if committed.is_ok() {
+        state.committed();
+    }
+    done.into_iter()
+        .for_each(|job| job.answer(committed.clone()));
+}
+
+/// Runs a rule so that what it did is undone when it fails.
+fn in_savepoint<R>(
+    connection: &Connection,
+    state: &State,
+    rule: impl FnOnce(&mut Writing<'_>) -> Result<R>,
+) -> Result<R> {
+    let run = |sql: &str| {
+        let ran = connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]));
+        ran.map(drop).map_err(|error| state.failed(&error))
+    };
+    run("SAVEPOINT write")?;
+    // A rule that panics is a defect, but one that must not take the other writes with it.
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        rule(&mut Writing { connection, state })
+    }))
+    .unwrap_or_else(|_| Err(Error::internal("a write panicked")));
+    match &result {
+        Ok(_) => run("RELEASE write")?,
+        // What ends the whole transaction has ended the savepoint too.
+        Err(_) if connection.is_autocommit() => {}
+        Err(_) => run("ROLLBACK TO write").and_then(|()| run("RELEASE write"))?,
+    }
+    result
+}
