@@ -38,3 +38,7 @@ pub mod lead;
 pub mod action;
 
 pub mod process;
+
+pub mod config;
+
+pub mod output;
