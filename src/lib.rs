@@ -46,5 +46,13 @@ pub mod query;
 
 pub mod store;
 
+pub mod config;
+
+pub mod output;
+
+pub mod cli;
+
+pub mod command;
+
 /// Every noun, in the order in which they refer to one another.
 pub const NOUNS: [&record::Noun; 3] = [&lead::LEAD, &action::ACTION, &process::PROCESS];

@@ -1,0 +1,688 @@
+//! The commands' words: which there are, and what was asked for.
+//!
+//! The flags of a noun are made from its table of fields, so that a new field has its flag, its help and its completion
+//! by itself. What was typed becomes an [`Ask`]; what it does is in [`crate::command`].
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+use clap_complete::Shell;
+
+use crate::NOUNS;
+use crate::attributes::Attributes;
+use crate::config::{Flags, Format};
+use crate::error::{Error, Problem, Result, quoted};
+use crate::lead::OnDuplicate;
+use crate::query::OPERATORS;
+use crate::record::{Draft, Field, Input, Kind, Noun, Presence, input_from_text};
+use crate::time;
+
+/// What the user asks for.
+#[derive(Debug)]
+pub enum Ask {
+    /// `crm serve`
+    Serve,
+    /// A verb on a noun.
+    Verb(&'static Noun, Verb),
+    /// `crm config`
+    Config,
+    /// `crm health`
+    Health,
+    /// `crm completions`
+    Completions(Shell),
+    /// `crm man`
+    Man(PathBuf),
+}
+
+/// What to do with the records of a noun.
+#[derive(Debug)]
+pub enum Verb {
+    /// `create`
+    Create {
+        /// The new record.
+        source: Source,
+        /// For leads.
+        on_duplicate: OnDuplicate,
+        /// `--fields`
+        fields: Option<String>,
+    },
+    /// `get`
+    Get {
+        /// As given; `-` stands for those on standard input.
+        ids: Vec<String>,
+        /// `--fields`
+        fields: Option<String>,
+    },
+    /// `list`
+    List {
+        /// The filters, `q`, `sort` and `after`, as the API's parameters.
+        pairs: Vec<(String, String)>,
+        /// `--limit`, which may be larger than a page of the API.
+        limit: Option<u64>,
+        /// Print the number alone.
+        count: bool,
+        /// `--fields`
+        fields: Option<String>,
+    },
+    /// `update`
+    Update {
+        /// As for `get`.
+        ids: Vec<String>,
+        /// The change.
+        source: Source,
+        /// `--fields`
+        fields: Option<String>,
+    },
+    /// `delete`
+    Delete {
+        /// As for `get`.
+        ids: Vec<String>,
+        /// Do not ask.
+        yes: bool,
+        /// For leads: with their actions and processes.
+        cascade: bool,
+    },
+}
+
+/// Where a draft comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// From flags.
+    Flags(Draft),
+    /// From a file with a JSON object, `-` for standard input.
+    Json(PathBuf),
+}
+
+/// The whole command line of `crm`.
+pub fn command() -> Command {
+    let global = |arg: Arg| arg.global(true).help_heading("Global options");
+    Command::new("crm")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("The smallest CRM that is real: leads, actions and follow-ups, served over HTTP and at the terminal")
+        .after_help(examples(&[
+            "crm lead create --email ada@example.com --name 'Ada Lovelace'",
+            "crm lead list --status new",
+            "crm process list --where 'next_followup_datetime=lte:now'",
+            "crm config",
+        ]))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .infer_long_args(false)
+        .arg(global(Arg::new("db").long("db").value_name("PATH").value_hint(ValueHint::FilePath).help(
+            "The database: a path or a sqlite: URL [env: DATABASE_URL]",
+        )))
+        .arg(global(Arg::new("url").long("url").value_name("URL").value_hint(ValueHint::Url).help(
+            "Work over another crm's HTTP API instead of a database [env: CRM_URL]",
+        )))
+        .arg(global(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .value_parser(ValueParser::path_buf())
+                .value_hint(ValueHint::FilePath)
+                .help("The config file [default: crm/config.toml in the user's config folder]"),
+        ))
+        .arg(global(
+            Arg::new("output")
+                .long("output")
+                .short('o')
+                .value_name("FORMAT")
+                .value_parser(PossibleValuesParser::new(Format::WORDS.map(|format| format.0)))
+                .help("How records are printed [env: CRM_OUTPUT] [default: table]"),
+        ))
+        .subcommand(serve())
+        .subcommands(NOUNS.map(noun_command))
+        .subcommand(
+            Command::new("config")
+                .about("Show each setting and where it comes from")
+                .after_help(examples(&["crm config", "crm config -o json"])),
+        )
+        .subcommand(
+            Command::new("health")
+                .about("Ask a running service whether it takes writes")
+                .long_about(
+                    "Ask a running service whether it takes writes: the one at --url or CRM_URL, else the one on this \
+                     machine at HOST and PORT. Prints `ok` and exits 0, or says why not.",
+                )
+                .after_help(examples(&["crm health", "crm health --url http://localhost:8000"])),
+        )
+        .subcommand(
+            Command::new("completions")
+                .about("Print the completion script of a shell")
+                .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(ValueParser::from(
+                    clap::value_parser!(Shell),
+                )))
+                .after_help(examples(&["crm completions bash > crm.bash", "crm completions zsh > _crm"])),
+        )
+        .subcommand(
+            Command::new("man")
+                .about("Write the manual pages into a folder")
+                .arg(
+                    Arg::new("dir")
+                        .value_name("DIR")
+                        .required(true)
+                        .value_parser(ValueParser::path_buf())
+                        .value_hint(ValueHint::DirPath),
+                )
+                .after_help(examples(&["crm man ./man1"])),
+        )
+}
+
+/// The end of a help page.
+fn examples(lines: &[&str]) -> String {
+    format!("Examples:\n  {}", lines.join("\n  "))
+}
+
+fn serve() -> Command {
+    Command::new("serve")
+        .about("Run the HTTP service")
+        .long_about(
+            "Run the HTTP service. Prints one line with its address and its database when it is ready to answer. Ends on \
+             SIGTERM or SIGINT after it has answered what it accepted. The API is described at /docs and /openapi.json.",
+        )
+        .arg(Arg::new("host").long("host").value_name("HOST").help("The address to listen on [env: HOST] [default: 0.0.0.0]"))
+        .arg(
+            Arg::new("port")
+                .long("port")
+                .value_name("PORT")
+                .help("The port to listen on, 0 for any free one [env: PORT] [default: 8000]"),
+        )
+        .after_help(examples(&["crm serve", "crm serve --host 127.0.0.1 --port 0 --db crm.db"]))
+}
+
+fn noun_command(noun: &'static Noun) -> Command {
+    let name = noun.name;
+    let plural = noun.plural;
+    let fields = || {
+        Arg::new("show")
+            .long("fields")
+            .value_name("FIELDS")
+            .help("Show only these fields, in this order, parted by commas")
+    };
+    let ids = || {
+        Arg::new("ids")
+            .value_name("ID")
+            .required(true)
+            .num_args(1..)
+            .help(format!(
+                "One or more ids of {plural}, - to read them from standard input"
+            ))
+    };
+    let [create, get, list, update, delete] = noun_examples(noun);
+    let mut creation = Command::new("create")
+        .about(format!("Create {} {name}", noun.article()))
+        .args(field_args(noun, Verbal::Create))
+        .arg(json_arg(noun))
+        .arg(fields())
+        .after_help(examples(create));
+    let mut deletion = Command::new("delete")
+        .about(format!("Delete {plural}"))
+        .arg(ids())
+        .arg(
+            Arg::new("yes")
+                .long("yes")
+                .short('y')
+                .action(ArgAction::SetTrue)
+                .help("Do not ask"),
+        )
+        .after_help(examples(delete));
+    if noun.name == "lead" {
+        creation = creation.arg(
+            Arg::new("on_duplicate")
+                .long("on-duplicate")
+                .value_name("WHAT")
+                .value_parser(PossibleValuesParser::new(
+                    OnDuplicate::WORDS.map(|known| known.0),
+                ))
+                .default_value("create")
+                .help("What to do when a lead has the address already"),
+        );
+        deletion = deletion.arg(
+            Arg::new("cascade")
+                .long("cascade")
+                .action(ArgAction::SetTrue)
+                .help("Delete the lead's actions and processes with it"),
+        );
+    }
+    Command::new(name)
+        .about(format!("{}: create, get, list, update, delete", noun.about))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(examples(&[create[0], list[0]]))
+        .subcommand(creation)
+        .subcommand(
+            Command::new("get").about(format!("Show {plural} by their ids")).arg(ids()).arg(fields()).after_help(examples(get)),
+        )
+        .subcommand(
+            Command::new("list")
+                .about(format!("List {plural}"))
+                .long_about(format!(
+                    "List {plural}, all of them unless told otherwise. A filter's value is compared for equality; with an \
+                     operator before it (eq: ne: gt: gte: lt: lte: in: is: like:) otherwise, such as in:a,b, is:null or \
+                     like:A%. A filter given twice has to hold twice."
+                ))
+                .args(filter_args(noun))
+                .args(list_args())
+                .arg(fields())
+                .after_help(examples(list)),
+        )
+        .subcommand(
+            Command::new("update")
+                .about(format!("Change the given fields of {plural}"))
+                .arg(ids())
+                .args(field_args(noun, Verbal::Update))
+                .arg(json_arg(noun))
+                .arg(fields())
+                .after_help(examples(update)),
+        )
+        .subcommand(deletion)
+}
+
+/// Examples of create, get, list, update and delete. They work one after the other on a database with one record of each
+/// noun; a test runs them.
+fn noun_examples(noun: &Noun) -> [&'static [&'static str]; 5] {
+    match noun.name {
+        "lead" => [
+            &[
+                "crm lead create --email ada@example.com --name 'Ada Lovelace' --set company=Acme",
+                "crm lead create --email ada@example.com --on-duplicate update --set 'employees:=120'",
+                "echo '{\"email\": \"bob@example.com\"}' | crm lead create --json - -o id",
+            ],
+            &[
+                "crm lead get 1",
+                "crm lead list -o id | crm lead get - -o ndjson",
+            ],
+            &[
+                "crm lead list --status new",
+                "crm lead list --where attributes.company=Acme --sort -created_at --limit 10",
+                "crm lead list --q ada -o csv --fields id,email",
+                "crm lead list --status ne:lost --count",
+            ],
+            &[
+                "crm lead update 1 --status contacted --set company=Acme --unset employees",
+                "crm lead list --status new -o id | crm lead update - --status contacted",
+                "crm lead update 1 --clear name",
+            ],
+            &["crm lead delete 1 --cascade --yes"],
+        ],
+        "action" => [
+            &[
+                "crm action create --lead 1 --type call --details 'Asked for a quote'",
+                "crm action create --lead 1 --type mail --at -2h",
+            ],
+            &["crm action get 1 -o json"],
+            &[
+                "crm action list --lead 1 --sort -timestamp",
+                "crm action list --at gte:today",
+            ],
+            &["crm action update 1 --details 'Sent the quote'"],
+            &["crm action delete 1 --yes"],
+        ],
+        _ => [
+            &[
+                "crm process create --name 'Spring campaign' --lead 1 --channel email --next +3d",
+                "crm process create --name 'Call back' --lead 1 --next fri",
+            ],
+            &["crm process get 1"],
+            &[
+                "crm process list --where 'next_followup_datetime=lte:now' --sort next_followup_datetime",
+                "crm process list --next lte:tomorrow --status active",
+            ],
+            &[
+                "crm process update 1 --next +1w",
+                "crm process update 1 --status done --clear next_followup_datetime",
+            ],
+            &["crm process delete 1 --yes"],
+        ],
+    }
+}
+
+/// Which verb the flags of the fields are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verbal {
+    Create,
+    Update,
+}
+
+fn kebab(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// A field's flag, with its second names.
+fn flag(field: &'static Field) -> Arg {
+    let mut arg = Arg::new(field.name)
+        .long(kebab(field.name))
+        .value_name(match field.kind {
+            Kind::Id | Kind::Reference(_) => "ID",
+            Kind::Time | Kind::Stamp => "TIME",
+            Kind::Attributes => "JSON",
+            Kind::Email => "EMAIL",
+            Kind::Text | Kind::Word => "TEXT",
+        });
+    for other in [field.flag, field.old_name].into_iter().flatten() {
+        arg = arg.visible_alias(kebab(other));
+    }
+    // A time may be -2h.
+    arg.allow_hyphen_values(matches!(field.kind, Kind::Time | Kind::Stamp))
+}
+
+fn writable(noun: &'static Noun) -> impl Iterator<Item = &'static Field> {
+    noun.fields
+        .iter()
+        .filter(|field| field.presence != Presence::Automatic)
+}
+
+fn field_args(noun: &'static Noun, verb: Verbal) -> Vec<Arg> {
+    let mut args: Vec<Arg> = writable(noun)
+        .map(|field| {
+            let about = field.about.split(';').next().unwrap_or(field.about);
+            let help = match (field.presence, verb) {
+                (Presence::Required, Verbal::Create) => format!("{about} (required)"),
+                (Presence::Default(default), Verbal::Create) if field.kind != Kind::Attributes => {
+                    format!("{about} [default: {default}]")
+                }
+                (Presence::Now, Verbal::Create) => format!("{about} [default: now]"),
+                _ => about.to_string(),
+            };
+            let help = match field.kind {
+                Kind::Time => format!("{help}; also now, today, tomorrow, +3d, -2h, fri"),
+                _ => help,
+            };
+            flag(field).help(help)
+        })
+        .collect();
+    let many = |name: &'static str| Arg::new(name).long(name).action(ArgAction::Append);
+    args.push(
+        many("set")
+            .value_name("KEY=VALUE")
+            .help("Set an attribute to a text, with KEY:=JSON to any other value"),
+    );
+    if verb == Verbal::Update {
+        args.push(many("unset").value_name("KEY").help("Remove an attribute"));
+        args.push(
+            many("clear")
+                .value_name("FIELD")
+                .help("Set a field to null"),
+        );
+    }
+    args
+}
+
+fn json_arg(noun: &'static Noun) -> Arg {
+    let mut arg = Arg::new("json")
+        .long("json")
+        .value_name("FILE")
+        .value_parser(ValueParser::path_buf())
+        .value_hint(ValueHint::FilePath)
+        .help(
+            "Read the record as a JSON object from a file, - for standard input, instead of flags",
+        );
+    for name in writable(noun).map(|field| field.name).chain(["set"]) {
+        arg = arg.conflicts_with(name);
+    }
+    arg
+}
+
+fn filter_args(noun: &'static Noun) -> Vec<Arg> {
+    let fields = noun.fields.iter();
+    fields
+        .map(|field| {
+            let about = field.about.split(';').next().unwrap_or(field.about);
+            flag(field)
+                .value_name("FILTER")
+                .action(ArgAction::Append)
+                .help(about)
+        })
+        .collect()
+}
+
+fn list_args() -> [Arg; 6] {
+    [
+        Arg::new("where").long("where").value_name("FIELD=FILTER").action(ArgAction::Append).help(
+            "A filter as the API writes it, such as status=ne:lost or attributes.company=Acme",
+        ),
+        Arg::new("q").long("q").value_name("TEXT").help("Find a text in any of the text fields, whatever its case"),
+        Arg::new("sort").long("sort").value_name("FIELDS").allow_hyphen_values(true).help(
+            "Sort by these fields, parted by commas, a - before one turns it around [default: id]",
+        ),
+        Arg::new("limit")
+            .long("limit")
+            .value_name("COUNT")
+            .value_parser(clap::value_parser!(u64).range(1..))
+            .help("At most so many"),
+        Arg::new("after").long("after").value_name("CURSOR").help("Go on behind a page that --limit ended"),
+        Arg::new("count").long("count").action(ArgAction::SetTrue).help("Print how many there are, and nothing else"),
+    ]
+}
+
+/// The global flags.
+pub fn flags(matches: &ArgMatches) -> Flags {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let serve = matches.subcommand_matches("serve");
+    let of_serve = |name: &str| serve.and_then(|serve| serve.get_one::<String>(name).cloned());
+    Flags {
+        db: text("db"),
+        url: text("url"),
+        config: matches.get_one::<PathBuf>("config").cloned(),
+        output: text("output"),
+        host: of_serve("host"),
+        port: of_serve("port"),
+    }
+}
+
+/// What was asked for.
+pub fn ask(matches: &ArgMatches) -> Result<Ask> {
+    let (name, matches) = matches.subcommand().unwrap_or(("", matches));
+    match name {
+        "serve" => Ok(Ask::Serve),
+        "config" => Ok(Ask::Config),
+        "health" => Ok(Ask::Health),
+        "completions" => Ok(Ask::Completions(
+            *matches.get_one::<Shell>("shell").unwrap_or(&Shell::Bash),
+        )),
+        "man" => Ok(Ask::Man(
+            matches
+                .get_one::<PathBuf>("dir")
+                .cloned()
+                .unwrap_or_default(),
+        )),
+        name => {
+            let noun = NOUNS.into_iter().find(|noun| noun.name == name);
+            let (noun, (verb, matches)) = noun
+                .zip(matches.subcommand())
+                .ok_or_else(|| Error::invalid(format!("{} is no command", quoted(name))))?;
+            Ok(Ask::Verb(noun, verb_of(noun, verb, matches)?))
+        }
+    }
+}
+
+fn verb_of(noun: &'static Noun, verb: &str, matches: &ArgMatches) -> Result<Verb> {
+    let all = |name: &str| -> Vec<String> {
+        matches
+            .get_many::<String>(name)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
+    };
+    let fields = || matches.get_one::<String>("show").cloned();
+    match verb {
+        "create" => Ok(Verb::Create {
+            source: source(noun, matches)?,
+            on_duplicate: match noun.name {
+                "lead" => matches
+                    .get_one::<String>("on_duplicate")
+                    .and_then(|word| OnDuplicate::parse(word))
+                    .unwrap_or_default(),
+                _ => OnDuplicate::Create,
+            },
+            fields: fields(),
+        }),
+        "get" => Ok(Verb::Get {
+            ids: all("ids"),
+            fields: fields(),
+        }),
+        "list" => Ok(Verb::List {
+            pairs: pairs(noun, matches)?,
+            limit: matches.get_one::<u64>("limit").copied(),
+            count: matches.get_flag("count"),
+            fields: fields(),
+        }),
+        "update" => Ok(Verb::Update {
+            ids: all("ids"),
+            source: source(noun, matches)?,
+            fields: fields(),
+        }),
+        _ => Ok(Verb::Delete {
+            ids: all("ids"),
+            yes: matches.get_flag("yes"),
+            cascade: noun.name == "lead" && matches.get_flag("cascade"),
+        }),
+    }
+}
+
+/// The draft that the flags give.
+fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<Source> {
+    let all = |name: &str| -> Vec<&String> {
+        match matches.try_get_many::<String>(name) {
+            Ok(values) => values.into_iter().flatten().collect(),
+            Err(_) => Vec::new(),
+        }
+    };
+    let has_flags = !all("unset").is_empty() || !all("clear").is_empty();
+    if let Some(file) = matches.get_one::<PathBuf>("json") {
+        return match has_flags {
+            true => Err(Error::invalid(
+                "--json: expected no --unset or --clear beside it",
+            )),
+            false => Ok(Source::Json(file.clone())),
+        };
+    }
+    let mut draft = Draft::new(noun);
+    let mut attributes = Attributes::default();
+    let mut has_attributes = false;
+    for field in writable(noun) {
+        let Some(text) = matches.get_one::<String>(field.name) else {
+            continue;
+        };
+        match input_from_text(field, text) {
+            Ok(Input::Object(object)) => {
+                attributes = object;
+                has_attributes = true;
+            }
+            Ok(input) => draft.give(field.name, input),
+            Err(expected) => draft.refuse(field.name, expected),
+        }
+    }
+    for pair in all("set") {
+        has_attributes = true;
+        if let Err(expected) = set(&mut attributes, pair) {
+            draft.refuse("--set", expected);
+        }
+    }
+    for key in all("unset") {
+        has_attributes = true;
+        attributes.set(key, "null");
+    }
+    if has_attributes {
+        draft.give("attributes", Input::Object(attributes));
+    }
+    for name in all("clear") {
+        let field = name.replace('-', "_");
+        let known = |known: &&Field| {
+            known.name == field
+                || known.old_name == Some(&field)
+                || known.flag.is_some_and(|flag| kebab(flag) == **name)
+        };
+        match writable(noun).find(known) {
+            Some(field) if matches.get_one::<String>(field.name).is_some() => {
+                draft.refuse("--clear", format!("{} is set by a flag too", field.name));
+            }
+            Some(field) => draft.give(field.name, Input::Null),
+            None => {
+                let known: Vec<&str> = writable(noun).map(|field| field.name).collect();
+                draft.refuse(
+                    "--clear",
+                    format!("expected one of {}, got {}", known.join(", "), quoted(name)),
+                );
+            }
+        }
+    }
+    Ok(Source::Flags(draft))
+}
+
+/// Reads `key=text` or `key:=JSON`.
+fn set(attributes: &mut Attributes, pair: &str) -> Result<(), String> {
+    let Some((key, value)) = pair.split_once('=') else {
+        return Err(format!(
+            "expected KEY=VALUE or KEY:=JSON, got {}",
+            quoted(pair)
+        ));
+    };
+    if key.contains('\0') || value.contains('\0') {
+        return Err("must not contain a NUL character".into());
+    }
+    match key.strip_suffix(':') {
+        Some(key) => {
+            crate::attributes::check(value).map_err(|expected| format!("{key}: {expected}"))?;
+            attributes.set(key, value.trim());
+        }
+        None => attributes.set_text(key, value),
+    }
+    Ok(())
+}
+
+/// The parameters of a list.
+fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(String, String)>> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for field in noun.fields {
+        for value in matches.get_many::<String>(field.name).into_iter().flatten() {
+            pairs.push((field.name.into(), value.clone()));
+        }
+    }
+    let mut problems = Vec::new();
+    for filter in matches.get_many::<String>("where").into_iter().flatten() {
+        match filter.split_once('=') {
+            Some((name, value)) => pairs.push((name.trim().into(), value.into())),
+            None => problems.push(Problem::new(
+                "--where",
+                format!(
+                    "expected FIELD=VALUE or FIELD=OPERATOR:VALUE, got {}",
+                    quoted(filter)
+                ),
+            )),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::fields(problems));
+    }
+    for (name, value) in &mut pairs {
+        let field = noun.position(name).map(|at| &noun.fields[at]);
+        if field.is_some_and(|field| matches!(field.kind, Kind::Time | Kind::Stamp)) {
+            *value = times(value);
+        }
+    }
+    for name in ["q", "sort", "after"] {
+        if let Some(value) = matches.get_one::<String>(name) {
+            pairs.push((name.into(), value.clone()));
+        }
+    }
+    Ok(pairs)
+}
+
+/// A filter's value with the command line's words for times turned into times.
+fn times(filter: &str) -> String {
+    let word = |text: &str| time::words(text).unwrap_or_else(|| text.into());
+    match filter
+        .split_once(':')
+        .filter(|(operator, _)| OPERATORS.contains(operator))
+    {
+        Some((operator @ ("like" | "is"), value)) => format!("{operator}:{value}"),
+        Some((operator, values)) => {
+            let values: Vec<String> = values.split(',').map(word).collect();
+            format!("{operator}:{}", values.join(","))
+        }
+        None => word(filter),
+    }
+}

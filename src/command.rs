@@ -1,0 +1,435 @@
+//! What each command does with a store, whichever store it is.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::Path;
+
+use clap_complete::Shell;
+
+use crate::cli::{self, Source, Verb};
+use crate::config::{Asker, Flags, Format, Listen, Settings, Surroundings, Target};
+use crate::error::{Code, Error};
+use crate::lead::OnDuplicate;
+use crate::output::{self, Extent, Look, Printer, Stop, Terminal};
+use crate::query::{LARGEST_PAGE, Query};
+use crate::record::{Draft, Noun, Purpose, Record, Shown};
+use crate::store::sqlite::Work;
+use crate::store::{AnyStore, Store};
+
+/// How a command ended, when it could say everything itself: its exit code.
+pub type Ended = Result<u8, Stop>;
+
+/// A verb on a noun.
+pub async fn verb(settings: &Settings, noun: &'static Noun, verb: Verb) -> Ended {
+    let look = Look {
+        format: settings.output.value,
+        terminal: Terminal::stdout(),
+    };
+    let does = Doing { look, noun };
+    let store = open(settings, &verb)?;
+    let ended = match verb {
+        Verb::Create {
+            source,
+            on_duplicate,
+            fields,
+        } => does.create(&store, source, on_duplicate, fields).await,
+        Verb::Get { ids, fields } => does.get(&store, &ids, fields).await,
+        Verb::List {
+            pairs,
+            limit,
+            count: true,
+            ..
+        } => does.count(&store, pairs, limit).await,
+        Verb::List {
+            pairs,
+            limit,
+            fields,
+            ..
+        } => does.list(&store, pairs, limit, fields).await,
+        Verb::Update {
+            ids,
+            source,
+            fields,
+        } => does.update(&store, &ids, source, fields).await,
+        Verb::Delete { ids, yes, cascade } => does.delete(&store, &ids, yes, cascade).await,
+    };
+    let closed = store.close().await;
+    let code = ended?;
+    closed?;
+    Ok(code)
+}
+
+/// Opens the store that the settings name.
+fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
+    match &settings.target.value {
+        Target::Url(url) => Ok(AnyStore::connect(url)?),
+        Target::Database(path) => {
+            let creates = matches!(verb, Verb::Create { .. });
+            if settings.explicit() && !creates && !path.exists() {
+                // A name with a slip in it would otherwise look like an empty database.
+                let shown = path.display();
+                let message = format!(
+                    "{shown}: there is no such database; `crm serve` and the create commands make one"
+                );
+                return Err(Error::failed(message).into());
+            }
+            settings.create_default_folder()?;
+            let (store, notice) = AnyStore::open(path, Work::Command)?;
+            if let Some(notice) = notice {
+                say(&notice);
+            }
+            Ok(store)
+        }
+    }
+}
+
+/// A line on standard error. Nobody may be reading it, which stops nothing.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Prints an error to standard error.
+pub fn complain(format: Format, error: &Error) {
+    say(&output::error(format, Terminal::stderr().color, error));
+}
+
+/// A command on a noun.
+struct Doing {
+    look: Look,
+    noun: &'static Noun,
+}
+
+impl Doing {
+    fn shown(&self, fields: Option<&str>) -> Result<Option<Shown>, Error> {
+        fields
+            .map(|fields| Shown::parse(self.noun, fields))
+            .transpose()
+    }
+
+    fn printer(&self, shown: Option<Shown>, extent: Extent) -> Printer<io::StdoutLock<'static>> {
+        Printer::records(io::stdout().lock(), self.look, self.noun, shown, extent)
+    }
+
+    async fn create(
+        &self,
+        store: &AnyStore,
+        source: Source,
+        on_duplicate: OnDuplicate,
+        fields: Option<String>,
+    ) -> Ended {
+        let shown = self.shown(fields.as_deref())?;
+        let draft = self.draft(source, Purpose::Create)?;
+        let saved = store.create(draft, on_duplicate).await?;
+        let mut printer = self.printer(shown, Extent::One);
+        printer.record(&saved.record)?;
+        printer.end()?;
+        Ok(0)
+    }
+
+    fn draft(&self, source: Source, purpose: Purpose) -> Result<Draft, Error> {
+        let draft = match source {
+            Source::Flags(draft) if purpose == Purpose::Update && draft.is_empty() => {
+                return Err(Error::invalid(
+                    "nothing to change: expected a field's flag, --set, --unset, --clear or --json",
+                ));
+            }
+            Source::Flags(draft) => draft,
+            Source::Json(path) => Draft::from_json(self.noun, &read(&path)?, purpose)?,
+        };
+        draft.readable(purpose)?;
+        Ok(draft)
+    }
+
+    /// Does something with each id by itself, in order, and goes on after a failure. Ends with the first failure's code.
+    async fn each<W: Write>(
+        &self,
+        ids: &[String],
+        mut printer: Printer<W>,
+        mut act: impl AsyncFnMut(i64, &mut Printer<W>) -> Result<(), Stop>,
+    ) -> Ended {
+        let mut code = 0;
+        for given in ids {
+            let acted = match self.noun.parse_id(given) {
+                Ok(id) => act(id, &mut printer).await,
+                Err(error) => Err(error.into()),
+            };
+            match acted {
+                Ok(()) => {}
+                Err(Stop::ClosedPipe) => return Err(Stop::ClosedPipe),
+                Err(Stop::Failed(mut error)) => {
+                    printer.flush()?;
+                    if ids.len() > 1 {
+                        error.message = format!("{} {given}: {}", self.noun.name, error.message);
+                    }
+                    complain(self.look.format, &error);
+                    if code == 0 {
+                        code = error.code.exit();
+                    }
+                    // Nothing that follows could be reached either.
+                    if error.code == Code::Unreachable {
+                        break;
+                    }
+                }
+            }
+        }
+        printer.end()?;
+        Ok(code)
+    }
+
+    async fn get(&self, store: &AnyStore, ids: &[String], fields: Option<String>) -> Ended {
+        let shown = self.shown(fields.as_deref())?;
+        let ids = expand(ids)?;
+        let printer = self.printer(shown, extent(&ids));
+        self.each(&ids, printer, async |id, printer| {
+            printer.record(&store.get(self.noun, id).await?)
+        })
+        .await
+    }
+
+    async fn update(
+        &self,
+        store: &AnyStore,
+        ids: &[String],
+        source: Source,
+        fields: Option<String>,
+    ) -> Ended {
+        if matches!(&source, Source::Json(path) if path.as_os_str() == "-")
+            && ids.iter().any(|id| id == "-")
+        {
+            return Err(Error::invalid(
+                "--json: standard input can be read for the ids or for the record, not for both",
+            )
+            .into());
+        }
+        let shown = self.shown(fields.as_deref())?;
+        let draft = self.draft(source, Purpose::Update)?;
+        let ids = expand(ids)?;
+        let printer = self.printer(shown, extent(&ids));
+        self.each(&ids, printer, async |id, printer| {
+            printer.record(&store.update(id, draft.clone()).await?)
+        })
+        .await
+    }
+
+    async fn delete(&self, store: &AnyStore, ids: &[String], yes: bool, cascade: bool) -> Ended {
+        let piped = ids.iter().any(|id| id == "-");
+        if !yes {
+            if piped || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+                return Err(Error::invalid(
+                    "delete: expected --yes, as there is no terminal to ask on",
+                )
+                .into());
+            }
+            if !self.confirmed(ids, cascade)? {
+                say("nothing was deleted");
+                return Ok(1);
+            }
+        }
+        let ids = expand(ids)?;
+        let printer = Printer::deletions(io::stdout().lock(), self.look, self.noun, extent(&ids));
+        self.each(&ids, printer, async |id, printer| {
+            store.delete(self.noun, id, cascade).await?;
+            printer.deleted(id)
+        })
+        .await
+    }
+
+    fn confirmed(&self, ids: &[String], cascade: bool) -> Result<bool, Stop> {
+        let what = match ids {
+            [id] => format!("{} {id}", self.noun.name),
+            ids => format!("{} {} ({})", ids.len(), self.noun.plural, ids.join(", ")),
+        };
+        let with = if cascade {
+            " with all actions and processes"
+        } else {
+            ""
+        };
+        // Terminal escapes have no place in a question that is answered with y.
+        let what: String = what.chars().filter(|letter| !letter.is_control()).collect();
+        let _ = write!(io::stderr(), "Delete {what}{with}? [y/N] ");
+        let mut answer = String::new();
+        io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| Error::failed(format!("standard input: {error}")))?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    async fn count(
+        &self,
+        store: &AnyStore,
+        mut pairs: Vec<(String, String)>,
+        limit: Option<u64>,
+    ) -> Ended {
+        if limit.is_some() || pairs.iter().any(|pair| pair.0 == "after") {
+            return Err(Error::invalid(
+                "--count: expected no --limit or --after beside it, it counts all pages",
+            )
+            .into());
+        }
+        pairs.push(("count".into(), "true".into()));
+        pairs.push(("limit".into(), "1".into()));
+        let listing = store.list(Query::new(self.noun, pairs)?).await?;
+        let count = listing
+            .total
+            .ok_or_else(|| Error::internal("a list was not counted"))?;
+        output::count(io::stdout().lock(), self.look.format, count)?;
+        Ok(0)
+    }
+
+    async fn list(
+        &self,
+        store: &AnyStore,
+        mut pairs: Vec<(String, String)>,
+        limit: Option<u64>,
+        fields: Option<String>,
+    ) -> Ended {
+        let shown = self.shown(fields.as_deref())?;
+        // The id alone needs no fields, and may not be among those that are asked for.
+        if let (Some(fields), true) = (fields, self.look.format != Format::Id) {
+            pairs.push(("fields".into(), fields));
+        }
+        let mut printer = self.printer(shown, Extent::Many);
+        let mut left = limit;
+        loop {
+            let mut page = pairs.clone();
+            if let Some(left) = left {
+                page.push(("limit".into(), left.min(LARGEST_PAGE).to_string()));
+            }
+            let mut listing = store.list(Query::new(self.noun, page)?).await?;
+            while let Some(records) = listing.next_chunk().await? {
+                left = left.map(|left| left.saturating_sub(records.len() as u64));
+                records
+                    .iter()
+                    .try_for_each(|record: &Record| printer.record(record))?;
+            }
+            pairs.retain(|pair| pair.0 != "after");
+            match (listing.next, left) {
+                (Some(next), Some(1..)) => pairs.push(("after".into(), next)),
+                (next, _) => {
+                    let count = printer.end()?;
+                    self.epilogue(count, next);
+                    return Ok(0);
+                }
+            }
+        }
+    }
+
+    /// What a person at a terminal would miss: that there was nothing, or that there is more.
+    fn epilogue(&self, count: u64, next: Option<String>) {
+        if self.look.terminal.width.is_none() || self.look.format != Format::Table {
+            return;
+        }
+        if count == 0 {
+            say(&format!("no {}", self.noun.plural));
+        }
+        if let Some(next) = next {
+            say(&format!("there are more: --after {next}"));
+        }
+    }
+}
+
+fn extent(ids: &[String]) -> Extent {
+    if ids.len() == 1 {
+        Extent::One
+    } else {
+        Extent::Many
+    }
+}
+
+/// The ids, with those on standard input in the place of `-`.
+fn expand(ids: &[String]) -> Result<Vec<String>, Error> {
+    let mut all = Vec::new();
+    for id in ids {
+        if id != "-" {
+            all.push(id.clone());
+            continue;
+        }
+        for line in io::stdin().lock().lines() {
+            let line = line.map_err(|error| Error::failed(format!("standard input: {error}")))?;
+            all.extend(line.split_whitespace().map(str::to_string));
+        }
+    }
+    Ok(all)
+}
+
+/// A file, or standard input for `-`.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read = match path.as_os_str() == "-" {
+        true => io::stdin().lock().read_to_end(&mut bytes),
+        false => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
+    };
+    let name = if path.as_os_str() == "-" {
+        "standard input".into()
+    } else {
+        path.display().to_string()
+    };
+    read.map_err(|error| Error::failed(format!("{name}: {error}")))?;
+    Ok(bytes)
+}
+
+/// `crm config`
+pub fn config(flags: &Flags, around: &Surroundings) -> Ended {
+    let settings = Settings::find(flags, around, Asker::Command)?;
+    let listen = Listen::find(flags, around)?;
+    let look = Look {
+        format: settings.output.value,
+        terminal: Terminal::stdout(),
+    };
+    output::settings(io::stdout().lock(), look, &settings.rows(&listen))?;
+    Ok(0)
+}
+
+/// `crm health`
+pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
+    let settings = Settings::find(flags, around, Asker::Command)?;
+    let url = match settings.target.value {
+        Target::Url(url) => url,
+        Target::Database(_) => {
+            let listen = Listen::find(flags, around)?;
+            // What listens everywhere listens here too.
+            let host = match listen.host.value.as_str() {
+                "0.0.0.0" => "127.0.0.1".to_string(),
+                "::" => "[::1]".to_string(),
+                host if host.contains(':') => format!("[{host}]"),
+                host => host.to_string(),
+            };
+            format!("http://{host}:{}", listen.port.value)
+        }
+    };
+    AnyStore::connect(&url)?.ready().await?;
+    print(b"ok\n")?;
+    Ok(0)
+}
+
+fn print(bytes: &[u8]) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// `crm completions`
+pub fn completions(shell: Shell) -> Ended {
+    print(&completion(shell))?;
+    Ok(0)
+}
+
+/// The completion script of a shell.
+pub fn completion(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli::command(), "crm", &mut script);
+    script
+}
+
+/// `crm man`
+pub fn man(folder: &Path) -> Ended {
+    let made = std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(cli::command(), folder));
+    made.map_err(|error| {
+        Error::failed(format!(
+            "{}: expected a folder to write to: {error}",
+            folder.display()
+        ))
+    })?;
+    Ok(0)
+}
