@@ -4,6 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 
 use clap_complete::Shell;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Source, Verb};
 use crate::config::{Asker, Flags, Format, Listen, Settings, Surroundings, Target};
@@ -12,6 +14,7 @@ use crate::lead::OnDuplicate;
 use crate::output::{self, Extent, Look, Printer, Stop, Terminal};
 use crate::query::{LARGEST_PAGE, Query};
 use crate::record::{Draft, Noun, Purpose, Record, Shown};
+use crate::server::{self, connection::Limits};
 use crate::store::sqlite::Work;
 use crate::store::{AnyStore, Store};
 
@@ -432,4 +435,67 @@ pub fn man(folder: &Path) -> Ended {
         ))
     })?;
     Ok(0)
+}
+
+/// `crm serve`
+pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
+    let Target::Database(path) = &settings.target.value else {
+        return Err(Error::internal("serve was given a URL").into());
+    };
+    // To standard error, where a container's runtime and systemd look; what a request asked for is on standard output's
+    // other side.
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+    // A file for each connection, and some for the databases. Where it cannot be raised, accepting copes.
+    let _ = rlimit::increase_nofile_limit(OPEN_FILES);
+    settings.create_default_folder()?;
+    let (store, notice) = AnyStore::open(path, Work::Server)?;
+    if let Some(notice) = notice {
+        say(&notice);
+    }
+    let limits = Limits::default();
+    let place = (listen.host.value.as_str(), listen.port.value);
+    let listener = TcpListener::bind(place).await.map_err(|error| {
+        Error::failed(format!(
+            "cannot listen on {} port {}: {error}",
+            place.0, place.1
+        ))
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;
+    let shutdown = ended()?;
+    let version = env!("CARGO_PKG_VERSION");
+    let line = format!(
+        "crm {version} listens on http://{address}, database {}\n",
+        path.display()
+    );
+    // Nobody may be reading it, which is no reason not to serve.
+    let _ = print(line.as_bytes());
+    server::serve(listener, store, limits, shutdown).await?;
+    Ok(0)
+}
+
+/// Open files that a server asks the system for: 1,024 connections, and what sorted lists and the database need.
+const OPEN_FILES: u64 = 4_096;
+
+/// Done at the first SIGTERM or SIGINT. A second one ends the process at once.
+fn ended() -> Result<impl Future<Output = ()>, Error> {
+    let listen = |kind| {
+        signal(kind).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))
+    };
+    let (mut term, mut int) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
+    Ok(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            std::process::exit(1);
+        });
+    })
 }

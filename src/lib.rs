@@ -46,6 +46,8 @@ pub mod query;
 
 pub mod store;
 
+pub mod server;
+
 pub mod config;
 
 pub mod output;

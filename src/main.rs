@@ -1,2 +1,132 @@
-//! The program `crm`.
-fn main() {}
+//! The program `crm`: parse, pick the runtime, run, print one error, exit.
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use crm::cli::{self, Ask};
+use crm::command::{self, Ended, complain};
+use crm::config::{Asker, Flags, Format, Listen, Settings, Surroundings, error_format};
+use crm::error::Error;
+use crm::output::Stop;
+use tokio::runtime::{Builder, Runtime};
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        // A defect of ours, in one line: a backtrace helps nobody who only uses the program.
+        let place = panic
+            .location()
+            .map_or_else(String::new, |place| format!(" at {place}"));
+        complain(
+            Format::Table,
+            &Error::internal(format!("crm has a defect{place}; please report it")),
+        );
+    }));
+    let code = std::panic::catch_unwind(run).unwrap_or(1);
+    ExitCode::from(code)
+}
+
+fn run() -> u8 {
+    let around = Surroundings::of_process();
+    let matches = match cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return misused(&error, &around),
+    };
+    let flags = cli::flags(&matches);
+    // Until the settings are known, or where they are at fault.
+    let mut format = error_format(&flags, &around);
+    let ended = cli::ask(&matches)
+        .map_err(Stop::from)
+        .and_then(|ask| obey(ask, &flags, &around, &mut format));
+    match ended {
+        Ok(code) => code,
+        Err(Stop::ClosedPipe) => 0,
+        Err(Stop::Failed(error)) => {
+            complain(format, &error);
+            error.code.exit()
+        }
+    }
+}
+
+fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> Ended {
+    match ask {
+        Ask::Serve => {
+            let settings = Settings::find(flags, around, Asker::Serve)?;
+            let listen = Listen::find(flags, around)?;
+            if flags.url.is_some() {
+                command::say("note: serve works on a database; --url is ignored");
+            }
+            runtime(Builder::new_multi_thread())?.block_on(command::serve(&settings, &listen))
+        }
+        Ask::Verb(noun, verb) => {
+            let settings = Settings::find(flags, around, Asker::Command)?;
+            *format = settings.output.value;
+            runtime(Builder::new_current_thread())?.block_on(command::verb(&settings, noun, verb))
+        }
+        Ask::Config => command::config(flags, around),
+        Ask::Health => {
+            runtime(Builder::new_current_thread())?.block_on(command::health(flags, around))
+        }
+        Ask::Completions(shell) => command::completions(shell),
+        Ask::Man(folder) => command::man(&folder),
+    }
+}
+
+fn runtime(mut builder: Builder) -> Result<Runtime, Error> {
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed(format!("cannot start: {error}")))
+}
+
+/// Help and version, or words that are no command line of crm's.
+fn misused(error: &clap::Error, around: &Surroundings) -> u8 {
+    let wanted = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if wanted || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return if wanted { 0 } else { 2 };
+    }
+    let flags = Flags {
+        output: output_flag(),
+        ..Flags::default()
+    };
+    match error_format(&flags, around) {
+        format @ (Format::Json | Format::Ndjson) => {
+            let text = error.render().to_string();
+            let sentence: Vec<&str> = text
+                .lines()
+                .take_while(|line| !line.is_empty())
+                .map(str::trim)
+                .collect();
+            let sentence = sentence.join(" ");
+            complain(
+                format,
+                &Error::invalid(sentence.trim_start_matches("error: ")),
+            );
+        }
+        _ => drop(error.print()),
+    }
+    2
+}
+
+/// `--output` of a command line that could not be read.
+fn output_flag() -> Option<String> {
+    let mut args = std::env::args_os()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy().into_owned());
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "-o" | "--output" => return args.next(),
+            "--" => return None,
+            arg => {
+                let short = arg.strip_prefix("-o").filter(|_| !arg.starts_with("--"));
+                if let Some(value) = arg.strip_prefix("--output=").or(short) {
+                    return Some(value.trim_start_matches('=').to_string());
+                }
+            }
+        }
+    }
+    None
+}

@@ -24,6 +24,6 @@ pub async fn serve(
 ) -> Result<()> {
     let service = warp::service(api::routes(store.clone()));
     let service = hyper_util::service::TowerToHyperService::new(service);
-    connection::serve(listener, service, limits, shutdown).await;
+    connection::serve(listener, service, api::refuse, limits, shutdown).await;
     store.close().await
 }

@@ -4,6 +4,7 @@
 //! ([`Place::find`], [`Place::allowed`]), as only a table knows what `Allow` says beside a 405 and what a 404 may call
 //! itself. Where one noun differs, it has a named function beside the generic ones.
 
+use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,10 +39,12 @@ pub fn routes(store: AnyStore) -> impl Filter<Extract = (Response,), Error = Rej
         .and(query)
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |method, path: FullPath, query: String, headers, body| {
-            let store = store.clone();
-            async move { answer(&store, &method, path.as_str(), &query, &headers, body).await }
-        })
+        .then(
+            move |method, path: FullPath, query: String, headers, body| {
+                let store = store.clone();
+                async move { answer(&store, &method, path.as_str(), &query, &headers, body).await }
+            },
+        )
 }
 
 /// What a path leads to.
@@ -102,10 +105,18 @@ where
     B: Buf,
 {
     let request_id = request_id(headers);
-    let request = Request { store, query, headers, request_id: &request_id };
+    let request = Request {
+        store,
+        query,
+        headers,
+        request_id: &request_id,
+    };
     let answered = match Place::find(path) {
         None => {
-            let message = format!("{} is no path of this service; GET /docs shows them", quoted(path));
+            let message = format!(
+                "{} is no path of this service; GET /docs shows them",
+                quoted(path)
+            );
             Err(Error::new(Code::NotFound, message))
         }
         // hyper leaves the body of an answer to HEAD out.
@@ -113,7 +124,9 @@ where
             (Place::All(noun), &Method::GET | &Method::HEAD) => request.list(noun).await,
             (Place::All(noun), &Method::POST) => request.create(noun, body).await,
             (Place::One(noun, id), &Method::GET | &Method::HEAD) => request.get(noun, id).await,
-            (Place::One(noun, id), &Method::PUT | &Method::PATCH) => request.update(noun, id, body).await,
+            (Place::One(noun, id), &Method::PUT | &Method::PATCH) => {
+                request.update(noun, id, body).await
+            }
             (Place::One(noun, id), &Method::DELETE) => request.delete(noun, id).await,
             (Place::Health, &Method::GET | &Method::HEAD) => Ok(health()),
             (Place::Ready, &Method::GET | &Method::HEAD) => request.ready().await,
@@ -122,8 +135,19 @@ where
             (place, _) => Ok(reply::not_allowed(place.allowed(), &request_id)),
         },
     };
-    let mut response = answered.unwrap_or_else(|error| reply::error(&error, &request_id));
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    let response = answered.unwrap_or_else(|error| reply::error(&error, &request_id));
+    named(response, &request_id)
+}
+
+/// The answer to a request that no route may see.
+pub(super) fn refuse(error: Error) -> Response {
+    let request_id = new_request_id();
+    named(reply::error(&error, &request_id), &request_id)
+}
+
+/// The answer with the id of its request.
+fn named(mut response: Response, request_id: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
@@ -133,12 +157,16 @@ where
 fn request_id(headers: &HeaderMap) -> String {
     const LONGEST: usize = 128;
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let plain = |id: &&str| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    given.filter(plain).map_or_else(new_request_id, str::to_string)
+    let plain = |id: &&str| {
+        (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    given
+        .filter(plain)
+        .map_or_else(new_request_id, str::to_string)
 }
 
 /// 16 hexadecimal digits, not the same twice in a run and hardly ever between two.
-pub(super) fn new_request_id() -> String {
+fn new_request_id() -> String {
     static START: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut hasher = START.build_hasher();
@@ -161,7 +189,12 @@ impl Request<'_> {
         let pairs = query.pairs.clone();
         let listing = self.store.list(query).await?;
         let (total, next) = (listing.total, listing.next.clone());
-        let mut response = reply::list(listing, shown, Media::asked(self.headers.get(ACCEPT)), self.request_id);
+        let mut response = reply::list(
+            listing,
+            shown,
+            Media::asked(self.headers.get(ACCEPT)),
+            self.request_id,
+        );
         let headers = response.headers_mut();
         headers.insert(VARY, HeaderValue::from_static("accept"));
         if let Some(total) = total {
@@ -185,7 +218,11 @@ impl Request<'_> {
         let body = body::read(self.headers, body).await?;
         let draft = Draft::from_json(noun, &body, Purpose::Create)?;
         let saved = self.store.create(draft, on_duplicate).await?;
-        let status = if saved.created { StatusCode::CREATED } else { StatusCode::OK };
+        let status = if saved.created {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        };
         let mut response = reply::record(status, &saved.record, &Shown::all(noun));
         let location = format!("/{}/{}", noun.plural, saved.record.id());
         if let Ok(location) = HeaderValue::from_str(&location) {
@@ -223,8 +260,13 @@ impl Request<'_> {
             "lead" => self.parameters(&["cascade"])?,
             _ => self.parameters(&[])?,
         };
-        let cascade = cascade.first().map(|(name, value)| boolean(name, value)).transpose()?;
-        self.store.delete(noun, id, cascade.unwrap_or(false)).await?;
+        let cascade = cascade
+            .first()
+            .map(|(name, value)| boolean(name, value))
+            .transpose()?;
+        self.store
+            .delete(noun, id, cascade.unwrap_or(false))
+            .await?;
         let message = format!("{{\"message\":\"{} deleted\"}}", noun.title);
         Ok(reply::json(StatusCode::OK, message))
     }
@@ -250,7 +292,10 @@ impl Request<'_> {
                     [] => "none".to_string(),
                     known => known.join(", "),
                 };
-                return Err(Error::field(name.chars().take(60).collect::<String>(), format!("no such parameter; this path takes {known}")));
+                return Err(Error::field(
+                    name.chars().take(60).collect::<String>(),
+                    format!("no such parameter; this path takes {known}"),
+                ));
             }
             if pairs[..at].iter().any(|pair| pair.0 == *name) {
                 return Err(Error::field(name, "is given twice"));
@@ -266,7 +311,10 @@ fn on_duplicate(parameters: &[(String, String)]) -> Result<OnDuplicate> {
     };
     OnDuplicate::parse(word).ok_or_else(|| {
         let known = OnDuplicate::WORDS.map(|known| known.0).join(", ");
-        Error::field(name, format!("expected one of {known}, got {}", quoted(word)))
+        Error::field(
+            name,
+            format!("expected one of {known}, got {}", quoted(word)),
+        )
     })
 }
 
@@ -274,14 +322,20 @@ fn on_duplicate(parameters: &[(String, String)]) -> Result<OnDuplicate> {
 fn next_link(noun: &Noun, pairs: &[(String, String)], next: &str) -> Option<HeaderValue> {
     let mut link = format!("</{}?", noun.plural);
     for (name, value) in pairs.iter().filter(|pair| pair.0 != "after") {
-        link.push_str(&format!("{}={}&", query::escape(name), query::escape(value)));
+        link.push_str(&format!(
+            "{}={}&",
+            query::escape(name),
+            query::escape(value)
+        ));
     }
     link.push_str(&format!("after={}>; rel=\"next\"", query::escape(next)));
     HeaderValue::from_str(&link).ok()
 }
 
 fn uncached(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -295,13 +349,21 @@ fn openapi() -> Response {
 }
 
 fn docs_file(path: &str) -> Result<Response> {
-    let file = docs::file(path).ok_or_else(|| Error::new(Code::NotFound, format!("the documentation has no file {}", quoted(path))))?;
-    let mut response = reply::bytes(StatusCode::OK, "text/html", file.bytes);
-    if let Ok(media) = HeaderValue::from_str(&file.content_type) {
-        response.headers_mut().insert(warp::http::header::CONTENT_TYPE, media);
-    }
+    let file = docs::file(path).ok_or_else(|| {
+        Error::new(
+            Code::NotFound,
+            format!("the documentation has no file {}", quoted(path)),
+        )
+    })?;
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    let mut response = reply::bytes(StatusCode::OK, file.content_type, bytes);
     if file.gzip {
-        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! Request bodies: JSON of at most [`LARGEST`] bytes that arrives within [`PATIENCE`].
+//! Request bodies: JSON of at most 1 MiB bytes that arrives within 30 s.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use warp::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use crate::error::{Code, Error, Result, quoted};
 
 /// The largest body, in bytes; its length header or not.
-pub const LARGEST: usize = 1024 * 1024;
+pub(super) const LARGEST: usize = 1024 * 1024;
 
 /// How long a body may take to arrive, counted from the end of the request's head.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a body.
 pub(super) async fn read<S, B>(headers: &HeaderMap, body: S) -> Result<Vec<u8>>
@@ -22,7 +22,9 @@ where
     B: Buf,
 {
     media_type(headers)?;
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > LARGEST as u64) {
         return Err(too_large());
     }
@@ -30,7 +32,8 @@ where
         let mut body = std::pin::pin!(body);
         let mut bytes = Vec::with_capacity(length.unwrap_or(0) as usize);
         while let Some(part) = body.next().await {
-            let mut part = part.map_err(|_| Error::invalid("body: it ended before it was whole"))?;
+            let mut part =
+                part.map_err(|_| Error::invalid("body: it ended before it was whole"))?;
             if bytes.len() + part.remaining() > LARGEST {
                 return Err(too_large());
             }
@@ -47,31 +50,47 @@ where
         Ok(read) => read,
         Err(_) => {
             let seconds = PATIENCE.as_secs();
-            Err(Error::new(Code::Timeout, format!("body: expected all of it within {seconds} seconds")))
+            Err(Error::new(
+                Code::Timeout,
+                format!("body: expected all of it within {seconds} seconds"),
+            ))
         }
     }
 }
 
 fn too_large() -> Error {
-    Error::new(Code::TooLarge, format!("body: expected at most {LARGEST} bytes"))
+    Error::new(
+        Code::TooLarge,
+        format!("body: expected at most {LARGEST} bytes"),
+    )
 }
 
 fn media_type(headers: &HeaderMap) -> Result<()> {
     let refuse = |expected: String| Err(Error::new(Code::MediaType, expected));
-    let given = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let given = headers
+        .get(CONTENT_TYPE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
     let Some(given) = given else {
         return refuse("Content-Type: expected application/json, got none".into());
     };
     let (media, parameters) = given.split_once(';').unwrap_or((&given, ""));
     if !media.trim().eq_ignore_ascii_case("application/json") {
-        return refuse(format!("Content-Type: expected application/json, got {}", quoted(&given)));
+        return refuse(format!(
+            "Content-Type: expected application/json, got {}",
+            quoted(&given)
+        ));
     }
-    let charset = parameters.split(';').find_map(|parameter| parameter.trim().split_once('='));
+    let charset = parameters
+        .split(';')
+        .find_map(|parameter| parameter.trim().split_once('='));
     if let Some((name, value)) = charset
         && name.trim().eq_ignore_ascii_case("charset")
         && !value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
     {
-        return refuse(format!("Content-Type: expected the charset utf-8, got {}", quoted(value)));
+        return refuse(format!(
+            "Content-Type: expected the charset utf-8, got {}",
+            quoted(value)
+        ));
     }
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => {

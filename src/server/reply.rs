@@ -27,12 +27,16 @@ pub(super) enum Media {
 impl Media {
     /// What the header `Accept` asks for first; JSON where it asks for neither.
     pub(super) fn asked(accept: Option<&HeaderValue>) -> Media {
-        let accept = accept.and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let named = accept.split(',').filter_map(|part| match part.split(';').next()?.trim() {
-            "application/x-ndjson" => Some(Media::Ndjson),
-            "application/json" => Some(Media::Json),
-            _ => None,
-        });
+        let accept = accept
+            .and_then(|accept| accept.to_str().ok())
+            .unwrap_or_default();
+        let named = accept
+            .split(',')
+            .filter_map(|part| match part.split(';').next()?.trim() {
+                "application/x-ndjson" => Some(Media::Ndjson),
+                "application/json" => Some(Media::Json),
+                _ => None,
+            });
         named.into_iter().next().unwrap_or(Media::Json)
     }
 
@@ -48,7 +52,9 @@ impl Media {
 pub(super) fn bytes(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media));
     response
 }
 
@@ -66,10 +72,12 @@ pub(super) fn record(status: StatusCode, record: &Record, shown: &Shown) -> Resp
 
 /// An error. Faults of our own are logged with the request's id and answered without inner detail.
 pub(super) fn error(error: &Error, request_id: &str) -> Response {
-    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!("request {request_id}: {error}");
-        let message = format!("the service failed; its log says more beside the request id {request_id}");
+        let message =
+            format!("the service failed; its log says more beside the request id {request_id}");
         Error::new(Code::Internal, message).to_json()
     } else {
         error.to_json()
@@ -92,7 +100,9 @@ pub(super) fn error(error: &Error, request_id: &str) -> Response {
 pub(super) fn not_allowed(allowed: &'static str, request_id: &str) -> Response {
     let message = format!("this path takes {allowed}");
     let mut response = error(&Error::new(Code::Method, message), request_id);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
@@ -100,7 +110,12 @@ pub(super) fn not_allowed(allowed: &'static str, request_id: &str) -> Response {
 /// what fails in its middle breaks the connection, so that nobody takes half a list for a whole one.
 pub(super) fn list(mut listing: Listing, shown: Shown, media: Media, request_id: &str) -> Response {
     let first = std::mem::take(&mut listing.first);
-    let mut writer = Writer { shown, media, begun: false };
+    let mut writer = Writer {
+        shown,
+        media,
+        opened: false,
+        follows: false,
+    };
     let mut out = writer.chunk(&first);
     let Some(rest) = listing.rest else {
         out.extend_from_slice(writer.end());
@@ -113,7 +128,10 @@ pub(super) fn list(mut listing: Listing, shown: Shown, media: Media, request_id:
         async move {
             let (mut rest, mut writer) = state?;
             match futures_util::StreamExt::next(&mut rest).await {
-                Some(Ok(records)) => Some((Ok(Bytes::from(writer.chunk(&records))), Some((rest, writer)))),
+                Some(Ok(records)) => Some((
+                    Ok(Bytes::from(writer.chunk(&records))),
+                    Some((rest, writer)),
+                )),
                 Some(Err(error)) => {
                     tracing::error!("request {request_id}: a list broke off: {error}");
                     Some((Err(error), None))
@@ -125,7 +143,9 @@ pub(super) fn list(mut listing: Listing, shown: Shown, media: Media, request_id:
     let first = futures_util::stream::once(async move { Ok(Bytes::from(out)) });
     let chunks: BoxedChunks = Box::pin(futures_util::StreamExt::chain(first, rest));
     let mut response = warp::reply::stream(Shared(Mutex::new(chunks))).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
     response
 }
 
@@ -133,18 +153,20 @@ pub(super) fn list(mut listing: Listing, shown: Shown, media: Media, request_id:
 struct Writer {
     shown: Shown,
     media: Media,
-    begun: bool,
+    /// The array has begun.
+    opened: bool,
+    /// A record is in it already.
+    follows: bool,
 }
 
 impl Writer {
     fn chunk(&mut self, records: &[Record]) -> Vec<u8> {
         let mut out = Vec::with_capacity(records.len() * 256 + 2);
-        if self.media == Media::Json && !self.begun {
+        if self.media == Media::Json && !std::mem::replace(&mut self.opened, true) {
             out.push(b'[');
         }
-        let mut first = !std::mem::replace(&mut self.begun, self.begun || !records.is_empty() || self.media == Media::Json);
         for record in records {
-            if self.media == Media::Json && !std::mem::take(&mut first) {
+            if self.media == Media::Json && std::mem::replace(&mut self.follows, true) {
                 out.push(b',');
             }
             record.write_json(&self.shown, &mut out);
@@ -173,7 +195,10 @@ impl Stream for Shared {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         // No lock is taken: a `&mut` is alone by itself.
-        let chunks = self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let chunks = self
+            .0
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         chunks.as_mut().poll_next(context)
     }
 }

@@ -1,0 +1,1324 @@
+//! The OpenAPI 3.1 document of the HTTP API, made from the nouns' tables of fields.
+//!
+//! A new field shows up here by itself. What is said of a request is never stricter than what the service does, so that a
+//! generated client refuses nothing the service would take, and a fuzzer that sends what the document forbids must be
+//! refused. Answers are described exactly, so that a field which is not documented is a failed test.
+
+use serde_json::{Map, Value, json};
+
+use crate::error::{Code, Error};
+use crate::lead::{LEAD, OnDuplicate};
+use crate::record::{Draft, Field, Kind, Noun, Presence, Purpose};
+use crate::time;
+
+/// The most records a page has.
+const LARGEST_PAGE: u64 = 10_000;
+
+/// A text without NUL, which no database column of ours takes.
+const NO_NUL: &str = r"^[^\u0000]*$";
+
+/// A text without NUL and with something else than white space (the `White_Space` of Unicode, which Rust trims; the `\s`
+/// of regular expressions differs from one language to the next).
+const NOT_BLANK: &str = r"^[^\u0000]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000]*$";
+
+/// The forms of a time that [`crate::time::parse`] takes, but for the white space around it.
+const TIME_TAKEN: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?)?$";
+
+/// The stored form of a time.
+const TIME_STORED: &str =
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
+
+const ESSENTIALS: &str = "\
+The smallest CRM that is real: leads, what was done with them (actions), and what is due next (processes).
+
+**Times** are answered as `YYYY-MM-DD HH:MM:SS` in UTC. Taken in are that form, RFC 3339 with any offset, and a date alone; \
+what has no offset is UTC, fractions of a second are cut off.
+
+**Attributes** are your own fields, a JSON object. Key order and the digits of numbers are kept. In an update its top-level \
+keys merge and a null removes one: `{\"attributes\": {\"company\": \"Acme\", \"phone\": null}}`.
+
+**Updates** change the fields given. PUT and PATCH are the same, and what was read can be put back whole: `id` (if equal), \
+`created_at` and `updated_at` are taken and ignored. Any other unknown field or parameter is refused by name. `null` clears \
+a field that may be null. A value that does not change is always accepted.
+
+**Lists** are answered whole and streamed unless there is a `limit`. A page that is not the last has a \
+`Link: <…>; rel=\"next\"` header; its cursor is opaque. A whole list is no point in time, but each record that is not changed \
+meanwhile comes exactly once. A failure midway breaks the connection and never closes the array.
+
+**Filters** are parameters of the field's name: `status=new`, or with an operator, `field=op:value`:
+
+| operator | holds when the field is | example |
+|---|---|---|
+| `eq` | equal; the same as no operator, but also for values that look like one | `name=eq:in:box` |
+| `ne` | not equal, or null | `status=ne:lost` |
+| `gt` `gte` `lt` `lte` | greater, at least, less, at most | `next_followup_datetime=lte:2026-01-01` |
+| `in` | one of several; `\\,` is a comma in a value | `status=in:new,contacted` |
+| `is` | `null` or `notnull` | `name=is:null` |
+| `like` | like a pattern: `%` any text, `_` any letter, `\\` before one of them the letter itself; upper and lower case are the same | `email=like:%@example.com` |
+
+Only these words before the first colon are operators. A date means its whole day. The same field twice means both \
+(`created_at=gte:2026-01-01&created_at=lt:2026-02-01`). Custom fields are filtered by key, numbers as numbers: \
+`attributes.company=Acme`.
+
+**Errors** are always JSON, `{\"error\": \"…\"}`, with all refused fields at once under `fields`. Beside those listed with \
+each operation, an unknown path is 404 and a method that a path does not have is 405 with `Allow`. What is no HTTP request \
+at all (400, 414, 431) is refused without a body.
+
+A trailing slash changes nothing. Every answer has an `X-Request-Id`, which also stands in the log.";
+
+/// The whole document as JSON text.
+pub fn document(nouns: &[&'static Noun]) -> String {
+    let mut paths = Map::new();
+    let mut schemas = common_schemas();
+    let mut responses = common_responses();
+    let mut tags = Vec::new();
+    for noun in nouns {
+        tags.push(json!({"name": noun.plural, "description": format!("{}.", noun.about)}));
+        paths.insert(format!("/{}", noun.plural), collection(noun));
+        paths.insert(format!("/{}/{{id}}", noun.plural), item(noun));
+        schemas.extend(noun_schemas(noun));
+        responses.insert(format!("{}NotFound", noun.title), not_found(noun));
+    }
+    tags.push(json!({"name": "service", "description": "The service itself."}));
+    paths.extend(service_paths());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "crm",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": env!("CARGO_PKG_DESCRIPTION"),
+            "description": ESSENTIALS,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "parameters": parameters(),
+            "headers": headers(),
+            "responses": responses,
+        },
+    })
+    .to_string()
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({"$ref": format!("#/components/{kind}/{name}")})
+}
+
+// Fields
+
+/// What a request may give for a field. A create and an update take the same, as an update never clears what is required.
+fn taken(field: &Field) -> Value {
+    let mut schema = match field.kind {
+        Kind::Id | Kind::Reference(_) => id_schema(),
+        Kind::Text => json!({"type": "string", "pattern": NO_NUL}),
+        Kind::Word => json!({"type": "string", "minLength": 1, "pattern": NOT_BLANK}),
+        // `email` would be the addresses of RFC 5321 alone; this is RFC 6531, which has them all.
+        Kind::Email => json!({"type": "string", "format": "idn-email"}),
+        Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": TIME_TAKEN}),
+        Kind::Attributes => json!({"type": "object", "propertyNames": {"pattern": NO_NUL}}),
+    };
+    let mut about = format!("{}.", field.about);
+    match field.kind {
+        Kind::Email => about.push_str(" The domain has a dot; at most 254 bytes."),
+        Kind::Word => about.push_str(" Not blank."),
+        Kind::Time => about.push_str(
+            " Such as `2026-01-31 09:30:00`, `2026-01-31T09:30:00+02:00` or `2026-01-31`, the years 0001 to 9999; UTC without an offset.",
+        ),
+        Kind::Reference(target) => about.push_str(&format!(" There has to be such {} {}.", article(target.name), target.name)),
+        _ => {}
+    }
+    if field.kind == Kind::Attributes {
+        about.push_str(" `null` is the same as `{}`.");
+    }
+    if field.nullable() || field.kind == Kind::Attributes {
+        schema["type"] = json!([schema["type"], "null"]);
+    }
+    if let Presence::Default(text) = field.presence {
+        schema["default"] = match field.kind {
+            Kind::Attributes => json!({}),
+            _ => text.into(),
+        };
+    }
+    schema["description"] = about.into();
+    schema["examples"] = json!([example(field)]);
+    schema
+}
+
+fn article(name: &str) -> &'static str {
+    if name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
+}
+
+/// What an answer holds for a field. Texts have no pattern: they may be older than the rules.
+fn answered(field: &Field) -> Value {
+    let mut schema = match field.kind {
+        Kind::Id | Kind::Reference(_) => id_schema(),
+        Kind::Text | Kind::Word | Kind::Email => json!({"type": "string"}),
+        Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
+        Kind::Attributes => json!({"type": "object"}),
+    };
+    if field.nullable() {
+        schema["type"] = json!([schema["type"], "null"]);
+    }
+    schema["description"] = format!("{}.", field.about).into();
+    schema["examples"] = json!([example(field)]);
+    schema
+}
+
+fn id_schema() -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX})
+}
+
+fn example(field: &Field) -> Value {
+    match field.kind {
+        Kind::Id | Kind::Reference(_) | Kind::Attributes => {
+            serde_json::from_str(field.example).unwrap_or_default()
+        }
+        _ => field.example.into(),
+    }
+}
+
+/// A field under each of its names.
+fn names(field: &'static Field) -> impl Iterator<Item = &'static str> {
+    std::iter::once(field.name).chain(field.old_name)
+}
+
+fn automatic(field: &Field) -> bool {
+    field.presence == Presence::Automatic
+}
+
+// Schemas
+
+fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
+    let fields = noun.fields.iter();
+    let all: Vec<&str> = fields.clone().flat_map(names).collect();
+    let properties = |of: fn(&Field) -> Value, fields: &mut dyn Iterator<Item = &'static Field>| {
+        let pairs = fields.flat_map(|field| names(field).map(move |name| (name.into(), of(field))));
+        pairs.collect::<Map<String, Value>>()
+    };
+    let answer = properties(answered, &mut fields.clone());
+    let writable = properties(taken, &mut fields.clone().filter(|field| !automatic(field)));
+    let required: Vec<&str> = fields
+        .clone()
+        .filter(|field| field.presence == Presence::Required)
+        .map(|field| field.name)
+        .collect();
+
+    let mut update = writable.clone();
+    for field in fields.filter(|field| automatic(field)) {
+        let put_back = match field.kind {
+            Kind::Id => {
+                let mut schema = id_schema();
+                schema["description"] =
+                    "The record's own id, so that what was read can be put back.".into();
+                schema
+            }
+            _ => {
+                json!({"description": "Taken and ignored, so that what was read can be put back."})
+            }
+        };
+        update.insert(field.name.into(), put_back);
+    }
+
+    let (title, name) = (noun.title, noun.name);
+    let mut schemas = Map::new();
+    let mut add = |name: String, schema: Value| schemas.insert(name, schema);
+    add(
+        format!("{title}Part"),
+        json!({
+            "type": "object",
+            "description": format!("{} {name} with the fields that were asked for with `fields`; all of them without it.", capital(noun.article())),
+            "properties": answer,
+            "minProperties": 1,
+            "additionalProperties": false,
+            "examples": [record(noun)],
+        }),
+    );
+    add(
+        title.into(),
+        json!({
+            "description": format!("{}.", noun.about),
+            "allOf": [reference("schemas", &format!("{title}Part"))],
+            "type": "object",
+            "required": all,
+            "examples": [record(noun)],
+        }),
+    );
+    add(
+        format!("{title}Create"),
+        json!({
+            "type": "object",
+            "description": format!("A new {name}."),
+            "properties": writable,
+            "required": required,
+            "additionalProperties": false,
+        }),
+    );
+    add(
+        format!("{title}Update"),
+        json!({
+            "type": "object",
+            "description": format!("What changes in {} {name}; what is left out stays.", noun.article()),
+            "properties": update,
+            "additionalProperties": false,
+        }),
+    );
+    schemas
+}
+
+fn capital(article: &str) -> &'static str {
+    if article == "an" { "An" } else { "A" }
+}
+
+/// A record with the example of every field.
+fn record(noun: &'static Noun) -> Value {
+    let fields = noun.fields.iter();
+    let pairs =
+        fields.flat_map(|field| names(field).map(move |name| (name.into(), example(field))));
+    Value::Object(pairs.collect())
+}
+
+fn common_schemas() -> Map<String, Value> {
+    let schemas = json!({
+        "Error": {
+            "type": "object",
+            "description": "What was wrong.",
+            "properties": {
+                "error": {"type": "string", "minLength": 1, "description": "One sentence that names the field and what was expected."},
+                "fields": {
+                    "type": "object",
+                    "description": "Every refused field or parameter, with what was expected of it.",
+                    "minProperties": 1,
+                    "additionalProperties": {"type": "string"},
+                },
+            },
+            "required": ["error"],
+            "additionalProperties": false,
+        },
+        "Message": {
+            "type": "object",
+            "description": "What was done.",
+            "properties": {"message": {"type": "string"}},
+            "required": ["message"],
+            "additionalProperties": false,
+        },
+    });
+    object(schemas)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+// Parameters and headers
+
+/// The parameters that are alike for all nouns.
+fn parameters() -> Value {
+    let words: Vec<&str> = OnDuplicate::WORDS.iter().map(|word| word.0).collect();
+    json!({
+        "Id": {
+            "name": "id", "in": "path", "required": true,
+            "description": "The record's id, a whole number of 1 or more.",
+            "schema": id_schema(),
+            "example": 1,
+        },
+        "RequestId": {
+            "name": "X-Request-Id", "in": "header",
+            "description": "Your own id for this request. It comes back in the answer's header and stands in the log.",
+            "schema": {"type": "string", "examples": ["nightly-import-17"]},
+        },
+        "Search": {
+            "name": "q", "in": "query",
+            "description": "Only records with this text in one of their text fields, upper and lower case being the same. Example: `ada`.",
+            "schema": {"type": "string", "examples": ["ada"]},
+        },
+        "Limit": {
+            "name": "limit", "in": "query",
+            "description": "The most records of this page. Without it the whole list is answered, streamed.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "examples": [100]},
+        },
+        "After": {
+            "name": "after", "in": "query",
+            "description": "Where the page before this one ended: the cursor in its `Link` header, opaque, for the same `sort` only.",
+            "schema": {"type": "string"},
+        },
+        "Count": {
+            "name": "count", "in": "query",
+            "description": "Whether `X-Total-Count` says how many records the filters match, as at the start of the answer.",
+            "schema": {"type": "boolean", "default": false},
+        },
+        "Cascade": {
+            "name": "cascade", "in": "query",
+            "description": "Whether the lead's actions and processes are deleted with it, in one transaction. Otherwise a lead that has some is not deleted: 409.",
+            "schema": {"type": "boolean", "default": false},
+        },
+        "OnDuplicate": {
+            "name": "on_duplicate", "in": "query",
+            "description": "What to do when the address is there already: `create` another lead; `reject` with 409, naming the id that has it; `update` that lead (the lowest id where there are several), answered with 200.",
+            "schema": {"type": "string", "enum": words, "default": OnDuplicate::default().word()},
+        },
+    })
+}
+
+fn headers() -> Value {
+    json!({
+        "RequestId": {
+            "description": "The request's id, also in the log: the one you sent, or one that crm gave.",
+            "required": true,
+            "schema": {"type": "string", "minLength": 1},
+        },
+        "Link": {
+            "description": "The next page, where there is a `limit` and more records: `<…>; rel=\"next\"`.",
+            "schema": {"type": "string"},
+            "example": "</leads?limit=100&after=WyJpZCIsMTAwXQ>; rel=\"next\"",
+        },
+        "TotalCount": {
+            "description": "With `count=true`: how many records the filters match.",
+            "schema": {"type": "integer", "minimum": 0},
+            "example": 42,
+        },
+        "RetryAfter": {
+            "description": "When to try again, in seconds.",
+            "schema": {"type": "integer", "minimum": 0},
+            "example": 1,
+        },
+        "Allow": {
+            "description": "The methods that the path has.",
+            "required": true,
+            "schema": {"type": "string"},
+            "example": "GET, POST",
+        },
+    })
+}
+
+/// The parameter that filters by a field.
+fn filter(name: &str, field: &Field) -> Value {
+    let examples = filter_examples(field);
+    let shown: Vec<String> = examples
+        .iter()
+        .map(|value| format!("`{name}={value}`"))
+        .collect();
+    let operators = match field.kind.is_id() {
+        true => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`",
+        false => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`, `like`",
+    };
+    let what = match field.kind {
+        Kind::Id | Kind::Reference(_) => "a whole number",
+        Kind::Time | Kind::Stamp => "a time, or a date for its whole day",
+        Kind::Attributes => {
+            "text, compared with the whole object as text; for one key see `attributes.KEY`"
+        }
+        Kind::Text | Kind::Word | Kind::Email => "text",
+    };
+    json!({
+        "name": name,
+        "in": "query",
+        "description": format!("Filter: `value` or `op:value` with {operators}, where the value is {what}. Examples: {}.", shown.join(", ")),
+        "schema": {"type": "string", "examples": examples},
+    })
+}
+
+fn filter_examples(field: &Field) -> Vec<String> {
+    let value = field.example;
+    let mut examples: Vec<String> = match field.kind {
+        Kind::Id | Kind::Reference(_) => vec![value.into(), "in:1,2,3".into(), "gt:100".into()],
+        Kind::Time | Kind::Stamp => vec!["lte:2026-01-01".into(), "2026-01-31".into()],
+        Kind::Email => vec![value.into(), "like:%@example.com".into()],
+        Kind::Text => vec![value.into(), "like:a%".into()],
+        Kind::Word => vec![
+            value.into(),
+            format!("in:{value},contacted"),
+            format!("ne:{value}"),
+        ],
+        Kind::Attributes => vec!["ne:{}".into()],
+    };
+    if field.nullable() {
+        examples.extend(["is:null".into(), "is:notnull".into()]);
+    }
+    examples
+}
+
+/// The parameters of a list, besides the header.
+fn list_parameters(noun: &'static Noun) -> Vec<Value> {
+    let mut list: Vec<Value> = Vec::new();
+    for field in noun.fields {
+        list.extend(names(field).map(|name| filter(name, field)));
+    }
+    // The name of an exploded object is never sent, only the names of its keys: the one way to describe a family of
+    // parameters.
+    list.push(json!({
+        "name": "attributes.KEY",
+        "in": "query",
+        "description": "Filter by your own fields: one parameter `attributes.KEY` for each key, with `value` or `op:value` as for a text field. Numbers are compared as numbers, else as text; a record without the key is as one with null. Examples: `attributes.company=Acme`, `attributes.size=gte:50`, `attributes.company=is:null`.",
+        "style": "form",
+        "explode": true,
+        "schema": {
+            "type": "object",
+            "propertyNames": {"pattern": r"^attributes\."},
+            "additionalProperties": {"type": "string"},
+        },
+        "examples": {
+            "none": {"summary": "No such filter", "value": {}},
+            "text": {"summary": "One company", "value": {"attributes.company": "Acme"}},
+            "number": {"summary": "A number", "value": {"attributes.size": "gte:50"}},
+        },
+    }));
+    list.push(reference("parameters", "Search"));
+    let sortable: Vec<String> = noun
+        .fields
+        .iter()
+        .filter(|field| field.kind != Kind::Attributes)
+        .flat_map(names)
+        .flat_map(|name| [name.to_string(), format!("-{name}")])
+        .collect();
+    let text = noun.fields.iter().find(|field| field.searchable());
+    let text = text.map_or("id", |field| field.name);
+    list.push(json!({
+        "name": "sort",
+        "in": "query",
+        "style": "form",
+        "explode": false,
+        "description": format!("The order: fields parted by commas, a `-` before one turns it around. Null sorts first, ties go by id. By id without it. Example: `sort=-created_at,{text}`."),
+        "schema": {
+            "type": "array",
+            "items": {"type": "string", "enum": sortable},
+            "minItems": 1,
+            "uniqueItems": true,
+            "examples": [["-created_at", text]],
+        },
+    }));
+    for name in ["Limit", "After"] {
+        list.push(reference("parameters", name));
+    }
+    list.push(fields_parameter(noun));
+    list.push(reference("parameters", "Count"));
+    list
+}
+
+fn fields_parameter(noun: &'static Noun) -> Value {
+    let all: Vec<&str> = noun.fields.iter().flat_map(names).collect();
+    let text = noun.fields.iter().find(|field| field.searchable());
+    let text = text.map_or("id", |field| field.name);
+    json!({
+        "name": "fields",
+        "in": "query",
+        "style": "form",
+        "explode": false,
+        "description": format!("The fields to answer, in this order, parted by commas; all of them without it. Example: `fields=id,{text}`."),
+        "schema": {
+            "type": "array",
+            "items": {"type": "string", "enum": all},
+            "minItems": 1,
+            "uniqueItems": true,
+            "examples": [["id", text]],
+        },
+    })
+}
+
+// Answers
+
+fn media(schema: Value, examples: Value) -> Value {
+    json!({"application/json": {"schema": schema, "examples": examples}})
+}
+
+/// An answer with the header that all have.
+fn answer(description: &str, content: Value) -> Value {
+    json!({
+        "description": description,
+        "headers": {"X-Request-Id": reference("headers", "RequestId")},
+        "content": content,
+    })
+}
+
+/// An error and its examples.
+fn failure(description: &str, examples: &[(&str, Error)]) -> Value {
+    let examples: Map<String, Value> = examples
+        .iter()
+        .map(|(name, error)| {
+            let body: Value = serde_json::from_str(&error.to_json()).unwrap_or_default();
+            (name.to_string(), json!({"value": body}))
+        })
+        .collect();
+    answer(
+        description,
+        media(reference("schemas", "Error"), examples.into()),
+    )
+}
+
+fn not_found(noun: &'static Noun) -> Value {
+    let error = noun.not_found();
+    let schema = json!({
+        "type": "object",
+        "properties": {"error": {"const": error.message}},
+        "required": ["error"],
+        "additionalProperties": false,
+    });
+    let example = json!({"missing": {"value": {"error": error.message}}});
+    answer(
+        &format!("No {} has this id.", noun.name),
+        media(schema, example),
+    )
+}
+
+/// The errors that more than one operation answers.
+fn common_responses() -> Map<String, Value> {
+    let error = Error::new;
+    let mut responses = Map::new();
+    let mut add = |name: &str, response: Value| responses.insert(name.into(), response);
+    add(
+        "BadId",
+        failure(
+            "The id or a parameter was refused.",
+            &[
+                ("id", LEAD.bad_id("abc")),
+                (
+                    "parameter",
+                    Error::field("colour", "no such parameter; known are fields"),
+                ),
+            ],
+        ),
+    );
+    add(
+        "BadList",
+        failure(
+            "A parameter was refused.",
+            &[
+                (
+                    "limit",
+                    Error::field(
+                        "limit",
+                        format!("expected a whole number from 1 to {LARGEST_PAGE}, got \"0\""),
+                    ),
+                ),
+                (
+                    "time",
+                    Error::field("created_at", format!("{}, got \"soon\"", time::EXPECTED)),
+                ),
+            ],
+        ),
+    );
+    let mut method = failure(
+        "The path does not have this method.",
+        &[(
+            "method",
+            error(Code::Method, "/leads takes GET and POST, not DELETE"),
+        )],
+    );
+    method["headers"]["Allow"] = reference("headers", "Allow");
+    add("MethodNotAllowed", method);
+    add(
+        "Timeout",
+        failure(
+            "The body did not arrive within 30 seconds; nothing was changed.",
+            &[(
+                "slow",
+                error(Code::Timeout, "body: expected all of it within 30 seconds"),
+            )],
+        ),
+    );
+    add(
+        "TooLarge",
+        failure(
+            "The body is larger than 1 MiB; nothing was changed.",
+            &[(
+                "large",
+                error(Code::TooLarge, "body: expected at most 1048576 bytes"),
+            )],
+        ),
+    );
+    add(
+        "MediaType",
+        failure(
+            "The body is not `application/json`; nothing was changed.",
+            &[(
+                "form",
+                error(
+                    Code::MediaType,
+                    "Content-Type: expected application/json, got \"text/plain\"",
+                ),
+            )],
+        ),
+    );
+    add(
+        "Internal",
+        failure(
+            "A fault of the service. What it was stands in the log, beside the request's id.",
+            &[(
+                "fault",
+                error(
+                    Code::Internal,
+                    "internal error; the log has more under this request's id",
+                ),
+            )],
+        ),
+    );
+    let mut unavailable = failure(
+        "The service cannot do this now; nothing was saved, and the same request may succeed in a moment.",
+        &[(
+            "busy",
+            error(
+                Code::Unavailable,
+                "the database is busy; try again in a moment",
+            ),
+        )],
+    );
+    unavailable["headers"]["Retry-After"] = reference("headers", "RetryAfter");
+    add("Unavailable", unavailable);
+    add(
+        "Full",
+        failure(
+            "The disk is full; nothing was saved.",
+            &[(
+                "full",
+                error(Code::Full, "the disk is full; nothing was saved"),
+            )],
+        ),
+    );
+    responses
+}
+
+/// An operation's errors: those of its own, and by their names those it shares with others.
+fn errors(own: Value, shared: &[&str]) -> Map<String, Value> {
+    let mut all = object(own);
+    for name in shared {
+        let code = match *name {
+            "BadId" | "BadList" => Code::Invalid,
+            "Timeout" => Code::Timeout,
+            "TooLarge" => Code::TooLarge,
+            "MediaType" => Code::MediaType,
+            "Unavailable" => Code::Unavailable,
+            "Full" => Code::Full,
+            "Internal" => Code::Internal,
+            _ => Code::NotFound,
+        };
+        all.insert(code.status().to_string(), reference("responses", name));
+    }
+    all
+}
+
+/// What may go wrong with any request that asks the database.
+const READING: [&str; 3] = ["Internal", "Unavailable", "Full"];
+
+/// What may go wrong with any request that has a body.
+const WRITING: [&str; 6] = [
+    "Timeout",
+    "TooLarge",
+    "MediaType",
+    "Internal",
+    "Unavailable",
+    "Full",
+];
+
+// Paths
+
+/// An operation; its answers stand in the order of their status.
+fn operation(
+    id: String,
+    tag: &str,
+    summary: String,
+    description: &str,
+    mut parameters: Vec<Value>,
+    responses: Map<String, Value>,
+) -> Value {
+    parameters.push(reference("parameters", "RequestId"));
+    let mut responses: Vec<(String, Value)> = responses.into_iter().collect();
+    responses.sort_by(|a, b| a.0.cmp(&b.0));
+    let responses: Map<String, Value> = responses.into_iter().collect();
+    let mut operation = json!({"operationId": id, "tags": [tag], "summary": summary});
+    if !description.is_empty() {
+        operation["description"] = description.into();
+    }
+    operation["parameters"] = parameters.into();
+    operation["responses"] = responses.into();
+    operation
+}
+
+fn collection(noun: &'static Noun) -> Value {
+    json!({"get": list(noun), "post": create(noun)})
+}
+
+fn item(noun: &'static Noun) -> Value {
+    json!({
+        "get": get(noun),
+        "put": update(noun, "update", ""),
+        "patch": update(noun, "patch", " The same as PUT."),
+        "delete": delete(noun),
+    })
+}
+
+/// The plural as it stands in an operation's id.
+fn plural_title(noun: &Noun) -> String {
+    format!("{}{}", &noun.title[..1], &noun.plural[1..])
+}
+
+fn list(noun: &'static Noun) -> Value {
+    let part = reference("schemas", &format!("{}Part", noun.title));
+    let line = format!("{}\n", record(noun));
+    let mut content = media(
+        json!({"type": "array", "items": part}),
+        json!({
+            "records": {"value": [record(noun)]},
+            "none": {"value": []},
+        }),
+    );
+    content["application/x-ndjson"] = json!({
+        "schema": {"type": "string", "description": format!("One {}Part a line.", noun.title)},
+        "examples": {"records": {"value": line}},
+    });
+    let mut listed = answer(
+        &format!(
+            "The {}, in id order unless there is a `sort`. With `Accept: application/x-ndjson` one a line, else an array.",
+            noun.plural
+        ),
+        content,
+    );
+    listed["headers"]["Link"] = reference("headers", "Link");
+    listed["headers"]["X-Total-Count"] = reference("headers", "TotalCount");
+    let errors = errors(
+        json!({"200": listed}),
+        &[&["BadList"][..], &READING].concat(),
+    );
+    let filters: Vec<String> = noun
+        .fields
+        .iter()
+        .filter(|field| field.kind == Kind::Word || field.kind.is_id())
+        .take(2)
+        .map(|field| format!("{}={}", field.name, field.example))
+        .collect();
+    operation(
+        format!("list{}", plural_title(noun)),
+        noun.plural,
+        format!("List {}", noun.plural),
+        &format!(
+            "All filters have to hold: `GET /{}?{}`. Any parameter that is not listed here is refused; for your own fields there are `attributes.KEY` parameters, such as `attributes.company=Acme`.",
+            noun.plural,
+            filters.join("&")
+        ),
+        list_parameters(noun),
+        errors,
+    )
+}
+
+fn create(noun: &'static Noun) -> Value {
+    let whole = reference("schemas", noun.title);
+    let example = json!({"record": {"value": record(noun)}});
+    let mut created = answer(
+        &format!("The new {}.", noun.name),
+        media(whole.clone(), example.clone()),
+    );
+    created["headers"]["Location"] = json!({
+        "description": format!("The path of the new {}.", noun.name),
+        "required": true,
+        "schema": {"type": "string"},
+        "example": format!("/{}/1", noun.plural),
+    });
+    let links = [("Get", "get"), ("Update", "update"), ("Delete", "delete")].map(|(name, verb)| {
+        (
+            format!("{name}{}", noun.title),
+            json!({
+                "operationId": format!("{verb}{}", noun.title),
+                "parameters": {"id": "$response.body#/id"},
+            }),
+        )
+    });
+    created["links"] = Value::Object(links.into_iter().collect());
+
+    let mut own = json!({"201": created, "400": refused(noun)});
+    let mut parameters = Vec::new();
+    let mut description = format!("Creates {} {}.", noun.article(), noun.name);
+    if *noun == LEAD {
+        parameters.push(reference("parameters", "OnDuplicate"));
+        description.push_str(
+            " An address may be there several times, unless `on_duplicate` asks otherwise.",
+        );
+        own["200"] = answer(
+            "With `on_duplicate=update`: the lead that had the address, changed.",
+            media(whole, example),
+        );
+        own["409"] = failure(
+            "With `on_duplicate=reject`: another lead has the address.",
+            &[(
+                "duplicate",
+                Error::new(Code::Conflict, "email: lead 1 has ada@example.com already"),
+            )],
+        );
+    }
+    let required = noun
+        .fields
+        .iter()
+        .filter(|field| field.presence == Presence::Required);
+    let whole = noun.fields.iter().filter(|field| !automatic(field));
+    let examples = json!({
+        "required": {"summary": "What is required", "value": given(required)},
+        "whole": {"summary": "Every field", "value": given(whole)},
+    });
+    let mut operation = operation(
+        format!("create{}", noun.title),
+        noun.plural,
+        format!("Create {} {}", noun.article(), noun.name),
+        &description,
+        parameters,
+        errors(own, &WRITING),
+    );
+    operation["requestBody"] = body(&format!("{}Create", noun.title), examples);
+    operation
+}
+
+/// The examples of these fields as a request's body.
+fn given(fields: impl Iterator<Item = &'static Field>) -> Value {
+    Value::Object(
+        fields
+            .map(|field| (field.name.into(), example(field)))
+            .collect(),
+    )
+}
+
+fn body(schema: &str, examples: Value) -> Value {
+    json!({
+        "required": true,
+        "description": "At most 1 MiB.",
+        "content": media(reference("schemas", schema), examples),
+    })
+}
+
+/// The 400 of a create or an update, with what the checks themselves say.
+fn refused(noun: &'static Noun) -> Value {
+    let mut examples = Vec::new();
+    let create = |body: &[u8]| {
+        let draft = Draft::from_json(noun, body, Purpose::Create);
+        draft.and_then(|draft| draft.row("").map_err(Error::fields))
+    };
+    for (name, body) in [
+        ("missing", r#"{}"#),
+        ("unknown", r#"{"colour": "red"}"#),
+        ("broken", "{"),
+    ] {
+        if let Err(error) = create(body.as_bytes()) {
+            examples.push((name, error));
+        }
+    }
+    failure(
+        "The body, a field, the id or a parameter was refused; nothing was changed. All refused fields are named at once.",
+        &examples,
+    )
+}
+
+fn get(noun: &'static Noun) -> Value {
+    let part = reference("schemas", &format!("{}Part", noun.title));
+    let found = answer(
+        &format!("The {}.", noun.name),
+        media(part, json!({"record": {"value": record(noun)}})),
+    );
+    let missing = format!("{}NotFound", noun.title);
+    operation(
+        format!("get{}", noun.title),
+        noun.plural,
+        format!("Get {} {}", noun.article(), noun.name),
+        "",
+        vec![reference("parameters", "Id"), fields_parameter(noun)],
+        errors(
+            json!({"200": found}),
+            &[&["BadId", &missing][..], &READING].concat(),
+        ),
+    )
+}
+
+fn update(noun: &'static Noun, verb: &str, note: &str) -> Value {
+    let changed = answer(
+        &format!("The whole {} as it is now.", noun.name),
+        media(
+            reference("schemas", noun.title),
+            json!({"record": {"value": record(noun)}}),
+        ),
+    );
+    let missing = format!("{}NotFound", noun.title);
+    let attributes = json!({"company": "Acme", "phone": null});
+    let mut examples = json!({
+        "attributes": {
+            "summary": "Set one of your own fields, remove another",
+            "value": {"attributes": attributes},
+        },
+    });
+    let clearable = noun
+        .fields
+        .iter()
+        .find(|field| field.nullable() && field.searchable());
+    if let Some(field) = clearable {
+        examples["change"] =
+            json!({"summary": "Change a field", "value": {field.name: example(field)}});
+        examples["clear"] = json!({"summary": "Clear a field", "value": {field.name: null}});
+    }
+    let mut operation = operation(
+        format!("{verb}{}", noun.title),
+        noun.plural,
+        format!("Change {} {}", noun.article(), noun.name),
+        &format!(
+            "Changes the fields given. Attributes merge by their top-level keys.{}{note}",
+            old_name_note(noun)
+        ),
+        vec![reference("parameters", "Id")],
+        errors(
+            json!({"200": changed, "400": refused(noun)}),
+            &[&[missing.as_str()][..], &WRITING].concat(),
+        ),
+    );
+    operation["requestBody"] = body(&format!("{}Update", noun.title), examples);
+    operation
+}
+
+fn old_name_note(noun: &'static Noun) -> String {
+    let renamed = noun.fields.iter().filter_map(|field| {
+        let old = field.old_name?;
+        Some(format!(
+            " Where both `{name}` and `{old}` are given, the one that differs from what is stored counts, and `{name}` if both do.",
+            name = field.name
+        ))
+    });
+    renamed.collect()
+}
+
+fn delete(noun: &'static Noun) -> Value {
+    let done = format!("{} deleted", noun.title);
+    let deleted = answer(
+        "It is gone; its id is never given again.",
+        media(
+            reference("schemas", "Message"),
+            json!({"deleted": {"value": {"message": done}}}),
+        ),
+    );
+    let missing = format!("{}NotFound", noun.title);
+    let mut own = json!({"200": deleted});
+    let mut parameters = vec![reference("parameters", "Id")];
+    let mut description = String::new();
+    if *noun == LEAD {
+        parameters.push(reference("parameters", "Cascade"));
+        description =
+            "A lead that has actions or processes is not deleted, unless `cascade=true`.".into();
+        own["409"] = failure(
+            "The lead has actions or processes; nothing was deleted.",
+            &[(
+                "in_use",
+                Error::new(
+                    Code::Conflict,
+                    "lead 1 has 2 actions and 1 process; cascade=true deletes them with it",
+                ),
+            )],
+        );
+    } else if noun.name == "action" {
+        description = "A process that names it as its last action has none then.".into();
+    }
+    operation(
+        format!("delete{}", noun.title),
+        noun.plural,
+        format!("Delete {} {}", noun.article(), noun.name),
+        &description,
+        parameters,
+        errors(own, &[&["BadId", &missing][..], &READING].concat()),
+    )
+}
+
+fn service_paths() -> Map<String, Value> {
+    let get = |id: &str, summary: &str, description: &str, responses: Map<String, Value>| json!({"get": operation(id.into(), "service", summary.into(), description, Vec::new(), responses)});
+    let status = |word: &str, more: Value| {
+        let mut properties = json!({"status": {"const": word}});
+        let mut example = json!({"status": word});
+        for (name, schema) in object(more) {
+            example[&name] = schema["examples"][0].clone();
+            properties[&name] = schema;
+        }
+        let required: Vec<&String> = properties
+            .as_object()
+            .into_iter()
+            .flat_map(Map::keys)
+            .collect();
+        let schema = json!({
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        });
+        media(schema, json!({word: {"value": example}}))
+    };
+    let last_commit = json!({"last_commit": {
+        "type": "string",
+        "pattern": TIME_STORED,
+        "description": "When the database was last written, UTC; no older than 5 seconds.",
+        "examples": ["2026-01-31 09:30:00"],
+    }});
+    let mut paths = Map::new();
+    paths.insert(
+        "/health".into(),
+        get(
+            "health",
+            "Is it alive?",
+            "Answers while the process runs, whatever the database does.",
+            errors(
+                json!({"200": answer("It is.", status("ok", json!({})))}),
+                &["Internal"],
+            ),
+        ),
+    );
+    paths.insert(
+        "/ready".into(),
+        get(
+            "ready",
+            "Can it do its work?",
+            "Shows a real commit to the database.",
+            errors(
+                json!({"200": answer("It can.", status("ready", last_commit))}),
+                &READING,
+            ),
+        ),
+    );
+    paths.insert(
+        "/openapi.json".into(),
+        get(
+            "openapi",
+            "This document",
+            "",
+            errors(
+                json!({"200": answer("OpenAPI 3.1.", json!({"application/json": {"schema": {"type": "object"}}}))}),
+                &["Internal"],
+            ),
+        ),
+    );
+    paths.insert(
+        "/docs".into(),
+        get(
+            "docs",
+            "This document as a page that can try it out",
+            "",
+            errors(
+                json!({"200": answer("The page.", json!({"text/html": {"schema": {"type": "string"}}}))}),
+                &["Internal"],
+            ),
+        ),
+    );
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::ACTION;
+    use crate::process::PROCESS;
+    use crate::record::email;
+
+    const NOUNS: [&Noun; 3] = [&LEAD, &ACTION, &PROCESS];
+
+    fn parsed() -> Value {
+        serde_json::from_str(&document(&NOUNS)).unwrap()
+    }
+
+    /// The value at a `$ref`.
+    fn resolve<'a>(root: &'a Value, value: &'a Value) -> &'a Value {
+        match value["$ref"].as_str() {
+            Some(path) => root.pointer(path.strip_prefix('#').unwrap()).unwrap(),
+            None => value,
+        }
+    }
+
+    fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a Map<String, Value>)) {
+        match value {
+            Value::Object(map) => {
+                visit(map);
+                map.values().for_each(|value| walk(value, visit));
+            }
+            Value::Array(list) => list.iter().for_each(|value| walk(value, visit)),
+            _ => {}
+        }
+    }
+
+    fn operations(root: &Value) -> Vec<(String, &Value)> {
+        let mut all = Vec::new();
+        for (path, item) in root["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                all.push((format!("{method} {path}"), operation));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn zz_dump() {
+        std::fs::create_dir_all("/tmp/docsdump/docs").unwrap();
+        std::fs::write("/tmp/docsdump/openapi.json", document(&NOUNS)).unwrap();
+        for (path, name) in [
+            ("", "page0"),
+            ("/", "page1"),
+            ("/start.js", "docs/start.js"),
+            ("/swagger-ui-bundle.js", "docs/swagger-ui-bundle.js"),
+            ("/swagger-ui.css", "docs/swagger-ui.css"),
+            ("/favicon-32x32.png", "docs/favicon-32x32.png"),
+        ] {
+            std::fs::write(
+                format!("/tmp/docsdump/{name}"),
+                crate::server::docs::file(path).unwrap().bytes,
+            )
+            .unwrap();
+        }
+    }
+
+    #[test]
+    fn every_reference_resolves_and_every_component_is_used() {
+        let root = parsed();
+        let mut used = Vec::new();
+        walk(&root, &mut |map| {
+            if let Some(path) = map.get("$ref") {
+                let path = path.as_str().unwrap();
+                assert!(root.pointer(&path[1..]).is_some(), "{path}");
+                used.push(path.to_string());
+            }
+        });
+        for (kind, components) in root["components"].as_object().unwrap() {
+            for name in components.as_object().unwrap().keys() {
+                let path = format!("#/components/{kind}/{name}");
+                // A method that a path does not have is no operation, so that none can refer to its answer.
+                assert!(used.contains(&path) || name == "MethodNotAllowed", "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_is_in_the_schemas_and_a_list_parameter() {
+        let root = parsed();
+        for noun in NOUNS {
+            let list = &root["paths"][format!("/{}", noun.plural)]["get"]["parameters"];
+            let listed: Vec<&str> = list
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|parameter| resolve(&root, parameter)["name"].as_str().unwrap())
+                .collect();
+            let schema =
+                |suffix: &str| &root["components"]["schemas"][format!("{}{suffix}", noun.title)];
+            for field in noun.fields {
+                for name in names(field) {
+                    assert!(listed.contains(&name), "{} {name}", noun.name);
+                    assert!(schema("Part")["properties"][name].is_object(), "{name}");
+                    assert!(
+                        schema("")["required"]
+                            .as_array()
+                            .unwrap()
+                            .contains(&name.into())
+                    );
+                    assert!(schema("Update")["properties"][name].is_object(), "{name}");
+                }
+            }
+            let create: Vec<&String> = schema("Create")["properties"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .collect();
+            assert_eq!(create, noun.writable());
+            for name in [
+                "q",
+                "sort",
+                "limit",
+                "after",
+                "fields",
+                "count",
+                "attributes.KEY",
+            ] {
+                assert!(listed.contains(&name), "{} {name}", noun.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_is_there_with_the_errors_it_can_answer() {
+        let root = parsed();
+        let mut ids = Vec::new();
+        for (place, operation) in operations(&root) {
+            ids.push(operation["operationId"].as_str().unwrap());
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let response = resolve(&root, response);
+                assert!(
+                    response["headers"]["X-Request-Id"].is_object(),
+                    "{place} {status}"
+                );
+                assert_ne!(response["content"], json!({}), "{place} {status}");
+            }
+            let statuses: Vec<&String> =
+                operation["responses"].as_object().unwrap().keys().collect();
+            let expected = match place.as_str() {
+                "get /leads" | "get /actions" | "get /processes" => "200 400 500 503 507",
+                "post /leads" => "200 201 400 408 409 413 415 500 503 507",
+                "post /actions" | "post /processes" => "201 400 408 413 415 500 503 507",
+                "delete /leads/{id}" => "200 400 404 409 500 503 507",
+                "get /ready" => "200 500 503 507",
+                place if place.starts_with("put") || place.starts_with("patch") => {
+                    "200 400 404 408 413 415 500 503 507"
+                }
+                place if place.ends_with("{id}") => "200 400 404 500 503 507",
+                _ => "200 500",
+            };
+            let statuses: Vec<&str> = statuses.into_iter().map(String::as_str).collect();
+            assert_eq!(statuses.join(" "), expected, "{place}");
+        }
+        assert_eq!(
+            ids.join(" "),
+            "listLeads createLead getLead updateLead patchLead deleteLead \
+             listActions createAction getAction updateAction patchAction deleteAction \
+             listProcesses createProcess getProcess updateProcess patchProcess deleteProcess \
+             health ready openapi docs"
+        );
+    }
+
+    #[test]
+    fn the_examples_are_taken_by_the_checks() {
+        let root = parsed();
+        for noun in NOUNS {
+            let post = &root["paths"][format!("/{}", noun.plural)]["post"];
+            let examples = &post["requestBody"]["content"]["application/json"]["examples"];
+            for example in examples.as_object().unwrap().values() {
+                let body = example["value"].to_string();
+                let draft = Draft::from_json(noun, body.as_bytes(), Purpose::Create).unwrap();
+                assert!(draft.row(&time::now()).is_ok(), "{body}");
+            }
+            for field in noun.fields {
+                match field.kind {
+                    Kind::Email => assert_eq!(email(field.example).as_deref(), Some(field.example)),
+                    Kind::Time | Kind::Stamp => {
+                        assert_eq!(time::parse(field.example).as_deref(), Some(field.example));
+                    }
+                    _ => assert!(!example(field).is_null(), "{}", field.name),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_as_crm_writes_it_has_the_documented_fields_in_their_order() {
+        let root = parsed();
+        for noun in NOUNS {
+            let schema = &root["components"]["schemas"][noun.title];
+            let example = schema["examples"][0].to_string();
+            let record = crate::record::Record::from_json(noun, example.as_bytes()).unwrap();
+            assert_eq!(record.to_json(), example);
+        }
+    }
+
+    #[test]
+    fn the_refusals_shown_are_those_of_the_checks() {
+        let text = document(&NOUNS);
+        for shown in [
+            r#"{"error":"Lead not found"}"#,
+            r#"{"error":"Action not found"}"#,
+            r#"{"error":"Process not found"}"#,
+            r#""email":"is required; expected an e-mail address like ada@example.com""#,
+        ] {
+            assert!(text.contains(shown), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The rule of the house: imports run one way, downwards in the map of `src/lib.rs`.
+
+use std::path::Path;
+
+/// The modules as the map lists them; one may import from those above it and from its own.
+const ORDER: [&str; 16] = [
+    "error",
+    "time",
+    "attributes",
+    "text",
+    "record",
+    "lead",
+    "action",
+    "process",
+    "query",
+    "store",
+    "server",
+    "config",
+    "output",
+    "cli",
+    "command",
+    "main",
+];
+
+/// Every module's file with the modules of the crate that it names.
+fn imports(folder: &Path, top: Option<&str>, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_string();
+        let module = top.unwrap_or(&stem).to_string();
+        if path.is_dir() {
+            imports(&path, Some(&module), found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for line in text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+            {
+                for part in line
+                    .split("crate::")
+                    .skip(1)
+                    .chain(line.split("crm::").skip(1))
+                {
+                    let name: String = part
+                        .chars()
+                        .take_while(|c| c.is_alphanumeric() || *c == '_')
+                        .collect();
+                    found.push((module.clone(), name));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn imports_run_downwards() {
+    let mut found = Vec::new();
+    imports(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        None,
+        &mut found,
+    );
+    assert!(found.len() > 50, "the imports were not found");
+    let place = |name: &str| ORDER.iter().position(|module| *module == name);
+    for (module, import) in found {
+        // The root holds the list of nouns.
+        if module == "lib" || import == "NOUNS" || module == import {
+            continue;
+        }
+        let (Some(from), Some(to)) = (place(&module), place(&import)) else {
+            panic!("{module} imports {import}: the map does not know one of them");
+        };
+        assert!(
+            to < from,
+            "{module} imports {import}, which stands below it in the map"
+        );
+    }
+}
+
+#[test]
+fn stores_are_strangers_to_one_another() {
+    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let text = |name: &str| std::fs::read_to_string(store.join(name)).unwrap();
+    assert!(!text("remote.rs").contains("sqlite"));
+    for file in ["sqlite.rs", "sqlite/writer.rs", "sqlite/list.rs"] {
+        assert!(!text(file).contains("store::remote"), "{file}");
+    }
+}
+
+#[test]
+fn the_map_names_every_module() {
+    let lib =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    for line in lib.lines() {
+        let Some(module) = line.strip_prefix("pub mod ") else {
+            continue;
+        };
+        let module = module.trim_end_matches(';');
+        assert!(
+            lib.contains(&format!("[`{module}`]")),
+            "the map does not name {module}"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! The tests of crm as a whole: one binary, so that they share its build and run side by side.
+//!
+//! They use the real thing: the real binary, a real server on a port of its own, a real database in a folder of its own.
+//! None waits for a fixed time and none depends on another.
+
+mod cli;
+mod contract;
+mod docs;
+mod house;
+mod http;
+mod process;
+mod property;
+mod support;

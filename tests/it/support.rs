@@ -1,0 +1,258 @@
+//! What the tests stand on: an empty home, the binary run in it, and servers.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use crm::server::{self, connection::Limits};
+use crm::store::AnyStore;
+use crm::store::sqlite::Work;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// An empty folder that is home, current folder and temporary folder of what runs in it.
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    pub fn new() -> Home {
+        Home {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// `crm` with these words, in this home and with no other environment.
+    pub fn crm<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Crm {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crm"));
+        command.args(words);
+        Crm {
+            command: self.at_home(command),
+            stdin: String::new(),
+        }
+    }
+
+    /// `crm` with the words of a line, parted by blanks.
+    pub fn line(&self, line: &str) -> Crm {
+        self.crm(line.split_whitespace())
+    }
+
+    /// A line of the shell, with `crm` on its path.
+    pub fn shell(&self, line: &str) -> Crm {
+        let binary = Path::new(env!("CARGO_BIN_EXE_crm")).parent().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", line]);
+        let mut command = self.at_home(command);
+        command.env(
+            "PATH",
+            format!("{}:/usr/local/bin:/usr/bin:/bin", binary.display()),
+        );
+        Crm {
+            command,
+            stdin: String::new(),
+        }
+    }
+
+    fn at_home(&self, mut command: Command) -> Command {
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// `crm serve` on a free port with these further words.
+    pub fn serve(&self, words: &[&str]) -> Server {
+        let mut all = vec!["serve", "--host", "127.0.0.1", "--port", "0"];
+        all.extend(words);
+        Server::start(self.crm(all).command)
+    }
+}
+
+/// A run of `crm` that is being put together.
+pub struct Crm {
+    command: Command,
+    stdin: String,
+}
+
+impl Crm {
+    pub fn env(mut self, name: &str, value: &str) -> Crm {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn stdin(mut self, text: &str) -> Crm {
+        self.stdin = text.into();
+        self
+    }
+
+    pub fn command(self) -> Command {
+        self.command
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub fn run(mut self) -> Run {
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let text = std::mem::take(&mut self.stdin);
+        let writer = std::thread::spawn(move || {
+            // A command that does not read its input closes it.
+            let _ = stdin.write_all(text.as_bytes());
+        });
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        Run {
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            code: output.status.code(),
+        }
+    }
+
+    /// Runs it, expects success and nothing on standard error, and answers its standard output.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        let run = self.run();
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
+        run.stdout
+    }
+
+    /// Runs it, expects this exit code and nothing on standard output, and answers its standard error.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> String {
+        let run = self.run();
+        assert_eq!((run.code, run.stdout.as_str()), (Some(code), ""), "{run:?}");
+        run.stderr
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Run {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: Option<i32>,
+}
+
+/// A `crm serve` that is ready to answer. It is killed when it goes out of scope.
+pub struct Server {
+    pub child: Child,
+    pub url: String,
+    /// The line it printed when it was ready.
+    pub line: String,
+}
+
+impl Server {
+    pub fn start(mut command: Command) -> Server {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"));
+        let Some(url) = url.map(|url| url.trim_end_matches(',').to_string()) else {
+            let mut stderr = String::new();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut stderr)
+                .unwrap();
+            panic!("the server did not start: {line}{stderr}");
+        };
+        Server { child, url, line }
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &line])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Ends it with SIGTERM, and answers how it ended and what it said on standard error.
+    pub fn stop(mut self) -> (ExitStatus, String) {
+        self.signal("TERM");
+        let mut stderr = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        (self.child.wait().unwrap(), stderr)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A service inside of the test, over a file in a folder of its own.
+pub struct Service {
+    pub url: String,
+    _home: Home,
+    stop: Option<oneshot::Sender<()>>,
+    ended: JoinHandle<crm::error::Result<()>>,
+}
+
+impl Service {
+    pub async fn start() -> Service {
+        let home = Home::new();
+        let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Server).unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { drop(stopped.await) };
+        let ended = tokio::spawn(server::serve(listener, store, Limits::default(), shutdown));
+        Service {
+            url,
+            _home: home,
+            stop: Some(stop),
+            ended,
+        }
+    }
+
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        self.ended.await.unwrap().unwrap();
+    }
+}
