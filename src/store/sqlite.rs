@@ -1,0 +1,4 @@
+//! Records in an SQLite file.
+
+mod legacy;
+pub(crate) mod schema;
