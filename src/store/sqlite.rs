@@ -10,6 +10,7 @@
 //! server are normal use; SQLite's locks part them.
 
 mod functions;
+mod legacy;
 mod list;
 pub(crate) mod schema;
 mod writer;
@@ -80,7 +81,7 @@ impl Sqlite {
                 "SQLite {version} can corrupt a file; 3.51.3 or newer is needed"
             )));
         }
-        let refuse = |error: rusqlite::Error| refused(path, &error);
+        let refuse = |error: rusqlite::Error| schema::unusable(path, &error);
         let mut connection = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -358,23 +359,4 @@ fn map_err(error: &rusqlite::Error) -> Error {
         ),
         _ => Error::internal(format!("the database: {error}")),
     }
-}
-
-/// Why a file could not be opened, naming it.
-fn refused(path: &Path, error: &rusqlite::Error) -> Error {
-    let reason = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => {
-            "expected a database of crm's, this is no SQLite file".into()
-        }
-        Some(ErrorCode::CannotOpen) => match path.metadata() {
-            Ok(found) if found.is_dir() => "expected a file, this is a folder".into(),
-            Ok(_) => "cannot be opened for reading and writing".into(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                "cannot be made: its folder is not there or not writable".into()
-            }
-            Err(error) => error.to_string(),
-        },
-        _ => map_err(error).message,
-    };
-    Error::failed(format!("{}: {reason}", path.display()))
 }
