@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures_util::stream;
 use rusqlite::Connection;
 
-use super::{Inner, beside, map_err, record};
+use super::{Inner, map_err, record};
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
 use crate::record::{Record, Value};
@@ -28,12 +28,13 @@ const MOST_ORDERED: usize = 64;
 
 /// Starts a list.
 pub(super) async fn list(inner: Arc<Inner>, query: Query) -> Result<Listing> {
-    let work = inner.work;
-    let (mut listing, reading) = beside(work, move || Reading::begin(inner, query)).await?;
+    let own = inner.clone();
+    let (mut listing, reading) = inner.beside(move || Reading::begin(own, query)).await?;
     listing.rest = reading.map(|reading| {
         let rest = stream::unfold(Some(reading), move |reading| async move {
             let mut reading = reading?;
-            let read = beside(work, move || {
+            let inner = reading.inner.clone();
+            let read = inner.beside(move || {
                 let chunk = reading.next()?;
                 Ok((chunk, reading))
             });
@@ -217,7 +218,7 @@ fn by_ids(
         text: sql::statements(query.noun).select.clone(),
         params: Vec::new(),
     };
-    while let Some(id) = ids.next() {
+    for id in ids.by_ref() {
         select.params = vec![Value::Int(id)];
         rows(connection, &select, |row| {
             chunk.push(record(query.noun, row)?);
