@@ -58,7 +58,7 @@ pub enum Verb {
     List {
         /// The filters, `q`, `sort` and `after`, as the API's parameters.
         pairs: Vec<(String, String)>,
-        /// `--limit`, which may be larger than a page of the API.
+        /// `--limit`
         limit: Option<u64>,
         /// Print the number alone.
         count: bool,

@@ -12,8 +12,8 @@ use crate::config::{Asker, Flags, Format, Listen, Settings, Surroundings, Target
 use crate::error::{Code, Error};
 use crate::lead::OnDuplicate;
 use crate::output::{self, Extent, Look, Printer, Stop, Terminal};
-use crate::query::{LARGEST_PAGE, Query};
-use crate::record::{Draft, Noun, Purpose, Record, Shown};
+use crate::query::Query;
+use crate::record::{Draft, Noun, Purpose, Shown};
 use crate::server::{self, connection::Limits};
 use crate::store::sqlite::Work;
 use crate::store::{AnyStore, Store};
@@ -291,29 +291,18 @@ impl Doing {
             pairs.push(("fields".into(), fields));
         }
         let mut printer = self.printer(shown, Extent::Many);
-        let mut left = limit;
-        loop {
-            let mut page = pairs.clone();
-            if let Some(left) = left {
-                page.push(("limit".into(), left.min(LARGEST_PAGE).to_string()));
-            }
-            let mut listing = store.list(Query::new(self.noun, page)?).await?;
-            while let Some(records) = listing.next_chunk().await? {
-                left = left.map(|left| left.saturating_sub(records.len() as u64));
-                records
-                    .iter()
-                    .try_for_each(|record: &Record| printer.record(record))?;
-            }
-            pairs.retain(|pair| pair.0 != "after");
-            match (listing.next, left) {
-                (Some(next), Some(1..)) => pairs.push(("after".into(), next)),
-                (next, _) => {
-                    let count = printer.end()?;
-                    self.epilogue(count, next);
-                    return Ok(0);
-                }
-            }
+        if let Some(limit) = limit {
+            pairs.push(("limit".into(), limit.to_string()));
         }
+        let mut listing = store.list(Query::new(self.noun, pairs)?).await?;
+        while let Some(records) = listing.next_chunk().await? {
+            records
+                .iter()
+                .try_for_each(|record| printer.record(record))?;
+        }
+        let count = printer.end()?;
+        self.epilogue(count, listing.next);
+        Ok(0)
     }
 
     /// What a person at a terminal would miss: that there was nothing, or that there is more.
