@@ -85,10 +85,22 @@ pub fn file(path: &str) -> Option<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+
     use super::*;
 
     fn text(path: &str) -> String {
-        String::from_utf8(file(path).unwrap().bytes.into_owned()).unwrap()
+        let file = file(path).unwrap();
+        let mut text = String::new();
+        match file.gzip {
+            true => GzDecoder::new(&*file.bytes)
+                .read_to_string(&mut text)
+                .unwrap(),
+            false => (&*file.bytes).read_to_string(&mut text).unwrap(),
+        };
+        text
     }
 
     /// The values of an attribute in the page.

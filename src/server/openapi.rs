@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error};
 use crate::lead::{LEAD, OnDuplicate};
-use crate::query::LARGEST_PAGE;
+use crate::query::LARGEST_LIMIT;
 use crate::record::{Draft, Field, Kind, Noun, Presence, Purpose};
 use crate::time;
 
@@ -351,7 +351,7 @@ fn parameters() -> Value {
         "Limit": {
             "name": "limit", "in": "query",
             "description": "The most records of this page. Without it the whole list is answered, streamed.",
-            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "examples": [100]},
+            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "examples": [100]},
         },
         "After": {
             "name": "after", "in": "query",
@@ -606,7 +606,7 @@ fn common_responses() -> Map<String, Value> {
                     "limit",
                     Error::field(
                         "limit",
-                        format!("expected a whole number from 1 to {LARGEST_PAGE}, got \"0\""),
+                        "expected a whole number of 1 or more, or nothing for the whole list, got \"0\"",
                     ),
                 ),
                 (
