@@ -170,6 +170,12 @@ impl Field {
         matches!(self.kind, Kind::Text | Kind::Word | Kind::Email)
     }
 
+    /// What is wrong with a value that was given under the old name.
+    fn refusal(&self, input: &Input) -> Option<Problem> {
+        let expected = self.check(input).err()?;
+        Some(Problem::new(self.old_name.unwrap_or(self.name), expected))
+    }
+
     /// The value as it is stored, or what was expected.
     fn check(&self, input: &Input) -> Result<Value, String> {
         let text = match input {
@@ -659,8 +665,11 @@ impl Draft {
         let mut row = Vec::with_capacity(self.noun.fields.len() - 1);
         for (at, field) in self.noun.fields.iter().enumerate().skip(1) {
             let given = match self.inputs(at) {
-                // Where both names come and differ, the name of today wins.
-                (Some(input), _) => Some((field.name, input)),
+                // Where both names come and differ, the name of today wins, but what it wins over is input too.
+                (Some(input), old) => {
+                    problems.extend(old.and_then(|old| field.refusal(old)));
+                    Some((field.name, input))
+                }
                 (None, Some(input)) => field.old_name.map(|name| (name, input)),
                 (None, None) => None,
             };
@@ -713,11 +722,17 @@ impl Draft {
                 (Some(input), None) => (field.name, input),
                 (None, Some(input)) => (field.old_name.unwrap_or(field.name), input),
                 // An old client reads both names, edits the old one and puts both back.
-                (Some(input), Some(old)) if input.is(before) => match field.old_name {
-                    Some(name) => (name, old),
-                    None => (field.name, input),
-                },
-                (Some(input), Some(_)) => (field.name, input),
+                (Some(input), Some(old)) if input.is(before) => {
+                    (field.old_name.unwrap_or(field.name), old)
+                }
+                (Some(input), Some(old)) => {
+                    problems.extend(
+                        Some(old)
+                            .filter(|old| !old.is(before))
+                            .and_then(|old| field.refusal(old)),
+                    );
+                    (field.name, input)
+                }
             };
             if input.is(before) {
                 continue;
