@@ -59,12 +59,17 @@ enum Place<'a> {
     Ready,
     /// `/openapi.json`
     OpenApi,
-    /// `/docs` and the files beside it.
+    /// `/docs` and its files: what follows it, the slash included.
     Docs(&'a str),
 }
 
 impl<'a> Place<'a> {
     fn find(path: &'a str) -> Option<Place<'a>> {
+        if let Some(file) = path.strip_prefix("/docs")
+            && (file.is_empty() || file.starts_with('/'))
+        {
+            return Some(Place::Docs(file));
+        }
         let path = path.strip_prefix('/')?;
         let path = path.strip_suffix('/').unwrap_or(path);
         let (first, rest) = match path.split_once('/') {
@@ -78,7 +83,6 @@ impl<'a> Place<'a> {
             (None, "health", None) => Some(Place::Health),
             (None, "ready", None) => Some(Place::Ready),
             (None, "openapi.json", None) => Some(Place::OpenApi),
-            (None, "docs", rest) => Some(Place::Docs(rest.unwrap_or_default())),
             _ => None,
         }
     }

@@ -225,8 +225,15 @@ impl Writer {
 /// does it also when others are there, so that it leaves a whole file behind.
 fn finish(connection: Connection, checkpoint: bool) -> Result<()> {
     if checkpoint {
-        let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        done.map_err(|error| map_err(&error))?;
+        let run = |sql: &str| {
+            connection
+                .query_row(sql, [], |_| Ok(()))
+                .map_err(|error| map_err(&error))
+        };
+        // A connection that has not used the log yet would open it inside of the checkpoint, by a read that then keeps the
+        // checkpoint itself waiting for as long as a busy database is waited for.
+        run("SELECT count(*) FROM sqlite_schema")?;
+        run("PRAGMA wal_checkpoint(TRUNCATE)")?;
     }
     connection.close().map_err(|(_, error)| map_err(&error))
 }
