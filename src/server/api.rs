@@ -59,17 +59,12 @@ enum Place<'a> {
     Ready,
     /// `/openapi.json`
     OpenApi,
-    /// `/docs` and its files: what follows it, the slash included.
+    /// `/docs` and its files: what follows the slash after it.
     Docs(&'a str),
 }
 
 impl<'a> Place<'a> {
     fn find(path: &'a str) -> Option<Place<'a>> {
-        if let Some(file) = path.strip_prefix("/docs")
-            && (file.is_empty() || file.starts_with('/'))
-        {
-            return Some(Place::Docs(file));
-        }
         let path = path.strip_prefix('/')?;
         let path = path.strip_suffix('/').unwrap_or(path);
         let (first, rest) = match path.split_once('/') {
@@ -83,6 +78,7 @@ impl<'a> Place<'a> {
             (None, "health", None) => Some(Place::Health),
             (None, "ready", None) => Some(Place::Ready),
             (None, "openapi.json", None) => Some(Place::OpenApi),
+            (None, "docs", rest) => Some(Place::Docs(rest.unwrap_or_default())),
             _ => None,
         }
     }
