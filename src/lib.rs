@@ -38,3 +38,5 @@ pub mod lead;
 pub mod action;
 
 pub mod process;
+
+pub mod server;

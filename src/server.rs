@@ -1,0 +1,3 @@
+//! The service: routes, limits, the accept loop.
+
+pub mod connection;

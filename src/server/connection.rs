@@ -1,0 +1,381 @@
+//! The accept loop, and what one connection may do.
+//!
+//! warp's own server sets no timer: an idle connection, a head that drips in or a reader that stops would be held for
+//! ever, and a few hundred of them starve the service. So hyper is run here, on HTTP/1.1, under the [`Limits`]. hyper's
+//! own timer for heads runs on an idle connection too and cannot tell the two apart; the `watch` module does.
+//!
+//! The time a request's body may take is no matter of this module: whoever reads the body is able to answer with 408.
+
+mod watch;
+
+use std::error::Error as StdError;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response, Version};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch::{Receiver, channel};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::error::{Error, Result};
+use watch::{Cut, Shared, Socket};
+
+/// What connections may use. The defaults are the service's documented limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at a time; those over it are closed at once.
+    pub connections: usize,
+    /// Time for the head of a request, from its first byte.
+    pub head: Duration,
+    /// The size of a request's head in bytes, at least 8,192 (hyper's own bound). It is also the most that is buffered of
+    /// a body or an answer.
+    pub head_bytes: usize,
+    /// Header lines of a request.
+    pub headers: usize,
+    /// Time without a byte of a next request, also on a fresh connection.
+    pub idle: Duration,
+    /// Bytes a second, at least 1, that the peer has to take while there is something to write.
+    pub rate: u32,
+    /// How far the peer may fall behind `rate`: the time after which one that takes nothing is cut.
+    pub rate_window: Duration,
+    /// Time for the peer to finish sending what was answered before it was read.
+    pub linger: Duration,
+    /// Time for the answers that run when the service stops.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 1024,
+            head: Duration::from_secs(10),
+            head_bytes: 64 * 1024,
+            headers: 100,
+            idle: Duration::from_secs(30),
+            rate: 512,
+            rate_window: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+            drain: Duration::from_secs(8),
+        }
+    }
+}
+
+/// The pause after an accept that failed for want of something (file descriptors, memory), as it would fail at once again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The least time between two warnings of the accept loop, which a flood would repeat thousands of times a second.
+const WARN_PAUSE: Duration = Duration::from_secs(60);
+
+/// Serves HTTP/1.1 on `listener` until `shutdown` resolves.
+///
+/// `service` answers a request; a request that may not reach it, for its Host, is answered by `refuse`. Returns when
+/// every request that was read has been answered, or after [`Limits::drain`], when what still runs is cut. Errors of one
+/// connection end that connection and go to the log, those of `accept` are waited out.
+pub async fn serve<S, B>(
+    listener: TcpListener,
+    service: S,
+    refuse: impl Fn(Error) -> Response<B> + Clone + Send + 'static,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn StdError + Send + Sync>>,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let mut http = http1::Builder::new();
+    http.half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(limits.head_bytes)
+        .max_headers(limits.headers);
+
+    let (running, stopped) = channel(());
+    let mut tasks = JoinSet::new();
+    let mut warned = None;
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(ended) = tasks.join_next() => {
+                log_panic(ended);
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) if tasks.len() < limits.connections => {
+                let watch = Shared::new(limits);
+                let service = Watched {
+                    service: service.clone(),
+                    refuse: refuse.clone(),
+                    watch: watch.clone(),
+                };
+                let http = http.clone();
+                tasks.spawn(connection(http, stream, service, watch, stopped.clone()));
+            }
+            Ok((refused, _)) => {
+                drop(refused);
+                warn(&mut warned, || {
+                    let most = limits.connections;
+                    format!("closing new connections, as {most} are open")
+                });
+            }
+            Err(error) if is_peers(&error) => {}
+            Err(error) => {
+                warn(&mut warned, || {
+                    format!("cannot accept connections: {error}")
+                });
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+
+    drop(listener);
+    drop(running);
+    let drained = timeout(limits.drain, async {
+        while let Some(ended) = tasks.join_next().await {
+            log_panic(ended);
+        }
+    });
+    if drained.await.is_err() {
+        tracing::warn!("cutting {} connections that still run", tasks.len());
+        // Waits for their ends, so that nothing of an answer is alive afterwards.
+        tasks.shutdown().await;
+    }
+}
+
+/// Whether `accept` failed for a connection that was gone before it was taken, and may go on at once.
+fn is_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+fn warn(last: &mut Option<Instant>, message: impl FnOnce() -> String) {
+    if last.is_none_or(|last| last.elapsed() >= WARN_PAUSE) {
+        *last = Some(Instant::now());
+        tracing::warn!("{}", message());
+    }
+}
+
+fn log_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!("a connection ended by a fault of the service: {error}");
+    }
+}
+
+/// Serves one connection to its end; `stopped` changes when the service stops.
+async fn connection<S, R, B>(
+    http: http1::Builder,
+    stream: TcpStream,
+    service: Watched<S, R>,
+    watch: Shared,
+    mut stopped: Receiver<()>,
+) where
+    Watched<S, R>: Service<Request<Incoming>, Response = Response<Answer<B>>>,
+    <Watched<S, R> as Service<Request<Incoming>>>::Error: Into<Box<dyn StdError + Send + Sync>>,
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let socket = TokioIo::new(Socket::new(stream, watch.clone()));
+    let mut connection = pin!(http.serve_connection(socket, service));
+    let mut overdue = pin!(overdue(watch));
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            // The connection first: what it just did is what `overdue` judges, and a request that is here when the
+            // service stops counts as read.
+            biased;
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!("connection ended: {error}");
+                }
+                return;
+            }
+            cut = &mut overdue => {
+                tracing::debug!("connection cut: {cut:?}");
+                return;
+            }
+            _ = stopped.changed(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Resolves when the connection's time is over. It has to be polled after whatever changes the watch, which is the case
+/// as all that happens in the connection's own task.
+fn overdue(watch: Shared) -> impl Future<Output = Cut> {
+    let mut timer = Box::pin(sleep_until(Instant::now()));
+    poll_fn(move |cx| {
+        loop {
+            let next = match watch.lock().check(Instant::now()) {
+                Ok(Some(next)) => next,
+                Ok(None) => return Poll::Pending,
+                Err(cut) => return Poll::Ready(cut),
+            };
+            // A timer that rings too early costs less than one that is set anew with every request.
+            if timer.is_elapsed() || timer.deadline() > next {
+                timer.as_mut().reset(next);
+            }
+            ready!(timer.as_mut().poll(cx));
+        }
+    })
+}
+
+/// A service whose requests and answers the watch sees, and which refuses what HTTP/1.1 forbids.
+struct Watched<S, R> {
+    service: S,
+    refuse: R,
+    watch: Shared,
+}
+
+impl<S, R, B> Service<Request<Incoming>> for Watched<S, R>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>>,
+    S::Error: 'static,
+    S::Future: Send + 'static,
+    R: Fn(Error) -> Response<B>,
+    B: Send + 'static,
+{
+    type Response = Response<Answer<B>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let open = Open::new(self.watch.clone(), !request.body().is_end_stream());
+        match check_host(&request) {
+            Ok(()) => {
+                let watch = self.watch.clone();
+                let request = request.map(|body| RequestBody { body, watch });
+                let answer = self.service.call(request);
+                Box::pin(async move { Ok(open.answer(answer.await?)) })
+            }
+            Err(error) => {
+                let mut answer = (self.refuse)(error);
+                close_after(&mut answer);
+                Box::pin(async move { Ok(open.answer(answer)) })
+            }
+        }
+    }
+}
+
+/// A request has one Host (RFC 9112, 3.2); in HTTP/1.0 it may have none.
+fn check_host(request: &Request<impl Body>) -> Result<()> {
+    let given = request.headers().get_all(HOST).iter().count();
+    if given == 1 || given == 0 && request.version() < Version::HTTP_11 {
+        Ok(())
+    } else {
+        Err(Error::invalid("Host: expected exactly one Host header"))
+    }
+}
+
+fn close_after<B>(answer: &mut Response<B>) {
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// A request whose answer has not ended; it ends where this is dropped.
+struct Open(Shared);
+
+impl Open {
+    fn new(watch: Shared, body: bool) -> Open {
+        watch.lock().request_begins(body);
+        Open(watch)
+    }
+
+    fn answer<B>(self, mut answer: Response<B>) -> Response<Answer<B>> {
+        // hyper closes a connection whose body was not read. Without this line the client would learn of that when it
+        // sends its next request.
+        if self.0.lock().unread() {
+            close_after(&mut answer);
+        }
+        answer.map(|body| Answer { body, open: self })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().answer_ends(Instant::now());
+    }
+}
+
+/// The body of an answer, which ends its request.
+struct Answer<B> {
+    body: B,
+    open: Open,
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Err(_)) = frame {
+            self.open.0.lock().answer_fails();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of a request, as it comes in.
+#[derive(Debug)]
+pub struct RequestBody {
+    body: Incoming,
+    watch: Shared,
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.watch.lock().body_read();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests;
