@@ -438,14 +438,16 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
         .with_ansi(false)
         .with_target(false)
         .init();
-    // A file for each connection, and some for the databases. Where it cannot be raised, accepting copes.
-    let _ = rlimit::increase_nofile_limit(OPEN_FILES);
+    let mut limits = Limits::default();
+    // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
+    let files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or(OPEN_FILES);
+    let fit = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    limits.connections = limits.connections.min(fit.max(1));
     settings.create_default_folder()?;
     let (store, notice) = AnyStore::open(path, Work::Server)?;
     if let Some(notice) = notice {
         say(&notice);
     }
-    let limits = Limits::default();
     let place = (listen.host.value.as_str(), listen.port.value);
     let listener = TcpListener::bind(place).await.map_err(|error| {
         Error::failed(format!(
@@ -468,8 +470,12 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
     Ok(0)
 }
 
-/// Open files that a server asks the system for: 1,024 connections, and what sorted lists and the database need.
+/// Open files that a server asks the system for: 1,024 connections, and [`OTHER_FILES`] with much to spare.
 const OPEN_FILES: u64 = 4_096;
+
+/// Open files that are no connections of clients: those of the database's connections, three each, for chunks of lists
+/// and sorted lists.
+const OTHER_FILES: u64 = 300;
 
 /// Done at the first SIGTERM or SIGINT. A second one ends the process at once.
 fn ended() -> Result<impl Future<Output = ()>, Error> {
