@@ -155,8 +155,8 @@ pub async fn serve<S, B>(
     });
     if drained.await.is_err() {
         tracing::warn!("cutting {} connections that still run", tasks.len());
-        // Waits for their ends, so that nothing of an answer is alive afterwards.
-        while tasks.join_next().await.is_some() {}
+        // It waits for their ends too, so that nothing of an answer is alive afterwards.
+        tasks.shutdown().await;
     }
 }
 
