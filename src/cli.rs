@@ -58,7 +58,7 @@ pub enum Verb {
     List {
         /// The filters, `q`, `sort` and `after`, as the API's parameters.
         pairs: Vec<(String, String)>,
-        /// `--limit`, which may be larger than a page of the API.
+        /// `--limit`
         limit: Option<u64>,
         /// Print the number alone.
         count: bool,
@@ -285,9 +285,10 @@ fn noun_examples(noun: &Noun) -> [&'static [&'static str]; 5] {
     match noun.name {
         "lead" => [
             &[
-                "crm lead create --email ada@example.com --name 'Ada Lovelace' --set company=Acme",
-                "crm lead create --email ada@example.com --on-duplicate update --set 'employees:=120'",
-                "echo '{\"email\": \"bob@example.com\"}' | crm lead create --json - -o id",
+                "crm lead create --email ada@example.com --name 'Ada Lovelace'",
+                "crm lead create --email eve@acme.org --set company=Acme --set 'size:=120'",
+                "crm lead create --email ada@example.com --on-duplicate update",
+                "echo '{\"email\": \"bob@acme.org\"}' | crm lead create --json - -o id",
             ],
             &[
                 "crm lead get 1",
@@ -295,13 +296,14 @@ fn noun_examples(noun: &Noun) -> [&'static [&'static str]; 5] {
             ],
             &[
                 "crm lead list --status new",
-                "crm lead list --where attributes.company=Acme --sort -created_at --limit 10",
+                "crm lead list --where attributes.company=Acme",
+                "crm lead list --sort -created_at --limit 10",
                 "crm lead list --q ada -o csv --fields id,email",
                 "crm lead list --status ne:lost --count",
             ],
             &[
-                "crm lead update 1 --status contacted --set company=Acme --unset employees",
-                "crm lead list --status new -o id | crm lead update - --status contacted",
+                "crm lead update 1 --status contacted --set company=Acme --unset size",
+                "crm lead list --status new -o id | crm lead update - --status won",
                 "crm lead update 1 --clear name",
             ],
             &["crm lead delete 1 --cascade --yes"],
@@ -321,17 +323,17 @@ fn noun_examples(noun: &Noun) -> [&'static [&'static str]; 5] {
         ],
         _ => [
             &[
-                "crm process create --name 'Spring campaign' --lead 1 --channel email --next +3d",
+                "crm process create --name 'Campaign' --lead 1 --channel mail --next +3d",
                 "crm process create --name 'Call back' --lead 1 --next fri",
             ],
             &["crm process get 1"],
             &[
-                "crm process list --where 'next_followup_datetime=lte:now' --sort next_followup_datetime",
-                "crm process list --next lte:tomorrow --status active",
+                "crm process list --where 'next_followup_datetime=lte:now'",
+                "crm process list --next lte:tomorrow --sort next_followup_datetime",
             ],
             &[
                 "crm process update 1 --next +1w",
-                "crm process update 1 --status done --clear next_followup_datetime",
+                "crm process update 1 --status done --clear next",
             ],
             &["crm process delete 1 --yes"],
         ],

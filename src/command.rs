@@ -12,8 +12,8 @@ use crate::config::{Asker, Flags, Format, Listen, Settings, Surroundings, Target
 use crate::error::{Code, Error};
 use crate::lead::OnDuplicate;
 use crate::output::{self, Extent, Look, Printer, Stop, Terminal};
-use crate::query::{LARGEST_PAGE, Query};
-use crate::record::{Draft, Noun, Purpose, Record, Shown};
+use crate::query::Query;
+use crate::record::{Draft, Noun, Purpose, Shown};
 use crate::server::{self, connection::Limits};
 use crate::store::sqlite::Work;
 use crate::store::{AnyStore, Store};
@@ -291,29 +291,18 @@ impl Doing {
             pairs.push(("fields".into(), fields));
         }
         let mut printer = self.printer(shown, Extent::Many);
-        let mut left = limit;
-        loop {
-            let mut page = pairs.clone();
-            if let Some(left) = left {
-                page.push(("limit".into(), left.min(LARGEST_PAGE).to_string()));
-            }
-            let mut listing = store.list(Query::new(self.noun, page)?).await?;
-            while let Some(records) = listing.next_chunk().await? {
-                left = left.map(|left| left.saturating_sub(records.len() as u64));
-                records
-                    .iter()
-                    .try_for_each(|record: &Record| printer.record(record))?;
-            }
-            pairs.retain(|pair| pair.0 != "after");
-            match (listing.next, left) {
-                (Some(next), Some(1..)) => pairs.push(("after".into(), next)),
-                (next, _) => {
-                    let count = printer.end()?;
-                    self.epilogue(count, next);
-                    return Ok(0);
-                }
-            }
+        if let Some(limit) = limit {
+            pairs.push(("limit".into(), limit.to_string()));
         }
+        let mut listing = store.list(Query::new(self.noun, pairs)?).await?;
+        while let Some(records) = listing.next_chunk().await? {
+            records
+                .iter()
+                .try_for_each(|record| printer.record(record))?;
+        }
+        let count = printer.end()?;
+        self.epilogue(count, listing.next);
+        Ok(0)
     }
 
     /// What a person at a terminal would miss: that there was nothing, or that there is more.
@@ -449,14 +438,16 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
         .with_ansi(false)
         .with_target(false)
         .init();
-    // A file for each connection, and some for the databases. Where it cannot be raised, accepting copes.
-    let _ = rlimit::increase_nofile_limit(OPEN_FILES);
+    let mut limits = Limits::default();
+    // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
+    let files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or(OPEN_FILES);
+    let fit = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    limits.connections = limits.connections.min(fit.max(1));
     settings.create_default_folder()?;
     let (store, notice) = AnyStore::open(path, Work::Server)?;
     if let Some(notice) = notice {
         say(&notice);
     }
-    let limits = Limits::default();
     let place = (listen.host.value.as_str(), listen.port.value);
     let listener = TcpListener::bind(place).await.map_err(|error| {
         Error::failed(format!(
@@ -479,8 +470,12 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
     Ok(0)
 }
 
-/// Open files that a server asks the system for: 1,024 connections, and what sorted lists and the database need.
+/// Open files that a server asks the system for: 1,024 connections, and [`OTHER_FILES`] with much to spare.
 const OPEN_FILES: u64 = 4_096;
+
+/// Open files that are no connections of clients: those of the database's connections, three each, for chunks of lists
+/// and sorted lists.
+const OTHER_FILES: u64 = 300;
 
 /// Done at the first SIGTERM or SIGINT. A second one ends the process at once.
 fn ended() -> Result<impl Future<Output = ()>, Error> {

@@ -253,10 +253,15 @@ impl<W: Write> Printer<W> {
     }
 
     fn columns(&self) -> impl Iterator<Item = Column> {
+        let chosen = self.shown != Some(Shown::once(self.noun));
         let shown = self.shown.iter().flat_map(|shown| &shown.0);
-        shown.map(|field| Column {
-            name: field.name,
-            right: self.noun.fields[field.at].kind.is_id(),
+        shown.map(move |field| {
+            let kind = self.noun.fields[field.at].kind;
+            Column {
+                name: field.name,
+                right: kind.is_id(),
+                spare: kind == Kind::Stamp && !chosen,
+            }
         })
     }
 
@@ -326,7 +331,11 @@ pub fn settings(mut out: impl Write, look: Look, rows: &[Row]) -> Result {
             }
         }
         Format::Table => {
-            let columns = ["setting", "value", "source"].map(|name| Column { name, right: false });
+            let columns = ["setting", "value", "source"].map(|name| Column {
+                name,
+                right: false,
+                spare: false,
+            });
             let rows = rows.iter().map(|row| {
                 let cells = [row.setting, &value(row), &row.source];
                 cells.map(|cell| visible(cell).into_owned()).to_vec()
@@ -473,6 +482,8 @@ struct Column {
     name: &'static str,
     /// Numbers stand at the right.
     right: bool,
+    /// Left out before any other is cut: nobody asked for it by its name.
+    spare: bool,
 }
 
 /// How wide each column gets, in terminal columns; fewer than there were where the last do not fit.
@@ -524,6 +535,15 @@ fn table(
         }
     }
     if let Some(width) = terminal.width {
+        let whole =
+            |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+        while whole(&widths) > width
+            && columns[..widths.len()]
+                .last()
+                .is_some_and(|last| last.spare)
+        {
+            widths.pop();
+        }
         widths = fit(&widths, width);
     }
     let (columns, left_out) = columns.split_at(widths.len());

@@ -14,8 +14,8 @@ use crate::record::{Field, Kind, Noun, Record, Shown, Value, email};
 use crate::text::Pattern;
 use crate::time::{self, Range};
 
-/// The most records a page has.
-pub const LARGEST_PAGE: u64 = 10_000;
+/// The largest limit: what a database takes. It is no bound on memory, as a list is streamed however long it is.
+pub const LARGEST_LIMIT: u64 = i64::MAX as u64 - 1;
 
 /// The most filters a list takes, and the most values one `in` takes: a bound on what one request may cost to plan.
 pub const MOST_FILTERS: usize = 100;
@@ -303,9 +303,15 @@ fn limit(text: &str) -> Result<u64> {
     let limit = text
         .parse()
         .ok()
-        .filter(|limit| digits && (1..=LARGEST_PAGE).contains(limit));
+        .filter(|limit| digits && (1..=LARGEST_LIMIT).contains(limit));
     limit.ok_or_else(|| {
-        Error::field("limit", format!("expected a whole number from 1 to {LARGEST_PAGE}, or nothing for the whole list, got {}", quoted(text)))
+        Error::field(
+            "limit",
+            format!(
+                "expected a whole number of 1 or more, or nothing for the whole list, got {}",
+                quoted(text)
+            ),
+        )
     })
 }
 
@@ -552,7 +558,8 @@ mod tests {
             "id=like:1",
             "name=is:maybe",
             r"name=like:a\",
-            "limit=10001",
+            "limit=-1",
+            "limit=9223372036854775807",
             "limit=1&limit=2",
             "fields=id,id",
             "sort=id,id",

@@ -170,6 +170,12 @@ impl Field {
         matches!(self.kind, Kind::Text | Kind::Word | Kind::Email)
     }
 
+    /// What is wrong with a value that was given under the old name.
+    fn refusal(&self, input: &Input) -> Option<Problem> {
+        let expected = self.check(input).err()?;
+        Some(Problem::new(self.old_name.unwrap_or(self.name), expected))
+    }
+
     /// The value as it is stored, or what was expected.
     fn check(&self, input: &Input) -> Result<Value, String> {
         let text = match input {
@@ -238,7 +244,16 @@ pub fn email(text: &str) -> Option<String> {
     let email = text.trim().to_lowercase();
     // RFC 5321, section 4.5.3.1.3: a path of 256 octets, two of them the angle brackets.
     let fits = email.len() <= 254 && !email.chars().any(|c| c.is_control());
-    (fits && EmailAddress::parse_with_options(&email, OPTIONS).is_ok()).then_some(email)
+    let parses = fits && EmailAddress::parse_with_options(&email, OPTIONS).is_ok();
+    (parses && host(email.rsplit_once('@')?.1)).then_some(email)
+}
+
+/// What the parser leaves open: in ASCII a host is letters, digits and hyphens (RFC 1123, section 2.1), and its last label
+/// is no number, or it would be an address of the network (RFC 3696, section 2).
+fn host(domain: &str) -> bool {
+    let plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let last = domain.rsplit('.').next().unwrap_or_default();
+    domain.chars().all(plain) && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What a column holds; alike on every database.
@@ -659,8 +674,11 @@ impl Draft {
         let mut row = Vec::with_capacity(self.noun.fields.len() - 1);
         for (at, field) in self.noun.fields.iter().enumerate().skip(1) {
             let given = match self.inputs(at) {
-                // Where both names come and differ, the name of today wins.
-                (Some(input), _) => Some((field.name, input)),
+                // Where both names come and differ, the name of today wins, but what it wins over is input too.
+                (Some(input), old) => {
+                    problems.extend(old.and_then(|old| field.refusal(old)));
+                    Some((field.name, input))
+                }
                 (None, Some(input)) => field.old_name.map(|name| (name, input)),
                 (None, None) => None,
             };
@@ -713,11 +731,17 @@ impl Draft {
                 (Some(input), None) => (field.name, input),
                 (None, Some(input)) => (field.old_name.unwrap_or(field.name), input),
                 // An old client reads both names, edits the old one and puts both back.
-                (Some(input), Some(old)) if input.is(before) => match field.old_name {
-                    Some(name) => (name, old),
-                    None => (field.name, input),
-                },
-                (Some(input), Some(_)) => (field.name, input),
+                (Some(input), Some(old)) if input.is(before) => {
+                    (field.old_name.unwrap_or(field.name), old)
+                }
+                (Some(input), Some(old)) => {
+                    problems.extend(
+                        Some(old)
+                            .filter(|old| !old.is(before))
+                            .and_then(|old| field.refusal(old)),
+                    );
+                    (field.name, input)
+                }
             };
             if input.is(before) {
                 continue;
@@ -846,3 +870,39 @@ pub const LEAD_ID: Field = Field {
     about: "The lead it is about",
     example: "1",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_and_only_one() {
+        for (given, stored) in [
+            (" Ada@Example.COM ", "ada@example.com"),
+            ("o'neil+x@ex-ample.co.uk", "o'neil+x@ex-ample.co.uk"),
+            ("ÄÖ@Müller.DE", "äö@müller.de"),
+            ("用户@例子.公司", "用户@例子.公司"),
+        ] {
+            assert_eq!(email(given).as_deref(), Some(stored));
+        }
+        let long = format!("{}@example.com", "a".repeat(64 + 1));
+        for given in [
+            "",
+            "a",
+            "a@b",
+            "a@b..com",
+            "a@-b.com",
+            "a@b_c.com",
+            "a@1.2.3.4",
+            "a@[1.2.3.4]",
+            "a b@c.com",
+            "a@b.com.",
+            "Ada <a@b.com>",
+            "a@b.com,c@d.com",
+            "a@b.com\nBcc: x@y.com",
+            &long,
+        ] {
+            assert_eq!(email(given), None, "{given}");
+        }
+    }
+}

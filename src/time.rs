@@ -108,7 +108,8 @@ fn read(text: &str) -> Option<Given> {
         return None;
     }
     let with_seconds = shaped(clock, b"dd:dd:dd");
-    if !with_seconds && !(shaped(clock, b"dd:dd") && fraction.is_empty()) {
+    let with_minutes = fraction.is_empty() && shaped(clock, b"dd:dd");
+    if !with_seconds && !with_minutes {
         return None;
     }
     let number = |range: std::ops::Range<usize>| clock[range].parse::<i8>().ok();

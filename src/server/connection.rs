@@ -22,7 +22,6 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::{Receiver, channel};
 use tokio::task::{JoinError, JoinSet};
@@ -45,9 +44,9 @@ pub struct Limits {
     pub headers: usize,
     /// Time without a byte of a next request, also on a fresh connection.
     pub idle: Duration,
-    /// Bytes a second that the peer has to take while there is something to write.
+    /// Bytes a second, at least 1, that the peer has to take while there is something to write.
     pub rate: u32,
-    /// The time over which `rate` is measured.
+    /// How far the peer may fall behind `rate`: the time after which one that takes nothing is cut.
     pub rate_window: Duration,
     /// Time for the peer to finish sending what was answered before it was read.
     pub linger: Duration,
@@ -95,9 +94,6 @@ pub async fn serve<S, B>(
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    // On loopback a segment has up to 64 KiB, and a slow reader's kernel asks for more only when a whole one fits: a reader
-    // of 1 KB/s would look dead for a minute. Connections inherit the bound; it is an Ethernet's, so others lose nothing.
-    best_effort(SockRef::from(&listener).set_tcp_mss(1448));
     let mut http = http1::Builder::new();
     http.half_close(true)
         .header_read_timeout(None)
@@ -155,7 +151,7 @@ pub async fn serve<S, B>(
     });
     if drained.await.is_err() {
         tracing::warn!("cutting {} connections that still run", tasks.len());
-        // It waits for their ends too, so that nothing of an answer is alive afterwards.
+        // Waits for their ends, so that nothing of an answer is alive afterwards.
         tasks.shutdown().await;
     }
 }
@@ -183,13 +179,6 @@ fn log_panic(ended: Result<(), JoinError>) {
     }
 }
 
-/// For options that make a connection better and that it can do without.
-fn best_effort(set: io::Result<()>) {
-    if let Err(error) = set {
-        tracing::debug!("cannot set a socket option: {error}");
-    }
-}
-
 /// Serves one connection to its end; `stopped` changes when the service stops.
 async fn connection<S, R, B>(
     http: http1::Builder,
@@ -203,12 +192,6 @@ async fn connection<S, R, B>(
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    best_effort(stream.set_nodelay(true));
-    // Linux tells of room in its send buffer, which grows to megabytes, only when a third of it is free. This makes it tell
-    // of every few kilobytes that the peer took.
-    #[cfg(target_os = "linux")]
-    best_effort(SockRef::from(&stream).set_tcp_notsent_lowat(16 * 1024));
-
     let socket = TokioIo::new(Socket::new(stream, watch.clone()));
     let mut connection = pin!(http.serve_connection(socket, service));
     let mut overdue = pin!(overdue(watch));

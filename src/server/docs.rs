@@ -2,8 +2,8 @@
 //!
 //! All of it is in the program, so that it works without internet access. The page and its start are written here and not
 //! taken from the package: the page must not hold an inline script, must work at `/docs` as well as at `/docs/`, and also
-//! where a proxy puts a prefix before both. So every reference is a relative one: from the page to its files according
-//! to the slash that was asked with, and from the start script to the document by the script's own address.
+//! where a proxy puts a prefix before both. So every reference is a relative one, `docs/…`. From `/docs/` it leads to
+//! `/docs/docs/…`, where the same files are; and the start script finds the document by the page's address.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -28,23 +28,20 @@ const PACKAGE: [(&str, &str); 3] = [
     ("favicon-32x32.png", "image/png"),
 ];
 
-const START: &str = "start.js";
-
-/// `{at}` leads from the page to its files.
 const PAGE: &str = r#"<!DOCTYPE html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>crm: the API</title>
-    <link rel="stylesheet" href="{at}swagger-ui.css">
-    <link rel="icon" type="image/png" sizes="32x32" href="{at}favicon-32x32.png">
+    <link rel="stylesheet" href="docs/swagger-ui.css">
+    <link rel="icon" type="image/png" sizes="32x32" href="docs/favicon-32x32.png">
   </head>
   <body>
     <div id="swagger-ui"></div>
     <noscript>This page needs JavaScript. The document it shows is at openapi.json.</noscript>
-    <script src="{at}swagger-ui-bundle.js"></script>
-    <script src="{at}start.js"></script>
+    <script src="docs/swagger-ui-bundle.js"></script>
+    <script src="docs/start.js"></script>
   </body>
 </html>
 "#;
@@ -52,7 +49,7 @@ const PAGE: &str = r#"<!DOCTYPE html>
 /// Asks no validator on the internet about the document, which Swagger UI does by default.
 const START_SCRIPT: &str = r##""use strict";
 window.ui = SwaggerUIBundle({
-  url: new URL("../openapi.json", document.currentScript.src).href,
+  url: location.pathname.replace(/\/docs\/*$/, "/openapi.json"),
   dom_id: "#swagger-ui",
   presets: [SwaggerUIBundle.presets.apis],
   deepLinking: true,
@@ -62,41 +59,48 @@ window.ui = SwaggerUIBundle({
 });
 "##;
 
-/// The file at a path, `None` where there is none. The path is what follows `/docs`, its slash included: `""` and `"/"`
-/// are the page, `"/start.js"` is one of its files. A slash at the end of a file's name changes nothing.
+/// The file at a path, `None` where there is none. The path is what follows `/docs/`: `""` is the page, `"start.js"` one of
+/// its files, and so is `"docs/start.js"`.
 pub fn file(path: &str) -> Option<File> {
-    let text = |text: String, content_type| File {
-        bytes: Cow::Owned(text.into_bytes()),
+    let own = |text: &'static str, content_type| File {
+        bytes: Cow::Borrowed(text.as_bytes()),
         content_type,
         gzip: false,
     };
-    const HTML: &str = "text/html; charset=utf-8";
-    match path {
-        "" => return Some(text(PAGE.replace("{at}", "docs/"), HTML)),
-        "/" => return Some(text(PAGE.replace("{at}", ""), HTML)),
-        _ => {}
+    match path.strip_prefix("docs/").unwrap_or(path) {
+        "" if path.is_empty() => Some(own(PAGE, "text/html; charset=utf-8")),
+        "start.js" => Some(own(START_SCRIPT, "text/javascript; charset=utf-8")),
+        name => {
+            let (name, content_type) = PACKAGE.into_iter().find(|known| known.0 == name)?;
+            // The configuration is for the package's own start script, which is not served.
+            let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from(""))).ok()??;
+            Some(File {
+                bytes: found.bytes,
+                content_type,
+                gzip: found.gzpipped,
+            })
+        }
     }
-    let name = path.strip_prefix('/')?;
-    let name = name.strip_suffix('/').unwrap_or(name);
-    if name == START {
-        return Some(text(START_SCRIPT.into(), "text/javascript; charset=utf-8"));
-    }
-    let (name, content_type) = PACKAGE.into_iter().find(|known| known.0 == name)?;
-    // The configuration is for the package's own start script, which is not served.
-    let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from(""))).ok()??;
-    Some(File {
-        bytes: found.bytes,
-        content_type,
-        gzip: found.gzpipped,
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+
     use super::*;
 
     fn text(path: &str) -> String {
-        String::from_utf8(file(path).unwrap().bytes.into_owned()).unwrap()
+        let file = file(path).unwrap();
+        let mut text = String::new();
+        match file.gzip {
+            true => GzDecoder::new(&*file.bytes)
+                .read_to_string(&mut text)
+                .unwrap(),
+            false => (&*file.bytes).read_to_string(&mut text).unwrap(),
+        };
+        text
     }
 
     /// The values of an attribute in the page.
@@ -108,49 +112,47 @@ mod tests {
 
     #[test]
     fn the_page_loads_only_files_that_are_served() {
-        for (path, folder) in [("", "docs/"), ("/", "")] {
-            let page = text(path);
-            let loaded = [values(&page, "src"), values(&page, "href")].concat();
-            assert_eq!(loaded.len(), 4, "{page}");
-            for reference in loaded {
-                let name = reference.strip_prefix(folder).unwrap();
-                assert!(!name.contains(['/', ':']), "{reference}");
-                assert!(!file(&format!("/{name}")).unwrap().bytes.is_empty());
-                assert_eq!(file(&format!("/{name}/")), file(&format!("/{name}")));
-            }
+        let page = text("");
+        let loaded = [values(&page, "src"), values(&page, "href")].concat();
+        assert_eq!(loaded.len(), 4, "{page}");
+        for reference in loaded {
+            // Asked for at /docs the reference is what follows the root, at /docs/ what follows /docs/.
+            let name = reference.strip_prefix("docs/").unwrap();
+            assert!(!name.contains(['/', ':']), "{reference}");
+            assert!(!file(name).unwrap().bytes.is_empty(), "{reference}");
+            assert_eq!(file(reference), file(name));
         }
     }
 
     #[test]
     fn nothing_is_inline_and_nothing_is_loaded_from_elsewhere() {
-        let page = text("/");
+        let page = text("");
         let scripts = page.matches("<script").count();
         assert_eq!(page.matches("<script src=\"").count(), scripts);
         assert_eq!(page.matches("></script>").count(), scripts);
         assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" on"));
-        assert!(!page.contains("://") && !text("/start.js").contains("://"));
+        assert!(!page.contains("://") && !text("start.js").contains("://"));
         // What a style sheet loads; `data:` is inside of it.
-        let css = text("/swagger-ui.css");
+        let css = text("swagger-ui.css");
         assert!(!css.contains("@import"));
         for url in css.split("url(").skip(1) {
+            let url: String = url.chars().take(60).collect();
             assert!(
                 url.trim_start_matches(['"', '\'']).starts_with("data:"),
-                "{}",
-                &url[..60]
+                "{url}"
             );
         }
-        assert!(text("/start.js").contains("validatorUrl: null"));
+        assert!(text("start.js").contains("validatorUrl: null"));
     }
 
     #[test]
     fn types_are_those_a_browser_insists_on() {
         for (path, content_type) in [
             ("", "text/html; charset=utf-8"),
-            ("/", "text/html; charset=utf-8"),
-            ("/start.js", "text/javascript; charset=utf-8"),
-            ("/swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-            ("/swagger-ui.css", "text/css; charset=utf-8"),
-            ("/favicon-32x32.png", "image/png"),
+            ("start.js", "text/javascript; charset=utf-8"),
+            ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+            ("swagger-ui.css", "text/css; charset=utf-8"),
+            ("favicon-32x32.png", "image/png"),
         ] {
             assert_eq!(file(path).unwrap().content_type, content_type);
         }
@@ -159,12 +161,14 @@ mod tests {
     #[test]
     fn other_paths_are_no_files() {
         for path in [
-            "//",
-            "start.js",
-            "/nope",
-            "/../start.js",
-            "/swagger-initializer.js",
-            "/start.js//",
+            "/",
+            "/start.js",
+            "docs",
+            "docs/",
+            "docs/docs/start.js",
+            "nope",
+            "../start.js",
+            "swagger-initializer.js",
         ] {
             assert_eq!(file(path), None, "{path}");
         }

@@ -8,28 +8,37 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error};
 use crate::lead::{LEAD, OnDuplicate};
+use crate::query::LARGEST_LIMIT;
 use crate::record::{Draft, Field, Kind, Noun, Presence, Purpose};
 use crate::time;
-
-/// The most records a page has.
-const LARGEST_PAGE: u64 = 10_000;
 
 /// A text without NUL, which no database column of ours takes.
 const NO_NUL: &str = r"^[^\u0000]*$";
 
-/// A text without NUL and with something else than white space (the `White_Space` of Unicode, which Rust trims; the `\s`
-/// of regular expressions differs from one language to the next).
-const NOT_BLANK: &str = r"^[^\u0000]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000]*$";
+/// White space as Rust trims it, the `White_Space` of Unicode, for a class of a regular expression: `\s` differs from one
+/// language to the next.
+const WHITE: &str =
+    r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 
-/// The forms of a time that [`crate::time::parse`] takes, but for the white space around it.
-const TIME_TAKEN: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?)?$";
+/// A text without NUL and with something else than white space.
+fn not_blank() -> String {
+    format!(r"^[^\u0000]*[^\u0000{WHITE}][^\u0000]*$")
+}
+
+/// The forms of a time that [`crate::time::parse`] takes, white space around it included.
+fn time_taken() -> String {
+    const DATE: &str = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
+    const CLOCK: &str = r"([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?";
+    const OFFSET: &str = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?";
+    format!("^[{WHITE}]*{DATE}([Tt ]{CLOCK}{OFFSET})?[{WHITE}]*$")
+}
 
 /// The stored form of a time.
 const TIME_STORED: &str =
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
 
 const ESSENTIALS: &str = "\
-The smallest CRM that is real: leads, what was done with them (actions), and what is due next (processes).
+Leads, what was done with them (actions), and what is due next (processes).
 
 **Times** are answered as `YYYY-MM-DD HH:MM:SS` in UTC. Taken in are that form, RFC 3339 with any offset, and a date alone; \
 what has no offset is UTC, fractions of a second are cut off.
@@ -64,7 +73,8 @@ Only these words before the first colon are operators. A date means its whole da
 each operation, an unknown path is 404 and a method that a path does not have is 405 with `Allow`. What is no HTTP request \
 at all (400, 414, 431) is refused without a body.
 
-A trailing slash changes nothing. Every answer has an `X-Request-Id`, which also stands in the log.";
+A trailing slash changes nothing. Every answer has an `X-Request-Id`, which also stands in the log; a request may bring its \
+own, of 1 to 128 printable ASCII letters without a space. HEAD answers as GET does, without the body.";
 
 /// The whole document as JSON text.
 pub fn document(nouns: &[&'static Noun]) -> String {
@@ -90,7 +100,8 @@ pub fn document(nouns: &[&'static Noun]) -> String {
             "description": ESSENTIALS,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/"}],
+        // Relative to where this document is, so that it holds behind a proxy that puts a prefix before the paths.
+        "servers": [{"url": "./"}],
         "security": [],
         "tags": tags,
         "paths": paths,
@@ -115,10 +126,10 @@ fn taken(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
         Kind::Text => json!({"type": "string", "pattern": NO_NUL}),
-        Kind::Word => json!({"type": "string", "minLength": 1, "pattern": NOT_BLANK}),
+        Kind::Word => json!({"type": "string", "minLength": 1, "pattern": not_blank()}),
         // `email` would be the addresses of RFC 5321 alone; this is RFC 6531, which has them all.
         Kind::Email => json!({"type": "string", "format": "idn-email"}),
-        Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": TIME_TAKEN}),
+        Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": time_taken()}),
         Kind::Attributes => json!({"type": "object", "propertyNames": {"pattern": NO_NUL}}),
     };
     let mut about = format!("{}.", field.about);
@@ -332,11 +343,6 @@ fn parameters() -> Value {
             "schema": id_schema(),
             "example": 1,
         },
-        "RequestId": {
-            "name": "X-Request-Id", "in": "header",
-            "description": "Your own id for this request. It comes back in the answer's header and stands in the log.",
-            "schema": {"type": "string", "examples": ["nightly-import-17"]},
-        },
         "Search": {
             "name": "q", "in": "query",
             "description": "Only records with this text in one of their text fields, upper and lower case being the same. Example: `ada`.",
@@ -345,7 +351,7 @@ fn parameters() -> Value {
         "Limit": {
             "name": "limit", "in": "query",
             "description": "The most records of this page. Without it the whole list is answered, streamed.",
-            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "examples": [100]},
+            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "examples": [100]},
         },
         "After": {
             "name": "after", "in": "query",
@@ -396,7 +402,7 @@ fn headers() -> Value {
             "description": "The methods that the path has.",
             "required": true,
             "schema": {"type": "string"},
-            "example": "GET, POST",
+            "example": "GET, HEAD, POST",
         },
     })
 }
@@ -437,7 +443,10 @@ fn filter_examples(field: &Field) -> Vec<String> {
         Kind::Text => vec![value.into(), "like:a%".into()],
         Kind::Word => vec![
             value.into(),
-            format!("in:{value},contacted"),
+            match field.presence {
+                Presence::Default(_) => format!("in:{value},won"),
+                _ => "like:%a%".into(),
+            },
             format!("ne:{value}"),
         ],
         Kind::Attributes => vec!["ne:{}".into()],
@@ -583,7 +592,7 @@ fn common_responses() -> Map<String, Value> {
                 ("id", LEAD.bad_id("abc")),
                 (
                     "parameter",
-                    Error::field("colour", "no such parameter; known are fields"),
+                    Error::field("colour", "no such parameter; this path takes fields"),
                 ),
             ],
         ),
@@ -597,7 +606,7 @@ fn common_responses() -> Map<String, Value> {
                     "limit",
                     Error::field(
                         "limit",
-                        format!("expected a whole number from 1 to {LARGEST_PAGE}, got \"0\""),
+                        "expected a whole number of 1 or more, or nothing for the whole list, got \"0\"",
                     ),
                 ),
                 (
@@ -611,7 +620,7 @@ fn common_responses() -> Map<String, Value> {
         "The path does not have this method.",
         &[(
             "method",
-            error(Code::Method, "/leads takes GET and POST, not DELETE"),
+            error(Code::Method, "this path takes GET, HEAD, POST"),
         )],
     );
     method["headers"]["Allow"] = reference("headers", "Allow");
@@ -657,7 +666,7 @@ fn common_responses() -> Map<String, Value> {
                 "fault",
                 error(
                     Code::Internal,
-                    "internal error; the log has more under this request's id",
+                    "the service failed; its log says more beside the request id 4f1d8a2b90c35e67",
                 ),
             )],
         ),
@@ -668,7 +677,7 @@ fn common_responses() -> Map<String, Value> {
             "busy",
             error(
                 Code::Unavailable,
-                "the database is busy; try again in a moment",
+                "the database is busy: another program has been writing to it for seconds; nothing was saved, try again",
             ),
         )],
     );
@@ -680,7 +689,10 @@ fn common_responses() -> Map<String, Value> {
             "The disk is full; nothing was saved.",
             &[(
                 "full",
-                error(Code::Full, "the disk is full; nothing was saved"),
+                error(
+                    Code::Full,
+                    "the disk is full: nothing was saved; make room and try again",
+                ),
             )],
         ),
     );
@@ -721,16 +733,16 @@ const WRITING: [&str; 6] = [
 
 // Paths
 
-/// An operation; its answers stand in the order of their status.
+/// An operation; its answers stand in the order of their status. The `X-Request-Id` of a request is told in the document's
+/// text alone: it is no input of any operation, and as a parameter a fuzzer that follows ids fills it with a record's.
 fn operation(
     id: String,
     tag: &str,
     summary: String,
     description: &str,
-    mut parameters: Vec<Value>,
+    parameters: Vec<Value>,
     responses: Map<String, Value>,
 ) -> Value {
-    parameters.push(reference("parameters", "RequestId"));
     let mut responses: Vec<(String, Value)> = responses.into_iter().collect();
     responses.sort_by(|a, b| a.0.cmp(&b.0));
     let responses: Map<String, Value> = responses.into_iter().collect();
@@ -738,7 +750,9 @@ fn operation(
     if !description.is_empty() {
         operation["description"] = description.into();
     }
-    operation["parameters"] = parameters.into();
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
     operation["responses"] = responses.into();
     operation
 }
@@ -788,11 +802,17 @@ fn list(noun: &'static Noun) -> Value {
         json!({"200": listed}),
         &[&["BadList"][..], &READING].concat(),
     );
-    let filters: Vec<String> = noun
+    let reference = noun
         .fields
         .iter()
-        .filter(|field| field.kind == Kind::Word || field.kind.is_id())
-        .take(2)
+        .find(|field| matches!(field.kind, Kind::Reference(_)));
+    let status = noun
+        .fields
+        .iter()
+        .find(|field| field.kind == Kind::Word && matches!(field.presence, Presence::Default(_)));
+    let filters: Vec<String> = [reference, status]
+        .into_iter()
+        .flatten()
         .map(|field| format!("{}={}", field.name, field.example))
         .collect();
     operation(
@@ -816,12 +836,13 @@ fn create(noun: &'static Noun) -> Value {
         &format!("The new {}.", noun.name),
         media(whole.clone(), example.clone()),
     );
-    created["headers"]["Location"] = json!({
-        "description": format!("The path of the new {}.", noun.name),
+    let location = json!({
+        "description": format!("The path of the {}.", noun.name),
         "required": true,
         "schema": {"type": "string"},
         "example": format!("/{}/1", noun.plural),
     });
+    created["headers"]["Location"] = location.clone();
     let links = [("Get", "get"), ("Update", "update"), ("Delete", "delete")].map(|(name, verb)| {
         (
             format!("{name}{}", noun.title),
@@ -845,11 +866,15 @@ fn create(noun: &'static Noun) -> Value {
             "With `on_duplicate=update`: the lead that had the address, changed.",
             media(whole, example),
         );
+        own["200"]["headers"]["Location"] = location;
         own["409"] = failure(
             "With `on_duplicate=reject`: another lead has the address.",
             &[(
                 "duplicate",
-                Error::new(Code::Conflict, "email: lead 1 has ada@example.com already"),
+                Error::new(
+                    Code::Conflict,
+                    "email: lead 1 has the address ada@example.com already",
+                ),
             )],
         );
     }
@@ -1010,7 +1035,7 @@ fn delete(noun: &'static Noun) -> Value {
                 "in_use",
                 Error::new(
                     Code::Conflict,
-                    "lead 1 has 2 actions and 1 process; cascade=true deletes them with it",
+                    "Lead 1 has 2 actions and 1 process; delete them first, or all together with cascade",
                 ),
             )],
         );
@@ -1147,26 +1172,6 @@ mod tests {
             }
         }
         all
-    }
-
-    #[test]
-    fn zz_dump() {
-        std::fs::create_dir_all("/tmp/docsdump/docs").unwrap();
-        std::fs::write("/tmp/docsdump/openapi.json", document(&NOUNS)).unwrap();
-        for (path, name) in [
-            ("", "page0"),
-            ("/", "page1"),
-            ("/start.js", "docs/start.js"),
-            ("/swagger-ui-bundle.js", "docs/swagger-ui-bundle.js"),
-            ("/swagger-ui.css", "docs/swagger-ui.css"),
-            ("/favicon-32x32.png", "docs/favicon-32x32.png"),
-        ] {
-            std::fs::write(
-                format!("/tmp/docsdump/{name}"),
-                crate::server::docs::file(path).unwrap().bytes,
-            )
-            .unwrap();
-        }
     }
 
     #[test]

@@ -345,11 +345,8 @@ impl Select {
             .push(" FROM ")
             .push(query.noun.plural);
         select.conditions(query, Walk::Once, true);
-        select
-            .order(query)
-            .push(" LIMIT ")
-            .value(i64::try_from(limit).unwrap_or(i64::MAX));
-        select
+        select.order(query);
+        select.limit(limit, 0)
     }
 
     /// The ids in order, from the cursor on.
@@ -365,7 +362,17 @@ impl Select {
         select
     }
 
-    /// The records between two ids, both left out, in the order of ids that the query has.
+    /// The select with at most `limit` rows behind the first `offset`.
+    pub(crate) fn limit(mut self, limit: u64, offset: u64) -> Select {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.push(" LIMIT ").value(number(limit));
+        if offset > 0 {
+            self.push(" OFFSET ").value(number(offset));
+        }
+        self
+    }
+
+    /// The records from one id to another, in the order of ids that the query has.
     pub(crate) fn between(query: &Query, low: i64, high: i64) -> Select {
         let table = query.noun.plural;
         let mut select = Select::default();
@@ -375,8 +382,8 @@ impl Select {
             .push(" FROM ")
             .push(table);
         select.conditions(query, Walk::ById, true);
-        select.push(" AND ").push(table).push(".id > ").value(low);
-        select.push(" AND ").push(table).push(".id < ").value(high);
+        select.push(" AND ").push(table).push(".id >= ").value(low);
+        select.push(" AND ").push(table).push(".id <= ").value(high);
         select.order(query);
         select
     }

@@ -10,6 +10,7 @@
 //! server are normal use; SQLite's locks part them.
 
 mod functions;
+mod legacy;
 mod list;
 pub(crate) mod schema;
 mod writer;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
+use tokio::sync::Semaphore;
 
 use crate::error::{Code, Error, Result};
 use crate::lead::OnDuplicate;
@@ -40,8 +42,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How old the commit may be that shows that writes are taken.
 const FRESH: Duration = Duration::from_secs(5);
 
+/// Chunks of lists that are read at once; others wait for a moment. More than this many threads would only share the
+/// processors, and each needs a connection with its cache.
+const MOST_CHUNKS: usize = 16;
+
 /// Idle reading connections that are kept.
 const KEPT_READERS: usize = 8;
+
+/// The page cache of a reading connection, in KiB. The system's own cache has the file too.
+const READER_CACHE: i64 = 1_024;
 
 /// Statements kept prepared on a connection: the fixed ones, and the lists and updates that come again and again.
 const KEPT_STATEMENTS: usize = 64;
@@ -66,6 +75,8 @@ struct Inner {
     work: Work,
     writer: Writer,
     readers: Mutex<Vec<Connection>>,
+    /// Chunks of lists that may be read at once.
+    turns: Semaphore,
     /// Sorted whole lists that are being read.
     ordered: AtomicUsize,
 }
@@ -80,7 +91,7 @@ impl Sqlite {
                 "SQLite {version} can corrupt a file; 3.51.3 or newer is needed"
             )));
         }
-        let refuse = |error: rusqlite::Error| refused(path, &error);
+        let refuse = |error: rusqlite::Error| schema::unusable(path, &error);
         let mut connection = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -109,6 +120,7 @@ impl Sqlite {
             work,
             writer,
             readers: Mutex::default(),
+            turns: Semaphore::new(MOST_CHUNKS),
             ordered: AtomicUsize::new(0),
         };
         Ok((
@@ -156,7 +168,25 @@ impl Inner {
         let connection = Connection::open_with_flags(&self.path, flags).map_err(|e| map_err(&e))?;
         connection.busy_timeout(PATIENCE).map_err(|e| map_err(&e))?;
         set_up(&connection).map_err(|e| map_err(&e))?;
+        connection
+            .pragma_update(None, "cache_size", -READER_CACHE)
+            .map_err(|e| map_err(&e))?;
         Ok(connection)
+    }
+
+    /// Runs work that may take long beside the threads that serve, a few at a time, or right here for a command.
+    async fn beside<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        if self.work == Work::Command {
+            return work();
+        }
+        let _turn = self.turns.acquire().await.map_err(Error::internal)?;
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) => Err(Error::internal(error)),
+        }
     }
 
     /// Runs `read` with a reading connection where it is called: for reads of a few microseconds.
@@ -176,20 +206,6 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = FILE",
     )
-}
-
-/// Runs blocking work beside the threads that serve, or right here for a command.
-async fn beside<R: Send + 'static>(
-    work: Work,
-    read: impl FnOnce() -> Result<R> + Send + 'static,
-) -> Result<R> {
-    match work {
-        Work::Command => read(),
-        Work::Server => match tokio::task::spawn_blocking(read).await {
-            Ok(result) => result,
-            Err(error) => Err(Error::internal(error)),
-        },
-    }
 }
 
 impl Store for Sqlite {
@@ -358,23 +374,4 @@ fn map_err(error: &rusqlite::Error) -> Error {
         ),
         _ => Error::internal(format!("the database: {error}")),
     }
-}
-
-/// Why a file could not be opened, naming it.
-fn refused(path: &Path, error: &rusqlite::Error) -> Error {
-    let reason = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => {
-            "expected a database of crm's, this is no SQLite file".into()
-        }
-        Some(ErrorCode::CannotOpen) => match path.metadata() {
-            Ok(found) if found.is_dir() => "expected a file, this is a folder".into(),
-            Ok(_) => "cannot be opened for reading and writing".into(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                "cannot be made: its folder is not there or not writable".into()
-            }
-            Err(error) => error.to_string(),
-        },
-        _ => map_err(error).message,
-    };
-    Error::failed(format!("{}: {reason}", path.display()))
 }

@@ -12,6 +12,8 @@ use crm::record::{Draft, Noun, Purpose, Record};
 use crm::store::sqlite::Work;
 use crm::store::{AnyStore, Saved, Store};
 
+use futures_util::StreamExt;
+
 use crate::support::{Home, Service};
 
 macro_rules! on_every_store {
@@ -56,6 +58,7 @@ on_every_store! {
     long_texts_sort_and_page
     a_whole_list_has_every_record_once
     a_page_of_large_records_is_whole
+    a_very_large_page_ends_and_goes_on
     it_is_ready
     many_writers_lose_nothing
 }
@@ -761,6 +764,44 @@ async fn a_page_of_large_records_is_whole(store: AnyStore) {
         (1..=11).collect::<Vec<i64>>()
     );
     assert_eq!(pages(&store, "sort=-email&limit=5").await.len(), 12);
+}
+
+async fn a_very_large_page_ends_and_goes_on(store: AnyStore) {
+    const MANY: i64 = 1_050;
+    let creates = (0..MANY).map(|number| {
+        let new = draft(
+            &ACTION,
+            &format!(r#"{{"action_type": "t{}"}}"#, number % 7),
+            Purpose::Create,
+        );
+        store.create(new, OnDuplicate::Create)
+    });
+    // Some at a time, as a server takes so many connections and a database so many waiting writes.
+    futures_util::stream::iter(creates)
+        .buffer_unordered(64)
+        .for_each(async |saved| drop(saved.unwrap()))
+        .await;
+    for order in [
+        "",
+        "sort=-id&",
+        "sort=action_type&",
+        "sort=-action_type,-id&",
+    ] {
+        let whole = ids(&store, &ACTION, order).await;
+        assert_eq!(whole.len() as i64, MANY);
+        for limit in [1_001, MANY - 1, MANY, MANY + 1] {
+            let query =
+                Query::new(&ACTION, pairs(&format!("{order}limit={limit}")).unwrap()).unwrap();
+            let next = store.list(query).await.unwrap().next;
+            let mut all = ids(&store, &ACTION, &format!("{order}limit={limit}")).await;
+            assert_eq!(all.len() as i64, limit.min(MANY), "{order}{limit}");
+            assert_eq!(next.is_some(), limit < MANY, "{order}{limit}");
+            if let Some(next) = next {
+                all.extend(ids(&store, &ACTION, &format!("{order}limit=100&after={next}")).await);
+            }
+            assert_eq!(all, whole, "{order}{limit}");
+        }
+    }
 }
 
 async fn it_is_ready(store: AnyStore) {

@@ -3,6 +3,11 @@
 //! They use the real thing: the real binary, a real server on a port of its own, a real database in a folder of its own.
 //! None waits for a fixed time and none depends on another.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends with the place where it could not"
+)]
+
 mod cli;
 mod contract;
 mod docs;

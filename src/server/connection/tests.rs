@@ -494,7 +494,7 @@ async fn a_head_too_large_is_refused_and_the_answer_arrives() {
     let mut client = server.connect().await;
     let line = format!("X: {}\r\n", "x".repeat(1000));
     client.send("GET /now HTTP/1.1\r\nHost: a\r\n").await;
-    client.send(&line.repeat(1000)).await;
+    client.send(&line.repeat(8000)).await;
     let answer = client.rest().await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }

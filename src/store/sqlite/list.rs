@@ -4,16 +4,16 @@
 //! reader holds memory or keeps the write-ahead log from being checkpointed. What a list remembers between two chunks:
 //!
 //! - a page: the ids that are still to come, as its cursor had to be known before its first byte;
-//! - a whole list by id: the last id, and the highest there was at the start, or writers faster than the reader would
+//! - a whole list, or a very large page, by id: the last id, and the highest there was at the start, or writers faster than the reader would
 //!   make it endless;
-//! - a whole list in another order: its ids in a temporary table, which SQLite keeps in a file.
+//! - one in another order: its ids in a temporary table, which SQLite keeps in a file.
 
 use std::sync::Arc;
 
 use futures_util::stream;
 use rusqlite::Connection;
 
-use super::{Inner, beside, map_err, record};
+use super::{Inner, map_err, record};
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
 use crate::record::{Record, Value};
@@ -23,17 +23,21 @@ use crate::store::{Chunks, Listing};
 /// How much of the records a chunk holds, in bytes of their values; one record may be larger.
 const CHUNK: usize = 128 * 1024;
 
+/// The largest page whose ids are remembered, at 8 bytes each; a larger one is read as a whole list is.
+const REMEMBERED: u64 = 1_000;
+
 /// How many lists in another order than by id are read at once: each holds a connection and a temporary file.
 const MOST_ORDERED: usize = 64;
 
 /// Starts a list.
 pub(super) async fn list(inner: Arc<Inner>, query: Query) -> Result<Listing> {
-    let work = inner.work;
-    let (mut listing, reading) = beside(work, move || Reading::begin(inner, query)).await?;
+    let own = inner.clone();
+    let (mut listing, reading) = inner.beside(move || Reading::begin(own, query)).await?;
     listing.rest = reading.map(|reading| {
         let rest = stream::unfold(Some(reading), move |reading| async move {
             let mut reading = reading?;
-            let read = beside(work, move || {
+            let inner = reading.inner.clone();
+            let read = inner.beside(move || {
                 let chunk = reading.next()?;
                 Ok((chunk, reading))
             });
@@ -84,7 +88,7 @@ struct Reading {
 enum Rest {
     /// The records with these ids, in this order.
     Ids(std::vec::IntoIter<i64>),
-    /// The records between these two ids, both left out.
+    /// The records from one id to another.
     Between(i64, i64),
     /// The records of a temporary table behind this place.
     Ordered(Ordered, i64),
@@ -113,40 +117,33 @@ impl Reading {
             first: Vec::new(),
             rest: None,
         };
-        let mut rest = None;
+        let mut rest = Rest::Ids(Vec::new().into_iter());
         inner.read(|connection| {
             if query.count {
                 listing.total = Some(number(connection, &Select::count(&query))?.unsigned_abs());
             }
-            if let Some(limit) = query.limit {
-                let ids = page(connection, &query, limit, &mut listing)?;
-                rest = (!ids.is_empty()).then(|| Rest::Ids(ids.into_iter()));
-            } else if query.by_id() {
-                let text = format!("SELECT coalesce(max(id), 0) FROM {}", query.noun.plural);
-                let highest = number(
-                    connection,
-                    &Select {
-                        text,
-                        params: Vec::new(),
-                    },
-                )?;
-                rest = Some(Rest::Between(0, highest.saturating_add(1)));
+            match query.limit {
+                Some(limit) if limit <= REMEMBERED => {
+                    let ids = page(connection, &query, limit, &mut listing)?;
+                    rest = Rest::Ids(ids.into_iter());
+                }
+                limit if query.by_id() => rest = between(connection, &query, limit, &mut listing)?,
+                _ => {}
             }
             Ok(())
         })?;
-        if query.limit.is_none() && !query.by_id() {
-            rest = Some(Rest::Ordered(order(&inner, &query)?, 0));
+        let is_page = query.limit.is_some_and(|limit| limit <= REMEMBERED);
+        if !is_page && !query.by_id() {
+            rest = Rest::Ordered(order(&inner, &query, &mut listing)?, 0);
         }
-        let is_page = query.limit.is_some();
-        let mut reading = rest.map(|rest| Reading { inner, query, rest });
-        if let Some(whole) = reading.as_mut().filter(|_| !is_page) {
-            let chunk = whole.next()?;
-            listing.first = chunk.records;
-            if chunk.last {
-                reading = None;
-            }
+        let is_over = matches!(&rest, Rest::Ids(ids) if ids.len() == 0);
+        let mut reading = Reading { inner, query, rest };
+        if is_page {
+            return Ok((listing, Some(reading).filter(|_| !is_over)));
         }
-        Ok((listing, reading))
+        let chunk = reading.next()?;
+        listing.first = chunk.records;
+        Ok((listing, Some(reading).filter(|_| !chunk.last)))
     }
 
     fn next(&mut self) -> Result<Chunk> {
@@ -155,13 +152,14 @@ impl Reading {
             Rest::Ids(ids) => inner.read(|connection| by_ids(connection, query, ids)),
             Rest::Between(low, high) => {
                 let select = Select::between(query, *low, *high);
-                let chunk = inner
+                let mut chunk = inner
                     .read(|connection| chunk(connection, &select, |row| record(query.noun, row)))?;
                 if let Some(last) = chunk.records.last() {
-                    match query.order[0].descending {
-                        true => *high = last.id(),
-                        false => *low = last.id(),
-                    }
+                    let next = match query.order[0].descending {
+                        true => last.id().checked_sub(1).map(|id| *high = id),
+                        false => last.id().checked_add(1).map(|id| *low = id),
+                    };
+                    chunk.last |= next.is_none();
                 }
                 Ok(chunk)
             }
@@ -206,6 +204,48 @@ fn page(
     Ok(ids)
 }
 
+/// The ids between which a list by id lies: those of the records that are there now. With a limit, those of so many of
+/// them, and the cursor into the listing.
+fn between(
+    connection: &Connection,
+    query: &Query,
+    limit: Option<u64>,
+    listing: &mut Listing,
+) -> Result<Rest> {
+    let text = format!("SELECT coalesce(max(id), 0) FROM {}", query.noun.plural);
+    let (mut low, mut high) = (
+        1,
+        number(
+            connection,
+            &Select {
+                text,
+                params: Vec::new(),
+            },
+        )?,
+    );
+    if let Some(limit) = limit {
+        let mut ends = Vec::new();
+        rows(connection, &Select::ids(query).limit(2, limit - 1), |row| {
+            ends.push(id(row)?);
+            Ok(true)
+        })?;
+        match (ends.first(), query.order[0].descending) {
+            (None, _) => {}
+            (Some(end), true) => low = *end,
+            (Some(end), false) => high = *end,
+        }
+        if let [end, _] = ends[..] {
+            let mut last = Record {
+                noun: query.noun,
+                values: vec![Value::Null; query.noun.fields.len()],
+            };
+            last.values[0] = Value::Int(end);
+            listing.next = Some(query.cursor(&last));
+        }
+    }
+    Ok(Rest::Between(low, high))
+}
+
 /// The records with the next ids; one that is gone meanwhile is left out.
 fn by_ids(
     connection: &Connection,
@@ -217,7 +257,7 @@ fn by_ids(
         text: sql::statements(query.noun).select.clone(),
         params: Vec::new(),
     };
-    while let Some(id) = ids.next() {
+    for id in ids.by_ref() {
         select.params = vec![Value::Int(id)];
         rows(connection, &select, |row| {
             chunk.push(record(query.noun, row)?);
@@ -246,8 +286,9 @@ fn chunk(
     Ok(chunk)
 }
 
-/// Puts the ids of a list into a temporary table, in the list's order.
-fn order(inner: &Arc<Inner>, query: &Query) -> Result<Ordered> {
+/// Puts the ids of a list into a temporary table, in the list's order; with a limit so many of them, and the cursor into
+/// the listing.
+fn order(inner: &Arc<Inner>, query: &Query, listing: &mut Listing) -> Result<Ordered> {
     use std::sync::atomic::Ordering::Relaxed;
     if inner.ordered.fetch_add(1, Relaxed) >= MOST_ORDERED {
         inner.ordered.fetch_sub(1, Relaxed);
@@ -266,17 +307,27 @@ fn order(inner: &Arc<Inner>, query: &Query) -> Result<Ordered> {
             return Err(error);
         }
     };
-    let fill = || -> rusqlite::Result<()> {
+    let limit = query.limit.unwrap_or(u64::MAX);
+    let fill = || -> rusqlite::Result<usize> {
         let connection = &reserved.connection;
         connection.execute_batch(
             "CREATE TEMP TABLE ordered (place INTEGER PRIMARY KEY, id INTEGER NOT NULL)",
         )?;
-        let select = Select::ids(query);
+        let select = Select::ids(query).limit(limit.saturating_add(1), 0);
         let sql = format!("INSERT INTO temp.ordered (id) {}", select.text);
-        connection.execute(&sql, rusqlite::params_from_iter(&select.params))?;
-        Ok(())
+        connection.execute(&sql, rusqlite::params_from_iter(&select.params))
     };
-    fill().map_err(|error| map_err(&error))?;
+    let count = fill().map_err(|error| map_err(&error))?;
+    if count as u64 > limit {
+        let mut place = i64::try_from(limit).unwrap_or(i64::MAX) - 1;
+        let last = next_ordered(&reserved.connection, query, &mut place)?;
+        listing.next = last.records.first().map(|last| query.cursor(last));
+        let cut = "DELETE FROM temp.ordered WHERE place > $1";
+        reserved
+            .connection
+            .execute(cut, [limit as i64])
+            .map_err(|error| map_err(&error))?;
+    }
     Ok(reserved)
 }
 
