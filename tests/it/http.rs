@@ -110,7 +110,7 @@ impl Api {
     }
 
     /// Leads that together are larger than what all buffers between server and client hold.
-    fn fill(&self) -> Connection {
+    pub fn fill(&self) -> Connection {
         let connection = self.database();
         connection
             .execute_batch(
@@ -136,7 +136,7 @@ pub struct Answer {
 
 impl Answer {
     /// Reads one answer; to a `HEAD` where `bodiless`.
-    fn read(reader: &mut impl BufRead, bodiless: bool) -> Answer {
+    pub fn read(reader: &mut impl BufRead, bodiless: bool) -> Answer {
         let mut line = || {
             let mut line = String::new();
             reader.read_line(&mut line).unwrap();
