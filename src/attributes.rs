@@ -140,13 +140,26 @@ pub fn check(text: &str) -> Result<(), String> {
         .map_err(|e| sentence(&e))
 }
 
-/// serde_json's message without its position, which is counted inside of the value and would mislead.
+/// What is wrong with a JSON text, to follow the name of what it is.
+pub(crate) fn unreadable(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => format!("must not contain {}", without_position(error)),
+        _ => format!("is not well-formed JSON ({error})"),
+    }
+}
+
+/// The same for a part of a text, where a position would be counted inside of the part and mislead.
 fn sentence(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => unreadable(error),
+        _ => format!("is not well-formed JSON ({})", without_position(error)),
+    }
+}
+
+fn without_position(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let message = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(message, _)| message);
-    format!("expected JSON, got: {message}")
+    let end = message.rfind(" at line ").unwrap_or(message.len());
+    message[..end].to_string()
 }
 
 /// Drops the white space between tokens of a well-formed JSON text.

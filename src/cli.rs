@@ -14,7 +14,7 @@ use crate::attributes::Attributes;
 use crate::config::{Flags, Format};
 use crate::error::{Error, Problem, Result, quoted};
 use crate::lead::OnDuplicate;
-use crate::query::OPERATORS;
+use crate::query::{CONTROLS, OPERATORS};
 use crate::record::{Draft, Field, Input, Kind, Noun, Presence, input_from_text};
 use crate::time;
 
@@ -59,7 +59,7 @@ pub enum Verb {
         /// The filters, `q`, `sort` and `after`, as the API's parameters.
         pairs: Vec<(String, String)>,
         /// `--limit`
-        limit: Option<u64>,
+        limit: Option<String>,
         /// Print the number alone.
         count: bool,
         /// `--fields`
@@ -451,9 +451,8 @@ fn list_args() -> [Arg; 6] {
         Arg::new("limit")
             .long("limit")
             .value_name("COUNT")
-            .value_parser(clap::value_parser!(u64).range(1..))
             .help("At most so many"),
-        Arg::new("after").long("after").value_name("CURSOR").help("Go on behind a page that --limit ended"),
+        Arg::new("after").long("after").value_name("CURSOR").help("Go on behind a page: the cursor that stands below its table, or in the API's Link header"),
         Arg::new("count").long("count").action(ArgAction::SetTrue).help("Print how many there are, and nothing else"),
     ]
 }
@@ -527,7 +526,7 @@ fn verb_of(noun: &'static Noun, verb: &str, matches: &ArgMatches) -> Result<Verb
         }),
         "list" => Ok(Verb::List {
             pairs: pairs(noun, matches)?,
-            limit: matches.get_one::<u64>("limit").copied(),
+            limit: matches.get_one::<String>("limit").cloned(),
             count: matches.get_flag("count"),
             fields: fields(),
         }),
@@ -627,7 +626,9 @@ fn set(attributes: &mut Attributes, pair: &str) -> Result<(), String> {
     }
     match key.strip_suffix(':') {
         Some(key) => {
-            crate::attributes::check(value).map_err(|expected| format!("{key}: {expected}"))?;
+            crate::attributes::check(value).map_err(|wrong| {
+                format!("{key}:= takes JSON, and {} {wrong}; {key}= sets a text", quoted(value))
+            })?;
             attributes.set(key, value.trim());
         }
         None => attributes.set_text(key, value),
@@ -646,6 +647,10 @@ fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(String, Strin
     let mut problems = Vec::new();
     for filter in matches.get_many::<String>("where").into_iter().flatten() {
         match filter.split_once('=') {
+            Some((name, _)) if CONTROLS.contains(&name.trim()) => problems.push(Problem::new(
+                "--where",
+                format!("{0} is no filter; expected --{0}", name.trim()),
+            )),
             Some((name, value)) => pairs.push((name.trim().into(), value.into())),
             None => problems.push(Problem::new(
                 "--where",

@@ -13,7 +13,7 @@ use crate::error::{Code, Error};
 use crate::lead::OnDuplicate;
 use crate::output::{self, Extent, Look, Printer, Stop, Terminal};
 use crate::query::Query;
-use crate::record::{Draft, Noun, Purpose, Shown};
+use crate::record::{Draft, LARGEST, Noun, Purpose, Shown, too_large};
 use crate::server::{self, connection::Limits};
 use crate::store::sqlite::Work;
 use crate::store::{AnyStore, Store};
@@ -87,7 +87,8 @@ fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
 
 /// A line on standard error. Nobody may be reading it, which stops nothing.
 pub fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    // In one write, or the lines of commands that run side by side would get into one another.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Prints an error to standard error.
@@ -139,7 +140,10 @@ impl Doing {
             Source::Json(path) => Draft::from_json(self.noun, &read(&path)?, purpose)?,
         };
         draft.readable(purpose)?;
-        Ok(draft)
+        match draft.to_json().len() > LARGEST {
+            true => Err(too_large()),
+            false => Ok(draft),
+        }
     }
 
     /// Does something with each id by itself, in order, and goes on after a failure. Ends with the first failure's code.
@@ -260,7 +264,7 @@ impl Doing {
         &self,
         store: &AnyStore,
         mut pairs: Vec<(String, String)>,
-        limit: Option<u64>,
+        limit: Option<String>,
     ) -> Ended {
         if limit.is_some() || pairs.iter().any(|pair| pair.0 == "after") {
             return Err(Error::invalid(
@@ -282,7 +286,7 @@ impl Doing {
         &self,
         store: &AnyStore,
         mut pairs: Vec<(String, String)>,
-        limit: Option<u64>,
+        limit: Option<String>,
         fields: Option<String>,
     ) -> Ended {
         let shown = self.shown(fields.as_deref())?;
@@ -292,7 +296,7 @@ impl Doing {
         }
         let mut printer = self.printer(shown, Extent::Many);
         if let Some(limit) = limit {
-            pairs.push(("limit".into(), limit.to_string()));
+            pairs.push(("limit".into(), limit));
         }
         let mut listing = store.list(Query::new(self.noun, pairs)?).await?;
         while let Some(records) = listing.next_chunk().await? {
@@ -388,8 +392,14 @@ pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
             format!("http://{host}:{}", listen.port.value)
         }
     };
-    AnyStore::connect(&url)?.ready().await?;
-    print(b"ok\n")?;
+    let at = AnyStore::connect(&url)?.ready().await?;
+    match settings.output.value {
+        Format::Json | Format::Ndjson => {
+            let answer = serde_json::json!({ "status": "ready", "last_commit": at });
+            print(format!("{answer}\n").as_bytes())?;
+        }
+        _ => print(b"ok\n")?,
+    }
     Ok(0)
 }
 

@@ -452,9 +452,13 @@ fn operand(field: &Field, text: &str) -> Result<Operand, String> {
             format!("{}, got {}{hint}", time::EXPECTED, quoted(text))
         }),
         // An address is found however it is written; what is no address finds what is older than the rule.
-        Kind::Email => Ok(Operand::Text(
-            email(text).unwrap_or_else(|| text.to_ascii_lowercase()),
-        )),
+        Kind::Email => match email(text) {
+            Some(address) => Ok(Operand::Text(address)),
+            None if text.contains(' ') && email(&text.replace(' ', "+")).is_some() => {
+                Err(format!("expected an e-mail address, got {}; in a URL a + is written %2B", quoted(text)))
+            }
+            None => Ok(Operand::Text(text.to_ascii_lowercase())),
+        },
         _ => Ok(Operand::Text(text.into())),
     }
 }

@@ -14,8 +14,8 @@ use std::fmt;
 
 use email_address::{EmailAddress, Options};
 
-use crate::attributes::{Attributes, Entries};
-use crate::error::{Error, Problem, Result, quoted};
+use crate::attributes::{Attributes, Entries, unreadable};
+use crate::error::{Code, Error, Problem, Result, quoted};
 use crate::time;
 
 /// One of the three kinds of record.
@@ -120,7 +120,7 @@ impl Noun {
     /// The error for an id that no record has.
     pub fn not_found(&self) -> Error {
         Error::new(
-            crate::error::Code::NotFound,
+            Code::NotFound,
             format!("{} not found", self.title),
         )
     }
@@ -488,6 +488,14 @@ impl Input {
     }
 }
 
+/// The largest record that is taken, in bytes of its JSON: a request's body, or what a command read.
+pub const LARGEST: usize = 1024 * 1024;
+
+/// The refusal of a record that is larger.
+pub fn too_large() -> Error {
+    Error::new(Code::TooLarge, format!("body: expected at most {LARGEST} bytes"))
+}
+
 /// What a draft is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -531,9 +539,11 @@ impl Draft {
     pub fn from_json(noun: &'static Noun, body: &[u8], purpose: Purpose) -> Result<Draft> {
         let text =
             std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
-        let entries: Entries = serde_json::from_str(text).map_err(|error| {
-            Error::invalid(format!("body: expected a JSON object, got: {error}"))
-        })?;
+        if !text.trim_start().starts_with('{') {
+            return Err(Error::invalid("body: expected a JSON object"));
+        }
+        let entries: Entries =
+            serde_json::from_str(text).map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))?;
         let mut draft = Draft::new(noun);
         for (key, raw) in entries.0 {
             draft.read(&key, raw.get(), purpose);
@@ -809,9 +819,10 @@ pub fn input_from_text(field: &Field, text: &str) -> Result<Input, String> {
             Some(id) => Ok(Input::Int(id)),
             None => Err(format!("{}, got {}", field.kind.expected(), quoted(text))),
         },
-        Kind::Time | Kind::Stamp => Ok(Input::Text(
-            time::words(text).unwrap_or_else(|| text.into()),
-        )),
+        Kind::Time | Kind::Stamp => match time::words(text).or_else(|| time::parse(text)) {
+            Some(time) => Ok(Input::Text(time)),
+            None => Err(format!("{}, got {}", time::EXPECTED_WORDS, quoted(text))),
+        },
         Kind::Attributes => Attributes::parse(text).map(Input::Object),
         _ => Ok(Input::Text(text.into())),
     }

@@ -11,6 +11,10 @@ use jiff::{Span, Timestamp, Unit, tz::TimeZone};
 pub const EXPECTED: &str =
     "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31";
 
+/// What was expected where the command line was given a time.
+pub const EXPECTED_WORDS: &str =
+    "expected a time like 2026-01-31 09:30:00 or 2026-01-31, or now, today, tomorrow, fri, +3d, -2h";
+
 /// The stored form of a moment.
 fn show(at: DateTime) -> String {
     format!(
@@ -211,6 +215,8 @@ pub fn words(text: &str) -> Option<String> {
         b'-' => -1,
         _ => return None,
     };
+    // The case counts here: to many an M is a month.
+    let word = text.trim();
     let digits = word[1..].trim_end_matches(|c: char| c.is_ascii_alphabetic());
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -336,7 +342,7 @@ mod tests {
             "+d",
             "3d",
             "+3y",
-            "+3.5d",
+            "+3.5d", "+1M",
             "+99999999999999999999d",
             "+9999999d",
         ] {

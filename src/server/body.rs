@@ -8,9 +8,7 @@ use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
 use crate::error::{Code, Error, Result, quoted};
-
-/// The largest body, in bytes; its length header or not.
-pub(super) const LARGEST: usize = 1024 * 1024;
+use crate::record::{LARGEST, too_large};
 
 /// How long a body may take to arrive, counted from the end of the request's head.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,13 +54,6 @@ where
             ))
         }
     }
-}
-
-fn too_large() -> Error {
-    Error::new(
-        Code::TooLarge,
-        format!("body: expected at most {LARGEST} bytes"),
-    )
 }
 
 fn media_type(headers: &HeaderMap) -> Result<()> {

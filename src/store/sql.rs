@@ -120,10 +120,12 @@ pub(crate) async fn create(
                     created: false,
                 })
             }
-            _ => Err(Error::new(
-                Code::Conflict,
-                format!("email: lead {id} has the address {address} already"),
-            )),
+            _ => {
+                let taken = format!("lead {id} has the address {address} already");
+                let mut error = Error::field("email", taken);
+                error.code = Code::Conflict;
+                Err(error)
+            }
         };
     }
     let row = match draft.row(&time::now()) {
@@ -292,7 +294,7 @@ async fn still_has(tx: &mut impl Transaction, id: i64) -> Result<Error> {
         }
     }
     let message = format!(
-        "Lead {id} has {}; delete them first, or all together with cascade",
+        "Lead {id} has {}; delete them first, or all together (?cascade=true, --cascade)",
         counts.join(" and ")
     );
     Ok(Error::new(Code::Conflict, message))
