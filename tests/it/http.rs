@@ -1173,7 +1173,7 @@ fn a_list_that_breaks_is_never_closed() {
             if let Err(error) = reader.read_to_end(&mut rest) {
                 assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
             }
-            assert!(rest.len() > 100_000, "{}", rest.len());
+            assert!(rest.len() > 10_000, "{}", rest.len());
             assert!(!rest.ends_with(b"0\r\n\r\n"));
             let end = String::from_utf8_lossy(&rest[rest.len() - 200..]).into_owned();
             assert!(!end.contains(']'), "{end}");
