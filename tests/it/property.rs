@@ -282,7 +282,8 @@ impl Model {
         if noun.name == "lead" {
             let actions = self.referring("action", "lead_id", id);
             let processes = self.referring("process", "lead_id", id);
-            if !cascade && !(actions.is_empty() && processes.is_empty()) {
+            let free = actions.is_empty() && processes.is_empty();
+            if !(cascade || free) {
                 return Err(Code::Conflict);
             }
             for process in processes {
@@ -430,6 +431,7 @@ proptest! {
                 let (page, next) = list(&store, &LEAD, &format!("{query}limit={limit}{after}")).await;
                 prop_assert!(page.len() == limit || next.is_none());
                 found.extend(page);
+                prop_assert!(found.len() <= expected.len(), "{} repeats", query);
                 match next {
                     Some(next) => after = format!("&after={}", escape(&next)),
                     None => break,
