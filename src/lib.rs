@@ -26,6 +26,14 @@
 //! - No read transaction outlives one chunk of a streamed answer.
 //! - What is refused changes nothing, and the refusal names every field at fault.
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::unwrap_used,
+        reason = "a test that cannot go on ends with the place where it could not"
+    )
+)]
+
 pub mod error;
 
 pub mod time;

@@ -1,1 +1,352 @@
-//! (to come)
+//! What is written about crm is true: the README, the help and the completions are held against the binary.
+//!
+//! A block of the README is marked by what becomes of it: `sh` blocks are run line by line, one after the other, in one home
+//! with one server; the `console` block is run in an empty home and what it prints is compared; the `toml` block is read
+//! as a config file; `text` blocks (cargo, docker) are for readers alone.
+
+use std::path::Path;
+
+use crm::error::Code;
+use crm::query::{CONTROLS, OPERATORS};
+use crm::{NOUNS, cli, server::openapi};
+use reqwest::Method;
+
+use crate::support::{Home, Server};
+
+/// The address that the examples use.
+const ADDRESS: &str = "http://localhost:8000";
+
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The lines of the README's blocks with this mark; there has to be one at least.
+fn blocks(mark: &str) -> Vec<String> {
+    let readme = read("README.md");
+    let fence = format!("```{mark}");
+    let mut lines = readme.lines();
+    let mut found = Vec::new();
+    while lines.by_ref().any(|line| line == fence) {
+        let block = lines.by_ref().take_while(|line| *line != "```");
+        found.extend(block.map(str::to_string));
+    }
+    assert!(!found.is_empty(), "the README has no {mark} block");
+    found
+}
+
+/// Sends what a line with `curl` would send, and answers the body; anything but success is a failed test. The shell reads
+/// the line, so that its quotes are put to the test too; curl itself need not be there.
+async fn curl(home: &Home, line: &str) -> String {
+    let words = home
+        .shell(&format!("curl() {{ printf '%s\\0' \"$@\"; }}\n{line}"))
+        .ok();
+    let mut words = words.split_terminator('\0');
+    let (mut method, mut url, mut body) = (None, None, None);
+    let mut headers = Vec::new();
+    while let Some(word) = words.next() {
+        match word {
+            "-s" => {}
+            "-X" => method = words.next(),
+            "-d" => body = words.next(),
+            "-H" => headers.extend(words.next().and_then(|header| header.split_once(": "))),
+            word if word.starts_with("http://") && url.is_none() => url = Some(word),
+            word => panic!("{line}: {word} is more than this test understands of curl"),
+        }
+    }
+    let url = url.unwrap_or_else(|| panic!("{line}: no URL"));
+    assert!(
+        !url.contains(['[', ']', '{', '}']),
+        "{line}: curl gives these letters a meaning"
+    );
+    let method = match (method, body) {
+        (Some(method), _) => method.parse().unwrap(),
+        (None, Some(_)) => Method::POST,
+        (None, None) => Method::GET,
+    };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut request = client.request(method, url);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    if let Some(body) = body {
+        request = request.body(body.to_string());
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let body = response.text().await.unwrap();
+    assert!(status.is_success(), "{line}: {status} {body}");
+    body
+}
+
+/// A home with one record of each noun.
+fn home_with_records() -> Home {
+    let home = Home::new();
+    for line in [
+        "lead create --email first@example.com",
+        "action create --type call --lead 1",
+        "process create --name First --lead 1",
+    ] {
+        home.line(line).ok();
+    }
+    home
+}
+
+#[test]
+fn completions_are_those_of_the_binary() {
+    let home = Home::new();
+    for (shell, file) in [
+        ("bash", "crm.bash"),
+        ("zsh", "_crm"),
+        ("fish", "crm.fish"),
+        ("powershell", "_crm.ps1"),
+        ("elvish", "crm.elv"),
+    ] {
+        let printed = home.crm(["completions", shell]).ok();
+        assert!(
+            printed == read(&format!("completions/{file}")),
+            "completions/{file} is out of date: write it anew with `crm completions {shell}`"
+        );
+    }
+}
+
+/// Every command with the words that lead to it, `crm` itself first.
+fn commands() -> Vec<Vec<String>> {
+    fn walk(command: &clap::Command, words: &[String], found: &mut Vec<Vec<String>>) {
+        found.push(words.to_vec());
+        for inner in command.get_subcommands() {
+            let words = [words, &[inner.get_name().to_string()]].concat();
+            walk(inner, &words, found);
+        }
+    }
+    let mut found = Vec::new();
+    walk(&cli::command(), &[], &mut found);
+    found
+}
+
+#[test]
+fn every_help_ends_with_examples_that_work() {
+    let commands = commands();
+    assert!(commands.len() > 20, "{commands:?}");
+    for words in commands {
+        let home = home_with_records();
+        let help = home
+            .crm([&words[..], &["--help".to_string()]].concat())
+            .ok();
+        let Some((_, examples)) = help.split_once("\nExamples:\n") else {
+            panic!("crm {words:?} --help has no examples:\n{help}");
+        };
+        assert!(!examples.is_empty(), "crm {words:?} --help");
+        for line in examples.lines() {
+            let Some(line) = line.strip_prefix("  ").filter(|line| line.contains("crm ")) else {
+                panic!("crm {words:?} --help: expected an example, got {line:?}");
+            };
+            example(&home, line);
+        }
+    }
+}
+
+/// Runs an example of a help page.
+fn example(home: &Home, line: &str) {
+    if line.starts_with("crm serve") {
+        // Not beside another server on the usual port; `exec`, so that the signal reaches crm.
+        let shell = home.shell(&format!("exec {line}"));
+        let server = Server::start(shell.env("HOST", "127.0.0.1").env("PORT", "0").command());
+        let (status, stderr) = server.stop();
+        assert!(status.success(), "{line}: {status} {stderr}");
+    } else if line.starts_with("crm health") {
+        let server = home.serve(&[]);
+        let (_, port) = server.address().rsplit_once(':').unwrap();
+        let line = line.replace(ADDRESS, &server.url);
+        assert_eq!(home.shell(&line).env("PORT", port).ok(), "ok\n");
+    } else {
+        home.shell(line).ok();
+    }
+}
+
+#[tokio::test]
+async fn every_line_of_the_readme_works() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    for line in blocks("sh") {
+        let here = line.replace(ADDRESS, &server.url);
+        if line.starts_with("curl ") {
+            curl(&home, &here).await;
+        } else {
+            assert!(line.contains("crm "), "{line}");
+            home.shell(&here).ok();
+        }
+    }
+}
+
+/// The text with zeros in the place of the digits of every date and time.
+fn masked(text: &str) -> String {
+    let mut bytes = text.trim_end().as_bytes().to_vec();
+    for shape in [&b"0000-00-00"[..], b"00:00:00"] {
+        for at in 0..bytes.len() {
+            let Some(window) = bytes.get_mut(at..at + shape.len()) else {
+                break;
+            };
+            let alike = |(byte, shape): (&u8, &u8)| match shape {
+                b'0' => byte.is_ascii_digit(),
+                shape => byte == shape,
+            };
+            if window.iter().zip(shape).all(alike) {
+                window.copy_from_slice(shape);
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn the_transcript_of_the_readme_is_what_crm_prints() {
+    let home = Home::new();
+    let root = home.path("");
+    let root = root.to_str().unwrap().trim_end_matches('/');
+    let mut server = None;
+    let transcript = blocks("console").join("\n");
+    let mut steps = 0;
+    for step in format!("\n{transcript}").split("\n$ ").skip(1) {
+        let (line, expected) = step.split_once('\n').unwrap_or((step, ""));
+        let printed = if line == "crm serve &" {
+            let started = home.serve(&[]);
+            let printed = started.line.replace(&started.url, "http://0.0.0.0:8000");
+            server = Some(started);
+            printed.replace(root, "/home/ada")
+        } else if line.starts_with("curl ") {
+            let server: &Server = server.as_ref().expect("crm serve before curl");
+            curl(&home, &line.replace(ADDRESS, &server.url)).await
+        } else {
+            let run = home.shell(line).run();
+            assert_eq!(
+                run.code == Some(0),
+                run.stderr.is_empty(),
+                "{line}: {run:?}"
+            );
+            run.stdout + &run.stderr
+        };
+        assert_eq!(masked(&printed), masked(expected), "{line}");
+        steps += 1;
+    }
+    assert!(steps > 5, "{transcript}");
+}
+
+#[test]
+fn the_config_file_of_the_readme_is_one() {
+    let home = Home::new();
+    home.write("config/crm.toml", &blocks("toml").join("\n"));
+    let settings = home.line("config --config config/crm.toml").ok();
+    // Its output is json.
+    let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
+    let database = settings[0]["value"].as_str().unwrap();
+    assert!(database.ends_with("/config/work.db"), "{settings}");
+}
+
+#[test]
+fn the_readme_names_every_route() {
+    let readme = read("README.md");
+    let document: serde_json::Value = serde_json::from_str(&openapi::document(&NOUNS)).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() >= 9, "{paths:?}");
+    for (path, item) in paths {
+        let Some(row) = readme
+            .lines()
+            .find(|line| line.starts_with("| ") && line.contains(&format!("`{path}`")))
+        else {
+            panic!("the README's table of routes does not name {path}");
+        };
+        let methods = ["get", "put", "post", "delete", "patch"];
+        for method in methods.iter().filter(|method| item.get(method).is_some()) {
+            let method = format!("`{}`", method.to_uppercase());
+            assert!(row.contains(&method), "{path} {method}: {row}");
+        }
+    }
+}
+
+/// The names that a source file reads from the environment.
+fn variables(file: &str) -> Vec<String> {
+    let source = read(file);
+    let source = source.split("#[cfg(test)]").next().unwrap();
+    let mut names = Vec::new();
+    for call in ["variable(\"", "environment(\"", "environment)(\""] {
+        for rest in source.split(call).skip(1) {
+            names.extend(rest.split('"').next().map(str::to_string));
+        }
+    }
+    names
+}
+
+#[test]
+fn the_readme_names_every_variable() {
+    let readme = read("README.md");
+    let names = [variables("src/config.rs"), variables("src/output.rs")].concat();
+    for known in [
+        "DATABASE_URL",
+        "CRM_URL",
+        "CRM_OUTPUT",
+        "HOST",
+        "PORT",
+        "NO_COLOR",
+    ] {
+        assert!(
+            names.iter().any(|name| name == known),
+            "{known} was not found"
+        );
+    }
+    for name in names {
+        let named = [format!("`{name}`"), format!("`{name}=")];
+        assert!(named.iter().any(|name| readme.contains(name)), "{name}");
+    }
+}
+
+#[test]
+fn the_readme_names_every_command_field_and_parameter() {
+    let readme = read("README.md");
+    let named = |name: &str| assert!(readme.contains(name), "the README does not name {name}");
+    for words in commands().iter().filter(|words| words.len() == 1) {
+        named(&format!("`crm {}", words[0]));
+    }
+    for field in NOUNS.iter().flat_map(|noun| noun.fields) {
+        named(&format!("`{}`", field.name));
+        if let Some(flag) = field.flag {
+            named(&format!("`--{flag}`"));
+        }
+        if let Some(name) = field.old_name {
+            named(&format!("`{name}`"));
+        }
+    }
+    for control in CONTROLS {
+        let row = |line: &str| line.starts_with('|') && line.contains(&format!("`{control}"));
+        assert!(readme.lines().any(row), "{control}");
+    }
+    for operator in OPERATORS {
+        let ways = ["`", ":"].map(|end| format!("`{operator}{end}"));
+        assert!(ways.iter().any(|way| readme.contains(way)), "{operator}");
+    }
+}
+
+#[test]
+fn the_readme_tells_every_status_and_exit_code() {
+    let readme = read("README.md");
+    for (code, status, exit) in Code::TABLE {
+        let Some(status) = status else { continue };
+        let (start, end) = (format!("| {status} |"), format!("| {exit} |"));
+        let row = |line: &str| line.starts_with(&start) && line.ends_with(&end);
+        assert!(readme.lines().any(row), "{code:?}: {start} … {end}");
+    }
+}
+
+#[test]
+fn links_to_files_lead_somewhere() {
+    let readme = read("README.md");
+    let mut files = 0;
+    for target in readme.split("](").skip(1) {
+        let target = target.split(')').next().unwrap();
+        if !target.starts_with("https://") {
+            read(target);
+            files += 1;
+        }
+    }
+    assert!(files > 0);
+}

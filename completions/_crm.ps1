@@ -1,0 +1,612 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'crm'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'crm' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the HTTP service')
+            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete')
+            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete')
+            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show each setting and where it comes from')
+            [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Ask a running service whether it takes writes')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages into a folder')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'crm;serve' {
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'The address to listen on [env: HOST] [default: 0.0.0.0]')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port to listen on, 0 for any free one [env: PORT] [default: 8000]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;lead' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a lead')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show leads by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'crm;lead;create' {
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The e-mail address, international ones included (required)')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The person''s name')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word [default: new]')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--on-duplicate', '--on-duplicate', [CompletionResultType]::ParameterName, 'What to do when a lead has the address already')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;lead;get' {
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;lead;list' {
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Given by the database, never given twice')
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The e-mail address, international ones included')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The person''s name')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the record was made, UTC')
+            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'When the record was last changed, UTC')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
+            [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page that --limit ended')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print how many there are, and nothing else')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;lead;update' {
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The e-mail address, international ones included')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The person''s name')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
+            [CompletionResult]::new('--unset', '--unset', [CompletionResultType]::ParameterName, 'Remove an attribute')
+            [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;lead;delete' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--cascade', '--cascade', [CompletionResultType]::ParameterName, 'Delete the lead''s actions and processes with it')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;lead;help' {
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a lead')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show leads by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'crm;lead;help;create' {
+            break
+        }
+        'crm;lead;help;get' {
+            break
+        }
+        'crm;lead;help;list' {
+            break
+        }
+        'crm;lead;help;update' {
+            break
+        }
+        'crm;lead;help;delete' {
+            break
+        }
+        'crm;lead;help;help' {
+            break
+        }
+        'crm;action' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create an action')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show actions by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'crm;action;create' {
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--action-type', '--action-type', [CompletionResultType]::ParameterName, 'What was done, a free word (required)')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What was done, a free word (required)')
+            [CompletionResult]::new('--details', '--details', [CompletionResultType]::ParameterName, 'What it was about')
+            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'What it was about')
+            [CompletionResult]::new('--timestamp', '--timestamp', [CompletionResultType]::ParameterName, 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;action;get' {
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;action;list' {
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Given by the database, never given twice')
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--action-type', '--action-type', [CompletionResultType]::ParameterName, 'What was done, a free word')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What was done, a free word')
+            [CompletionResult]::new('--details', '--details', [CompletionResultType]::ParameterName, 'What it was about')
+            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'What it was about')
+            [CompletionResult]::new('--timestamp', '--timestamp', [CompletionResultType]::ParameterName, 'When it happened, UTC')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it happened, UTC')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the record was made, UTC')
+            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'When the record was last changed, UTC')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
+            [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page that --limit ended')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print how many there are, and nothing else')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;action;update' {
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--action-type', '--action-type', [CompletionResultType]::ParameterName, 'What was done, a free word')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What was done, a free word')
+            [CompletionResult]::new('--details', '--details', [CompletionResultType]::ParameterName, 'What it was about')
+            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'What it was about')
+            [CompletionResult]::new('--timestamp', '--timestamp', [CompletionResultType]::ParameterName, 'When it happened, UTC; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it happened, UTC; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
+            [CompletionResult]::new('--unset', '--unset', [CompletionResultType]::ParameterName, 'Remove an attribute')
+            [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;action;delete' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;action;help' {
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create an action')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show actions by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'crm;action;help;create' {
+            break
+        }
+        'crm;action;help;get' {
+            break
+        }
+        'crm;action;help;list' {
+            break
+        }
+        'crm;action;help;update' {
+            break
+        }
+        'crm;action;help;delete' {
+            break
+        }
+        'crm;action;help;help' {
+            break
+        }
+        'crm;process' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a process')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show processes by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'crm;process;create' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What the process is called (required)')
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--channel', '--channel', [CompletionResultType]::ParameterName, 'How the lead is reached, a free word')
+            [CompletionResult]::new('--last-action-id', '--last-action-id', [CompletionResultType]::ParameterName, 'The action that was done last')
+            [CompletionResult]::new('--last-action', '--last-action', [CompletionResultType]::ParameterName, 'The action that was done last')
+            [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word [default: active]')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;process;get' {
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;process;list' {
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Given by the database, never given twice')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What the process is called')
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--channel', '--channel', [CompletionResultType]::ParameterName, 'How the lead is reached, a free word')
+            [CompletionResult]::new('--last-action-id', '--last-action-id', [CompletionResultType]::ParameterName, 'The action that was done last')
+            [CompletionResult]::new('--last-action', '--last-action', [CompletionResultType]::ParameterName, 'The action that was done last')
+            [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC')
+            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the record was made, UTC')
+            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'When the record was last changed, UTC')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
+            [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page that --limit ended')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print how many there are, and nothing else')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;process;update' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What the process is called')
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--channel', '--channel', [CompletionResultType]::ParameterName, 'How the lead is reached, a free word')
+            [CompletionResult]::new('--last-action-id', '--last-action-id', [CompletionResultType]::ParameterName, 'The action that was done last')
+            [CompletionResult]::new('--last-action', '--last-action', [CompletionResultType]::ParameterName, 'The action that was done last')
+            [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
+            [CompletionResult]::new('--unset', '--unset', [CompletionResultType]::ParameterName, 'Remove an attribute')
+            [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;process;delete' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;process;help' {
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a process')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show processes by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'crm;process;help;create' {
+            break
+        }
+        'crm;process;help;get' {
+            break
+        }
+        'crm;process;help;list' {
+            break
+        }
+        'crm;process;help;update' {
+            break
+        }
+        'crm;process;help;delete' {
+            break
+        }
+        'crm;process;help;help' {
+            break
+        }
+        'crm;config' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;health' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;completions' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;man' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;help' {
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the HTTP service')
+            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete')
+            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete')
+            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show each setting and where it comes from')
+            [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Ask a running service whether it takes writes')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages into a folder')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'crm;help;serve' {
+            break
+        }
+        'crm;help;lead' {
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a lead')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show leads by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
+            break
+        }
+        'crm;help;lead;create' {
+            break
+        }
+        'crm;help;lead;get' {
+            break
+        }
+        'crm;help;lead;list' {
+            break
+        }
+        'crm;help;lead;update' {
+            break
+        }
+        'crm;help;lead;delete' {
+            break
+        }
+        'crm;help;action' {
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create an action')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show actions by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
+            break
+        }
+        'crm;help;action;create' {
+            break
+        }
+        'crm;help;action;get' {
+            break
+        }
+        'crm;help;action;list' {
+            break
+        }
+        'crm;help;action;update' {
+            break
+        }
+        'crm;help;action;delete' {
+            break
+        }
+        'crm;help;process' {
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a process')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show processes by their ids')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
+            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
+            break
+        }
+        'crm;help;process;create' {
+            break
+        }
+        'crm;help;process;get' {
+            break
+        }
+        'crm;help;process;list' {
+            break
+        }
+        'crm;help;process;update' {
+            break
+        }
+        'crm;help;process;delete' {
+            break
+        }
+        'crm;help;config' {
+            break
+        }
+        'crm;help;health' {
+            break
+        }
+        'crm;help;completions' {
+            break
+        }
+        'crm;help;man' {
+            break
+        }
+        'crm;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,426 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_crm_global_optspecs
+    string join \n db= url= config= o/output= h/help V/version
+end
+
+function __fish_crm_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_crm_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_crm_using_subcommand
+    set -l cmd (__fish_crm_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c crm -n "__fish_crm_needs_command" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_needs_command" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_needs_command" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_needs_command" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_needs_command" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_needs_command" -s V -l version -d 'Print version'
+complete -c crm -n "__fish_crm_needs_command" -f -a "serve" -d 'Run the HTTP service'
+complete -c crm -n "__fish_crm_needs_command" -f -a "lead" -d 'A person to win: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_needs_command" -f -a "action" -d 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_needs_command" -f -a "config" -d 'Show each setting and where it comes from'
+complete -c crm -n "__fish_crm_needs_command" -f -a "health" -d 'Ask a running service whether it takes writes'
+complete -c crm -n "__fish_crm_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c crm -n "__fish_crm_needs_command" -f -a "man" -d 'Write the manual pages into a folder'
+complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand serve" -l host -d 'The address to listen on [env: HOST] [default: 0.0.0.0]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to listen on, 0 for any free one [env: PORT] [default: 8000]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand serve" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "create" -d 'Create a lead'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "get" -d 'Show leads by their ids'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "list" -d 'List leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "update" -d 'Change the given fields of leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "delete" -d 'Delete leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l email -d 'The e-mail address, international ones included (required)' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l name -d 'The person\'s name' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l status -d 'How far it is, a free word [default: new]' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l on-duplicate -d 'What to do when a lead has the address already' -r -f -a "create\t''
+reject\t''
+update\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l id -d 'Given by the database, never given twice' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l email -d 'The e-mail address, international ones included' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l name -d 'The person\'s name' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l status -d 'How far it is, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l created-at -d 'When the record was made, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l updated-at -d 'When the record was last changed, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, parted by commas, a - before one turns it around [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page that --limit ended' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l email -d 'The e-mail address, international ones included' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l name -d 'The person\'s name' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l status -d 'How far it is, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l unset -d 'Remove an attribute' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Delete the lead\'s actions and processes with it'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create a lead'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "get" -d 'Show leads by their ids'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "list" -d 'List leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "update" -d 'Change the given fields of leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "create" -d 'Create an action'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "get" -d 'Show actions by their ids'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "list" -d 'List actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "update" -d 'Change the given fields of actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "delete" -d 'Delete actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l action-type -l type -d 'What was done, a free word (required)' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l details -l description -d 'What it was about' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l timestamp -l at -d 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l id -d 'Given by the database, never given twice' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'The lead it is about' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l action-type -l type -d 'What was done, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l details -l description -d 'What it was about' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l timestamp -l at -d 'When it happened, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l created-at -d 'When the record was made, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l updated-at -d 'When the record was last changed, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, parted by commas, a - before one turns it around [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page that --limit ended' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l action-type -l type -d 'What was done, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l details -l description -d 'What it was about' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l timestamp -l at -d 'When it happened, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l unset -d 'Remove an attribute' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create an action'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "get" -d 'Show actions by their ids'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "list" -d 'List actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "update" -d 'Change the given fields of actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "create" -d 'Create a process'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "get" -d 'Show processes by their ids'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "list" -d 'List processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "update" -d 'Change the given fields of processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "delete" -d 'Delete processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l name -d 'What the process is called (required)' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l channel -d 'How the lead is reached, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l last-action-id -l last-action -d 'The action that was done last' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l next-followup-datetime -l next -d 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l status -d 'How far it is, a free word [default: active]' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l id -d 'Given by the database, never given twice' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l name -d 'What the process is called' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'The lead it is about' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l channel -d 'How the lead is reached, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l last-action-id -l last-action -d 'The action that was done last' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l next-followup-datetime -l next -d 'When the next follow-up is due, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l status -d 'How far it is, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l created-at -d 'When the record was made, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l updated-at -d 'When the record was last changed, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, parted by commas, a - before one turns it around [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page that --limit ended' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l name -d 'What the process is called' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l channel -d 'How the lead is reached, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l last-action-id -l last-action -d 'The action that was done last' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l next-followup-datetime -l next -d 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l status -d 'How far it is, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l attributes -d 'Your own fields, a JSON object' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l unset -d 'Remove an attribute' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create a process'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "get" -d 'Show processes by their ids'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "list" -d 'List processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "update" -d 'Change the given fields of processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand config" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand config" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand config" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand health" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand health" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand health" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand health" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand completions" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand completions" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand completions" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand completions" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand man" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand man" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand man" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "serve" -d 'Run the HTTP service'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "lead" -d 'A person to win: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "action" -d 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "config" -d 'Show each setting and where it comes from'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "health" -d 'Ask a running service whether it takes writes'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "man" -d 'Write the manual pages into a folder'
+complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "create" -d 'Create a lead'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "get" -d 'Show leads by their ids'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "list" -d 'List leads'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "update" -d 'Change the given fields of leads'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "delete" -d 'Delete leads'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "create" -d 'Create an action'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "get" -d 'Show actions by their ids'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "list" -d 'List actions'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "update" -d 'Change the given fields of actions'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "delete" -d 'Delete actions'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "create" -d 'Create a process'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "get" -d 'Show processes by their ids'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "list" -d 'List processes'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "update" -d 'Change the given fields of processes'
+complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "delete" -d 'Delete processes'
