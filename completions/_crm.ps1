@@ -37,8 +37,8 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show each setting and where it comes from')
             [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Ask a running service whether it takes writes')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show what a command takes, as its --help does')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages into a folder')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'crm;serve' {
@@ -66,7 +66,6 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'crm;lead;create' {
@@ -99,18 +98,18 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;lead;list' {
-            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Given by the database, never given twice')
-            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The e-mail address, international ones included')
-            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The person''s name')
-            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word')
-            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
-            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the record was made, UTC')
-            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'When the record was last changed, UTC')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Filter by id')
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'Filter by email')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Filter by name')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Filter by status')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Filter by all attributes as text; by one with --where attributes.KEY=…')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'Filter by created_at')
+            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'Filter by updated_at')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
             [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
-            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page that --limit ended')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
@@ -154,33 +153,6 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'crm;lead;help' {
-            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a lead')
-            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show leads by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
-            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
-            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'crm;lead;help;create' {
-            break
-        }
-        'crm;lead;help;get' {
-            break
-        }
-        'crm;lead;help;list' {
-            break
-        }
-        'crm;lead;help;update' {
-            break
-        }
-        'crm;lead;help;delete' {
-            break
-        }
-        'crm;lead;help;help' {
-            break
-        }
         'crm;action' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
@@ -194,7 +166,6 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'crm;action;create' {
@@ -231,23 +202,23 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;action;list' {
-            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Given by the database, never given twice')
-            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
-            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
-            [CompletionResult]::new('--action-type', '--action-type', [CompletionResultType]::ParameterName, 'What was done, a free word')
-            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What was done, a free word')
-            [CompletionResult]::new('--details', '--details', [CompletionResultType]::ParameterName, 'What it was about')
-            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'What it was about')
-            [CompletionResult]::new('--timestamp', '--timestamp', [CompletionResultType]::ParameterName, 'When it happened, UTC')
-            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it happened, UTC')
-            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
-            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the record was made, UTC')
-            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'When the record was last changed, UTC')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Filter by id')
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'Filter by lead_id')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'Filter by lead_id')
+            [CompletionResult]::new('--action-type', '--action-type', [CompletionResultType]::ParameterName, 'Filter by action_type')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Filter by action_type')
+            [CompletionResult]::new('--details', '--details', [CompletionResultType]::ParameterName, 'Filter by details')
+            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'Filter by details')
+            [CompletionResult]::new('--timestamp', '--timestamp', [CompletionResultType]::ParameterName, 'Filter by timestamp')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'Filter by timestamp')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Filter by all attributes as text; by one with --where attributes.KEY=…')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'Filter by created_at')
+            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'Filter by updated_at')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
             [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
-            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page that --limit ended')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
@@ -295,33 +266,6 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'crm;action;help' {
-            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create an action')
-            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show actions by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
-            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
-            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'crm;action;help;create' {
-            break
-        }
-        'crm;action;help;get' {
-            break
-        }
-        'crm;action;help;list' {
-            break
-        }
-        'crm;action;help;update' {
-            break
-        }
-        'crm;action;help;delete' {
-            break
-        }
-        'crm;action;help;help' {
-            break
-        }
         'crm;process' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
@@ -335,7 +279,6 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'crm;process;create' {
@@ -373,24 +316,24 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;process;list' {
-            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Given by the database, never given twice')
-            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What the process is called')
-            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
-            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
-            [CompletionResult]::new('--channel', '--channel', [CompletionResultType]::ParameterName, 'How the lead is reached, a free word')
-            [CompletionResult]::new('--last-action-id', '--last-action-id', [CompletionResultType]::ParameterName, 'The action that was done last')
-            [CompletionResult]::new('--last-action', '--last-action', [CompletionResultType]::ParameterName, 'The action that was done last')
-            [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC')
-            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC')
-            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word')
-            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
-            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'When the record was made, UTC')
-            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'When the record was last changed, UTC')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Filter by id')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Filter by name')
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'Filter by lead_id')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'Filter by lead_id')
+            [CompletionResult]::new('--channel', '--channel', [CompletionResultType]::ParameterName, 'Filter by channel')
+            [CompletionResult]::new('--last-action-id', '--last-action-id', [CompletionResultType]::ParameterName, 'Filter by last_action_id')
+            [CompletionResult]::new('--last-action', '--last-action', [CompletionResultType]::ParameterName, 'Filter by last_action_id')
+            [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'Filter by next_followup_datetime')
+            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'Filter by next_followup_datetime')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Filter by status')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Filter by all attributes as text; by one with --where attributes.KEY=…')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'Filter by created_at')
+            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'Filter by updated_at')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
             [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
-            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page that --limit ended')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
@@ -439,33 +382,6 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'crm;process;help' {
-            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a process')
-            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show processes by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
-            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
-            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'crm;process;help;create' {
-            break
-        }
-        'crm;process;help;get' {
-            break
-        }
-        'crm;process;help;list' {
-            break
-        }
-        'crm;process;help;update' {
-            break
-        }
-        'crm;process;help;delete' {
-            break
-        }
-        'crm;process;help;help' {
-            break
-        }
         'crm;config' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
@@ -496,7 +412,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'crm;man' {
+        'crm;help' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
@@ -506,103 +422,14 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'crm;help' {
-            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the HTTP service')
-            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete')
-            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete')
-            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete')
-            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show each setting and where it comes from')
-            [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Ask a running service whether it takes writes')
-            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
-            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages into a folder')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'crm;help;serve' {
-            break
-        }
-        'crm;help;lead' {
-            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a lead')
-            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show leads by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
-            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
-            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
-            break
-        }
-        'crm;help;lead;create' {
-            break
-        }
-        'crm;help;lead;get' {
-            break
-        }
-        'crm;help;lead;list' {
-            break
-        }
-        'crm;help;lead;update' {
-            break
-        }
-        'crm;help;lead;delete' {
-            break
-        }
-        'crm;help;action' {
-            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create an action')
-            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show actions by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
-            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
-            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
-            break
-        }
-        'crm;help;action;create' {
-            break
-        }
-        'crm;help;action;get' {
-            break
-        }
-        'crm;help;action;list' {
-            break
-        }
-        'crm;help;action;update' {
-            break
-        }
-        'crm;help;action;delete' {
-            break
-        }
-        'crm;help;process' {
-            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a process')
-            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show processes by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
-            [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
-            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
-            break
-        }
-        'crm;help;process;create' {
-            break
-        }
-        'crm;help;process;get' {
-            break
-        }
-        'crm;help;process;list' {
-            break
-        }
-        'crm;help;process;update' {
-            break
-        }
-        'crm;help;process;delete' {
-            break
-        }
-        'crm;help;config' {
-            break
-        }
-        'crm;help;health' {
-            break
-        }
-        'crm;help;completions' {
-            break
-        }
-        'crm;help;man' {
-            break
-        }
-        'crm;help;help' {
+        'crm;man' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
     })

@@ -34,8 +34,8 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand config 'Show each setting and where it comes from'
             cand health 'Ask a running service whether it takes writes'
             cand completions 'Print the completion script of a shell'
+            cand help 'Show what a command takes, as its --help does'
             cand man 'Write the manual pages into a folder'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'crm;serve'= {
             cand --host 'The address to listen on [env: HOST] [default: 0.0.0.0]'
@@ -61,7 +61,6 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand list 'List leads'
             cand update 'Change the given fields of leads'
             cand delete 'Delete leads'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'crm;lead;create'= {
             cand --email 'The e-mail address, international ones included (required)'
@@ -91,18 +90,18 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;lead;list'= {
-            cand --id 'Given by the database, never given twice'
-            cand --email 'The e-mail address, international ones included'
-            cand --name 'The person''s name'
-            cand --status 'How far it is, a free word'
-            cand --attributes 'Your own fields, a JSON object'
-            cand --created-at 'When the record was made, UTC'
-            cand --updated-at 'When the record was last changed, UTC'
+            cand --id 'Filter by id'
+            cand --email 'Filter by email'
+            cand --name 'Filter by name'
+            cand --status 'Filter by status'
+            cand --attributes 'Filter by all attributes as text; by one with --where attributes.KEY=…'
+            cand --created-at 'Filter by created_at'
+            cand --updated-at 'Filter by updated_at'
             cand --where 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme'
             cand --q 'Find a text in any of the text fields, whatever its case'
             cand --sort 'Sort by these fields, parted by commas, a - before one turns it around [default: id]'
             cand --limit 'At most so many'
-            cand --after 'Go on behind a page that --limit ended'
+            cand --after 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header'
             cand --fields 'Show only these fields, in this order, parted by commas'
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
@@ -143,26 +142,6 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'crm;lead;help'= {
-            cand create 'Create a lead'
-            cand get 'Show leads by their ids'
-            cand list 'List leads'
-            cand update 'Change the given fields of leads'
-            cand delete 'Delete leads'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'crm;lead;help;create'= {
-        }
-        &'crm;lead;help;get'= {
-        }
-        &'crm;lead;help;list'= {
-        }
-        &'crm;lead;help;update'= {
-        }
-        &'crm;lead;help;delete'= {
-        }
-        &'crm;lead;help;help'= {
-        }
         &'crm;action'= {
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
@@ -176,7 +155,6 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand list 'List actions'
             cand update 'Change the given fields of actions'
             cand delete 'Delete actions'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'crm;action;create'= {
             cand --lead-id 'The lead it is about'
@@ -210,23 +188,23 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;action;list'= {
-            cand --id 'Given by the database, never given twice'
-            cand --lead-id 'The lead it is about'
-            cand --lead 'The lead it is about'
-            cand --action-type 'What was done, a free word'
-            cand --type 'What was done, a free word'
-            cand --details 'What it was about'
-            cand --description 'What it was about'
-            cand --timestamp 'When it happened, UTC'
-            cand --at 'When it happened, UTC'
-            cand --attributes 'Your own fields, a JSON object'
-            cand --created-at 'When the record was made, UTC'
-            cand --updated-at 'When the record was last changed, UTC'
+            cand --id 'Filter by id'
+            cand --lead-id 'Filter by lead_id'
+            cand --lead 'Filter by lead_id'
+            cand --action-type 'Filter by action_type'
+            cand --type 'Filter by action_type'
+            cand --details 'Filter by details'
+            cand --description 'Filter by details'
+            cand --timestamp 'Filter by timestamp'
+            cand --at 'Filter by timestamp'
+            cand --attributes 'Filter by all attributes as text; by one with --where attributes.KEY=…'
+            cand --created-at 'Filter by created_at'
+            cand --updated-at 'Filter by updated_at'
             cand --where 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme'
             cand --q 'Find a text in any of the text fields, whatever its case'
             cand --sort 'Sort by these fields, parted by commas, a - before one turns it around [default: id]'
             cand --limit 'At most so many'
-            cand --after 'Go on behind a page that --limit ended'
+            cand --after 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header'
             cand --fields 'Show only these fields, in this order, parted by commas'
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
@@ -271,26 +249,6 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'crm;action;help'= {
-            cand create 'Create an action'
-            cand get 'Show actions by their ids'
-            cand list 'List actions'
-            cand update 'Change the given fields of actions'
-            cand delete 'Delete actions'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'crm;action;help;create'= {
-        }
-        &'crm;action;help;get'= {
-        }
-        &'crm;action;help;list'= {
-        }
-        &'crm;action;help;update'= {
-        }
-        &'crm;action;help;delete'= {
-        }
-        &'crm;action;help;help'= {
-        }
         &'crm;process'= {
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
@@ -304,7 +262,6 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand list 'List processes'
             cand update 'Change the given fields of processes'
             cand delete 'Delete processes'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'crm;process;create'= {
             cand --name 'What the process is called (required)'
@@ -339,24 +296,24 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;process;list'= {
-            cand --id 'Given by the database, never given twice'
-            cand --name 'What the process is called'
-            cand --lead-id 'The lead it is about'
-            cand --lead 'The lead it is about'
-            cand --channel 'How the lead is reached, a free word'
-            cand --last-action-id 'The action that was done last'
-            cand --last-action 'The action that was done last'
-            cand --next-followup-datetime 'When the next follow-up is due, UTC'
-            cand --next 'When the next follow-up is due, UTC'
-            cand --status 'How far it is, a free word'
-            cand --attributes 'Your own fields, a JSON object'
-            cand --created-at 'When the record was made, UTC'
-            cand --updated-at 'When the record was last changed, UTC'
+            cand --id 'Filter by id'
+            cand --name 'Filter by name'
+            cand --lead-id 'Filter by lead_id'
+            cand --lead 'Filter by lead_id'
+            cand --channel 'Filter by channel'
+            cand --last-action-id 'Filter by last_action_id'
+            cand --last-action 'Filter by last_action_id'
+            cand --next-followup-datetime 'Filter by next_followup_datetime'
+            cand --next 'Filter by next_followup_datetime'
+            cand --status 'Filter by status'
+            cand --attributes 'Filter by all attributes as text; by one with --where attributes.KEY=…'
+            cand --created-at 'Filter by created_at'
+            cand --updated-at 'Filter by updated_at'
             cand --where 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme'
             cand --q 'Find a text in any of the text fields, whatever its case'
             cand --sort 'Sort by these fields, parted by commas, a - before one turns it around [default: id]'
             cand --limit 'At most so many'
-            cand --after 'Go on behind a page that --limit ended'
+            cand --after 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header'
             cand --fields 'Show only these fields, in this order, parted by commas'
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
@@ -402,26 +359,6 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'crm;process;help'= {
-            cand create 'Create a process'
-            cand get 'Show processes by their ids'
-            cand list 'List processes'
-            cand update 'Change the given fields of processes'
-            cand delete 'Delete processes'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'crm;process;help;create'= {
-        }
-        &'crm;process;help;get'= {
-        }
-        &'crm;process;help;list'= {
-        }
-        &'crm;process;help;update'= {
-        }
-        &'crm;process;help;delete'= {
-        }
-        &'crm;process;help;help'= {
-        }
         &'crm;config'= {
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
@@ -449,7 +386,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'crm;man'= {
+        &'crm;help'= {
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
@@ -458,79 +395,14 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'crm;help'= {
-            cand serve 'Run the HTTP service'
-            cand lead 'A person to win: create, get, list, update, delete'
-            cand action 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
-            cand process 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
-            cand config 'Show each setting and where it comes from'
-            cand health 'Ask a running service whether it takes writes'
-            cand completions 'Print the completion script of a shell'
-            cand man 'Write the manual pages into a folder'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'crm;help;serve'= {
-        }
-        &'crm;help;lead'= {
-            cand create 'Create a lead'
-            cand get 'Show leads by their ids'
-            cand list 'List leads'
-            cand update 'Change the given fields of leads'
-            cand delete 'Delete leads'
-        }
-        &'crm;help;lead;create'= {
-        }
-        &'crm;help;lead;get'= {
-        }
-        &'crm;help;lead;list'= {
-        }
-        &'crm;help;lead;update'= {
-        }
-        &'crm;help;lead;delete'= {
-        }
-        &'crm;help;action'= {
-            cand create 'Create an action'
-            cand get 'Show actions by their ids'
-            cand list 'List actions'
-            cand update 'Change the given fields of actions'
-            cand delete 'Delete actions'
-        }
-        &'crm;help;action;create'= {
-        }
-        &'crm;help;action;get'= {
-        }
-        &'crm;help;action;list'= {
-        }
-        &'crm;help;action;update'= {
-        }
-        &'crm;help;action;delete'= {
-        }
-        &'crm;help;process'= {
-            cand create 'Create a process'
-            cand get 'Show processes by their ids'
-            cand list 'List processes'
-            cand update 'Change the given fields of processes'
-            cand delete 'Delete processes'
-        }
-        &'crm;help;process;create'= {
-        }
-        &'crm;help;process;get'= {
-        }
-        &'crm;help;process;list'= {
-        }
-        &'crm;help;process;update'= {
-        }
-        &'crm;help;process;delete'= {
-        }
-        &'crm;help;config'= {
-        }
-        &'crm;help;health'= {
-        }
-        &'crm;help;completions'= {
-        }
-        &'crm;help;man'= {
-        }
-        &'crm;help;help'= {
+        &'crm;man'= {
+            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
     ]
     $completions[$command]

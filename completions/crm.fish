@@ -41,8 +41,8 @@ complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of 
 complete -c crm -n "__fish_crm_needs_command" -f -a "config" -d 'Show each setting and where it comes from'
 complete -c crm -n "__fish_crm_needs_command" -f -a "health" -d 'Ask a running service whether it takes writes'
 complete -c crm -n "__fish_crm_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Show what a command takes, as its --help does'
 complete -c crm -n "__fish_crm_needs_command" -f -a "man" -d 'Write the manual pages into a folder'
-complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l host -d 'The address to listen on [env: HOST] [default: 0.0.0.0]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to listen on, 0 for any free one [env: PORT] [default: 8000]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
@@ -54,21 +54,20 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "create" -d 'Create a lead'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "get" -d 'Show leads by their ids'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "list" -d 'List leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "update" -d 'Change the given fields of leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "delete" -d 'Delete leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create a lead'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show leads by their ids'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "list" -d 'List leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "update" -d 'Change the given fields of leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "delete" -d 'Delete leads'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l email -d 'The e-mail address, international ones included (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l name -d 'The person\'s name' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l status -d 'How far it is, a free word [default: new]' -r
@@ -98,18 +97,18 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l id -d 'Given by the database, never given twice' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l email -d 'The e-mail address, international ones included' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l name -d 'The person\'s name' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l status -d 'How far it is, a free word' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l created-at -d 'When the record was made, UTC' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l updated-at -d 'When the record was last changed, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l email -d 'Filter by email' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as text; by one with --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, parted by commas, a - before one turns it around [default: id]' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page that --limit ended' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -150,27 +149,20 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Delete the lead\'s actions and processes with it'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create a lead'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "get" -d 'Show leads by their ids'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "list" -d 'List leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "update" -d 'Change the given fields of leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "create" -d 'Create an action'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "get" -d 'Show actions by their ids'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "list" -d 'List actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "update" -d 'Change the given fields of actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "delete" -d 'Delete actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create an action'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show actions by their ids'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "list" -d 'List actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "update" -d 'Change the given fields of actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "delete" -d 'Delete actions'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l action-type -l type -d 'What was done, a free word (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l details -l description -d 'What it was about' -r
@@ -198,19 +190,19 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l id -d 'Given by the database, never given twice' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'The lead it is about' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l action-type -l type -d 'What was done, a free word' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l details -l description -d 'What it was about' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l timestamp -l at -d 'When it happened, UTC' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l created-at -d 'When the record was made, UTC' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l updated-at -d 'When the record was last changed, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l action-type -l type -d 'Filter by action_type' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l details -l description -d 'Filter by details' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l timestamp -l at -d 'Filter by timestamp' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as text; by one with --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, parted by commas, a - before one turns it around [default: id]' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page that --limit ended' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -251,27 +243,20 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create an action'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "get" -d 'Show actions by their ids'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "list" -d 'List actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "update" -d 'Change the given fields of actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "create" -d 'Create a process'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "get" -d 'Show processes by their ids'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "list" -d 'List processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "update" -d 'Change the given fields of processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "delete" -d 'Delete processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create a process'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show processes by their ids'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "list" -d 'List processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "update" -d 'Change the given fields of processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "delete" -d 'Delete processes'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l name -d 'What the process is called (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l channel -d 'How the lead is reached, a free word' -r
@@ -301,21 +286,21 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l id -d 'Given by the database, never given twice' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l name -d 'What the process is called' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'The lead it is about' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l channel -d 'How the lead is reached, a free word' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l last-action-id -l last-action -d 'The action that was done last' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l next-followup-datetime -l next -d 'When the next follow-up is due, UTC' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l status -d 'How far it is, a free word' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l created-at -d 'When the record was made, UTC' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l updated-at -d 'When the record was last changed, UTC' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l channel -d 'Filter by channel' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l last-action-id -l last-action -d 'Filter by last_action_id' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as text; by one with --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, parted by commas, a - before one turns it around [default: id]' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page that --limit ended' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -358,12 +343,6 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create a process'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "get" -d 'Show processes by their ids'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "list" -d 'List processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "update" -d 'Change the given fields of processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand config" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -391,6 +370,15 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand help" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand help" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand man" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -400,27 +388,3 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand man" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "serve" -d 'Run the HTTP service'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "lead" -d 'A person to win: create, get, list, update, delete'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "action" -d 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "config" -d 'Show each setting and where it comes from'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "health" -d 'Ask a running service whether it takes writes'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "man" -d 'Write the manual pages into a folder'
-complete -c crm -n "__fish_crm_using_subcommand help; and not __fish_seen_subcommand_from serve lead action process config health completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "create" -d 'Create a lead'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "get" -d 'Show leads by their ids'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "list" -d 'List leads'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "update" -d 'Change the given fields of leads'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from lead" -f -a "delete" -d 'Delete leads'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "create" -d 'Create an action'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "get" -d 'Show actions by their ids'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "list" -d 'List actions'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "update" -d 'Change the given fields of actions'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from action" -f -a "delete" -d 'Delete actions'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "create" -d 'Create a process'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "get" -d 'Show processes by their ids'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "list" -d 'List processes'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "update" -d 'Change the given fields of processes'
-complete -c crm -n "__fish_crm_using_subcommand help; and __fish_seen_subcommand_from process" -f -a "delete" -d 'Delete processes'

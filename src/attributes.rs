@@ -143,7 +143,9 @@ pub fn check(text: &str) -> Result<(), String> {
 /// What is wrong with a JSON text, to follow the name of what it is.
 pub(crate) fn unreadable(error: &serde_json::Error) -> String {
     match error.classify() {
-        serde_json::error::Category::Data => format!("must not contain {}", without_position(error)),
+        serde_json::error::Category::Data => {
+            format!("must not contain {}", without_position(error))
+        }
         _ => format!("is not well-formed JSON ({error})"),
     }
 }

@@ -33,6 +33,8 @@ pub enum Ask {
     Completions(Shell),
     /// `crm man`
     Man(PathBuf),
+    /// `crm help`, with the words of a command.
+    Help(Vec<String>),
 }
 
 /// What to do with the records of a noun.
@@ -108,7 +110,8 @@ pub fn command() -> Command {
         ]))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .infer_long_args(false)
+        // clap's own takes no --help.
+        .disable_help_subcommand(true)
         .arg(global(Arg::new("db").long("db").value_name("PATH").value_hint(ValueHint::FilePath).help(
             "The database: a path or a sqlite: URL [env: DATABASE_URL]",
         )))
@@ -156,6 +159,12 @@ pub fn command() -> Command {
                 .after_help(examples(&["crm completions bash > crm.bash", "crm completions zsh > _crm"])),
         )
         .subcommand(
+            Command::new("help")
+                .about("Show what a command takes, as its --help does")
+                .arg(Arg::new("words").value_name("COMMAND").num_args(0..))
+                .after_help(examples(&["crm help", "crm help lead create"])),
+        )
+        .subcommand(
             Command::new("man")
                 .about("Write the manual pages into a folder")
                 .arg(
@@ -163,10 +172,48 @@ pub fn command() -> Command {
                         .value_name("DIR")
                         .required(true)
                         .value_parser(ValueParser::path_buf())
-                        .value_hint(ValueHint::DirPath),
+                        .value_hint(ValueHint::DirPath)
+                        .help("The folder, made if it is not there"),
                 )
                 .after_help(examples(&["crm man ./man1"])),
         )
+}
+
+/// The command line as its manual pages show it: they leave out the second names of flags, which `--help` adds by itself.
+pub fn manual() -> Command {
+    fn spelled_out(command: Command) -> Command {
+        let names: Vec<String> = command
+            .get_subcommands()
+            .map(|known| known.get_name().to_string())
+            .collect();
+        let command = command.mut_args(|arg| {
+            let others = arg.get_visible_aliases().unwrap_or_default();
+            let others: Vec<String> = others.iter().map(|other| format!("--{other}")).collect();
+            match (
+                others.is_empty(),
+                arg.get_help().map(|help| help.to_string()),
+            ) {
+                (false, Some(help)) => arg.help(format!("{help} (also {})", others.join(", "))),
+                _ => arg,
+            }
+        });
+        names.into_iter().fold(command, |command, name| {
+            command.mut_subcommand(name, spelled_out)
+        })
+    }
+    spelled_out(command())
+}
+
+/// The help page of a command, as its `--help` prints it.
+pub fn help(words: &[String]) -> Result<clap::builder::StyledStr> {
+    let mut page = command();
+    page.build();
+    for word in words {
+        let known = page.find_subcommand(word).cloned();
+        page =
+            known.ok_or_else(|| Error::invalid(format!("help: {} is no command", quoted(word))))?;
+    }
+    Ok(page.render_long_help())
 }
 
 /// The end of a help page.
@@ -246,6 +293,7 @@ fn noun_command(noun: &'static Noun) -> Command {
         );
     }
     Command::new(name)
+        .disable_help_subcommand(true)
         .about(format!("{}: create, get, list, update, delete", noun.about))
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -430,11 +478,16 @@ fn filter_args(noun: &'static Noun) -> Vec<Arg> {
     let fields = noun.fields.iter();
     fields
         .map(|field| {
-            let about = field.about.split(';').next().unwrap_or(field.about);
+            let help = match field.kind {
+                Kind::Attributes => {
+                    "Filter by all attributes as text; by one with --where attributes.KEY=…".into()
+                }
+                _ => format!("Filter by {}", field.name),
+            };
             flag(field)
                 .value_name("FILTER")
                 .action(ArgAction::Append)
-                .help(about)
+                .help(help)
         })
         .collect()
 }
@@ -482,6 +535,10 @@ pub fn ask(matches: &ArgMatches) -> Result<Ask> {
         "completions" => Ok(Ask::Completions(
             *matches.get_one::<Shell>("shell").unwrap_or(&Shell::Bash),
         )),
+        "help" => {
+            let words = matches.get_many::<String>("words").into_iter().flatten();
+            Ok(Ask::Help(words.cloned().collect()))
+        }
         "man" => Ok(Ask::Man(
             matches
                 .get_one::<PathBuf>("dir")
@@ -627,7 +684,10 @@ fn set(attributes: &mut Attributes, pair: &str) -> Result<(), String> {
     match key.strip_suffix(':') {
         Some(key) => {
             crate::attributes::check(value).map_err(|wrong| {
-                format!("{key}:= takes JSON, and {} {wrong}; {key}= sets a text", quoted(value))
+                format!(
+                    "{key}:= takes JSON, and {} {wrong}; {key}= sets a text",
+                    quoted(value)
+                )
             })?;
             attributes.set(key, value.trim());
         }

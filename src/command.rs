@@ -423,10 +423,16 @@ pub fn completion(shell: Shell) -> Vec<u8> {
     script
 }
 
+/// `crm help`
+pub fn help(words: &[String]) -> Ended {
+    print(cli::help(words)?.to_string().as_bytes())?;
+    Ok(0)
+}
+
 /// `crm man`
 pub fn man(folder: &Path) -> Ended {
     let made = std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(cli::command(), folder));
+        .and_then(|()| clap_mangen::generate_to(cli::manual(), folder));
     made.map_err(|error| {
         Error::failed(format!(
             "{}: expected a folder to write to: {error}",

@@ -68,6 +68,7 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
         }
         Ask::Completions(shell) => command::completions(shell),
         Ask::Man(folder) => command::man(&folder),
+        Ask::Help(words) => command::help(&words),
     }
 }
 

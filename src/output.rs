@@ -129,6 +129,8 @@ pub struct Printer<W: Write> {
     shown: Option<Shown>,
     extent: Extent,
     count: u64,
+    /// Whether the line of an array's last record was ended, as an error was printed after it.
+    line_ended: bool,
     /// The rows of a table of many; empty in other formats.
     rows: Vec<Vec<String>>,
     /// What is written next; kept, so that each record does not allocate anew.
@@ -170,6 +172,7 @@ impl<W: Write> Printer<W> {
             shown,
             extent,
             count: 0,
+            line_ended: false,
             rows: Vec::new(),
             buffer: Vec::new(),
         }
@@ -234,6 +237,7 @@ impl<W: Write> Printer<W> {
         let many = self.extent == Extent::Many;
         match self.look.format {
             Format::Json if many && self.count == 0 => self.out.write_all(b"[]\n")?,
+            Format::Json if many && self.line_ended => self.out.write_all(b"]\n")?,
             Format::Json if many => self.out.write_all(b"\n]\n")?,
             Format::Csv if many => self.header()?,
             Format::Table if !self.rows.is_empty() => {
@@ -249,6 +253,11 @@ impl<W: Write> Printer<W> {
 
     /// Writes out what is buffered: before an error goes to standard error, so that both stand in their order.
     pub fn flush(&mut self) -> Result {
+        let in_array = self.look.format == Format::Json && self.extent == Extent::Many;
+        if in_array && self.count > 0 && !self.line_ended {
+            self.out.write_all(b"\n")?;
+            self.line_ended = true;
+        }
         Ok(self.out.flush()?)
     }
 
@@ -261,6 +270,7 @@ impl<W: Write> Printer<W> {
                 name: field.name,
                 right: kind.is_id(),
                 spare: kind == Kind::Stamp && !chosen,
+                usual: !chosen,
             }
         })
     }
@@ -283,10 +293,12 @@ impl<W: Write> Printer<W> {
         match (self.look.format, self.extent) {
             (Format::Csv, _) => self.header()?,
             (Format::Json, Extent::Many) if self.count == 0 => self.out.write_all(b"[\n")?,
+            (Format::Json, Extent::Many) if self.line_ended => self.out.write_all(b",")?,
             (Format::Json, Extent::Many) => self.out.write_all(b",\n")?,
             _ => {}
         }
         self.count += 1;
+        self.line_ended = false;
         Ok(())
     }
 
@@ -335,6 +347,7 @@ pub fn settings(mut out: impl Write, look: Look, rows: &[Row]) -> Result {
                 name,
                 right: false,
                 spare: false,
+                usual: false,
             });
             let rows = rows.iter().map(|row| {
                 let cells = [row.setting, &value(row), &row.source];
@@ -482,8 +495,10 @@ struct Column {
     name: &'static str,
     /// Numbers stand at the right.
     right: bool,
-    /// Left out before any other is cut: nobody asked for it by its name.
+    /// Left out before any other is cut, as when it was made or changed is seldom asked.
     spare: bool,
+    /// Nobody asked for it by its name: left out before another is cut where it is empty in all rows.
+    usual: bool,
 }
 
 /// How wide each column gets, in terminal columns; fewer than there were where the last do not fit.
@@ -528,25 +543,35 @@ fn table(
     terminal: Terminal,
     out: &mut impl Write,
 ) -> Result {
+    let mut columns: Vec<&Column> = columns.iter().collect();
     let mut widths: Vec<usize> = columns.iter().map(|column| column.name.width()).collect();
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.width());
         }
     }
+    let mut left_out = Vec::new();
     if let Some(width) = terminal.width {
         let whole =
             |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-        while whole(&widths) > width
-            && columns[..widths.len()]
-                .last()
-                .is_some_and(|last| last.spare)
-        {
-            widths.pop();
+        while whole(&widths) > width {
+            let empty = |at: &usize| rows.iter().all(|row| row[*at].is_empty());
+            let spare = (0..columns.len()).rev().find(|at| columns[*at].spare);
+            let Some(at) = spare.or_else(|| {
+                (0..columns.len())
+                    .rev()
+                    .filter(|at| columns[*at].usual)
+                    .find(empty)
+            }) else {
+                break;
+            };
+            left_out.insert(0, columns.remove(at));
+            widths.remove(at);
+            rows.iter_mut().for_each(|row| drop(row.remove(at)));
         }
         widths = fit(&widths, width);
     }
-    let (columns, left_out) = columns.split_at(widths.len());
+    left_out.splice(0..0, columns.split_off(widths.len()));
     for row in &mut rows {
         row.truncate(widths.len());
         for (cell, width) in row.iter_mut().zip(&widths) {

@@ -454,9 +454,10 @@ fn operand(field: &Field, text: &str) -> Result<Operand, String> {
         // An address is found however it is written; what is no address finds what is older than the rule.
         Kind::Email => match email(text) {
             Some(address) => Ok(Operand::Text(address)),
-            None if text.contains(' ') && email(&text.replace(' ', "+")).is_some() => {
-                Err(format!("expected an e-mail address, got {}; in a URL a + is written %2B", quoted(text)))
-            }
+            None if text.contains(' ') && email(&text.replace(' ', "+")).is_some() => Err(format!(
+                "expected an e-mail address, got {}; in a URL a + is written %2B",
+                quoted(text)
+            )),
             None => Ok(Operand::Text(text.to_ascii_lowercase())),
         },
         _ => Ok(Operand::Text(text.into())),

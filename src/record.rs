@@ -119,10 +119,7 @@ impl Noun {
 
     /// The error for an id that no record has.
     pub fn not_found(&self) -> Error {
-        Error::new(
-            Code::NotFound,
-            format!("{} not found", self.title),
-        )
+        Error::new(Code::NotFound, format!("{} not found", self.title))
     }
 
     /// The error for an id that is none.
@@ -493,7 +490,10 @@ pub const LARGEST: usize = 1024 * 1024;
 
 /// The refusal of a record that is larger.
 pub fn too_large() -> Error {
-    Error::new(Code::TooLarge, format!("body: expected at most {LARGEST} bytes"))
+    Error::new(
+        Code::TooLarge,
+        format!("body: expected at most {LARGEST} bytes"),
+    )
 }
 
 /// What a draft is for.
@@ -542,8 +542,8 @@ impl Draft {
         if !text.trim_start().starts_with('{') {
             return Err(Error::invalid("body: expected a JSON object"));
         }
-        let entries: Entries =
-            serde_json::from_str(text).map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))?;
+        let entries: Entries = serde_json::from_str(text)
+            .map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))?;
         let mut draft = Draft::new(noun);
         for (key, raw) in entries.0 {
             draft.read(&key, raw.get(), purpose);

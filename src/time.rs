@@ -12,8 +12,7 @@ pub const EXPECTED: &str =
     "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31";
 
 /// What was expected where the command line was given a time.
-pub const EXPECTED_WORDS: &str =
-    "expected a time like 2026-01-31 09:30:00 or 2026-01-31, or now, today, tomorrow, fri, +3d, -2h";
+pub const EXPECTED_WORDS: &str = "expected a time like 2026-01-31 09:30:00 or 2026-01-31, or now, today, tomorrow, fri, +3d, -2h";
 
 /// The stored form of a moment.
 fn show(at: DateTime) -> String {
@@ -342,7 +341,8 @@ mod tests {
             "+d",
             "3d",
             "+3y",
-            "+3.5d", "+1M",
+            "+3.5d",
+            "+1M",
             "+99999999999999999999d",
             "+9999999d",
         ] {

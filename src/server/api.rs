@@ -80,7 +80,9 @@ impl<'a> Place<'a> {
         let noun = NOUNS.into_iter().find(|noun| noun.plural == first);
         match (noun, first, rest) {
             (Some(noun), _, None) => Some(Place::All(noun)),
-            (Some(noun), _, Some(id)) if !id.contains('/') => Some(Place::One(noun, id)),
+            (Some(noun), _, Some(id)) if !id.is_empty() && !id.contains('/') => {
+                Some(Place::One(noun, id))
+            }
             (None, "health", None) => Some(Place::Health),
             (None, "ready", None) => Some(Place::Ready),
             (None, "openapi.json", None) => Some(Place::OpenApi),

@@ -1035,7 +1035,7 @@ fn delete(noun: &'static Noun) -> Value {
                 "in_use",
                 Error::new(
                     Code::Conflict,
-                    "Lead 1 has 2 actions and 1 process; delete them first, or all together with cascade",
+                    "Lead 1 has 2 actions and 1 process; delete them first, or all together (?cascade=true, --cascade)",
                 ),
             )],
         );

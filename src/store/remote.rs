@@ -4,6 +4,7 @@
 //! same code as on a file. A list is asked for as one record a line, which needs no parser for half an array and tells a
 //! broken answer from a finished one.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -39,6 +40,10 @@ impl Remote {
             // and a small container has none, which would be an error.
             builder = builder.tls_certs_only([]);
         }
+        if is_loopback(url) {
+            // A proxy for the world outside cannot reach this machine's own services.
+            builder = builder.no_proxy();
+        }
         let client = builder
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
@@ -67,13 +72,23 @@ impl Remote {
         if status.is_success() {
             return Ok(response);
         }
-        let code = Code::from_status(status.as_u16());
+        let code = match status {
+            // Of a proxy that asks who is there.
+            StatusCode::UNAUTHORIZED => Some(Code::Denied),
+            status => Code::from_status(status.as_u16()),
+        };
         let body = response
             .bytes()
             .await
             .map_err(|error| self.unreachable(&error))?;
         let error = code.and_then(|code| Error::from_json(code, &body));
-        Err(error.unwrap_or_else(|| self.stranger(&format!("it answered {status}"))))
+        Err(error.unwrap_or_else(|| match code {
+            Some(Code::Denied) => Error::new(
+                Code::Denied,
+                format!("{} does not let you: it answered {status}", self.url),
+            ),
+            _ => self.stranger(&format!("it answered {status}")),
+        }))
     }
 
     async fn record(
@@ -87,7 +102,7 @@ impl Remote {
             .bytes()
             .await
             .map_err(|error| self.unreachable(&error))?;
-        match Record::from_json(noun, &body) {
+        match Record::from_json(noun, &body).filter(|record| record.id() >= 1) {
             Some(record) => Ok((status, record)),
             None => Err(self.stranger("its answer is no record")),
         }
@@ -100,12 +115,27 @@ impl Remote {
         )
     }
 
+    fn broken(&self, error: &reqwest::Error) -> Error {
+        let message = format!("the list from {} broke off: {}", self.url, causes(error));
+        Error::new(Code::Unreachable, message)
+    }
+
     fn stranger(&self, why: &str) -> Error {
         Error::new(
             Code::Unreachable,
             format!("{} does not answer as a crm server does: {why}", self.url),
         )
     }
+}
+
+/// Whether a URL's host is this machine.
+fn is_loopback(url: &str) -> bool {
+    let url = reqwest::Url::parse(url).ok();
+    let Some(host) = url.as_ref().and_then(|url| url.host_str()) else {
+        return false;
+    };
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// An error with all that caused it, as reqwest's own text leaves the reason out.
@@ -157,7 +187,16 @@ impl Store for Remote {
     async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
         let query = if cascade { "?cascade=true" } else { "" };
         let request = self.request(Method::DELETE, &format!("/{}/{id}{query}", noun.plural));
-        self.send(request).await.map(drop)
+        let response = self.send(request).await?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let body: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+        match body.is_some_and(|body| body.get("message").is_some()) {
+            true => Ok(()),
+            false => Err(self.stranger("its answer does not say that it deleted anything")),
+        }
     }
 
     async fn list(&self, query: Query) -> Result<Listing> {
@@ -183,9 +222,14 @@ impl Store for Remote {
         }
         let total = header("x-total-count").and_then(|count| count.parse().ok());
         let next = header("link").and_then(next_cursor);
+        let whole = query
+            .shown
+            .as_ref()
+            .is_none_or(|shown| shown.0.iter().any(|field| field.at == 0));
         let lines = Lines {
             store: self.clone(),
             noun,
+            whole,
             partial: BytesMut::new(),
         };
         let rest = Some(Box::pin(lines.chunks(response.bytes_stream())) as Chunks);
@@ -231,6 +275,8 @@ fn next_cursor(link: &str) -> Option<String> {
 struct Lines {
     store: Remote,
     noun: &'static Noun,
+    /// Whether each record has an id, as it has unless other fields were asked for.
+    whole: bool,
     /// A line whose end has not come yet.
     partial: BytesMut,
 }
@@ -245,7 +291,7 @@ impl Lines {
             let (mut lines, mut bytes) = state?;
             let read = match bytes.next().await {
                 Some(Ok(part)) => lines.records(&part),
-                Some(Err(error)) => Err(lines.store.unreachable(&error)),
+                Some(Err(error)) => Err(lines.store.broken(&error)),
                 None if lines.partial.is_empty() => return None,
                 None => Err(lines
                     .store
@@ -264,6 +310,7 @@ impl Lines {
         while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
             let line = self.partial.split_to(end + 1);
             let record = Record::from_json(self.noun, &line[..end]);
+            let record = record.filter(|record| !self.whole || record.id() >= 1);
             records.push(record.ok_or_else(|| {
                 let line = String::from_utf8_lossy(&line[..end]);
                 self.store

@@ -188,7 +188,7 @@ fn every_verb_works_on_every_noun_in_every_format() {
     }
     assert_eq!(
         both.fails("crm lead delete 1 --yes", 5),
-        "error: Lead 1 has 1 action and 1 process; delete them first, or all together with cascade\n"
+        "error: Lead 1 has 1 action and 1 process; delete them first, or all together (?cascade=true, --cascade)\n"
     );
     assert_eq!(
         both.ok("crm lead delete 1 --cascade -y -o json"),
@@ -427,7 +427,7 @@ fn several_ids_are_done_in_order_going_on_after_a_failure() {
     }
     both.ok("crm action create --type call --lead 2");
     let run = both.run("crm lead get 3 9 1 x -o json --fields id");
-    assert_eq!(run.stdout, "[\n{\"id\":3},\n{\"id\":1}\n]\n");
+    assert_eq!(run.stdout, "[\n{\"id\":3}\n,{\"id\":1}\n]\n");
     let errors: Vec<Value> = run
         .stderr
         .lines()
