@@ -675,6 +675,36 @@ fn answered(answer: &str) -> Run {
 }
 
 #[test]
+fn controls_are_no_filters() {
+    let both = Both::start();
+    both.ok("crm lead create --email a@example.com");
+    for (control, flag) in [
+        ("fields=email", "--fields"),
+        ("count=true", "--count"),
+        ("limit=1", "--limit"),
+    ] {
+        let run = both.run(&format!("crm lead list --where {control}"));
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(flag), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_record_too_large_is_refused_by_a_file_too() {
+    let both = Both::start();
+    let name = "x".repeat(1024 * 1024);
+    let line = "(printf '{\"email\": \"a@example.com\", \"name\": \"'; cat name; printf '\"}') | crm lead create --json -";
+    for home in [&both.local, &both.remote] {
+        home.write("name", &name);
+    }
+    let run = both.run(line);
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (Some(2), "error: body: expected at most 1048576 bytes\n")
+    );
+}
+
+#[test]
 fn a_server_out_of_reach_is_6_and_one_that_forbids_is_4() {
     let home = Home::new();
     let url = nowhere();
@@ -700,6 +730,11 @@ fn a_server_out_of_reach_is_6_and_one_that_forbids_is_4() {
     for (status, media, body) in [
         ("200 OK", "text/html", "<html>"),
         ("200 OK", "application/x-ndjson", "{\"id\":1"),
+        (
+            "200 OK",
+            "application/x-ndjson",
+            "{\"error\":\"no entry\"}\n",
+        ),
         ("200 OK", "application/x-ndjson", "<html>\n"),
         ("302 Found", "text/plain", ""),
         ("502 Bad Gateway", "text/html", "<html>"),
