@@ -459,11 +459,6 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
     let files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or(OPEN_FILES);
     let fit = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
     limits.connections = limits.connections.min(fit.max(1));
-    settings.create_default_folder()?;
-    let (store, notice) = AnyStore::open(path, Work::Server)?;
-    if let Some(notice) = notice {
-        say(&notice);
-    }
     let place = (listen.host.value.as_str(), listen.port.value);
     let listener = TcpListener::bind(place).await.map_err(|error| {
         Error::failed(format!(
@@ -474,6 +469,12 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
     let address = listener
         .local_addr()
         .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;
+    // After the port is ours: a start that fails for want of it leaves the database alone.
+    settings.create_default_folder()?;
+    let (store, notice) = AnyStore::open(path, Work::Server)?;
+    if let Some(notice) = notice {
+        say(&notice);
+    }
     let shutdown = ended()?;
     let version = env!("CARGO_PKG_VERSION");
     let line = format!(

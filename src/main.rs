@@ -1,6 +1,7 @@
 //! The program `crm`: parse, pick the runtime, run, print one error, exit.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use crm::cli::{self, Ask};
@@ -55,7 +56,11 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
             if flags.url.is_some() {
                 command::say("note: serve works on a database; --url is ignored");
             }
-            runtime(Builder::new_multi_thread())?.block_on(command::serve(&settings, &listen))
+            let runtime = runtime(Builder::new_multi_thread())?;
+            let ended = runtime.block_on(command::serve(&settings, &listen));
+            // Everything is answered and closed; what still runs is a read that nobody waits for.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            ended
         }
         Ask::Verb(noun, verb) => {
             let settings = Settings::find(flags, around, Asker::Command)?;

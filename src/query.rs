@@ -17,10 +17,20 @@ use crate::time::{self, Range};
 /// The largest limit: what a database takes. It is no bound on memory, as a list is streamed however long it is.
 pub const LARGEST_LIMIT: u64 = i64::MAX as u64 - 1;
 
-/// The most filters a list takes, and the most values one `in` takes: a bound on what one request may cost to plan.
+/// The most filters a list takes: a bound on what one request may cost to plan.
 pub const MOST_FILTERS: usize = 100;
-/// See [`MOST_FILTERS`].
+
+/// The most values one `in` takes.
 pub const MOST_VALUES: usize = 1_000;
+
+/// The most values all filters take together; two for each time. Databases bound the parameters of a statement.
+pub const MOST_VALUES_IN_ALL: usize = 10_000;
+
+/// The longest pattern of `like` and the longest `q`, in characters: it is looked for in every record.
+pub const LONGEST_PATTERN: usize = 1_000;
+
+/// The most bytes all parameters have together as a URL writes them, so that what a file takes a server takes too.
+pub const LONGEST_QUERY: usize = 60_000;
 
 /// How much of a text a sort looks at, in characters. Ties beyond it go by id. It keeps the cursor, which holds the
 /// sorted values of the last record, short enough for a URL.
@@ -156,6 +166,10 @@ impl Query {
                 _ if value.contains('\0') => {
                     Err(Error::field(name, "must not contain a NUL character"))
                 }
+                "q" if value.chars().nth(LONGEST_PATTERN).is_some() => Err(Error::field(
+                    "q",
+                    format!("expected at most {LONGEST_PATTERN} characters"),
+                )),
                 "q" => {
                     query.search = (!value.is_empty()).then(|| Pattern::containing(value));
                     Ok(())
@@ -180,6 +194,29 @@ impl Query {
                 format!(
                     "expected at most {MOST_FILTERS}, got {}",
                     query.filters.len()
+                ),
+            ));
+        }
+        let values: usize = query
+            .filters
+            .iter()
+            .map(|filter| filter.test.values())
+            .sum();
+        if values > MOST_VALUES_IN_ALL {
+            problems.push(Problem::new(
+                "filters",
+                format!("expected at most {MOST_VALUES_IN_ALL} values in all, got {values}"),
+            ));
+        }
+        let length: usize = pairs
+            .iter()
+            .map(|(name, value)| written(name) + written(value) + 2)
+            .sum();
+        if length > LONGEST_QUERY {
+            problems.push(Problem::new(
+                "parameters",
+                format!(
+                    "expected at most {LONGEST_QUERY} bytes as a URL writes them, got {length}"
                 ),
             ));
         }
@@ -216,6 +253,24 @@ impl Query {
     /// Whether the order is that of the ids alone.
     pub fn by_id(&self) -> bool {
         self.order.len() == 1
+    }
+}
+
+impl Test {
+    /// How many parameters of a statement it takes.
+    fn values(&self) -> usize {
+        let one = |operand: &Operand| {
+            if matches!(operand, Operand::Range(_)) {
+                2
+            } else {
+                1
+            }
+        };
+        match self {
+            Test::Compare(_, operand) => one(operand),
+            Test::In(operands) => operands.iter().map(one).sum(),
+            Test::Null | Test::NotNull | Test::Like(_) => 1,
+        }
     }
 }
 
@@ -406,6 +461,9 @@ fn test(
         "like" if !text => Err(refuse(
             "like is for text; expected eq, ne, gt, gte, lt, lte, in or is".into(),
         )),
+        "like" if value.chars().nth(LONGEST_PATTERN).is_some() => Err(refuse(format!(
+            "expected a pattern of at most {LONGEST_PATTERN} characters"
+        ))),
         "like" => match Pattern::parse(value) {
             Some(_) => Ok(Test::Like(value.into())),
             None => Err(refuse(
@@ -470,6 +528,11 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// How many bytes a name or a value takes in a URL.
+fn written(text: &str) -> usize {
+    escape(text).map(str::len).sum()
+}
 
 /// A name or a value as the query part of a URL writes it.
 pub fn escape(text: &str) -> PercentEncode<'_> {

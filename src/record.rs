@@ -359,6 +359,37 @@ impl Record {
         out.push(b'}');
     }
 
+    /// Refuses a record that has grown beyond what one request can carry.
+    pub fn fits(&self) -> Result<()> {
+        match self.size() > LARGEST + ROOM {
+            true => Err(Error::new(
+                Code::TooLarge,
+                format!("the record: expected at most {LARGEST} bytes as JSON"),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// The bytes of its fields as JSON, each under one name and without those that crm sets.
+    pub fn size(&self) -> usize {
+        // No escape of a byte takes more than six: what is small even so need not be written out.
+        let most: usize = self
+            .values
+            .iter()
+            .map(|value| value.text().map_or(0, str::len) * 6 + 64)
+            .sum();
+        if most <= LARGEST {
+            return most;
+        }
+        let mut shown = Shown::once(self.noun);
+        shown
+            .0
+            .retain(|field| self.noun.fields[field.at].presence != Presence::Automatic);
+        let mut out = Vec::new();
+        self.write_json(&shown, &mut out);
+        out.len()
+    }
+
     /// The record as JSON with all of its fields.
     pub fn to_json(&self) -> String {
         let mut out = Vec::new();
@@ -487,6 +518,9 @@ impl Input {
 
 /// The largest record that is taken, in bytes of its JSON: a request's body, or what a command read.
 pub const LARGEST: usize = 1024 * 1024;
+
+/// What a stored record may have beyond [`LARGEST`]: the fields that the largest body leaves to their defaults.
+const ROOM: usize = 1024;
 
 /// The refusal of a record that is larger.
 pub fn too_large() -> Error {

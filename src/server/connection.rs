@@ -260,7 +260,7 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let open = Open::new(self.watch.clone(), !request.body().is_end_stream());
-        match check_host(&request) {
+        match check_target(&request).and_then(|()| check_host(&request)) {
             Ok(()) => {
                 let watch = self.watch.clone();
                 let request = request.map(|body| RequestBody { body, watch });
@@ -273,6 +273,16 @@ where
                 Box::pin(async move { Ok(open.answer(answer)) })
             }
         }
+    }
+}
+
+/// A request is for a path; that of CONNECT is not, and neither is that of `OPTIONS *`.
+fn check_target(request: &Request<impl Body>) -> Result<()> {
+    match request.uri().path().starts_with('/') {
+        true => Ok(()),
+        false => Err(Error::invalid(
+            "the request's target: expected a path like /leads",
+        )),
     }
 }
 

@@ -132,16 +132,21 @@ pub(crate) async fn create(
         Ok(row) => row,
         Err(problems) => return Err(refused(tx, draft, problems).await?),
     };
-    let id = match tx.query(&statements(noun).insert, &row).await {
-        Ok(rows) => returned_id(&rows)?,
+    let mut values = Vec::with_capacity(noun.fields.len());
+    values.push(Value::Int(i64::MAX));
+    values.extend(row);
+    let mut record = Record { noun, values };
+    record.fits()?;
+    record.values[0] = match tx
+        .query(&statements(noun).insert, &record.values[1..])
+        .await
+    {
+        Ok(rows) => Value::Int(returned_id(&rows)?),
         Err(Fault::Reference) => return Err(refused(tx, draft, Vec::new()).await?),
         Err(Fault::Error(error)) => return Err(error),
     };
-    let mut values = Vec::with_capacity(noun.fields.len());
-    values.push(Value::Int(id));
-    values.extend(row);
     Ok(Saved {
-        record: Record { noun, values },
+        record,
         created: true,
     })
 }
@@ -211,6 +216,16 @@ pub(crate) async fn update(
     if let Some(stamp) = noun.position("updated_at") {
         changes.push((stamp, time::now().as_str().into()));
     }
+    let before = record.clone();
+    for (at, value) in &changes {
+        record.values[*at] = value.clone();
+    }
+    if let Err(error) = record.fits()
+        && record.size() > before.size()
+    {
+        // One that is too large already, older than the rule, may still change without growing.
+        return Err(error);
+    }
     let mut sql = format!("UPDATE {} SET ", noun.plural);
     let mut params = Vec::with_capacity(changes.len() + 1);
     for (at, value) in &changes {
@@ -224,9 +239,6 @@ pub(crate) async fn update(
         Ok(_) => {}
         Err(Fault::Reference) => return Err(refused(tx, draft, Vec::new()).await?),
         Err(Fault::Error(error)) => return Err(error),
-    }
-    for (at, value) in changes {
-        record.values[at] = value;
     }
     Ok(record)
 }
@@ -246,7 +258,7 @@ pub(crate) async fn delete(
     match tx.execute(&statements(noun).delete, &[id.into()]).await {
         Ok(0) => Err(noun.not_found()),
         Ok(_) => Ok(()),
-        Err(Fault::Reference) => Err(still_has(tx, id).await?),
+        Err(Fault::Reference) => Err(still_has(tx, noun, id).await?),
         Err(Fault::Error(error)) => Err(error),
     }
 }
@@ -278,9 +290,13 @@ async fn forget_action(tx: &mut impl Transaction, condition: &str, id: i64) -> R
 }
 
 /// The conflict of a lead that has actions or processes.
-async fn still_has(tx: &mut impl Transaction, id: i64) -> Result<Error> {
+async fn still_has(tx: &mut impl Transaction, noun: &Noun, id: i64) -> Result<Error> {
     let mut counts = Vec::new();
-    for noun in [&ACTION, &PROCESS] {
+    // Only leads have records of crm's own.
+    let owned = [&ACTION, &PROCESS]
+        .into_iter()
+        .filter(|_| noun.name == "lead");
+    for noun in owned {
         let sql = format!("SELECT count(*) FROM {} WHERE lead_id = $1", noun.plural);
         let rows = tx.query(&sql, &[id.into()]).await?;
         match rows
@@ -292,6 +308,11 @@ async fn still_has(tx: &mut impl Transaction, id: i64) -> Result<Error> {
             Some(1) => counts.push(format!("1 {}", noun.name)),
             Some(count) => counts.push(format!("{count} {}", noun.plural)),
         }
+    }
+    if counts.is_empty() {
+        let message =
+            "another table of this database refers to the record, and not by a rule of crm's";
+        return Ok(Error::new(Code::Conflict, message));
     }
     let message = format!(
         "Lead {id} has {}; delete them first, or all together (?cascade=true, --cascade)",
@@ -534,7 +555,7 @@ impl Select {
         }
     }
 
-    /// A test of one key of the attributes, by two functions that every connection has: `attribute(attributes, key)` is
+    /// A test of one key of the attributes, by functions that every connection has: `attribute(attributes, key)` is
     /// the value as text, `attribute_compare(attributes, key, value)` is -1, 0 or 1, both null where there is no value.
     fn attribute(&mut self, key: &str, test: &Test) {
         match test {
@@ -552,10 +573,22 @@ impl Select {
                 .push(")")
                 .like(pattern),
             Test::Compare(comparison, operand) => self.attribute_compare(key, *comparison, operand),
-            Test::In(operands) => self.any(operands, &|select, operand| {
-                select.attribute_compare(key, Comparison::Eq, operand);
-            }),
+            Test::In(operands) => self.attribute_in(key, operands),
         };
+    }
+
+    /// `attribute_in(attributes, key, values)` takes the values as a JSON array, and the attributes are read once for all.
+    fn attribute_in(&mut self, key: &str, operands: &[Operand]) -> &mut Select {
+        let texts = operands.iter().filter_map(|operand| match operand {
+            Operand::Text(text) => Some(serde_json::Value::from(text.as_str())),
+            _ => None,
+        });
+        let texts = serde_json::Value::Array(texts.collect()).to_string();
+        self.push("attribute_in(attributes, ")
+            .value(key)
+            .push(", ")
+            .value(texts.as_str())
+            .push(")")
     }
 
     fn attribute_compare(

@@ -13,10 +13,11 @@ mod functions;
 mod legacy;
 mod list;
 pub(crate) mod schema;
+mod stop;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use crate::record::{Draft, Noun, Record, Value};
 use crate::store::sql::{self, Fault, Transaction};
 use crate::store::{Listing, Saved, Store};
 use crate::time;
+use stop::Stop;
 use writer::{State, Writer};
 
 /// Before 3.51.3 a WAL reset at the wrong moment could corrupt the file.
@@ -48,6 +50,9 @@ const MOST_CHUNKS: usize = 16;
 
 /// Idle reading connections that are kept.
 const KEPT_READERS: usize = 8;
+
+/// How many of SQLite's steps go by between two looks at whether the work is to be given up; well under a millisecond.
+const STEPS: i32 = 10_000;
 
 /// The page cache of a reading connection, in KiB. The system's own cache has the file too.
 const READER_CACHE: i64 = 1_024;
@@ -76,7 +81,9 @@ struct Inner {
     writer: Writer,
     readers: Mutex<Vec<Connection>>,
     /// Chunks of lists that may be read at once.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
+    /// Whether reads are to be given up.
+    closing: Arc<AtomicBool>,
     /// Sorted whole lists that are being read.
     ordered: AtomicUsize,
 }
@@ -101,7 +108,7 @@ impl Sqlite {
         .map_err(refuse)?;
         connection.busy_timeout(PATIENCE).map_err(refuse)?;
         let notice = schema::prepare(path, &mut connection)?;
-        set_up(&connection).map_err(refuse)?;
+        set_up(&mut connection).map_err(refuse)?;
         connection
             .execute_batch("PRAGMA synchronous = FULL")
             .map_err(refuse)?;
@@ -120,7 +127,8 @@ impl Sqlite {
             work,
             writer,
             readers: Mutex::default(),
-            turns: Semaphore::new(MOST_CHUNKS),
+            turns: Arc::new(Semaphore::new(MOST_CHUNKS)),
+            closing: Arc::default(),
             ordered: AtomicUsize::new(0),
         };
         Ok((
@@ -165,9 +173,10 @@ impl Inner {
     fn connect(&self) -> Result<Connection> {
         // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(|e| map_err(&e))?;
+        let mut connection =
+            Connection::open_with_flags(&self.path, flags).map_err(|e| map_err(&e))?;
         connection.busy_timeout(PATIENCE).map_err(|e| map_err(&e))?;
-        set_up(&connection).map_err(|e| map_err(&e))?;
+        set_up(&mut connection).map_err(|e| map_err(&e))?;
         connection
             .pragma_update(None, "cache_size", -READER_CACHE)
             .map_err(|e| map_err(&e))?;
@@ -182,8 +191,20 @@ impl Inner {
         if self.work == Work::Command {
             return work();
         }
-        let _turn = self.turns.acquire().await.map_err(Error::internal)?;
-        match tokio::task::spawn_blocking(work).await {
+        let stop = Stop::new(self.closing.clone());
+        let _given_up_with_us = stop.with_its_request();
+        let turn = self
+            .turns
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(Error::internal)?;
+        let task = tokio::task::spawn_blocking(move || {
+            // The turn ends with the work and not with the request, which may give it up.
+            let _turn = turn;
+            stop.during(work)
+        });
+        match task.await {
             Ok(result) => result,
             Err(error) => Err(Error::internal(error)),
         }
@@ -199,9 +220,10 @@ impl Inner {
 }
 
 /// What every connection needs, whatever it is for.
-fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     functions::add(connection)?;
+    connection.progress_handler(STEPS, Some(stop::asked))?;
     // temp_store: a list's ids may be many, and belong into a file.
     connection.execute_batch(
         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = FILE",
@@ -256,6 +278,7 @@ impl Store for Sqlite {
     }
 
     async fn close(&self) -> Result<()> {
+        self.inner.closing.store(true, Ordering::Relaxed);
         self.inner
             .readers
             .lock()
@@ -372,6 +395,9 @@ fn map_err(error: &rusqlite::Error) -> Error {
             Code::Unavailable,
             "the database cannot be written to: the file or its disk is read-only",
         ),
-        _ => Error::internal(format!("the database: {error}")),
+        Some(ErrorCode::OperationInterrupted) => {
+            Error::new(Code::Unavailable, "the service is shutting down")
+        }
+        _ => Error::internal(format!("the database: {}", schema::reason(error))),
     }
 }

@@ -59,6 +59,9 @@ on_every_store! {
     a_whole_list_has_every_record_once
     a_page_of_large_records_is_whole
     a_very_large_page_ends_and_goes_on
+    a_record_is_never_larger_than_a_body
+    many_attributes_take_no_long_time
+    many_values_are_refused_and_never_a_fault
     it_is_ready
     many_writers_lose_nothing
 }
@@ -802,6 +805,81 @@ async fn a_very_large_page_ends_and_goes_on(store: AnyStore) {
             assert_eq!(all, whole, "{order}{limit}");
         }
     }
+}
+
+async fn a_record_is_never_larger_than_a_body(store: AnyStore) {
+    let half = "x".repeat(600_000);
+    create(
+        &store,
+        &LEAD,
+        &format!(r#"{{"email": "a@b.cc", "name": "{half}"}}"#),
+    )
+    .await;
+    let error = try_update(
+        &store,
+        &LEAD,
+        1,
+        &format!(r#"{{"attributes": {{"k": "{half}"}}}}"#),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.code, Code::TooLarge);
+    let whole = store.get(&LEAD, 1).await.unwrap();
+    assert_eq!(update(&store, &LEAD, 1, &whole.to_json()).await, whole);
+}
+
+async fn many_attributes_take_no_long_time(store: AnyStore) {
+    let keys = |from: usize| {
+        let keys: Vec<String> = (from..from + 40_000)
+            .map(|key| format!(r#""k{key}":1"#))
+            .collect();
+        format!("{{{}}}", keys.join(","))
+    };
+    create(
+        &store,
+        &LEAD,
+        &format!(r#"{{"email": "a@b.cc", "attributes": {}}}"#, keys(0)),
+    )
+    .await;
+    let nulls = keys(0).replace(":1", ":null");
+    let after = update(&store, &LEAD, 1, &format!(r#"{{"attributes": {nulls}}}"#)).await;
+    assert_eq!(text(&after, "attributes"), "{}");
+    update(
+        &store,
+        &LEAD,
+        1,
+        &format!(r#"{{"attributes": {}}}"#, keys(20_000)),
+    )
+    .await;
+    let values = (0..1_000)
+        .map(|value| value.to_string())
+        .collect::<Vec<_>>()
+        .join(",");
+    assert_eq!(
+        ids(&store, &LEAD, &format!("attributes.k20000=in:{values}")).await,
+        [1]
+    );
+}
+
+async fn many_values_are_refused_and_never_a_fault(store: AnyStore) {
+    let values = ",".repeat(999);
+    let query = |count: usize| {
+        let filters: Vec<String> = (0..count).map(|_| format!("name=in:{values}")).collect();
+        Query::new(&LEAD, pairs(&filters.join("&")).unwrap())
+    };
+    assert!(store.list(query(10).unwrap()).await.is_ok());
+    assert_eq!(query(11).unwrap_err().code, Code::Invalid);
+    for name in ["q", "name=like:"] {
+        let long = format!("{name}={}", "a".repeat(1_001)).replace(":=", ":");
+        assert!(Query::new(&LEAD, pairs(&long).unwrap()).is_err());
+    }
+    assert!(
+        Query::new(
+            &LEAD,
+            pairs(&format!("name={}", "é".repeat(15_000))).unwrap()
+        )
+        .is_err()
+    );
 }
 
 async fn it_is_ready(store: AnyStore) {

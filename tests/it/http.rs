@@ -1204,3 +1204,18 @@ fn duplicates_are_refused_under_concurrent_requests() {
     let refused = statuses.iter().filter(|status| **status == 409).count();
     assert_eq!((created, refused), (1, 7));
 }
+
+#[test]
+fn a_target_that_is_no_path_is_refused() {
+    let api = Api::start();
+    for head in [
+        "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    ] {
+        let mut stream = connect(api.server.address());
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        assert_eq!(line, "HTTP/1.1 400 Bad Request\r\n", "{head}");
+    }
+}

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
+use super::stop;
 use crate::attributes;
 use crate::text::Pattern;
 
@@ -16,11 +17,17 @@ pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("like", 3, flags, like)?;
     connection.create_scalar_function("attribute", 2, flags, |context| {
         Ok(match (text(context, 0), text(context, 1)) {
-            (Some(stored), Some(key)) => {
-                attributes::lookup(stored, key).filter(|json| json != "null")
-            }
+            (Some(stored), Some(key)) => attributes::lookup(stored, key),
             _ => None,
         })
+    })?;
+    connection.create_scalar_function("attribute_in", 3, flags, |context| {
+        Ok(
+            match (text(context, 0), text(context, 1), text(context, 2)) {
+                (Some(stored), Some(key), Some(given)) => attributes::any(stored, key, given),
+                _ => None,
+            },
+        )
     })?;
     connection.create_scalar_function("attribute_compare", 3, flags, |context| {
         Ok(
@@ -46,7 +53,7 @@ fn like(context: &mut Context<'_>) -> rusqlite::Result<ToSqlOutput<'static>> {
         Ok::<_, rusqlite::Error>(value.as_str().ok().and_then(Pattern::parse))
     })?;
     let matches = match (pattern.as_ref(), text(context, 1)) {
-        (Some(pattern), Some(text)) => Some(pattern.matches(text)),
+        (Some(pattern), Some(text)) => Some(pattern.matches(text, stop::asked)),
         _ => None,
     };
     Ok(matches.map_or(ToSqlOutput::from(rusqlite::types::Null), ToSqlOutput::from))

@@ -20,7 +20,7 @@ use crate::attributes::Attributes;
 use crate::error::quoted;
 use crate::lead::LEAD;
 use crate::process::PROCESS;
-use crate::record::{Kind, Noun, Presence, Target, Value};
+use crate::record::{self, Kind, Noun, Presence, Target, Value};
 use crate::time;
 
 /// Every noun after those that it refers to.
@@ -414,12 +414,19 @@ fn carry(
                 Some(id) if exists(target, id)? => Some(Value::Int(id)),
                 _ => None,
             },
-            Some(Kind::Text | Kind::Word | Kind::Email) => text(given).map(|(text, exact)| {
-                if !exact {
-                    keep(&mut attributes, &column.name, given);
-                }
-                Value::Text(text.into())
-            }),
+            Some(kind @ (Kind::Text | Kind::Word | Kind::Email)) => {
+                text(given).map(|(text, exact)| {
+                    // Addresses stay as they stand, but for those that no filter would find: SQL's lower() knows ASCII alone.
+                    let found = (kind == Kind::Email)
+                        .then(|| record::email(&text))
+                        .flatten();
+                    let found = found.filter(|found| *found != text.to_ascii_lowercase());
+                    if !exact || found.is_some() {
+                        keep(&mut attributes, &column.name, given);
+                    }
+                    Value::Text(found.unwrap_or_else(|| text.into()))
+                })
+            }
             Some(Kind::Time | Kind::Stamp) => text(given)
                 .and_then(|(text, _)| time::parse(&text))
                 .map(Value::Text),
@@ -684,6 +691,30 @@ mod tests {
                 "action 11 | null | mail |  | now | {\"lead_id\":\"02\",\"timestamp\":1700000000} | now | now",
                 "process 1 | P | null | null | 10 | null | active | {} | now | now",
             ]
+        );
+    }
+
+    #[test]
+    fn every_address_is_found_however_it_was_written() {
+        let folder = Folder::with(
+            "CREATE TABLE leads (id INTEGER PRIMARY KEY, email TEXT);
+            CREATE TABLE actions (id INTEGER PRIMARY KEY, action_type TEXT);
+            CREATE TABLE processes (id INTEGER PRIMARY KEY, name TEXT);
+            INSERT INTO leads VALUES (1, 'Ada@Example.com'), (2, 'JÖRG@example.com'), (3, ' bob@example.com ');",
+        );
+        folder.prepare().unwrap().unwrap();
+        let leads = dump(&folder.open());
+        assert!(
+            leads[0].starts_with("lead 1 | Ada@Example.com | null | new | {} |"),
+            "{leads:?}"
+        );
+        assert!(
+            leads[1].contains("jörg@example.com | null | new | {\"email\":\"JÖRG@example.com\"}"),
+            "{leads:?}"
+        );
+        assert!(
+            leads[2].contains("bob@example.com | null | new | {\"email\":\" bob@example.com \"}"),
+            "{leads:?}"
         );
     }
 

@@ -4,9 +4,9 @@
 //! reader holds memory or keeps the write-ahead log from being checkpointed. What a list remembers between two chunks:
 //!
 //! - a page: the ids that are still to come, as its cursor had to be known before its first byte;
-//! - a whole list, or a very large page, by id: the last id, and the highest there was at the start, or writers faster than the reader would
+//! - a whole list by id: the last id, and the highest there was at the start, or writers faster than the reader would
 //!   make it endless;
-//! - one in another order: its ids in a temporary table, which SQLite keeps in a file.
+//! - one in another order, or a very large page: its ids in a temporary table, which SQLite keeps in a file.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::store::{Chunks, Listing};
 /// How much of the records a chunk holds, in bytes of their values; one record may be larger.
 const CHUNK: usize = 128 * 1024;
 
-/// The largest page whose ids are remembered, at 8 bytes each; a larger one is read as a whole list is.
+/// The largest page whose ids are remembered, at 8 bytes each; a larger one has them in a temporary table.
 const REMEMBERED: u64 = 1_000;
 
 /// How many lists in another order than by id are read at once: each holds a connection and a temporary file.
@@ -117,7 +117,7 @@ impl Reading {
             first: Vec::new(),
             rest: None,
         };
-        let mut rest = Rest::Ids(Vec::new().into_iter());
+        let mut rest = None;
         inner.read(|connection| {
             if query.count {
                 listing.total = Some(number(connection, &Select::count(&query))?.unsigned_abs());
@@ -125,17 +125,28 @@ impl Reading {
             match query.limit {
                 Some(limit) if limit <= REMEMBERED => {
                     let ids = page(connection, &query, limit, &mut listing)?;
-                    rest = Rest::Ids(ids.into_iter());
+                    rest = Some(Rest::Ids(ids.into_iter()));
                 }
-                limit if query.by_id() => rest = between(connection, &query, limit, &mut listing)?,
+                None if query.by_id() => {
+                    let text = format!("SELECT coalesce(max(id), 0) FROM {}", query.noun.plural);
+                    let highest = number(
+                        connection,
+                        &Select {
+                            text,
+                            params: Vec::new(),
+                        },
+                    )?;
+                    rest = Some(Rest::Between(1, highest));
+                }
                 _ => {}
             }
             Ok(())
         })?;
         let is_page = query.limit.is_some_and(|limit| limit <= REMEMBERED);
-        if !is_page && !query.by_id() {
-            rest = Rest::Ordered(order(&inner, &query, &mut listing)?, 0);
-        }
+        let rest = match rest {
+            Some(rest) => rest,
+            None => Rest::Ordered(order(&inner, &query, &mut listing)?, 0),
+        };
         let is_over = matches!(&rest, Rest::Ids(ids) if ids.len() == 0);
         let mut reading = Reading { inner, query, rest };
         if is_page {
@@ -202,48 +213,6 @@ fn page(
     })?;
     listing.first = first.records;
     Ok(ids)
-}
-
-/// The ids between which a list by id lies: those of the records that are there now. With a limit, those of so many of
-/// them, and the cursor into the listing.
-fn between(
-    connection: &Connection,
-    query: &Query,
-    limit: Option<u64>,
-    listing: &mut Listing,
-) -> Result<Rest> {
-    let text = format!("SELECT coalesce(max(id), 0) FROM {}", query.noun.plural);
-    let (mut low, mut high) = (
-        1,
-        number(
-            connection,
-            &Select {
-                text,
-                params: Vec::new(),
-            },
-        )?,
-    );
-    if let Some(limit) = limit {
-        let mut ends = Vec::new();
-        rows(connection, &Select::ids(query).limit(2, limit - 1), |row| {
-            ends.push(id(row)?);
-            Ok(true)
-        })?;
-        match (ends.first(), query.order[0].descending) {
-            (None, _) => {}
-            (Some(end), true) => low = *end,
-            (Some(end), false) => high = *end,
-        }
-        if let [end, _] = ends[..] {
-            let mut last = Record {
-                noun: query.noun,
-                values: vec![Value::Null; query.noun.fields.len()],
-            };
-            last.values[0] = Value::Int(end);
-            listing.next = Some(query.cursor(&last));
-        }
-    }
-    Ok(Rest::Between(low, high))
 }
 
 /// The records with the next ids; one that is gone meanwhile is left out.

@@ -58,7 +58,7 @@ pub(crate) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
 }
 
 /// SQLite's own sentence; rusqlite's adds the whole SQL.
-fn reason(error: &rusqlite::Error) -> String {
+pub(super) fn reason(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
