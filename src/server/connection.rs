@@ -95,7 +95,8 @@ pub async fn serve<S, B>(
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let mut http = http1::Builder::new();
-    http.half_close(true)
+    // A peer that ends its side has gone, as far as can be told: what runs for it is given up.
+    http.half_close(false)
         .header_read_timeout(None)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers);

@@ -44,7 +44,7 @@ struct Server {
     began: Arc<Notify>,
     /// Lets one request to `/held` end.
     release: Arc<Notify>,
-    /// Says when the answer of an `/endless` was dropped.
+    /// Says when the answer of an `/endless` was dropped, or what runs for a `/held`.
     dropped: mpsc::UnboundedReceiver<()>,
 }
 
@@ -64,10 +64,12 @@ impl Server {
 
         let now = warp::path!("now").map(|| "now".into_response());
         let held = {
-            let (began, release) = (began.clone(), release.clone());
+            let (began, release, sender) = (began.clone(), release.clone(), sender.clone());
             warp::path!("held").then(move || {
                 let (began, release) = (began.clone(), release.clone());
+                let gone = OnDrop(sender.clone());
                 async move {
+                    let _gone = gone;
                     began.notify_one();
                     release.notified().await;
                     "held".into_response()
@@ -478,14 +480,13 @@ async fn requests_sent_at_once_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_client_that_ends_its_side_gets_its_answer() {
-    let server = Server::start(generous()).await;
+async fn what_runs_for_a_client_that_has_gone_is_given_up() {
+    let mut server = Server::start(generous()).await;
     let mut client = server.connect().await;
     client.get("/held").await;
-    client.0.shutdown().await.expect("it is open");
     within(server.began.notified()).await;
-    server.release.notify_one();
-    assert!(client.rest().await.ends_with("\r\n\r\nheld"));
+    drop(client);
+    assert_eq!(within(server.dropped.recv()).await, Some(()));
 }
 
 #[tokio::test]
