@@ -142,7 +142,7 @@ fn check_pages(conn: &Connection) -> Result<(), Refused> {
 /// Refuses a table with an id that no record can have: everything that refers to it would be lost.
 fn check_ids(conn: &Connection, noun: &Noun, table: &str) -> Result<(), Refused> {
     let sql = format!(
-        "SELECT id FROM {} WHERE typeof(id) <> 'integer' OR id < 1",
+        "SELECT id FROM {} WHERE typeof(id) <> 'integer' OR id < 1 OR id = 9223372036854775807",
         name(table)
     );
     let mut odd = conn.prepare(&sql)?;
@@ -154,10 +154,11 @@ fn check_ids(conn: &Connection, noun: &Noun, table: &str) -> Result<(), Refused>
 }
 
 fn id(noun: &Noun, given: ValueRef) -> Result<i64, Refused> {
-    match whole(given).filter(|id| *id >= 1) {
+    // After the largest of all no further id could be given.
+    match whole(given).filter(|id| (1..i64::MAX).contains(id)) {
         Some(id) => Ok(id),
         None => Refused::because(format!(
-            "cannot be brought up to date: table {} has the id {}, expected a whole number of 1 or more",
+            "cannot be brought up to date: table {} has the id {}, expected a whole number of 1 or more, but not 2^63-1",
             noun.plural,
             shown(given)
         )),
