@@ -11,6 +11,7 @@
 //! since a value that does not change is always accepted.
 
 use std::fmt;
+use std::io::Write;
 
 use email_address::{EmailAddress, Options};
 
@@ -282,6 +283,58 @@ impl Value {
     }
 }
 
+/// A column's value where it lies: in a row of a database, or in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell<'a> {
+    /// SQL's null.
+    Null,
+    /// An id.
+    Int(i64),
+    /// As in [`Value::Text`].
+    Text(&'a str),
+}
+
+impl Value {
+    /// The value without a copy of it.
+    pub fn cell(&self) -> Cell<'_> {
+        match self {
+            Value::Null => Cell::Null,
+            Value::Int(int) => Cell::Int(*int),
+            Value::Text(text) => Cell::Text(text),
+        }
+    }
+}
+
+impl From<Cell<'_>> for Value {
+    fn from(cell: Cell<'_>) -> Value {
+        match cell {
+            Cell::Null => Value::Null,
+            Cell::Int(int) => Value::Int(int),
+            Cell::Text(text) => Value::Text(text.into()),
+        }
+    }
+}
+
+/// What a list is read into, some records at a time: records, or at once the text that an answer is made of.
+pub trait Rows: Send + Sized + 'static {
+    /// The same without any record.
+    fn empty(&self) -> Self;
+
+    /// Takes a record: one cell a field of its noun.
+    fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]);
+}
+
+impl Rows for Vec<Record> {
+    fn empty(&self) -> Vec<Record> {
+        Vec::new()
+    }
+
+    fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
+        let values = cells.iter().map(|cell| Value::from(*cell)).collect();
+        self.push(Record { noun, values });
+    }
+}
+
 impl From<i64> for Value {
     fn from(int: i64) -> Value {
         Value::Int(int)
@@ -338,25 +391,7 @@ impl Record {
 
     /// Appends the record as compact JSON with the fields that are shown.
     pub fn write_json(&self, shown: &Shown, out: &mut Vec<u8>) {
-        out.push(b'{');
-        for (index, column) in shown.0.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            out.push(b'"');
-            out.extend_from_slice(column.name.as_bytes());
-            out.extend_from_slice(b"\":");
-            match &self.values[column.at] {
-                Value::Null => out.extend_from_slice(b"null"),
-                Value::Int(int) => out.extend_from_slice(int.to_string().as_bytes()),
-                // Stored attributes are JSON already; through a JSON value they would lose digits.
-                Value::Text(text) if self.noun.fields[column.at].kind == Kind::Attributes => {
-                    out.extend_from_slice(text.as_bytes());
-                }
-                Value::Text(text) => write_text(text, out),
-            }
-        }
-        out.push(b'}');
+        shown.write_json(self.noun, |at| self.values[at].cell(), out);
     }
 
     /// Refuses a record that has grown beyond what one request can carry.
@@ -451,6 +486,30 @@ impl Shown {
                 })
                 .collect(),
         )
+    }
+
+    /// Appends a record as compact JSON.
+    pub fn write_json<'a>(&self, noun: &Noun, cell: impl Fn(usize) -> Cell<'a>, out: &mut Vec<u8>) {
+        out.push(b'{');
+        for (index, column) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.push(b'"');
+            out.extend_from_slice(column.name.as_bytes());
+            out.extend_from_slice(b"\":");
+            match cell(column.at) {
+                Cell::Null => out.extend_from_slice(b"null"),
+                // Writing to memory does not fail.
+                Cell::Int(int) => drop(write!(out, "{int}")),
+                // Stored attributes are JSON already; through a JSON value they would lose digits.
+                Cell::Text(text) if noun.fields[column.at].kind == Kind::Attributes => {
+                    out.extend_from_slice(text.as_bytes());
+                }
+                Cell::Text(text) => write_text(text, out),
+            }
+        }
+        out.push(b'}');
     }
 
     /// Every field once: what a table has room for.

@@ -19,7 +19,7 @@ use futures_util::{Stream, StreamExt};
 use crate::error::Result;
 use crate::lead::OnDuplicate;
 use crate::query::Query;
-use crate::record::{Draft, Noun, Record};
+use crate::record::{Draft, Noun, Record, Rows};
 
 pub mod remote;
 mod sql;
@@ -38,21 +38,21 @@ pub struct Saved {
 }
 
 /// A list that is being read.
-pub struct Listing {
+pub struct Listing<R> {
     /// How many records there were when the list began, if asked for. Counts all pages.
     pub total: Option<u64>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
     /// The first records.
-    pub first: Vec<Record>,
+    pub first: R,
     /// The records after them, `None` where the first are all.
-    pub rest: Option<Chunks>,
+    pub rest: Option<Chunks<R>>,
 }
 
 /// The records of a list, in chunks that are bounded in bytes. After an error there is no further chunk.
-pub type Chunks = Pin<Box<dyn Stream<Item = Result<Vec<Record>>> + Send>>;
+pub type Chunks<R> = Pin<Box<dyn Stream<Item = Result<R>> + Send>>;
 
-impl Listing {
+impl Listing<Vec<Record>> {
     /// The next records, `None` at the end.
     pub async fn next_chunk(&mut self) -> Result<Option<Vec<Record>>> {
         if !self.first.is_empty() {
@@ -88,8 +88,17 @@ pub trait Store {
         cascade: bool,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Lists records. Its first records have been read when this answers, so that what fails at once fails here.
-    fn list(&self, query: Query) -> impl Future<Output = Result<Listing>> + Send;
+    /// Lists records into what `rows` is an empty one of. Its first records have been read when this answers, so that what fails at once fails here.
+    fn list_into<R: Rows>(
+        &self,
+        query: Query,
+        rows: R,
+    ) -> impl Future<Output = Result<Listing<R>>> + Send;
+
+    /// Lists records as such.
+    fn list(&self, query: Query) -> impl Future<Output = Result<Listing<Vec<Record>>>> + Send {
+        self.list_into(query, Vec::new())
+    }
 
     /// Whether writes are taken: the time of a real commit no older than 5 s.
     fn ready(&self) -> impl Future<Output = Result<String>> + Send;
@@ -147,8 +156,8 @@ impl Store for AnyStore {
         each!(self, store => store.delete(noun, id, cascade).await)
     }
 
-    async fn list(&self, query: Query) -> Result<Listing> {
-        each!(self, store => store.list(query).await)
+    async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
+        each!(self, store => store.list_into(query, rows).await)
     }
 
     async fn ready(&self) -> Result<String> {

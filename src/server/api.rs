@@ -19,7 +19,7 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::reply::{self, Media};
+use super::reply::{self, Media, Written};
 use super::{body, docs, openapi};
 use crate::NOUNS;
 use crate::error::{Code, Error, Result, quoted};
@@ -195,14 +195,11 @@ impl Request<'_> {
         let query = Query::new(noun, query::pairs(self.query)?)?;
         let shown = query.shown.clone().unwrap_or_else(|| Shown::all(noun));
         let pairs = query.pairs.clone();
-        let listing = self.store.list(query).await?;
-        let (total, next) = (listing.total, listing.next.clone());
-        let mut response = reply::list(
-            listing,
-            shown,
-            Media::asked(self.headers.get(ACCEPT)),
-            self.request_id,
-        );
+        let media = Media::asked(self.headers.get(ACCEPT));
+        let rows = Written::new(shown, media);
+        let mut listing = self.store.list_into(query, rows).await?;
+        let (total, next) = (listing.total, listing.next.take());
+        let mut response = reply::list(listing, media, self.request_id);
         let headers = response.headers_mut();
         headers.insert(VARY, HeaderValue::from_static("accept"));
         if let Some(total) = total {

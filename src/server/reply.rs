@@ -1,18 +1,18 @@
 //! Answers: JSON, errors, and lists that are written while they are read.
 
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use warp::Reply;
 use warp::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
 use crate::error::{Code, Error, Result};
-use crate::record::{Record, Shown};
+use crate::record::{Cell, Noun, Record, Rows, Shown};
 use crate::store::Listing;
 
 /// How a list is written.
@@ -108,40 +108,34 @@ pub(super) fn not_allowed(allowed: &'static str, request_id: &str) -> Response {
 
 /// A list. One whose records are all there has a length; any other is written chunk by chunk as the client takes it, and
 /// what fails in its middle breaks the connection, so that nobody takes half a list for a whole one.
-pub(super) fn list(mut listing: Listing, shown: Shown, media: Media, request_id: &str) -> Response {
-    let first = std::mem::take(&mut listing.first);
-    let mut writer = Writer {
-        shown,
-        media,
-        opened: false,
-        follows: false,
-    };
-    let mut out = writer.chunk(&first);
+pub(super) fn list(listing: Listing<Written>, media: Media, request_id: &str) -> Response {
+    let end = Bytes::from_static(match media {
+        Media::Json => b"]",
+        Media::Ndjson => b"",
+    });
+    let mut opened = false;
+    let mut out = listing.first.begin(&mut opened);
     let Some(rest) = listing.rest else {
-        out.extend_from_slice(writer.end());
+        out.extend_from_slice(&end);
         return bytes(StatusCode::OK, media.name(), out);
     };
     let request_id = request_id.to_string();
-    let state = Some((rest, writer));
-    let rest = futures_util::stream::unfold(state, move |state| {
-        let request_id = request_id.clone();
+    let rest = futures_util::stream::unfold(Some((rest, opened)), move |state| {
+        let (request_id, end) = (request_id.clone(), end.clone());
         async move {
-            let (mut rest, mut writer) = state?;
-            match futures_util::StreamExt::next(&mut rest).await {
-                Some(Ok(records)) => Some((
-                    Ok(Bytes::from(writer.chunk(&records))),
-                    Some((rest, writer)),
-                )),
+            let (mut rest, mut opened) = state?;
+            match rest.next().await {
+                Some(Ok(rows)) => Some((Ok(rows.go_on(&mut opened)), Some((rest, opened)))),
                 Some(Err(error)) => {
                     tracing::error!("request {request_id}: a list broke off: {error}");
                     Some((Err(error), None))
                 }
-                None => Some((Ok(Bytes::from_static(writer.end())), None)),
+                None => Some((Ok(end), None)),
             }
         }
     });
     let first = futures_util::stream::once(async move { Ok(Bytes::from(out)) });
-    let chunks: BoxedChunks = Box::pin(futures_util::StreamExt::chain(first, rest));
+    let chunks: BoxedChunks = Box::pin(first.chain(rest));
     let mut response = warp::reply::stream(Shared(Mutex::new(chunks))).into_response();
     response
         .headers_mut()
@@ -149,38 +143,62 @@ pub(super) fn list(mut listing: Listing, shown: Shown, media: Media, request_id:
     response
 }
 
-/// Writes the records of a list.
-struct Writer {
-    shown: Shown,
+/// Records as an answer has them, written where they are read. In JSON each begins with a comma; the first of a list has
+/// it replaced.
+pub(super) struct Written {
+    shown: Arc<Shown>,
     media: Media,
-    /// The array has begun.
-    opened: bool,
-    /// A record is in it already.
-    follows: bool,
+    text: Vec<u8>,
 }
 
-impl Writer {
-    fn chunk(&mut self, records: &[Record]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(records.len() * 256 + 2);
-        if self.media == Media::Json && !std::mem::replace(&mut self.opened, true) {
-            out.push(b'[');
+impl Written {
+    pub(super) fn new(shown: Shown, media: Media) -> Written {
+        Written {
+            shown: Arc::new(shown),
+            media,
+            text: Vec::new(),
         }
-        for record in records {
-            if self.media == Media::Json && std::mem::replace(&mut self.follows, true) {
-                out.push(b',');
-            }
-            record.write_json(&self.shown, &mut out);
-            if self.media == Media::Ndjson {
-                out.push(b'\n');
-            }
-        }
-        out
     }
 
-    fn end(&self) -> &'static [u8] {
+    /// The beginning of an answer. `follows` tells whether there is a record in it.
+    fn begin(self, follows: &mut bool) -> Vec<u8> {
+        let mut text = self.text;
+        *follows = !text.is_empty();
+        match (self.media, text.first_mut()) {
+            (Media::Json, Some(comma)) => *comma = b'[',
+            (Media::Json, None) => text.push(b'['),
+            (Media::Ndjson, _) => {}
+        }
+        text
+    }
+
+    /// What follows in an answer.
+    fn go_on(self, follows: &mut bool) -> Bytes {
+        let text = Bytes::from(self.text);
+        let was_first = !std::mem::replace(follows, *follows || !text.is_empty());
         match self.media {
-            Media::Json => b"]",
-            Media::Ndjson => b"",
+            Media::Json if was_first && !text.is_empty() => text.slice(1..),
+            _ => text,
+        }
+    }
+}
+
+impl Rows for Written {
+    fn empty(&self) -> Written {
+        Written {
+            shown: self.shown.clone(),
+            media: self.media,
+            text: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
+        if self.media == Media::Json {
+            self.text.push(b',');
+        }
+        self.shown.write_json(noun, |at| cells[at], &mut self.text);
+        if self.media == Media::Ndjson {
+            self.text.push(b'\n');
         }
     }
 }

@@ -14,7 +14,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query};
-use crate::record::{Draft, Noun, Record};
+use crate::record::{Cell, Draft, Noun, Record, Rows, Value};
 use crate::store::{Chunks, Listing, Saved, Store};
 
 /// How long a connection may take to come up.
@@ -199,7 +199,7 @@ impl Store for Remote {
         }
     }
 
-    async fn list(&self, query: Query) -> Result<Listing> {
+    async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
         let noun = query.noun;
         let mut path = format!("/{}", noun.plural);
         for (index, (name, value)) in query.pairs.iter().enumerate() {
@@ -226,17 +226,19 @@ impl Store for Remote {
             .shown
             .as_ref()
             .is_none_or(|shown| shown.0.iter().any(|field| field.at == 0));
+        let first = rows.empty();
         let lines = Lines {
             store: self.clone(),
+            rows,
             noun,
             whole,
             partial: BytesMut::new(),
         };
-        let rest = Some(Box::pin(lines.chunks(response.bytes_stream())) as Chunks);
+        let rest = Some(Box::pin(lines.chunks(response.bytes_stream())) as Chunks<R>);
         Ok(Listing {
             total,
             next,
-            first: Vec::new(),
+            first,
             rest,
         })
     }
@@ -272,8 +274,10 @@ fn next_cursor(link: &str) -> Option<String> {
 }
 
 /// Records out of lines out of bytes.
-struct Lines {
+struct Lines<R> {
     store: Remote,
+    /// An empty one.
+    rows: R,
     noun: &'static Noun,
     /// Whether each record has an id, as it has unless other fields were asked for.
     whole: bool,
@@ -281,8 +285,8 @@ struct Lines {
     partial: BytesMut,
 }
 
-impl Lines {
-    fn chunks<S>(self, bytes: S) -> impl Stream<Item = Result<Vec<Record>>> + Send
+impl<R: Rows> Lines<R> {
+    fn chunks<S>(self, bytes: S) -> impl Stream<Item = Result<R>> + Send
     where
         S: Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
     {
@@ -304,18 +308,20 @@ impl Lines {
         })
     }
 
-    fn records(&mut self, part: &[u8]) -> Result<Vec<Record>> {
+    fn records(&mut self, part: &[u8]) -> Result<R> {
         self.partial.extend_from_slice(part);
-        let mut records = Vec::new();
+        let mut records = self.rows.empty();
         while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
             let line = self.partial.split_to(end + 1);
             let record = Record::from_json(self.noun, &line[..end]);
             let record = record.filter(|record| !self.whole || record.id() >= 1);
-            records.push(record.ok_or_else(|| {
+            let record = record.ok_or_else(|| {
                 let line = String::from_utf8_lossy(&line[..end]);
                 self.store
                     .stranger(&format!("{} is no record", quoted(&line)))
-            })?);
+            })?;
+            let cells: Vec<Cell> = record.values.iter().map(Value::cell).collect();
+            records.push(self.noun, &cells);
         }
         Ok(records)
     }

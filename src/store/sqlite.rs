@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use crate::error::{Code, Error, Result};
 use crate::lead::OnDuplicate;
 use crate::query::Query;
-use crate::record::{Draft, Noun, Record, Value};
+use crate::record::{Cell, Draft, Noun, Record, Rows, Value};
 use crate::store::sql::{self, Fault, Transaction};
 use crate::store::{Listing, Saved, Store};
 use crate::time;
@@ -259,8 +259,8 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn list(&self, query: Query) -> Result<Listing> {
-        list::list(self.inner.clone(), query).await
+    async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
+        list::list(self.inner.clone(), query, rows).await
     }
 
     async fn ready(&self) -> Result<String> {
@@ -321,11 +321,8 @@ impl Transaction for Writing<'_> {
             let mut rows = statement.query(rusqlite::params_from_iter(params))?;
             let mut answer = Vec::new();
             while let Some(row) = rows.next()? {
-                answer.push(
-                    (0..width)
-                        .map(|at| row.get_ref(at).map(value))
-                        .collect::<rusqlite::Result<_>>()?,
-                );
+                let values = (0..width).map(|at| row.get_ref(at).map(value));
+                answer.push(values.collect::<rusqlite::Result<_>>()?);
             }
             Ok(answer)
         };
@@ -354,21 +351,46 @@ impl ToSql for Value {
     }
 }
 
-/// A column's value. The tables are strict, so that there is nothing but null, integers and text.
-fn value(value: ValueRef<'_>) -> Value {
+/// A column's value. The tables are strict, so that there is nothing but null, integers and text; text that another
+/// program left broken cannot be shown.
+fn cell(value: ValueRef<'_>) -> Result<Cell<'_>> {
     match value {
-        ValueRef::Integer(int) => Value::Int(int),
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-        _ => Value::Null,
+        ValueRef::Integer(int) => Ok(Cell::Int(int)),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Ok(Cell::Text(text)),
+            Err(_) => Err(Error::internal("the database: a text is not UTF-8")),
+        },
+        _ => Ok(Cell::Null),
     }
+}
+
+/// The same with a copy of it, for a rule.
+fn value(value: ValueRef<'_>) -> Value {
+    cell(value).map_or(Value::Null, Value::from)
+}
+
+/// The most columns a noun has.
+const MOST_COLUMNS: usize = 16;
+
+/// Hands over a row of [`sql::columns`] without a copy of it.
+fn with_cells<T>(
+    noun: &Noun,
+    row: &rusqlite::Row<'_>,
+    take: impl FnOnce(&[Cell<'_>]) -> T,
+) -> Result<T> {
+    let mut cells = [Cell::Null; MOST_COLUMNS];
+    let cells = &mut cells[..noun.fields.len()];
+    for (at, place) in cells.iter_mut().enumerate() {
+        *place = cell(row.get_ref(at).map_err(|error| map_err(&error))?)?;
+    }
+    Ok(take(cells))
 }
 
 /// A row of [`sql::columns`].
 fn record(noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<Record> {
-    let values = (0..noun.fields.len()).map(|at| row.get_ref(at).map(value));
-    let values = values
-        .collect::<rusqlite::Result<Vec<Value>>>()
-        .map_err(|e| map_err(&e))?;
+    let values = with_cells(noun, row, |cells| {
+        cells.iter().map(|cell| Value::from(*cell)).collect()
+    })?;
     Ok(Record { noun, values })
 }
 

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use futures_util::stream;
 use rusqlite::Connection;
 
-use super::{Inner, map_err, record};
+use super::{Inner, map_err, record, with_cells};
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
-use crate::record::{Record, Value};
+use crate::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::sql::{self, Select};
 use crate::store::{Chunks, Listing};
 
@@ -30,9 +30,11 @@ const REMEMBERED: u64 = 1_000;
 const MOST_ORDERED: usize = 64;
 
 /// Starts a list.
-pub(super) async fn list(inner: Arc<Inner>, query: Query) -> Result<Listing> {
+pub(super) async fn list<R: Rows>(inner: Arc<Inner>, query: Query, rows: R) -> Result<Listing<R>> {
     let own = inner.clone();
-    let (mut listing, reading) = inner.beside(move || Reading::begin(own, query)).await?;
+    let (mut listing, reading) = inner
+        .beside(move || Reading::begin(own, query, rows))
+        .await?;
     listing.rest = reading.map(|reading| {
         let rest = stream::unfold(Some(reading), move |reading| async move {
             let mut reading = reading?;
@@ -42,34 +44,51 @@ pub(super) async fn list(inner: Arc<Inner>, query: Query) -> Result<Listing> {
                 Ok((chunk, reading))
             });
             match read.await {
-                Ok((chunk, _)) if chunk.last => Some((Ok(chunk.records), None)),
-                Ok((chunk, reading)) => Some((Ok(chunk.records), Some(reading))),
+                Ok((chunk, _)) if chunk.last => Some((Ok(chunk.rows), None)),
+                Ok((chunk, reading)) => Some((Ok(chunk.rows), Some(reading))),
                 Err(error) => Some((Err(error), None)),
             }
         });
-        Box::pin(rest) as Chunks
+        Box::pin(rest) as Chunks<R>
     });
     Ok(listing)
 }
 
 /// Some records of a list, and whether they are its last.
-#[derive(Default)]
-struct Chunk {
-    records: Vec<Record>,
+struct Chunk<R> {
+    rows: R,
+    /// The id of the last record.
+    end: Option<i64>,
     /// In bytes.
     size: usize,
     last: bool,
 }
 
-impl Chunk {
-    fn push(&mut self, record: Record) {
-        // Roughly what it takes in memory.
-        self.size += record
-            .values
-            .iter()
-            .map(|value| 16 + value.text().map_or(0, str::len))
-            .sum::<usize>();
-        self.records.push(record);
+impl<R: Rows> Chunk<R> {
+    fn new(rows: R) -> Chunk<R> {
+        Chunk {
+            rows,
+            end: None,
+            size: 0,
+            last: false,
+        }
+    }
+
+    /// Takes a row of [`sql::columns`].
+    fn push(&mut self, noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<()> {
+        with_cells(noun, row, |cells| {
+            // Roughly what it takes in memory.
+            let weight = |cell: &Cell<'_>| match cell {
+                Cell::Text(text) => 16 + text.len(),
+                _ => 16,
+            };
+            self.size += cells.iter().map(weight).sum::<usize>();
+            self.end = match cells.first() {
+                Some(Cell::Int(id)) => Some(*id),
+                _ => None,
+            };
+            self.rows.push(noun, cells);
+        })
     }
 
     fn is_full(&self) -> bool {
@@ -78,9 +97,11 @@ impl Chunk {
 }
 
 /// A list between two chunks.
-struct Reading {
+struct Reading<R> {
     inner: Arc<Inner>,
     query: Query,
+    /// An empty one.
+    rows: R,
     rest: Rest,
 }
 
@@ -108,13 +129,13 @@ impl Drop for Ordered {
     }
 }
 
-impl Reading {
+impl<R: Rows> Reading<R> {
     /// The listing without its rest, and what reads the rest if there is one.
-    fn begin(inner: Arc<Inner>, query: Query) -> Result<(Listing, Option<Reading>)> {
+    fn begin(inner: Arc<Inner>, query: Query, rows: R) -> Result<(Listing<R>, Option<Reading<R>>)> {
         let mut listing = Listing {
             total: None,
             next: None,
-            first: Vec::new(),
+            first: rows.empty(),
             rest: None,
         };
         let mut rest = None;
@@ -148,48 +169,64 @@ impl Reading {
             None => Rest::Ordered(order(&inner, &query, &mut listing)?, 0),
         };
         let is_over = matches!(&rest, Rest::Ids(ids) if ids.len() == 0);
-        let mut reading = Reading { inner, query, rest };
+        let mut reading = Reading {
+            inner,
+            query,
+            rows,
+            rest,
+        };
         if is_page {
             return Ok((listing, Some(reading).filter(|_| !is_over)));
         }
         let chunk = reading.next()?;
-        listing.first = chunk.records;
+        listing.first = chunk.rows;
         Ok((listing, Some(reading).filter(|_| !chunk.last)))
     }
 
-    fn next(&mut self) -> Result<Chunk> {
-        let Reading { inner, query, rest } = self;
+    fn next(&mut self) -> Result<Chunk<R>> {
+        let Reading {
+            inner,
+            query,
+            rows,
+            rest,
+        } = self;
+        let mut chunk = Chunk::new(rows.empty());
         match rest {
-            Rest::Ids(ids) => inner.read(|connection| by_ids(connection, query, ids)),
+            Rest::Ids(ids) => {
+                inner.read(|connection| by_ids(connection, query, ids, &mut chunk))?
+            }
             Rest::Between(low, high) => {
                 let select = Select::between(query, *low, *high);
-                let mut chunk = inner
-                    .read(|connection| chunk(connection, &select, |row| record(query.noun, row)))?;
-                if let Some(last) = chunk.records.last() {
+                inner.read(|connection| {
+                    fill(connection, query.noun, &select, &mut chunk, |_| Ok(()))
+                })?;
+                if let Some(end) = chunk.end {
                     let next = match query.order[0].descending {
-                        true => last.id().checked_sub(1).map(|id| *high = id),
-                        false => last.id().checked_add(1).map(|id| *low = id),
+                        true => end.checked_sub(1).map(|id| *high = id),
+                        false => end.checked_add(1).map(|id| *low = id),
                     };
                     chunk.last |= next.is_none();
                 }
-                Ok(chunk)
             }
-            Rest::Ordered(ordered, place) => next_ordered(&ordered.connection, query, place),
+            Rest::Ordered(ordered, place) => {
+                next_ordered(&ordered.connection, query, place, &mut chunk)?
+            }
         }
+        Ok(chunk)
     }
 }
 
 /// Reads a page: its records as far as a chunk goes and the cursor into the listing. Answers the ids of the others.
-fn page(
+fn page<R: Rows>(
     connection: &Connection,
     query: &Query,
     limit: u64,
-    listing: &mut Listing,
+    listing: &mut Listing<R>,
 ) -> Result<Vec<i64>> {
     let select = Select::page(query, limit + 1);
     let mut ids = Vec::new();
     let mut last = None;
-    let mut first = Chunk::default();
+    let mut first = Chunk::new(listing.first.empty());
     let mut count = 0;
     rows(connection, &select, |row| {
         count += 1;
@@ -197,31 +234,26 @@ fn page(
             listing.next = last.take().map(|last| query.cursor(&last));
             return Ok(false);
         }
-        if first.is_full() {
-            ids.push(id(row)?);
+        if count == limit {
+            last = Some(record(query.noun, row)?);
         }
-        if count == limit || !first.is_full() {
-            let read = record(query.noun, row)?;
-            if count == limit {
-                last = Some(read.clone());
-            }
-            if !first.is_full() {
-                first.push(read);
-            }
+        match first.is_full() {
+            true => ids.push(id(row)?),
+            false => first.push(query.noun, row)?,
         }
         Ok(true)
     })?;
-    listing.first = first.records;
+    listing.first = first.rows;
     Ok(ids)
 }
 
 /// The records with the next ids; one that is gone meanwhile is left out.
-fn by_ids(
+fn by_ids<R: Rows>(
     connection: &Connection,
     query: &Query,
     ids: &mut std::vec::IntoIter<i64>,
-) -> Result<Chunk> {
-    let mut chunk = Chunk::default();
+    chunk: &mut Chunk<R>,
+) -> Result<()> {
     let mut select = Select {
         text: sql::statements(query.noun).select.clone(),
         params: Vec::new(),
@@ -229,35 +261,36 @@ fn by_ids(
     for id in ids.by_ref() {
         select.params = vec![Value::Int(id)];
         rows(connection, &select, |row| {
-            chunk.push(record(query.noun, row)?);
-            Ok(true)
+            chunk.push(query.noun, row).map(|()| true)
         })?;
         if chunk.is_full() {
             break;
         }
     }
     chunk.last = ids.len() == 0;
-    Ok(chunk)
+    Ok(())
 }
 
-/// The records of a select as far as a chunk goes.
-fn chunk(
+/// Fills a chunk with the records of a select, and shows `see` each row of them.
+fn fill<R: Rows>(
     connection: &Connection,
+    noun: &'static Noun,
     select: &Select,
-    mut read: impl FnMut(&rusqlite::Row<'_>) -> Result<Record>,
-) -> Result<Chunk> {
-    let mut chunk = Chunk::default();
+    chunk: &mut Chunk<R>,
+    mut see: impl FnMut(&rusqlite::Row<'_>) -> Result<()>,
+) -> Result<()> {
     rows(connection, select, |row| {
-        chunk.push(read(row)?);
+        see(row)?;
+        chunk.push(noun, row)?;
         Ok(!chunk.is_full())
     })?;
     chunk.last = !chunk.is_full();
-    Ok(chunk)
+    Ok(())
 }
 
 /// Puts the ids of a list into a temporary table, in the list's order; with a limit so many of them, and the cursor into
 /// the listing.
-fn order(inner: &Arc<Inner>, query: &Query, listing: &mut Listing) -> Result<Ordered> {
+fn order<R>(inner: &Arc<Inner>, query: &Query, listing: &mut Listing<R>) -> Result<Ordered> {
     use std::sync::atomic::Ordering::Relaxed;
     if inner.ordered.fetch_add(1, Relaxed) >= MOST_ORDERED {
         inner.ordered.fetch_sub(1, Relaxed);
@@ -289,8 +322,9 @@ fn order(inner: &Arc<Inner>, query: &Query, listing: &mut Listing) -> Result<Ord
     let count = fill().map_err(|error| map_err(&error))?;
     if count as u64 > limit {
         let mut place = i64::try_from(limit).unwrap_or(i64::MAX) - 1;
-        let last = next_ordered(&reserved.connection, query, &mut place)?;
-        listing.next = last.records.first().map(|last| query.cursor(last));
+        let mut last = Chunk::new(Vec::<Record>::new());
+        next_ordered(&reserved.connection, query, &mut place, &mut last)?;
+        listing.next = last.rows.first().map(|last| query.cursor(last));
         let cut = "DELETE FROM temp.ordered WHERE place > $1";
         reserved
             .connection
@@ -301,7 +335,12 @@ fn order(inner: &Arc<Inner>, query: &Query, listing: &mut Listing) -> Result<Ord
 }
 
 /// The next records of a list in order, and the place of the last of them.
-fn next_ordered(connection: &Connection, query: &Query, place: &mut i64) -> Result<Chunk> {
+fn next_ordered<R: Rows>(
+    connection: &Connection,
+    query: &Query,
+    place: &mut i64,
+    chunk: &mut Chunk<R>,
+) -> Result<()> {
     let table = query.noun.plural;
     // CROSS JOIN keeps SQLite from turning the two around.
     let text = format!(
@@ -313,11 +352,11 @@ fn next_ordered(connection: &Connection, query: &Query, place: &mut i64) -> Resu
         text,
         params: vec![Value::Int(*place)],
     };
-    chunk(connection, &select, |row| {
+    fill(connection, query.noun, &select, chunk, |row| {
         *place = row
             .get(query.noun.fields.len())
             .map_err(|error| map_err(&error))?;
-        record(query.noun, row)
+        Ok(())
     })
 }
 
