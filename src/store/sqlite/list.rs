@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures_util::stream;
 use rusqlite::Connection;
 
-use super::{Inner, map_err, record, with_cells};
+use super::{Inner, Work, map_err, record, stop, with_cells};
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Value};
@@ -26,15 +26,15 @@ const CHUNK: usize = 128 * 1024;
 /// The largest page whose ids are remembered, at 8 bytes each; a larger one has them in a temporary table.
 const REMEMBERED: u64 = 1_000;
 
+/// The largest page that may be read on a thread that serves.
+const SHORT: u64 = 100;
+
 /// How many lists in another order than by id are read at once: each holds a connection and a temporary file.
 const MOST_ORDERED: usize = 64;
 
 /// Starts a list.
 pub(super) async fn list<R: Rows>(inner: Arc<Inner>, query: Query, rows: R) -> Result<Listing<R>> {
-    let own = inner.clone();
-    let (mut listing, reading) = inner
-        .beside(move || Reading::begin(own, query, rows))
-        .await?;
+    let (mut listing, reading) = begin(&inner, query, rows).await?;
     listing.rest = reading.map(|reading| {
         let rest = stream::unfold(Some(reading), move |reading| async move {
             let mut reading = reading?;
@@ -52,6 +52,24 @@ pub(super) async fn list<R: Rows>(inner: Arc<Inner>, query: Query, rows: R) -> R
         Box::pin(rest) as Chunks<R>
     });
     Ok(listing)
+}
+
+/// Begins a list: a short page right here, as the way to another thread and back takes longer than reading it, and beside
+/// the threads that serve what is long or turns out to be.
+async fn begin<R: Rows>(
+    inner: &Arc<Inner>,
+    query: Query,
+    rows: R,
+) -> Result<(Listing<R>, Option<Reading<R>>)> {
+    let own = inner.clone();
+    let is_short = query.limit.is_some_and(|limit| limit <= SHORT);
+    if is_short && inner.work == Work::Server {
+        let (query, rows) = (query.clone(), rows.empty());
+        if let Some(begun) = stop::briefly(|| Reading::begin(inner.clone(), query, rows)) {
+            return begun;
+        }
+    }
+    inner.beside(move || Reading::begin(own, query, rows)).await
 }
 
 /// Some records of a list, and whether they are its last.

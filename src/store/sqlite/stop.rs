@@ -1,15 +1,19 @@
-//! Giving up a long read: when nobody waits for it any more, and when the store closes.
+//! Giving up a long read: when nobody waits for it any more, when the store closes, and when it turns out to be long on a
+//! thread that has other connections to serve.
 //!
 //! A thread that runs SQLite cannot be ended from outside. So what reads beside the threads that serve carries a [`Stop`],
 //! and SQLite asks for it every so many steps, by a handler that every connection has.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 thread_local! {
     /// That of the work that runs on this thread.
     static CURRENT: RefCell<Option<Stop>> = const { RefCell::new(None) };
+
+    /// How often the work on this thread may still be asked about, where it has to be brief.
+    static LOOKS: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
 /// Whether some work is to be given up.
@@ -48,8 +52,29 @@ impl Stop {
     }
 }
 
+/// How often brief work is asked about before it counts as long: some ten thousand steps, a fraction of a millisecond.
+const BRIEF: u32 = 2;
+
+/// Runs work on this thread as long as it is brief; `None` where it was given up for taking longer.
+pub(super) fn briefly<R>(work: impl FnOnce() -> R) -> Option<R> {
+    struct Unset;
+    impl Drop for Unset {
+        fn drop(&mut self) {
+            LOOKS.set(None);
+        }
+    }
+    LOOKS.set(Some(BRIEF));
+    let _also_after_a_panic = Unset;
+    let result = work();
+    (LOOKS.get() != Some(0)).then_some(result)
+}
+
 /// Whether the work that runs on this thread is to be given up.
 pub(super) fn asked() -> bool {
+    if let Some(left) = LOOKS.get() {
+        LOOKS.set(Some(left.saturating_sub(1)));
+        return left <= 1;
+    }
     let read = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
     CURRENT.with_borrow(|stop| {
         stop.as_ref()
