@@ -12,10 +12,11 @@ use clap_complete::Shell;
 use crate::NOUNS;
 use crate::attributes::Attributes;
 use crate::config::{Flags, Format};
+use crate::draft::{Draft, Input, input_from_text};
 use crate::error::{Error, Problem, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{CONTROLS, OPERATORS};
-use crate::record::{Draft, Field, Input, Kind, Noun, Presence, input_from_text};
+use crate::record::{Field, Kind, Noun, Presence};
 use crate::time;
 
 /// What the user asks for.

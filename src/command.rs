@@ -9,11 +9,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Source, Verb};
 use crate::config::{Asker, Flags, Format, Listen, Settings, Surroundings, Target};
+use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
 use crate::lead::OnDuplicate;
 use crate::output::{self, Extent, Look, Printer, Stop, Terminal};
 use crate::query::Query;
-use crate::record::{Draft, LARGEST, Noun, Purpose, Shown, too_large};
+use crate::record::{LARGEST, Noun, Shown, too_large};
 use crate::server::{self, connection::Limits};
 use crate::store::sqlite::Work;
 use crate::store::{AnyStore, Store};

@@ -9,7 +9,8 @@
 //! | [`time`] | the stored form of a time, the forms taken in, the words of the command line |
 //! | [`attributes`] | the user's own fields: a JSON object with its order and digits |
 //! | [`text`] | case folding and `LIKE`, alike on every database |
-//! | [`record`] | nouns as tables of fields; records, drafts and their checks |
+//! | [`record`] | nouns as tables of fields; records, and how they are written |
+//! | [`draft`] | what is to be created or changed, and all that is wrong with it |
 //! | [`lead`], [`action`], [`process`] | one noun a file |
 //! | [`query`] | the parameters of a list: filters, sort, cursor |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `remote`; `sql` is the text and the rules for databases |
@@ -43,6 +44,8 @@ pub mod attributes;
 pub mod text;
 
 pub mod record;
+
+pub mod draft;
 
 pub mod lead;
 

@@ -1,4 +1,4 @@
-//! Nouns, records and drafts: what a lead, an action and a process have in common.
+//! Nouns and records: what a lead, an action and a process have in common.
 //!
 //! A noun is a table of its fields ([`Noun`]). Everything that is alike for all nouns is written once over that table: the
 //! JSON that is read and written, the checks, the columns in SQL, the filters and the sort of a list, the flags of a
@@ -6,17 +6,14 @@
 //! over one struct a noun with derives: every rule here needs *all* failing fields at once, "not given" apart from "given
 //! as null", a field under two names, and values that are accepted because they did not change, and none of the derives
 //! gives these.
-//!
-//! A [`Draft`] is what somebody wants to create or change, as given. It is checked where the stored record is at hand,
-//! since a value that does not change is always accepted.
 
 use std::fmt;
 use std::io::Write;
 
 use email_address::{EmailAddress, Options};
 
-use crate::attributes::{Attributes, Entries, unreadable};
-use crate::error::{Code, Error, Problem, Result, quoted};
+use crate::attributes::Entries;
+use crate::error::{Code, Error, Result, quoted};
 use crate::time;
 
 /// One of the three kinds of record.
@@ -152,7 +149,7 @@ impl Noun {
 }
 
 /// A whole number of 1 or more, in digits alone.
-fn parse_id(given: &str) -> Option<i64> {
+pub(crate) fn parse_id(given: &str) -> Option<i64> {
     let digits = !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit());
     given.parse().ok().filter(|id| digits && *id >= 1)
 }
@@ -166,44 +163,6 @@ impl Field {
     /// Whether `q` searches it.
     pub fn searchable(&self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Word | Kind::Email)
-    }
-
-    /// What is wrong with a value that was given under the old name.
-    fn refusal(&self, input: &Input) -> Option<Problem> {
-        let expected = self.check(input).err()?;
-        Some(Problem::new(self.old_name.unwrap_or(self.name), expected))
-    }
-
-    /// The value as it is stored, or what was expected.
-    fn check(&self, input: &Input) -> Result<Value, String> {
-        let text = match input {
-            Input::Null if self.nullable() => return Ok(Value::Null),
-            Input::Null if self.kind == Kind::Attributes => return Ok(Value::Text("{}".into())),
-            Input::Null => return Err("must not be null".into()),
-            Input::Object(change) => {
-                let mut object = Attributes::default();
-                object.merge(change);
-                return Ok(Value::Text(object.to_string()));
-            }
-            Input::Int(id) if *id >= 1 => return Ok(Value::Int(*id)),
-            Input::Int(_) => return Err(self.kind.expected()),
-            Input::Text(text) => text,
-        };
-        if text.contains('\0') {
-            return Err("must not contain a NUL character".into());
-        }
-        match self.kind {
-            Kind::Word if text.trim().is_empty() => Err("must not be empty".into()),
-            Kind::Email => match email(text) {
-                Some(email) => Ok(Value::Text(email)),
-                None => Err(format!("{}, got {}", self.kind.expected(), quoted(text))),
-            },
-            Kind::Time | Kind::Stamp => match time::parse(text) {
-                Some(time) => Ok(Value::Text(time)),
-                None => Err(format!("{}, got {}", time::EXPECTED, quoted(text))),
-            },
-            _ => Ok(Value::Text(text.clone())),
-        }
     }
 }
 
@@ -454,7 +413,7 @@ impl Record {
 }
 
 /// Appends a JSON string.
-fn write_text(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     // Writing to memory does not fail, and neither does a str.
     let _ = serde_json::to_writer(out, text);
 }
@@ -550,31 +509,6 @@ impl Shown {
     }
 }
 
-/// A value as given, its type fitting the field, not yet checked against the rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// `null`.
-    Null,
-    /// A whole number.
-    Int(i64),
-    /// A text.
-    Text(String),
-    /// A JSON object.
-    Object(Attributes),
-}
-
-impl Input {
-    /// Whether this is what the field holds already.
-    fn is(&self, stored: &Value) -> bool {
-        match (self, stored) {
-            (Input::Null, Value::Null) => true,
-            (Input::Int(given), Value::Int(stored)) => given == stored,
-            (Input::Text(given), Value::Text(stored)) => given == stored,
-            _ => false,
-        }
-    }
-}
-
 /// The largest record that is taken, in bytes of its JSON: a request's body, or what a command read.
 pub const LARGEST: usize = 1024 * 1024;
 
@@ -587,338 +521,6 @@ pub fn too_large() -> Error {
         Code::TooLarge,
         format!("body: expected at most {LARGEST} bytes"),
     )
-}
-
-/// What a draft is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A new record.
-    Create,
-    /// A change of one that is there.
-    Update,
-}
-
-/// What somebody wants to create or change: the given fields, and what is wrong with those that could not even be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// What it is a draft of.
-    pub noun: &'static Noun,
-    given: Vec<Given>,
-    /// The id that was given in an update; it has to be the record's own.
-    id: Option<i64>,
-    problems: Vec<Problem>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Given {
-    at: usize,
-    /// Under its old name.
-    old: bool,
-    input: Input,
-}
-
-impl Draft {
-    /// Nothing given.
-    pub fn new(noun: &'static Noun) -> Draft {
-        Draft {
-            noun,
-            given: Vec::new(),
-            id: None,
-            problems: Vec::new(),
-        }
-    }
-
-    /// Reads a JSON object. Fields that are wrong are kept as problems, so that all of them are told at once.
-    pub fn from_json(noun: &'static Noun, body: &[u8], purpose: Purpose) -> Result<Draft> {
-        let text =
-            std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
-        if !text.trim_start().starts_with('{') {
-            return Err(Error::invalid("body: expected a JSON object"));
-        }
-        let entries: Entries = serde_json::from_str(text)
-            .map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))?;
-        let mut draft = Draft::new(noun);
-        for (key, raw) in entries.0 {
-            draft.read(&key, raw.get(), purpose);
-        }
-        Ok(draft)
-    }
-
-    fn read(&mut self, key: &str, raw: &str, purpose: Purpose) {
-        let Some(at) = self.noun.position(key) else {
-            return self.unknown(key);
-        };
-        let field = &self.noun.fields[at];
-        match (field.kind, purpose) {
-            (Kind::Id, Purpose::Update) => match parse_id(raw) {
-                Some(id) => self.id = Some(id),
-                None => self.refuse(key, field.kind.expected()),
-            },
-            (Kind::Stamp, Purpose::Update) => {}
-            (Kind::Id | Kind::Stamp, Purpose::Create) => {
-                self.refuse(key, "is set by crm itself and cannot be given in a create");
-            }
-            (kind, _) => match input(kind, raw) {
-                Ok(input) => self.given.push(Given {
-                    at,
-                    old: key != field.name,
-                    input,
-                }),
-                Err(expected) => self.refuse(key, expected),
-            },
-        }
-    }
-
-    fn unknown(&mut self, key: &str) {
-        let noun = self.noun;
-        let known = noun.writable().join(", ");
-        let key: String = key.chars().take(60).collect();
-        self.refuse(
-            &key,
-            format!(
-                "no such field; {} {} has {known}",
-                noun.article(),
-                noun.name
-            ),
-        );
-    }
-
-    /// Notes a problem of a field.
-    pub fn refuse(&mut self, field: &str, expected: impl Into<String>) {
-        self.problems.push(Problem::new(field, expected));
-    }
-
-    /// Gives a field by its name, as a flag of the command line does.
-    pub fn give(&mut self, name: &str, input: Input) {
-        match self.noun.position(name) {
-            Some(at) => self.given.push(Given {
-                at,
-                old: self.noun.fields[at].name != name,
-                input,
-            }),
-            None => self.unknown(name),
-        }
-    }
-
-    /// Whether nothing was given.
-    pub fn is_empty(&self) -> bool {
-        self.given.is_empty() && self.problems.is_empty()
-    }
-
-    /// The text that was given for a field.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        let at = self.noun.position(name)?;
-        self.given
-            .iter()
-            .rev()
-            .find(|given| given.at == at)
-            .and_then(|given| match &given.input {
-                Input::Text(text) => Some(text.as_str()),
-                _ => None,
-            })
-    }
-
-    /// Refuses a draft with fields that could not be read; for a create, with all else that is wrong with it.
-    pub fn readable(&self, purpose: Purpose) -> Result<()> {
-        match self.problems.is_empty() {
-            true => Ok(()),
-            false if purpose == Purpose::Create => {
-                self.row(&time::now()).map(drop).map_err(Error::fields)
-            }
-            false => Err(Error::fields(self.problems.clone())),
-        }
-    }
-
-    /// The draft as JSON, for a server to read.
-    pub fn to_json(&self) -> String {
-        let mut out = vec![b'{'];
-        let mut member = |name: &str, json: &str| {
-            if out.len() > 1 {
-                out.push(b',');
-            }
-            write_text(name, &mut out);
-            out.push(b':');
-            out.extend_from_slice(json.as_bytes());
-        };
-        if let Some(id) = self.id {
-            member("id", &id.to_string());
-        }
-        for given in &self.given {
-            let field = &self.noun.fields[given.at];
-            let name = field.old_name.filter(|_| given.old).unwrap_or(field.name);
-            match &given.input {
-                Input::Null => member(name, "null"),
-                Input::Int(int) => member(name, &int.to_string()),
-                Input::Text(text) => {
-                    member(name, &serde_json::Value::from(text.as_str()).to_string())
-                }
-                Input::Object(object) => member(name, &object.to_string()),
-            }
-        }
-        out.push(b'}');
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
-    /// What was given for a field under its name and under its old name.
-    fn inputs(&self, at: usize) -> (Option<&Input>, Option<&Input>) {
-        let find = |old| {
-            self.given
-                .iter()
-                .rev()
-                .find(|given| given.at == at && given.old == old)
-                .map(|given| &given.input)
-        };
-        (find(false), find(true))
-    }
-
-    /// The values of a new record, one a field but for the id, or everything that is wrong.
-    pub fn row(&self, now: &str) -> Result<Vec<Value>, Vec<Problem>> {
-        let mut problems = self.problems.clone();
-        let mut row = Vec::with_capacity(self.noun.fields.len() - 1);
-        for (at, field) in self.noun.fields.iter().enumerate().skip(1) {
-            let given = match self.inputs(at) {
-                // Where both names come and differ, the name of today wins, but what it wins over is input too.
-                (Some(input), old) => {
-                    problems.extend(old.and_then(|old| field.refusal(old)));
-                    Some((field.name, input))
-                }
-                (None, Some(input)) => field.old_name.map(|name| (name, input)),
-                (None, None) => None,
-            };
-            let value = match (given, field.presence) {
-                (Some((name, input)), _) => field.check(input).unwrap_or_else(|expected| {
-                    problems.push(Problem::new(name, expected));
-                    Value::Null
-                }),
-                (None, Presence::Required) => {
-                    // A field that was given but could not be read is told once.
-                    if !problems.iter().any(|problem| problem.field == field.name) {
-                        problems.push(Problem::new(
-                            field.name,
-                            format!("is required; {}", field.kind.expected()),
-                        ));
-                    }
-                    Value::Null
-                }
-                (None, Presence::Optional) => Value::Null,
-                (None, Presence::Default(text)) => text.into(),
-                (None, Presence::Now | Presence::Automatic) => now.into(),
-            };
-            row.push(value);
-        }
-        if problems.is_empty() {
-            Ok(row)
-        } else {
-            Err(problems)
-        }
-    }
-
-    /// The columns of a stored record that the draft changes, or everything that is wrong. What is as it was is accepted
-    /// unseen: it may be older than the rules.
-    pub fn changes(&self, stored: &Record) -> Result<Vec<(usize, Value)>, Vec<Problem>> {
-        let mut problems = self.problems.clone();
-        if let Some(id) = self.id.filter(|id| *id != stored.id()) {
-            problems.push(Problem::new(
-                "id",
-                format!(
-                    "expected {}, the id of the record, or nothing, got {id}",
-                    stored.id()
-                ),
-            ));
-        }
-        let mut changes = Vec::new();
-        for (at, field) in self.noun.fields.iter().enumerate() {
-            let before = &stored.values[at];
-            let (name, input) = match self.inputs(at) {
-                (None, None) => continue,
-                (Some(input), None) => (field.name, input),
-                (None, Some(input)) => (field.old_name.unwrap_or(field.name), input),
-                // An old client reads both names, edits the old one and puts both back.
-                (Some(input), Some(old)) if input.is(before) => {
-                    (field.old_name.unwrap_or(field.name), old)
-                }
-                (Some(input), Some(old)) => {
-                    problems.extend(
-                        Some(old)
-                            .filter(|old| !old.is(before))
-                            .and_then(|old| field.refusal(old)),
-                    );
-                    (field.name, input)
-                }
-            };
-            if input.is(before) {
-                continue;
-            }
-            if let Input::Object(change) = input {
-                let mut object = Attributes::stored(before.text().unwrap_or_default());
-                object.merge(change);
-                let after = Value::Text(object.to_string());
-                if after != *before {
-                    changes.push((at, after));
-                }
-                continue;
-            }
-            match field.check(input) {
-                Ok(after) if after == *before => {}
-                Ok(after) => changes.push((at, after)),
-                Err(expected) => problems.push(Problem::new(name, expected)),
-            }
-        }
-        if problems.is_empty() {
-            Ok(changes)
-        } else {
-            Err(problems)
-        }
-    }
-
-    /// The references that were given, as field and id.
-    pub fn references(&self) -> impl Iterator<Item = (&'static Field, i64)> + '_ {
-        self.given
-            .iter()
-            .filter_map(|given| match (&self.noun.fields[given.at], &given.input) {
-                (field, Input::Int(id)) if matches!(field.kind, Kind::Reference(_)) => {
-                    Some((field, *id))
-                }
-                _ => None,
-            })
-    }
-}
-
-/// One JSON value for a field of this kind, or what was expected.
-fn input(kind: Kind, raw: &str) -> Result<Input, String> {
-    let got = |what: &str| Err(format!("{}, got {what}", kind.expected()));
-    match raw.as_bytes().first() {
-        Some(b'n') => Ok(Input::Null),
-        Some(b'"') if kind.is_id() || kind == Kind::Attributes => got("text"),
-        Some(b'"') => serde_json::from_str(raw)
-            .map(Input::Text)
-            .map_err(|_| "expected text that is well-formed Unicode".into()),
-        Some(b't' | b'f') => got(raw),
-        Some(b'{') if kind == Kind::Attributes => Attributes::parse(raw).map(Input::Object),
-        Some(b'{') => got("an object"),
-        Some(b'[') => got("an array"),
-        _ if kind.is_id() => match raw.parse::<i64>() {
-            Ok(id) if id >= 1 => Ok(Input::Int(id)),
-            _ => got(&raw.chars().take(40).collect::<String>()),
-        },
-        _ => got("a number"),
-    }
-}
-
-/// A value as the command line gives it, for a field of this kind.
-pub fn input_from_text(field: &Field, text: &str) -> Result<Input, String> {
-    match field.kind {
-        Kind::Id | Kind::Reference(_) => match parse_id(text) {
-            Some(id) => Ok(Input::Int(id)),
-            None => Err(format!("{}, got {}", field.kind.expected(), quoted(text))),
-        },
-        Kind::Time | Kind::Stamp => match time::words(text).or_else(|| time::parse(text)) {
-            Some(time) => Ok(Input::Text(time)),
-            None => Err(format!("{}, got {}", time::EXPECTED_WORDS, quoted(text))),
-        },
-        Kind::Attributes => Attributes::parse(text).map(Input::Object),
-        _ => Ok(Input::Text(text.into())),
-    }
 }
 
 /// `id`, the same for every noun.

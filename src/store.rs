@@ -16,10 +16,11 @@ use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt};
 
+use crate::draft::Draft;
 use crate::error::Result;
 use crate::lead::OnDuplicate;
 use crate::query::Query;
-use crate::record::{Draft, Noun, Record, Rows};
+use crate::record::{Noun, Record, Rows};
 
 pub mod remote;
 mod sql;

@@ -22,10 +22,11 @@ use warp::{Filter, Rejection};
 use super::reply::{self, Media, Written};
 use super::{body, docs, openapi};
 use crate::NOUNS;
+use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query, boolean};
-use crate::record::{Draft, Noun, Purpose, Shown};
+use crate::record::{Noun, Shown};
 use crate::store::{AnyStore, Store};
 
 /// The header that names a request in answers and in the log.

@@ -6,10 +6,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
 use crate::lead::{LEAD, OnDuplicate};
 use crate::query::LARGEST_LIMIT;
-use crate::record::{Draft, Field, Kind, Noun, Presence, Purpose};
+use crate::record::{Field, Kind, Noun, Presence};
 use crate::time;
 
 /// A text without NUL, which no database column of ours takes.

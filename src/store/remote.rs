@@ -11,10 +11,11 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 
+use crate::draft::Draft;
 use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query};
-use crate::record::{Cell, Draft, Noun, Record, Rows, Value};
+use crate::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::{Chunks, Listing, Saved, Store};
 
 /// How long a connection may take to come up.

@@ -8,11 +8,12 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 
 use crate::action::ACTION;
+use crate::draft::Draft;
 use crate::error::{Code, Error, Problem, Result};
 use crate::lead::{LEAD, OnDuplicate};
 use crate::process::PROCESS;
 use crate::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
-use crate::record::{self, Draft, Kind, Noun, Record, Value};
+use crate::record::{self, Kind, Noun, Record, Value};
 use crate::store::Saved;
 use crate::time;
 

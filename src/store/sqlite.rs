@@ -25,10 +25,11 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use tokio::sync::Semaphore;
 
+use crate::draft::Draft;
 use crate::error::{Code, Error, Result};
 use crate::lead::OnDuplicate;
 use crate::query::Query;
-use crate::record::{Cell, Draft, Noun, Record, Rows, Value};
+use crate::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::sql::{self, Fault, Transaction};
 use crate::store::{Listing, Saved, Store};
 use crate::time;

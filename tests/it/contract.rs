@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::future::Future;
 
 use crm::action::ACTION;
+use crm::draft::{Draft, Purpose};
 use crm::error::{Code, Error};
 use crm::lead::{LEAD, OnDuplicate};
 use crm::process::PROCESS;
 use crm::query::{Query, pairs};
-use crm::record::{Draft, Noun, Purpose, Record};
+use crm::record::{Noun, Record};
 use crm::store::sqlite::Work;
 use crm::store::{AnyStore, Saved, Store};
 

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "error",
     "time",
     "attributes",
     "text",
     "record",
+    "draft",
     "lead",
     "action",
     "process",

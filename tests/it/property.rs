@@ -6,11 +6,12 @@ use std::net::TcpListener;
 
 use crm::NOUNS;
 use crm::action::ACTION;
+use crm::draft::{Draft, Purpose};
 use crm::error::{Code, Error, Problem};
 use crm::lead::{LEAD, OnDuplicate};
 use crm::process::PROCESS;
 use crm::query::{Query, escape, pairs};
-use crm::record::{Draft, Noun, Purpose, Record};
+use crm::record::{Noun, Record};
 use crm::store::sqlite::Work;
 use crm::store::{AnyStore, Store};
 use crm::text::Pattern;
