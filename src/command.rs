@@ -448,8 +448,7 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
     let Target::Database(path) = &settings.target.value else {
         return Err(Error::internal("serve was given a URL").into());
     };
-    // To standard error, where a container's runtime and systemd look; what a request asked for is on standard output's
-    // other side.
+    // To standard error: standard output has the one line that says that the service is ready, for who waits for it.
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(false)

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
 use crate::lead::{LEAD, OnDuplicate};
-use crate::query::LARGEST_LIMIT;
+use crate::query::{LARGEST_LIMIT, LONGEST_PATTERN};
 use crate::record::{Field, Kind, Noun, Presence};
 use crate::time;
 
@@ -347,7 +347,7 @@ fn parameters() -> Value {
         "Search": {
             "name": "q", "in": "query",
             "description": "Only records with this text in one of their text fields, upper and lower case being the same. Example: `ada`.",
-            "schema": {"type": "string", "examples": ["ada"]},
+            "schema": {"type": "string", "maxLength": LONGEST_PATTERN, "examples": ["ada"]},
         },
         "Limit": {
             "name": "limit", "in": "query",
