@@ -22,6 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::{Receiver, channel};
 use tokio::task::{JoinError, JoinSet};
@@ -60,7 +61,7 @@ impl Default for Limits {
             connections: 1024,
             head: Duration::from_secs(10),
             head_bytes: 64 * 1024,
-            headers: 100,
+            headers: HYPERS_HEADERS,
             idle: Duration::from_secs(30),
             rate: 512,
             rate_window: Duration::from_secs(30),
@@ -69,6 +70,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// The header lines that hyper takes when it is not told.
+const HYPERS_HEADERS: usize = 100;
 
 /// The pause after an accept that failed for want of something (file descriptors, memory), as it would fail at once again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -98,8 +102,11 @@ pub async fn serve<S, B>(
     // A peer that ends its side has gone, as far as can be told: what runs for it is given up.
     http.half_close(false)
         .header_read_timeout(None)
-        .max_buf_size(limits.head_bytes)
-        .max_headers(limits.headers);
+        .max_buf_size(limits.head_bytes);
+    // Its own number has a place on hyper's stack; any other, even the same one given, is allocated for every request.
+    if limits.headers != HYPERS_HEADERS {
+        http.max_headers(limits.headers);
+    }
 
     let (running, stopped) = channel(());
     let mut tasks = JoinSet::new();
@@ -250,14 +257,11 @@ struct Watched<S, R> {
 impl<S, R, B> Service<Request<Incoming>> for Watched<S, R>
 where
     S: Service<Request<RequestBody>, Response = Response<B>>,
-    S::Error: 'static,
-    S::Future: Send + 'static,
     R: Fn(Error) -> Response<B>,
-    B: Send + 'static,
 {
     type Response = Response<Answer<B>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+    type Future = Answering<S::Future, B>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let open = Open::new(self.watch.clone(), !request.body().is_end_stream());
@@ -265,14 +269,47 @@ where
             Ok(()) => {
                 let watch = self.watch.clone();
                 let request = request.map(|body| RequestBody { body, watch });
-                let answer = self.service.call(request);
-                Box::pin(async move { Ok(open.answer(answer.await?)) })
+                Answering::Serving {
+                    answer: self.service.call(request),
+                    open: Some(open),
+                }
             }
             Err(error) => {
                 let mut answer = (self.refuse)(error);
                 close_after(&mut answer);
-                Box::pin(async move { Ok(open.answer(answer)) })
+                Answering::Refused {
+                    answer: Some(open.answer(answer)),
+                }
             }
+        }
+    }
+}
+
+pin_project! {
+    /// An answer that is on its way.
+    #[project = Projected]
+    enum Answering<F, B> {
+        Serving { #[pin] answer: F, open: Option<Open> },
+        Refused { answer: Option<Response<Answer<B>>> },
+    }
+}
+
+impl<F, B, E> Future for Answering<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<Answer<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        /// A future is not polled again once it was ready.
+        const ONCE: &str = "an answer is taken once";
+        match self.project() {
+            Projected::Serving { answer, open } => {
+                let answer = ready!(answer.poll(cx));
+                let open = open.take().expect(ONCE);
+                Poll::Ready(answer.map(|answer| open.answer(answer)))
+            }
+            Projected::Refused { answer } => Poll::Ready(Ok(answer.take().expect(ONCE))),
         }
     }
 }

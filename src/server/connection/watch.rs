@@ -246,6 +246,12 @@ impl Socket {
         }
     }
 
+    /// Whether to write piece by piece: what is no more than a piece needs no mark at its end.
+    fn in_pieces(&self, slices: &[IoSlice<'_>]) -> bool {
+        slices.iter().map(|slice| slice.len()).sum::<usize>() > PIECE
+            && !self.watch.lock().pace.is_quick()
+    }
+
     /// Writes one piece, marked as the end of a record.
     ///
     /// A server learns that a slow peer reads only when the peer's kernel frees memory. Linux joins what it receives into
@@ -287,7 +293,6 @@ impl Socket {
 }
 
 /// The bytes of a piece. A peer at the rate takes 17 of them in 17 s, well within its window.
-#[cfg(target_os = "linux")]
 const PIECE: usize = 512;
 
 impl AsyncRead for Socket {
@@ -321,11 +326,10 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let quick = self.watch.lock().pace.is_quick();
-        let result = if quick {
-            Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-        } else {
+        let result = if self.in_pieces(slices) {
             self.poll_write_piece(cx, slices)
+        } else {
+            Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
         };
         let mut watch = self.watch.lock();
         match &result {
