@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use bigdecimal::BigDecimal;
@@ -91,6 +91,14 @@ impl Attributes {
         self.entries = merged.into_iter().flatten().collect();
     }
 
+    /// The object without the keys whose value is null, which are never stored.
+    pub fn without_nulls(&self) -> Attributes {
+        let entries = self.entries.iter().filter(|entry| entry.1 != "null");
+        Attributes {
+            entries: entries.cloned().collect(),
+        }
+    }
+
     /// The stored text of an object; what crm stored is always one.
     pub fn stored(text: &str) -> Attributes {
         Self::parse_checked(text).unwrap_or_default()
@@ -102,8 +110,11 @@ impl fmt::Display for Attributes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{")?;
         for (index, (key, json)) in self.entries.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{}:{json}", serde_json::Value::from(key.as_str()))?;
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{}:", serde_json::Value::from(key.as_str()))?;
+            f.write_str(json)?;
         }
         f.write_str("}")
     }
@@ -234,6 +245,9 @@ fn without_position(error: &serde_json::Error) -> String {
 
 /// Drops the white space between tokens of a well-formed JSON text.
 fn compact(json: &str) -> String {
+    if !json.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        return json.to_string();
+    }
     let mut out = String::with_capacity(json.len());
     let (mut in_text, mut escaped) = (false, false);
     for c in json.chars() {
@@ -266,9 +280,9 @@ impl<'de> Deserialize<'de> for Entries {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
                 let mut entries: Vec<(String, Box<RawValue>)> = Vec::new();
-                let mut seen = std::collections::HashSet::new();
+                let mut seen = Seen::default();
                 while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
-                    if !seen.insert(key.clone()) {
+                    if !seen.insert(&key) {
                         return Err(A::Error::custom(twice(&key)));
                     }
                     entries.push((key, value));
@@ -277,6 +291,30 @@ impl<'de> Deserialize<'de> for Entries {
             }
         }
         deserializer.deserialize_map(Object)
+    }
+}
+
+/// The keys of one object.
+#[derive(Default)]
+struct Seen {
+    /// As long as they are few: comparing them is faster than hashing.
+    few: Vec<String>,
+    many: HashSet<String>,
+}
+
+impl Seen {
+    const FEW: usize = 16;
+
+    /// Whether the key is a new one.
+    fn insert(&mut self, key: &str) -> bool {
+        if self.few.iter().any(|seen| seen == key) {
+            return false;
+        }
+        if self.few.len() < Seen::FEW {
+            self.few.push(key.to_string());
+            return true;
+        }
+        self.many.insert(key.to_string())
     }
 }
 
@@ -324,14 +362,13 @@ impl<'de> Deserialize<'de> for Checked {
                 Ok(Checked)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
-                let mut seen = std::collections::HashSet::new();
+                let mut seen = Seen::default();
                 while let Some(key) = map.next_key::<String>()? {
                     text::<A::Error>(&key)?;
                     map.next_value::<Checked>()?;
-                    if seen.contains(&key) {
+                    if !seen.insert(&key) {
                         return Err(A::Error::custom(twice(&key)));
                     }
-                    seen.insert(key);
                 }
                 Ok(Checked)
             }

@@ -167,9 +167,7 @@ impl Draft {
     pub fn readable(&self, purpose: Purpose) -> Result<()> {
         match self.problems.is_empty() {
             true => Ok(()),
-            false if purpose == Purpose::Create => {
-                self.row(&time::now()).map(drop).map_err(Error::fields)
-            }
+            false if purpose == Purpose::Create => self.row().map(drop).map_err(Error::fields),
             false => Err(Error::fields(self.problems.clone())),
         }
     }
@@ -216,8 +214,9 @@ impl Draft {
         (find(false), find(true))
     }
 
-    /// The values of a new record, one a field but for the id, or everything that is wrong.
-    pub fn row(&self, now: &str) -> Result<Vec<Value>, Vec<Problem>> {
+    /// The values of a new record, one a field but for the id, `None` for the time of the write; or everything that is
+    /// wrong.
+    pub fn row(&self) -> Result<Vec<Option<Value>>, Vec<Problem>> {
         let mut problems = self.problems.clone();
         let mut row = Vec::with_capacity(self.noun.fields.len() - 1);
         for (at, field) in self.noun.fields.iter().enumerate().skip(1) {
@@ -231,10 +230,10 @@ impl Draft {
                 (None, None) => None,
             };
             let value = match (given, field.presence) {
-                (Some((name, input)), _) => field.check(input).unwrap_or_else(|expected| {
+                (Some((name, input)), _) => Some(field.check(input).unwrap_or_else(|expected| {
                     problems.push(Problem::new(name, expected));
                     Value::Null
-                }),
+                })),
                 (None, Presence::Required) => {
                     // A field that was given but could not be read is told once.
                     if !problems.iter().any(|problem| problem.field == field.name) {
@@ -243,11 +242,11 @@ impl Draft {
                             format!("is required; {}", field.kind.expected()),
                         ));
                     }
-                    Value::Null
+                    Some(Value::Null)
                 }
-                (None, Presence::Optional) => Value::Null,
-                (None, Presence::Default(text)) => text.into(),
-                (None, Presence::Now | Presence::Automatic) => now.into(),
+                (None, Presence::Optional) => Some(Value::Null),
+                (None, Presence::Default(text)) => Some(text.into()),
+                (None, Presence::Now | Presence::Automatic) => None,
             };
             row.push(value);
         }
@@ -380,9 +379,7 @@ impl Field {
             Input::Null if self.kind == Kind::Attributes => return Ok(Value::Text("{}".into())),
             Input::Null => return Err("must not be null".into()),
             Input::Object(change) => {
-                let mut object = Attributes::default();
-                object.merge(change);
-                return Ok(Value::Text(object.to_string()));
+                return Ok(Value::Text(change.without_nulls().to_string()));
             }
             Input::Int(id) if *id >= 1 => return Ok(Value::Int(*id)),
             Input::Int(_) => return Err(self.kind.expected()),

@@ -281,6 +281,19 @@ pub trait Rows: Send + Sized + 'static {
 
     /// Takes a record: one cell a field of its noun.
     fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]);
+
+    /// Whether it takes records as [`Record::to_json`] writes them, and tells what it wrote of others.
+    fn is_json(&self) -> bool {
+        false
+    }
+
+    /// Takes a record as JSON with all of its fields, if it [is JSON](Rows::is_json).
+    fn push_json(&mut self, _json: &[u8]) {}
+
+    /// The JSON of the record that was taken last, if it [is JSON](Rows::is_json).
+    fn last_json(&self) -> &[u8] {
+        &[]
+    }
 }
 
 impl Rows for Vec<Record> {
@@ -384,11 +397,21 @@ impl Record {
         out.len()
     }
 
+    /// The record as JSON with all of its fields, in UTF-8.
+    pub fn to_json_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        write_fields(
+            every_field(self.noun),
+            self.noun,
+            |at| self.values[at].cell(),
+            &mut out,
+        );
+        out
+    }
+
     /// The record as JSON with all of its fields.
     pub fn to_json(&self) -> String {
-        let mut out = Vec::new();
-        self.write_json(&Shown::all(self.noun), &mut out);
-        String::from_utf8_lossy(&out).into_owned()
+        String::from_utf8_lossy(&self.to_json_bytes()).into_owned()
     }
 
     /// Reads what a server answered. Fields that this crm does not know are a newer server's and left out; fields that
@@ -414,8 +437,55 @@ impl Record {
 
 /// Appends a JSON string.
 pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
+    // Nearly every text stands for itself; that is seen for many bytes at once, where each is looked at without a branch.
+    let escaped = text.bytes().fold(false, |escaped, byte| {
+        escaped | (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+    });
+    if !escaped {
+        out.reserve(text.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // Writing to memory does not fail, and neither does a str.
     let _ = serde_json::to_writer(out, text);
+}
+
+/// Every field under each of its names.
+fn every_field(noun: &'static Noun) -> impl Iterator<Item = ShownField> {
+    noun.fields.iter().enumerate().flat_map(|(at, field)| {
+        let names = [Some(field.name), field.old_name].into_iter().flatten();
+        names.map(move |name| ShownField { name, at })
+    })
+}
+
+fn write_fields<'a>(
+    shown: impl Iterator<Item = ShownField>,
+    noun: &Noun,
+    cell: impl Fn(usize) -> Cell<'a>,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'{');
+    for (index, column) in shown.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(column.name.as_bytes());
+        out.extend_from_slice(b"\":");
+        match cell(column.at) {
+            Cell::Null => out.extend_from_slice(b"null"),
+            // Writing to memory does not fail.
+            Cell::Int(int) => drop(write!(out, "{int}")),
+            // Stored attributes are JSON already; through a JSON value they would lose digits.
+            Cell::Text(text) if noun.fields[column.at].kind == Kind::Attributes => {
+                out.extend_from_slice(text.as_bytes());
+            }
+            Cell::Text(text) => write_text(text, out),
+        }
+    }
+    out.push(b'}');
 }
 
 /// Which fields of a record are shown, and in which order.
@@ -433,42 +503,13 @@ pub struct ShownField {
 
 impl Shown {
     /// Every field, old names included: what the API answers.
-    pub fn all(noun: &Noun) -> Shown {
-        let fields = noun.fields.iter().enumerate();
-        Shown(
-            fields
-                .flat_map(|(at, field)| {
-                    [Some(field.name), field.old_name]
-                        .into_iter()
-                        .flatten()
-                        .map(move |name| ShownField { name, at })
-                })
-                .collect(),
-        )
+    pub fn all(noun: &'static Noun) -> Shown {
+        Shown(every_field(noun).collect())
     }
 
     /// Appends a record as compact JSON.
     pub fn write_json<'a>(&self, noun: &Noun, cell: impl Fn(usize) -> Cell<'a>, out: &mut Vec<u8>) {
-        out.push(b'{');
-        for (index, column) in self.0.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            out.push(b'"');
-            out.extend_from_slice(column.name.as_bytes());
-            out.extend_from_slice(b"\":");
-            match cell(column.at) {
-                Cell::Null => out.extend_from_slice(b"null"),
-                // Writing to memory does not fail.
-                Cell::Int(int) => drop(write!(out, "{int}")),
-                // Stored attributes are JSON already; through a JSON value they would lose digits.
-                Cell::Text(text) if noun.fields[column.at].kind == Kind::Attributes => {
-                    out.extend_from_slice(text.as_bytes());
-                }
-                Cell::Text(text) => write_text(text, out),
-            }
-        }
-        out.push(b'}');
+        write_fields(self.0.iter().copied(), noun, cell, out);
     }
 
     /// Every field once: what a table has room for.
@@ -485,7 +526,7 @@ impl Shown {
     }
 
     /// Reads `id,email`.
-    pub fn parse(noun: &Noun, list: &str) -> Result<Shown> {
+    pub fn parse(noun: &'static Noun, list: &str) -> Result<Shown> {
         let all = Shown::all(noun);
         let mut shown: Vec<ShownField> = Vec::new();
         for name in list.split(',').map(str::trim) {

@@ -14,6 +14,7 @@
 use std::path::Path;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use crate::draft::Draft;
@@ -77,6 +78,14 @@ pub trait Store {
 
     /// Reads a record.
     fn get(&self, noun: &'static Noun, id: i64) -> impl Future<Output = Result<Record>> + Send;
+
+    /// Reads a record as JSON with all of its fields, as [`Record::to_json`] writes it.
+    fn get_json(&self, noun: &'static Noun, id: i64) -> impl Future<Output = Result<Bytes>> + Send
+    where
+        Self: Sync,
+    {
+        async move { Ok(self.get(noun, id).await?.to_json_bytes().into()) }
+    }
 
     /// Changes the fields that the draft gives and answers the whole record.
     fn update(&self, id: i64, draft: Draft) -> impl Future<Output = Result<Record>> + Send;
@@ -147,6 +156,10 @@ impl Store for AnyStore {
 
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
         each!(self, store => store.get(noun, id).await)
+    }
+
+    async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Bytes> {
+        each!(self, store => store.get_json(noun, id).await)
     }
 
     async fn update(&self, id: i64, draft: Draft) -> Result<Record> {

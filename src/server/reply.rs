@@ -148,15 +148,34 @@ pub(super) fn list(listing: Listing<Written>, media: Media, request_id: &str) ->
 pub(super) struct Written {
     shown: Arc<Shown>,
     media: Media,
+    /// Whether all fields are shown.
+    whole: bool,
     text: Vec<u8>,
+    /// Where the JSON of the last record begins.
+    last: usize,
 }
 
 impl Written {
-    pub(super) fn new(shown: Shown, media: Media) -> Written {
+    /// With all fields where `shown` is `None`.
+    pub(super) fn new(noun: &'static Noun, shown: Option<Shown>, media: Media) -> Written {
         Written {
-            shown: Arc::new(shown),
+            whole: shown.is_none(),
+            shown: Arc::new(shown.unwrap_or_else(|| Shown::all(noun))),
             media,
             text: Vec::new(),
+            last: 0,
+        }
+    }
+
+    /// Writes a record by `write`, between what stands before and after it.
+    fn one(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.media == Media::Json {
+            self.text.push(b',');
+        }
+        self.last = self.text.len();
+        write(&mut self.text);
+        if self.media == Media::Ndjson {
+            self.text.push(b'\n');
         }
     }
 
@@ -188,18 +207,28 @@ impl Rows for Written {
         Written {
             shown: self.shown.clone(),
             media: self.media,
+            whole: self.whole,
             text: Vec::new(),
+            last: 0,
         }
     }
 
     fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
-        if self.media == Media::Json {
-            self.text.push(b',');
-        }
-        self.shown.write_json(noun, |at| cells[at], &mut self.text);
-        if self.media == Media::Ndjson {
-            self.text.push(b'\n');
-        }
+        let shown = self.shown.clone();
+        self.one(|text| shown.write_json(noun, |at| cells[at], text));
+    }
+
+    fn is_json(&self) -> bool {
+        self.whole
+    }
+
+    fn push_json(&mut self, json: &[u8]) {
+        self.one(|text| text.extend_from_slice(json));
+    }
+
+    fn last_json(&self) -> &[u8] {
+        let json = &self.text[self.last..];
+        json.strip_suffix(b"\n").unwrap_or(json)
     }
 }
 

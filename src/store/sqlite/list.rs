@@ -10,9 +10,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::stream;
 use rusqlite::Connection;
 
+use super::cache::{self, Cache};
 use super::{Inner, Work, map_err, record, stop, with_cells};
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
@@ -163,7 +165,12 @@ impl<R: Rows> Reading<R> {
             }
             match query.limit {
                 Some(limit) if limit <= REMEMBERED => {
-                    let ids = page(connection, &query, limit, &mut listing)?;
+                    let ids = match inner.cache.as_deref().filter(|_| limit <= SHORT) {
+                        Some(cache) if rows.is_json() => {
+                            kept_page(&inner, cache, connection, &query, limit, &mut listing)?
+                        }
+                        _ => page(connection, &query, limit, &mut listing, |_, _| {})?,
+                    };
                     rest = Some(Rest::Ids(ids.into_iter()));
                 }
                 None if query.by_id() => {
@@ -234,12 +241,54 @@ impl<R: Rows> Reading<R> {
     }
 }
 
-/// Reads a page: its records as far as a chunk goes and the cursor into the listing. Answers the ids of the others.
+/// Reads a short page of which most may be kept as JSON, or else keeps it.
+fn kept_page<R: Rows>(
+    inner: &Inner,
+    cache: &Cache,
+    connection: &Connection,
+    query: &Query,
+    limit: u64,
+    listing: &mut Listing<R>,
+) -> Result<Vec<i64>> {
+    let generation = cache.generation();
+    if inner.is_trusted(cache) {
+        let mut ids = Vec::with_capacity(limit as usize + 1);
+        let select = Select::ids(query).limit(limit + 1, 0);
+        rows(connection, &select, |row| {
+            ids.push(id(row)?);
+            Ok(true)
+        })?;
+        let follows = ids.len() as u64 > limit;
+        ids.truncate(limit as usize);
+        let kept = ids.iter().map_while(|id| cache.get(query.noun, *id));
+        let kept: Vec<Bytes> = kept.collect();
+        let size: usize = kept.iter().map(Bytes::len).sum();
+        // A commit meanwhile could have changed a record that the ids were chosen by.
+        if kept.len() == ids.len() && size < CHUNK && cache.is_still(generation) {
+            for json in &kept {
+                listing.first.push_json(json);
+            }
+            if let Some(last) = kept.last().filter(|_| follows) {
+                listing.next = Record::from_json(query.noun, last).map(|last| query.cursor(&last));
+            }
+            return Ok(Vec::new());
+        }
+    }
+    page(connection, query, limit, listing, |id, json| {
+        if json.len() <= cache::LARGEST_KEPT {
+            cache.keep(generation, query.noun, id, &Bytes::copy_from_slice(json));
+        }
+    })
+}
+
+/// Reads a page: its records as far as a chunk goes and the cursor into the listing. Answers the ids of the others, and
+/// shows `see` the id and the JSON of each record, where it is written as that.
 fn page<R: Rows>(
     connection: &Connection,
     query: &Query,
     limit: u64,
     listing: &mut Listing<R>,
+    mut see: impl FnMut(i64, &[u8]),
 ) -> Result<Vec<i64>> {
     let select = Select::page(query, limit + 1);
     let mut ids = Vec::new();
@@ -257,7 +306,12 @@ fn page<R: Rows>(
         }
         match first.is_full() {
             true => ids.push(id(row)?),
-            false => first.push(query.noun, row)?,
+            false => {
+                first.push(query.noun, row)?;
+                if let Some(id) = first.end.filter(|_| first.rows.is_json()) {
+                    see(id, first.rows.last_json());
+                }
+            }
         }
         Ok(true)
     })?;

@@ -1,6 +1,7 @@
 //! The one connection that writes, and the commits that its writes share.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
+use super::cache::{self, Cache};
+use super::turn::Turnstile;
 use super::{Work, Writing, map_err};
 use crate::error::{Code, Error, Result};
 use crate::time;
@@ -29,8 +32,18 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, committed: Result<()>);
 }
 
+/// How what a rule did is undone when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// By SQLite itself: one of its statements writes, and a statement that fails has changed nothing.
+    Statement,
+    /// By a savepoint. It costs a copy of every page that is changed.
+    Savepoint,
+}
+
 /// A rule, then its result.
 struct Write<F, R> {
+    undo: Undo,
     rule: Option<F>,
     result: Option<Result<R>>,
     tell: oneshot::Sender<Result<R>>,
@@ -38,7 +51,11 @@ struct Write<F, R> {
 
 impl<R: Send, F: FnOnce(&mut Writing<'_>) -> Result<R> + Send> Job for Write<F, R> {
     fn run(&mut self, connection: &Connection, state: &State) -> Option<Error> {
-        let result = in_savepoint(connection, state, self.rule.take()?);
+        let rule = self.rule.take()?;
+        let result = match self.undo {
+            Undo::Statement => alone(connection, state, rule),
+            Undo::Savepoint => in_savepoint(connection, state, rule),
+        };
         let error = result.as_ref().err().cloned();
         self.result = Some(result);
         error
@@ -58,15 +75,33 @@ impl<R: Send, F: FnOnce(&mut Writing<'_>) -> Result<R> + Send> Job for Write<F, 
 pub(super) enum Writer {
     /// They run where they are called.
     Here {
-        connection: Mutex<Option<Connection>>,
+        desk: Mutex<Option<Desk>>,
         state: Arc<State>,
     },
     /// They run on a thread.
     Thread {
-        queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
+        queue: Mutex<Option<SyncSender<Message>>>,
         thread: Mutex<Option<JoinHandle<Result<()>>>>,
         state: Arc<State>,
     },
+}
+
+/// What the thread is asked for.
+pub(super) enum Message {
+    Write(Box<dyn Job>),
+    /// A look at the file, for what is kept of it.
+    Look,
+}
+
+/// What it takes to write.
+pub(super) struct Desk {
+    connection: Connection,
+    turnstile: Turnstile,
+    cache: Option<Arc<Cache>>,
+    /// The rows that were changed since the last commit.
+    changed: Arc<Mutex<Vec<cache::Key>>>,
+    /// The file's version as of the last look.
+    version: i64,
 }
 
 /// What is known of the commits.
@@ -129,19 +164,19 @@ fn closed() -> Error {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, work: Work) -> Result<Writer> {
+    pub(super) fn new(desk: Desk, work: Work) -> Result<Writer> {
         let state = Arc::new(State::default());
         if work == Work::Command {
             return Ok(Writer::Here {
-                connection: Mutex::new(Some(connection)),
+                desk: Mutex::new(Some(desk)),
                 state,
             });
         }
-        let (queue, jobs) = sync_channel(LONGEST_QUEUE);
+        let (queue, messages) = sync_channel(LONGEST_QUEUE);
         let seen = state.clone();
         let thread = std::thread::Builder::new()
             .name("crm-writer".into())
-            .spawn(move || work_off(connection, &jobs, &seen));
+            .spawn(move || work_off(desk, &messages, &seen));
         let thread = thread
             .map_err(|error| Error::failed(format!("cannot start the writing thread: {error}")))?;
         Ok(Writer::Thread {
@@ -160,24 +195,25 @@ impl Writer {
     /// Runs a rule; when this answers `Ok`, it has been committed and synced.
     pub(super) async fn run<R: Send + 'static>(
         &self,
+        undo: Undo,
         rule: impl FnOnce(&mut Writing<'_>) -> Result<R> + Send + 'static,
     ) -> Result<R> {
         self.state().intact()?;
         let (tell, told) = oneshot::channel();
         let job = Box::new(Write {
+            undo,
             rule: Some(rule),
             result: None,
             tell,
         });
         match self {
-            Writer::Here { connection, state } => {
-                let connection = lock(connection);
-                let connection = connection.as_ref().ok_or_else(closed)?;
-                batch(connection, state, job, || None);
+            Writer::Here { desk, state } => {
+                let mut desk = lock(desk);
+                desk.as_mut().ok_or_else(closed)?.batch(state, job, || None);
             }
             Writer::Thread { queue, .. } => {
                 let queue = lock(queue);
-                queue.as_ref().ok_or_else(closed)?.try_send(job).map_err(|error| match error {
+                queue.as_ref().ok_or_else(closed)?.try_send(Message::Write(job)).map_err(|error| match error {
                     TrySendError::Full(_) => Error::new(
                         Code::Unavailable,
                         format!("{LONGEST_QUEUE} writes are waiting already; nothing was saved, try again"),
@@ -187,6 +223,15 @@ impl Writer {
             }
         }
         told.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Asks for a look at the file. Where many writes wait already, the next batch of them looks.
+    pub(super) fn look(&self) {
+        if let Writer::Thread { queue, .. } = self
+            && let Some(queue) = &*lock(queue)
+        {
+            let _ = queue.try_send(Message::Look);
+        }
     }
 
     /// When the last commit was, if it is no older than `age`. An error where no more writes are taken.
@@ -202,8 +247,8 @@ impl Writer {
     /// Works off what waits, moves the write-ahead log into the file, and closes it.
     pub(super) async fn close(&self) -> Result<()> {
         match self {
-            Writer::Here { connection, .. } => match lock(connection).take() {
-                Some(connection) => finish(connection, false),
+            Writer::Here { desk, .. } => match lock(desk).take() {
+                Some(desk) => finish(desk.connection, false),
                 None => Ok(()),
             },
             Writer::Thread { queue, thread, .. } => {
@@ -239,57 +284,150 @@ fn finish(connection: Connection, checkpoint: bool) -> Result<()> {
 }
 
 /// The thread: batches until nobody can send any more.
-fn work_off(connection: Connection, jobs: &Receiver<Box<dyn Job>>, state: &State) -> Result<()> {
-    while let Ok(first) = jobs.recv() {
-        batch(&connection, state, first, || jobs.try_recv().ok());
+fn work_off(mut desk: Desk, messages: &Receiver<Message>, state: &State) -> Result<()> {
+    while let Ok(message) = messages.recv() {
+        match message {
+            Message::Look => desk.look(),
+            Message::Write(first) => desk.batch(state, first, || {
+                loop {
+                    match messages.try_recv() {
+                        Ok(Message::Write(job)) => return Some(job),
+                        // The batch has looked.
+                        Ok(Message::Look) => {}
+                        Err(_) => return None,
+                    }
+                }
+            }),
+        }
     }
-    finish(connection, true)
+    finish(desk.connection, true)
 }
 
-/// Runs the first write and those that `more` has, in one transaction, and answers all of them after its commit.
-fn batch(
+impl Desk {
+    /// For the database at `path`; `cache` is told what changes.
+    pub(super) fn new(
+        mut connection: Connection,
+        path: &Path,
+        cache: Option<Arc<Cache>>,
+    ) -> rusqlite::Result<Desk> {
+        let changed: Arc<Mutex<Vec<cache::Key>>> = Arc::default();
+        if cache.is_some() {
+            let changed = changed.clone();
+            connection.update_hook(Some(move |_, _: &str, table: &str, id| {
+                lock(&changed).extend(cache::key(table, id));
+            }))?;
+        }
+        Ok(Desk {
+            connection,
+            turnstile: Turnstile::of(path),
+            cache,
+            changed,
+            version: 0,
+        })
+    }
+
+    /// Whether another process has written. Only this connection can tell: the version it sees does not count its own
+    /// commits, and nobody else of this process writes.
+    fn look(&mut self) {
+        let Some(cache) = &self.cache else {
+            return;
+        };
+        let at = cache.look_begins();
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        // After a failed look nothing that is kept is trusted, until there is one that is not.
+        if let Ok(version) = version {
+            cache.look_ends(at, version != self.version);
+            self.version = version;
+        }
+    }
+
+    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        run(&self.connection, sql)
+    }
+
+    /// Runs the first write and those that `more` has, in one transaction, and answers all of them after its commit.
+    fn batch(
+        &mut self,
+        state: &State,
+        first: Box<dyn Job>,
+        more: impl FnMut() -> Option<Box<dyn Job>>,
+    ) {
+        let mut waiting = std::iter::once(first)
+            .chain(std::iter::from_fn(more))
+            .take(LARGEST_BATCH);
+        let begun = state.intact().and_then(|()| {
+            let _inside = self.turnstile.enter();
+            // IMMEDIATE: a transaction that starts with a read and then writes fails at once when another has written
+            // between the two, however long it is willing to wait.
+            self.run("BEGIN IMMEDIATE")
+                .map_err(|error| state.failed(&error))
+        });
+        if let Err(error) = begun {
+            // Those that wait have waited as long as the first; trying each of them anew would make the last wait for
+            // ever.
+            return waiting.for_each(|job| job.answer(Err(error.clone())));
+        }
+        self.look();
+        lock(&self.changed).clear();
+        let mut done: Vec<Box<dyn Job>> = Vec::new();
+        for mut job in waiting.by_ref() {
+            let failed = job.run(&self.connection, state);
+            done.push(job);
+            if let Some(error) = failed.filter(|_| self.connection.is_autocommit()) {
+                // A full disk or an I/O error ends the whole transaction and not only the savepoint.
+                return done
+                    .into_iter()
+                    .for_each(|job| job.answer(Err(error.clone())));
+            }
+        }
+        let committed = self.commit(state);
+        done.into_iter()
+            .for_each(|job| job.answer(committed.clone()));
+    }
+
+    fn commit(&self, state: &State) -> Result<()> {
+        if let Some(cache) = &self.cache {
+            cache.commit_begins();
+        }
+        let committed = self.run("COMMIT").map_err(|error| {
+            // SQLite has rolled back by itself, or has to be told to.
+            if !self.connection.is_autocommit() {
+                let _ = self.connection.execute_batch("ROLLBACK");
+            }
+            state.failed(&error)
+        });
+        if let Some(cache) = &self.cache {
+            cache.commit_ends(&lock(&self.changed));
+        }
+        if committed.is_ok() {
+            state.committed();
+        }
+        committed
+    }
+}
+
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute([]).map(drop)
+}
+
+/// Runs a rule of which one statement writes.
+fn alone<R>(
     connection: &Connection,
     state: &State,
-    first: Box<dyn Job>,
-    more: impl FnMut() -> Option<Box<dyn Job>>,
-) {
-    let mut waiting = std::iter::once(first)
-        .chain(std::iter::from_fn(more))
-        .take(LARGEST_BATCH);
-    let begun = state.intact().and_then(|()| {
-        // IMMEDIATE: a transaction that starts with a read and then writes fails at once when another has written
-        // between the two, however long it is willing to wait.
-        connection
-            .execute_batch("BEGIN IMMEDIATE")
-            .map_err(|error| state.failed(&error))
-    });
-    if let Err(error) = begun {
-        // Those that wait have waited as long as the first; trying each of them anew would make the last wait for ever.
-        return waiting.for_each(|job| job.answer(Err(error.clone())));
+    rule: impl FnOnce(&mut Writing<'_>) -> Result<R>,
+) -> Result<R> {
+    let before = connection.total_changes();
+    let result = guarded(connection, state, rule);
+    if result.is_err() && connection.total_changes() != before && !connection.is_autocommit() {
+        // A rule that fails after it has written is a defect. There is no savepoint to go back to: all is undone, and
+        // nobody of the batch is told anything that is not so.
+        let _ = connection.execute_batch("ROLLBACK");
     }
-    let mut done: Vec<Box<dyn Job>> = Vec::new();
-    for mut job in waiting.by_ref() {
-        let failed = job.run(connection, state);
-        done.push(job);
-        if let Some(error) = failed.filter(|_| connection.is_autocommit()) {
-            // A full disk or an I/O error ends the whole transaction and not only the savepoint.
-            return done
-                .into_iter()
-                .for_each(|job| job.answer(Err(error.clone())));
-        }
-    }
-    let committed = connection.execute_batch("COMMIT").map_err(|error| {
-        // SQLite has rolled back by itself, or has to be told to.
-        if !connection.is_autocommit() {
-            let _ = connection.execute_batch("ROLLBACK");
-        }
-        state.failed(&error)
-    });
-    if committed.is_ok() {
-        state.committed();
-    }
-    done.into_iter()
-        .for_each(|job| job.answer(committed.clone()));
+    result
 }
 
 /// Runs a rule so that what it did is undone when it fails.
@@ -298,18 +436,9 @@ fn in_savepoint<R>(
     state: &State,
     rule: impl FnOnce(&mut Writing<'_>) -> Result<R>,
 ) -> Result<R> {
-    let run = |sql: &str| {
-        let ran = connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute([]));
-        ran.map(drop).map_err(|error| state.failed(&error))
-    };
+    let run = |sql: &str| run(connection, sql).map_err(|error| state.failed(&error));
     run("SAVEPOINT write")?;
-    // A rule that panics is a defect, but one that must not take the other writes with it.
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        rule(&mut Writing { connection, state })
-    }))
-    .unwrap_or_else(|_| Err(Error::internal("a write panicked")));
+    let result = guarded(connection, state, rule);
     match &result {
         Ok(_) => run("RELEASE write")?,
         // What ends the whole transaction has ended the savepoint too.
@@ -317,4 +446,16 @@ fn in_savepoint<R>(
         Err(_) => run("ROLLBACK TO write").and_then(|()| run("RELEASE write"))?,
     }
     result
+}
+
+/// Runs a rule. One that panics is a defect, but one that must not take the other writes with it.
+fn guarded<R>(
+    connection: &Connection,
+    state: &State,
+    rule: impl FnOnce(&mut Writing<'_>) -> Result<R>,
+) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(|| {
+        rule(&mut Writing { connection, state })
+    }))
+    .unwrap_or_else(|_| Err(Error::internal("a write panicked")))
 }
