@@ -6,12 +6,14 @@
 //! | `kill` | the server is killed under load |
 //! | `power` | the power goes: what the disk has at some moment is all that is left |
 //! | `trace` | the order of system calls: log, sync, answer |
+//! | `contention` | a saturated server and commands share the file |
 //! | `reader` | a client that reads slowly while others write |
 //! | `queue` | more writes than may wait, and one that fails among those that share a commit |
 //! | `control` | the server without syncs that `power` and `trace` must find out, or they prove nothing |
 //!
 //! All of them run briefly with the other tests. The README says how they run at length, and what was seen.
 
+mod contention;
 mod control;
 mod kill;
 mod load;

@@ -89,6 +89,14 @@ impl Lead {
         }
     }
 
+    /// One whose create was acknowledged.
+    pub fn created(mark: String, id: i64) -> Lead {
+        Lead {
+            id: Some(id),
+            ..Lead::new(mark)
+        }
+    }
+
     /// What the next update is to write; it counts as sent.
     pub fn next(&mut self) -> String {
         self.sent += 1;
