@@ -100,6 +100,18 @@ impl Sqlite {
     /// Opens the file, makes it if it is not there, and brings it up to date. Answers the line that says what was done
     /// to an old database.
     pub fn open(path: &Path, work: Work) -> Result<(Sqlite, Option<String>)> {
+        Sqlite::open_with(path, work, "FULL")
+    }
+
+    /// A server's store that answers before it has synced, so that a cut of the power takes acknowledged writes with it.
+    /// For the control of the tests of durability alone, which could else not be seen to find anything: no setting leads
+    /// here.
+    #[doc(hidden)]
+    pub fn open_unsynced(path: &Path) -> Result<Sqlite> {
+        Ok(Sqlite::open_with(path, Work::Server, "NORMAL")?.0)
+    }
+
+    fn open_with(path: &Path, work: Work, syncs: &str) -> Result<(Sqlite, Option<String>)> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             let version = rusqlite::version();
             return Err(Error::failed(format!(
@@ -119,7 +131,7 @@ impl Sqlite {
         connection.busy_handler(Some(turn::again)).map_err(refuse)?;
         set_up(&mut connection).map_err(refuse)?;
         connection
-            .execute_batch("PRAGMA synchronous = FULL")
+            .pragma_update(None, "synchronous", syncs)
             .map_err(refuse)?;
         let mode: String = connection
             .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))

@@ -11,6 +11,7 @@
 mod cli;
 mod contract;
 mod docs;
+mod durability;
 mod house;
 mod http;
 mod process;

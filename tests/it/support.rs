@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use crm::server::{self, connection::Limits};
 use crm::store::AnyStore;
@@ -12,6 +13,19 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// Waits until something is so, and fails where that takes a minute.
+#[track_caller]
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "waited for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
 
 /// An empty folder that is home, current folder and temporary folder of what runs in it.
 pub struct Home {
@@ -169,13 +183,17 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line
-            .split_whitespace()
-            .find(|word| word.starts_with("http://"));
-        let Some(url) = url.map(|url| url.trim_end_matches(',').to_string()) else {
+        let mut stdout = BufReader::new(child.stdout.as_mut().unwrap());
+        let url = loop {
+            line.clear();
+            let read = stdout.read_line(&mut line).unwrap();
+            let mut words = line.split_whitespace();
+            let url = words.find(|word| word.starts_with("http://"));
+            if url.is_some() || read == 0 {
+                break url.map(|url| url.trim_end_matches(',').to_string());
+            }
+        };
+        let Some(url) = url else {
             let mut stderr = String::new();
             child
                 .stderr
@@ -229,7 +247,8 @@ impl Drop for Server {
 /// A service inside of the test, over a file in a folder of its own.
 pub struct Service {
     pub url: String,
-    _home: Home,
+    pub home: Home,
+    pub store: AnyStore,
     stop: Option<oneshot::Sender<()>>,
     ended: JoinHandle<crm::error::Result<()>>,
 }
@@ -242,10 +261,16 @@ impl Service {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
-        let ended = tokio::spawn(server::serve(listener, store, Limits::default(), shutdown));
+        let ended = tokio::spawn(server::serve(
+            listener,
+            store.clone(),
+            Limits::default(),
+            shutdown,
+        ));
         Service {
             url,
-            _home: home,
+            home,
+            store,
             stop: Some(stop),
             ended,
         }

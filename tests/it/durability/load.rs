@@ -1,0 +1,339 @@
+//! Clients that write, and the book of what each was told.
+//!
+//! Every write carries words that no other has: the mark of its lead and a number, `"write":"r1c2n3/4"`, in the attributes
+//! of what it writes. So the book can tell what has to be there, what may be, and what must not.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::random;
+use crate::http::connect;
+use crate::support::{Home, wait_for};
+
+/// A connection that stays open.
+pub struct Wire(BufReader<TcpStream>);
+
+impl Wire {
+    pub fn open(address: &str) -> Wire {
+        Wire(BufReader::new(connect(address)))
+    }
+
+    /// Sends a request and reads the status and the body of its answer. `None` where the connection ended first: an
+    /// answer that was cut is none.
+    pub fn ask(&mut self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        self.0.get_mut().write_all(request.as_bytes()).ok()?;
+        let status = self.line()?.split(' ').nth(1)?.parse().ok()?;
+        let mut length = None;
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(": ") else {
+                break;
+            };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.parse().ok();
+            }
+        }
+        let mut body = vec![0; length.expect("answers to writes have a length")];
+        self.0.read_exact(&mut body).ok()?;
+        Some((status, String::from_utf8(body).unwrap()))
+    }
+
+    /// A line without its end, unless it was cut.
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line).ok()?;
+        line.strip_suffix("\r\n").map(str::to_string)
+    }
+}
+
+/// What a client knows of one of its leads and of the action with it.
+pub struct Lead {
+    mark: String,
+    /// Known once the create was acknowledged.
+    id: Option<i64>,
+    /// The number of the last write of the lead that was acknowledged; its create is 0.
+    heard: u32,
+    /// The number of the last one that was sent.
+    sent: u32,
+    action: Fate,
+}
+
+/// How far a create has come, as its client knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Unsent,
+    Sent,
+    Acknowledged,
+}
+
+impl Lead {
+    /// One whose create was sent.
+    fn new(mark: String) -> Lead {
+        Lead {
+            mark,
+            id: None,
+            heard: 0,
+            sent: 0,
+            action: Fate::Unsent,
+        }
+    }
+
+    /// One whose create was acknowledged.
+    pub fn created(mark: String, id: i64) -> Lead {
+        Lead {
+            id: Some(id),
+            ..Lead::new(mark)
+        }
+    }
+
+    /// What the next update is to write; it counts as sent.
+    pub fn next(&mut self) -> String {
+        self.sent += 1;
+        write(&self.mark, self.sent)
+    }
+
+    /// The update that was sent last was acknowledged.
+    pub fn updated(&mut self) {
+        self.heard = self.sent;
+    }
+
+    /// The words of each write that was acknowledged.
+    pub fn acknowledged(&self) -> Vec<String> {
+        let own = self.id.map(|_| 0..=self.heard).into_iter().flatten();
+        let action = Some(format!("{}/action", self.mark));
+        let action = action.filter(|_| self.action == Fate::Acknowledged);
+        own.map(|number| write(&self.mark, number))
+            .chain(action)
+            .collect()
+    }
+}
+
+/// The address of the lead with this mark.
+pub fn email(mark: &str) -> String {
+    format!("{mark}@example.com")
+}
+
+/// The words of the write with this number of the lead with this mark.
+pub fn write(mark: &str, number: u32) -> String {
+    format!("{mark}/{number}")
+}
+
+/// Clients that write, each on a connection of its own and one request after the other.
+pub struct Load {
+    clients: Vec<JoinHandle<Vec<Lead>>>,
+    progress: Arc<AtomicUsize>,
+    over: Arc<AtomicBool>,
+}
+
+impl Load {
+    /// `name` is the beginning of all marks.
+    pub fn start(address: &str, clients: usize, name: &str) -> Load {
+        let progress = Arc::new(AtomicUsize::new(0));
+        let over = Arc::new(AtomicBool::new(false));
+        let clients = (0..clients).map(|number| {
+            let mut client = Client {
+                // Here, so that all are connected when the load has begun.
+                wire: Wire::open(address),
+                leads: Vec::new(),
+                progress: progress.clone(),
+            };
+            let name = format!("{name}c{number}");
+            let over = over.clone();
+            std::thread::spawn(move || {
+                for number in 0.. {
+                    let ended = client.lead(format!("{name}n{number}")).is_none();
+                    if ended || over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+                client.leads
+            })
+        });
+        Load {
+            clients: clients.collect(),
+            progress,
+            over,
+        }
+    }
+
+    /// How many writes were acknowledged so far.
+    pub fn progress(&self) -> usize {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    /// Waits until some writes were acknowledged, how many is chance. Half of the time the moment is the one after an
+    /// answer, where one that went out too early is found; else it is any part of a commit.
+    pub fn until_some_moment(&self, most: u64) {
+        let enough = 20 + random(most) as usize;
+        wait_for("writes", || self.progress() >= enough);
+        let next = self.progress();
+        while self.progress() == next && !self.clients.iter().any(JoinHandle::is_finished) {
+            std::hint::spin_loop();
+        }
+        if random(2) == 0 {
+            std::thread::sleep(Duration::from_micros(random(3_000)));
+        }
+    }
+
+    /// What the clients know, once they have ended by themselves or by the server's end.
+    pub fn end(self) -> Vec<Lead> {
+        self.over.store(true, Ordering::Relaxed);
+        let ended = self.clients.into_iter().map(|client| client.join());
+        ended.flat_map(|leads| leads.unwrap()).collect()
+    }
+}
+
+struct Client {
+    wire: Wire,
+    leads: Vec<Lead>,
+    progress: Arc<AtomicUsize>,
+}
+
+impl Client {
+    /// Creates a lead, updates it, creates an action with it, and updates it again. `None` where the connection ended.
+    fn lead(&mut self, mark: String) -> Option<()> {
+        let attributes = json!({ "write": write(&mark, 0) });
+        let lead = json!({ "email": email(&mark), "attributes": attributes });
+        let at = self.leads.len();
+        self.leads.push(Lead::new(mark.clone()));
+        let id = self.tell("POST", "/leads", lead)?;
+        self.leads[at].id = Some(id);
+        self.update(at, id)?;
+        let attributes = json!({ "write": format!("{mark}/action") });
+        let action = json!({ "lead_id": id, "action_type": "call", "attributes": attributes });
+        self.leads[at].action = Fate::Sent;
+        self.tell("POST", "/actions", action)?;
+        self.leads[at].action = Fate::Acknowledged;
+        self.update(at, id)
+    }
+
+    fn update(&mut self, at: usize, id: i64) -> Option<()> {
+        let body = json!({ "attributes": { "write": self.leads[at].next() } });
+        self.tell("PUT", &format!("/leads/{id}"), body)?;
+        self.leads[at].updated();
+        Some(())
+    }
+
+    /// The id in the acknowledgement. Nothing but that may come.
+    fn tell(&mut self, method: &str, path: &str, body: Value) -> Option<i64> {
+        let (status, answer) = self.wire.ask(method, path, &body.to_string())?;
+        let expected = if method == "POST" { 201 } else { 200 };
+        assert_eq!(status, expected, "{method} {path}: {answer}");
+        self.progress.fetch_add(1, Ordering::Relaxed);
+        let record: Value = serde_json::from_str(&answer).unwrap();
+        record["id"].as_i64()
+    }
+}
+
+/// What all clients together know.
+#[derive(Default)]
+pub struct Book {
+    leads: HashMap<String, Lead>,
+    acknowledged: usize,
+}
+
+impl Book {
+    pub fn enter(&mut self, leads: Vec<Lead>) {
+        for lead in leads {
+            self.acknowledged += lead.acknowledged().len();
+            let before = self.leads.insert(lead.mark.clone(), lead);
+            assert!(before.is_none(), "two clients use one mark");
+        }
+    }
+
+    /// How many writes were acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        self.acknowledged
+    }
+
+    /// Compares the book with the database as crm reads it. Answers what is lost of what was acknowledged; anything
+    /// doubled, changed or made up is a failed test. What was in flight is settled by this: it has to stay as it was
+    /// found.
+    pub fn compare(&mut self, home: &Home, database: &str) -> Vec<String> {
+        let mut lost = Vec::new();
+        let mut found = HashMap::new();
+        for stored in records(home, database, "lead", "id,email,attributes") {
+            let (mark, number) = words(&stored);
+            let id = stored["id"].as_i64().unwrap();
+            let Some(lead) = self.leads.get_mut(&mark) else {
+                panic!("nobody has sent {stored}");
+            };
+            assert_eq!(stored["email"], email(&mark).as_str(), "{stored}");
+            assert_eq!(*lead.id.get_or_insert(id), id, "another id: {stored}");
+            let number: u32 = number.parse().unwrap();
+            assert!(number <= lead.sent, "nobody has sent {stored}");
+            if number < lead.heard {
+                lost.push(write(&mark, lead.heard));
+            }
+            (lead.heard, lead.sent) = (number, number);
+            assert_eq!(found.insert(mark, id), None, "doubled: {stored}");
+        }
+        let mut actions = HashSet::new();
+        for stored in records(home, database, "action", "id,lead_id,attributes") {
+            let (mark, number) = words(&stored);
+            assert_eq!(number, "action", "{stored}");
+            let lead = stored["lead_id"].as_i64();
+            assert!(lead.is_some(), "without its lead: {stored}");
+            assert_eq!(found.get(&mark).copied(), lead, "of another lead: {stored}");
+            assert_ne!(self.leads[&mark].action, Fate::Unsent, "{stored}");
+            assert!(actions.insert(mark), "doubled: {stored}");
+        }
+        self.leads.retain(|mark, lead| {
+            let is_there = found.contains_key(mark);
+            let acted = actions.contains(mark);
+            if !is_there {
+                lost.extend(lead.acknowledged());
+            } else if !acted && lead.action == Fate::Acknowledged {
+                lost.push(format!("{mark}/action"));
+            }
+            lead.action = match acted {
+                true => Fate::Acknowledged,
+                false => Fate::Unsent,
+            };
+            is_there
+        });
+        lost
+    }
+}
+
+/// The mark and the number that a record was written with last.
+fn words(stored: &Value) -> (String, String) {
+    let words = stored["attributes"]["write"].as_str();
+    let (mark, number) = words
+        .unwrap_or_default()
+        .split_once('/')
+        .unwrap_or_else(|| {
+            panic!("no client writes such a record: {stored}");
+        });
+    (mark.into(), number.into())
+}
+
+/// All records of a noun, read by a command.
+fn records(
+    home: &Home,
+    database: &str,
+    noun: &str,
+    fields: &str,
+) -> impl Iterator<Item = Value> + use<> {
+    let listed = home
+        .crm([
+            noun, "list", "-o", "ndjson", "--fields", fields, "--db", database,
+        ])
+        .ok();
+    let lines: Vec<Value> = listed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    lines.into_iter()
+}
