@@ -66,7 +66,7 @@ def fill(file, count, id="id", at="at"):
 
 def crm_file(count):
     """A file of crm's with so many leads. It is kept for the next run, unless crm's schema or the leads have changed."""
-    with Fleet(HOME) as fleet:
+    with Fleet() as fleet:
         empty = HOME / "empty.db"
         for old in HOME.glob("empty.db*"):
             old.unlink()

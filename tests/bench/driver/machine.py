@@ -1,5 +1,6 @@
 """The machine: what has to be there, what gets installed, and what the figures were measured on."""
 
+import fcntl
 import os
 import platform
 import shutil
@@ -37,6 +38,19 @@ def run(*command, **options):
     if done.returncode != 0:
         raise Failed(f"`{' '.join(map(str, command))}` failed with exit code {done.returncode}")
     return done.stdout.strip()
+
+
+def take_home():
+    """Makes the folder of all runs and takes it for this one, as two at once would measure each other."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    # Open until the process ends, and the lock with it.
+    lock = os.open(HOME / "lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Failed(f"another run is using {HOME}") from None
+    for left in HOME.glob("round-*"):
+        shutil.rmtree(left)
 
 
 def install_tools(tools):

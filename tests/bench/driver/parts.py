@@ -3,22 +3,16 @@
 import os
 import re
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
 from . import data, load
-from .machine import CRM, HOME, Failed, run, say
-from .processes import Fleet
+from .machine import CRM, Failed, run, say
+from .processes import Fleet, folder
 from .subjects import Checked, Crm, FastApi, Hello, PocketBase, write_paths
 
 # The order within a round: what adds leads comes last.
 KINDS = ("get", "list", "update", "create")
-
-
-def folder():
-    """A folder for one round, gone with it."""
-    return tempfile.TemporaryDirectory(dir=HOME, prefix="round-")
 
 
 def turned(things, by):
@@ -35,7 +29,7 @@ def rounds(options):
         subject.prepare()
     runs, memory = {}, {}
     for number in range(options.rounds):
-        with folder() as place, Fleet(place) as fleet:
+        with folder() as place, Fleet() as fleet:
             place = Path(place)
             running = {}
             for subject in subjects:
@@ -74,7 +68,7 @@ def pauses(options):
     subject.prepare()
     found = {}
     for kind in ["create", "mixed"]:
-        with folder() as place, Fleet(place) as fleet:
+        with folder() as place, Fleet() as fleet:
             place = Path(place)
             subject.place(place)
             process = subject.start(fleet, place)
@@ -131,7 +125,7 @@ def growth(options):
             subject.prepare()
         large.place(kept)
         for number in range(options.rounds):
-            with folder() as place, Fleet(place) as fleet:
+            with folder() as place, Fleet() as fleet:
                 place = Path(place)
                 small.place(place)
                 data.warm(kept / f"{large.key}.db")
@@ -154,7 +148,7 @@ def memory(options):
     for leads in (data.BASE, options.many):
         subject = Crm(leads)
         subject.prepare()
-        with folder() as place, Fleet(place) as fleet:
+        with folder() as place, Fleet() as fleet:
             place = Path(place)
             subject.place(place)
             process = subject.start(fleet, place)

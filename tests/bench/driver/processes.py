@@ -4,10 +4,11 @@ import http.client
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
-from .machine import Failed
+from .machine import HOME, Failed
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -82,11 +83,16 @@ class Process:
                 self.child.wait()
 
 
-class Fleet:
-    """All servers of a part: none outlives it."""
+def folder():
+    """A folder for one round, gone with it."""
+    return tempfile.TemporaryDirectory(dir=HOME, prefix="round-")
 
-    def __init__(self, folder):
-        self.folder = folder
+
+class Fleet:
+    """The servers of a round: none outlives it."""
+
+    def __init__(self):
+        self.folder = folder()
         self.processes = []
 
     def __enter__(self):
@@ -95,10 +101,11 @@ class Fleet:
     def __exit__(self, *_):
         for process in reversed(self.processes):
             process.stop()
+        self.folder.cleanup()
 
     def start(self, command, port, environment=None):
         """Starts a server and waits until it answers."""
-        process = Process(command, port, self.folder, environment)
+        process = Process(command, port, self.folder.name, environment)
         self.processes.append(process)
         process.wait_ready()
         return process

@@ -135,7 +135,7 @@ class FastApi(Subject):
         self.base = HOME / "fastapi.db"
         for old in HOME.glob("fastapi.db*"):
             old.unlink()
-        with Fleet(HOME) as fleet:
+        with Fleet() as fleet:
             self.serve(fleet, self.base)
         data.fill(self.base, data.BASE)
 
@@ -173,7 +173,7 @@ class PocketBase(Subject):
         self.base = HOME / "pocketbase"
         shutil.rmtree(self.base, ignore_errors=True)
         login = {"identity": "bench@example.com", "password": "benchmark-only"}
-        with Fleet(HOME) as fleet:
+        with Fleet() as fleet:
             self.call("superuser", "upsert", *login.values())
             process = self.serve(fleet, self.base)
 
