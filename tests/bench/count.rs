@@ -1,5 +1,5 @@
-//! Goes one hot path a number of times, for callgrind to count its instructions: `count NAME TIMES`; the names without
-//! words. See `tests/bench/counts`.
+//! Goes one hot path a number of times on a file, for callgrind to count its instructions: `count NAME TIMES FILE`; the
+//! names without words. See `tests/bench/counts`.
 
 mod paths;
 
@@ -10,7 +10,7 @@ use paths::{Ground, PATHS};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [name, times] = &words[..] else {
+    let [name, times, file] = &words[..] else {
         for (name, _) in PATHS {
             writeln!(std::io::stdout(), "{name}")?;
         }
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let known = PATHS.iter().find(|(known, _)| known == name);
     let (_, path) = known.ok_or("expected the name of a path")?;
-    let ground = Ground::new()?;
+    let ground = Ground::new(file.as_ref())?;
     for _ in 0..times.parse()? {
         path(&ground)?;
     }

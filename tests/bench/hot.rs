@@ -12,7 +12,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use paths::{Ground, PATHS};
 
 fn hot(criterion: &mut Criterion) {
-    let ground = Ground::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ground = Ground::new(&folder.path().join("crm.db")).unwrap();
     for (name, path) in PATHS {
         criterion.bench_function(name, |bencher| bencher.iter(|| path(&ground).unwrap()));
     }

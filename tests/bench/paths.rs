@@ -4,15 +4,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use crm::draft::{Draft, Purpose};
-use crm::error::Result;
+use crm::error::{Error, Result};
 use crm::lead::{LEAD, OnDuplicate};
 use crm::query::{self, Query};
-use crm::record::{Cell, Noun, Record, Rows, Shown};
+use crm::record::{Cell, Noun, Record, Rows, Shown, Value};
 use crm::store::sqlite::Work;
 use crm::store::{AnyStore, Store};
 use crm::time;
 use futures_util::future::try_join_all;
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// Creates that are sent at once, as by the benchmark's 64 connections.
@@ -35,7 +34,7 @@ pub const PATHS: [(&str, Path); 6] = [
         draft
             .row(&time::now())
             .map(|row| drop(black_box(row)))
-            .map_err(crm::error::Error::fields)
+            .map_err(Error::fields)
     }),
     ("render a record", |ground| {
         let mut out = Vec::with_capacity(256);
@@ -71,29 +70,31 @@ pub struct Ground {
     store: AnyStore,
     runtime: Runtime,
     record: Record,
-    // After the store: dropped last.
-    _folder: TempDir,
 }
 
 impl Ground {
-    /// A store of a server over a new file with some leads.
-    pub fn new() -> std::result::Result<Ground, Box<dyn std::error::Error>> {
-        let folder = tempfile::tempdir()?;
+    /// A store of a server over a file with some leads; they are written if the file is new.
+    pub fn new(file: &std::path::Path) -> std::result::Result<Ground, Box<dyn std::error::Error>> {
+        let is_new = !file.exists();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (store, _) = AnyStore::open(&folder.path().join("crm.db"), Work::Server)?;
+        let (store, _) = AnyStore::open(file, Work::Server)?;
         let draft = Draft::from_json(&LEAD, BODY, Purpose::Create)?;
-        let record = runtime
-            .block_on(store.create(draft, OnDuplicate::Create))?
-            .record;
+        let mut values = vec![Value::Int(1)];
+        values.extend(draft.row(&time::now()).map_err(Error::fields)?);
+        let record = Record {
+            noun: &LEAD,
+            values,
+        };
         let ground = Ground {
             store,
             runtime,
             record,
-            _folder: folder,
         };
-        ground.create(LEADS - 1)?;
+        if is_new {
+            ground.create(LEADS)?;
+        }
         Ok(ground)
     }
 
@@ -111,7 +112,7 @@ impl Ground {
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error, and the file goes with its folder.
+        // Nobody is left to hear of an error.
         let _ = self.runtime.block_on(self.store.close());
     }
 }

@@ -58,7 +58,7 @@ def rounds(options):
 def told(where, kind, label, measured):
     say(
         f"  {where}, {kind:6} {label:22} {measured['rate']:9,.0f}/s  p99 {measured['p99']:8.2f} ms"
-        f"  {measured['cpu']:7.1f} µs of CPU"
+        f"  {measured['cpu']:7.1f} µs of CPU" + (f"  others {measured['others']:.0%}" if measured["others"] > 0.1 else "")
     )
 
 

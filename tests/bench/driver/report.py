@@ -163,10 +163,23 @@ def about(result):
     place = f"{named.pop('CPU')}, {named.pop('cores')} cores, {named.pop('memory')}, {named.pop('kernel')}"
     place += f", {named.pop('file system')}"
     versions = ", ".join(f"{name} {version}" for name, version in named.items())
+    others = list(values_of(result, "others"))
+    busy = f" Other work took {statistics.median(others):.0%} of the processors, {max(others):.0%} at most." if others else ""
     return (
         f"Measured on {result['date']} on {place}, with {versions}. Rounds: {options['rounds']} with runs of"
-        f" {options['seconds']} s; medians, in brackets the least and the most.\n"
+        f" {options['seconds']} s; medians, in brackets the least and the most.{busy}\n"
     )
+
+
+def values_of(tree, name):
+    """The values under a name wherever it stands."""
+    if isinstance(tree, list):
+        tree = dict(enumerate(tree))
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key == name:
+                yield value
+            yield from values_of(value, name)
 
 
 BETWEEN = re.compile(r"(?<=<!-- benchmark -->\n).*?(?=<!-- /benchmark -->)", re.DOTALL)
