@@ -27,7 +27,7 @@ def result():
     return {
         "date": "2026-01-01",
         "machine": {"CPU": "Z80", "cores": 1, "memory": "64 KiB", "kernel": "CP/M", "file system": "none", "crm": "1"},
-        "options": {"rounds": 3, "seconds": 1, "pause": 60},
+        "options": {"quick": False, "rounds": 3, "seconds": 1, "pause": 60},
         "rounds": {
             "labels": keys,
             "runs": by_kind,
@@ -73,8 +73,11 @@ class Report(unittest.TestCase):
             self.assertRegex(first, r"(?s)^before\n.*on Z80.*\| goal .*\n<!-- /benchmark -->\nafter\n$")
             self.assertNotIn("old", first)
             part = {name: value for name, value in result().items() if name != "growth"}
-            with self.assertRaises(Failed):
-                report.write_readme(part)
+            quick = result() | {"options": {"quick": True}}
+            for refused in (part, quick):
+                with self.assertRaises(Failed):
+                    report.write_readme(refused)
+            self.assertEqual(readme.read_text(), first)
 
 
 class Data(unittest.TestCase):

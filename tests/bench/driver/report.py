@@ -190,6 +190,8 @@ def write_readme(result):
     missing = [part for part in ("rounds", "pauses", "growth", "memory", "command") if part not in result]
     if missing:
         raise Failed(f"the README takes a whole run, and this one has no {', '.join(missing)}")
+    if result["options"]["quick"]:
+        raise Failed("the README takes a whole run, and this was a quick one")
     readme = ROOT / "README.md"
     text = readme.read_text()
     if not BETWEEN.search(text):
