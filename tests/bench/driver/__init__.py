@@ -1,0 +1,1 @@
+"""What `compare` and `counts` are made of: only Python's own library."""
