@@ -61,6 +61,15 @@ impl Attributes {
         entry.map(|entry| entry.1.as_str())
     }
 
+    /// Roughly the bytes that it holds.
+    pub fn size(&self) -> usize {
+        let texts = self
+            .entries
+            .iter()
+            .map(|(key, json)| key.len() + json.len());
+        texts.sum::<usize>() + self.entries.len() * size_of::<(String, String)>()
+    }
+
     /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

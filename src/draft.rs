@@ -150,6 +150,21 @@ impl Draft {
         self.given.is_empty() && self.problems.is_empty()
     }
 
+    /// Roughly the bytes that it holds.
+    pub fn size(&self) -> usize {
+        let size = |given: &Given| match &given.input {
+            Input::Null | Input::Int(_) => 0,
+            Input::Text(text) => text.len(),
+            Input::Object(object) => object.size(),
+        };
+        let problems = self.problems.len() * size_of::<Problem>();
+        let given = self
+            .given
+            .iter()
+            .map(|given| size_of::<Given>() + size(given));
+        problems + given.sum::<usize>()
+    }
+
     /// The text that was given for a field.
     pub fn text(&self, name: &str) -> Option<&str> {
         let at = self.noun.position(name)?;

@@ -34,7 +34,10 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes over a store.
 pub fn routes(store: AnyStore) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
-    let store = Arc::new(store);
+    let service = Arc::new(Service {
+        store,
+        bodies: body::Bodies::default(),
+    });
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(warp::path::full())
@@ -43,9 +46,9 @@ pub fn routes(store: AnyStore) -> impl Filter<Extract = (Response,), Error = Rej
         .and(warp::body::stream())
         .then(
             move |method, path: FullPath, query: String, headers, body| {
-                let store = store.clone();
+                let service = service.clone();
                 async move {
-                    let answer = answer(&store, &method, path.as_str(), &query, &headers, body);
+                    let answer = answer(&service, &method, path.as_str(), &query, &headers, body);
                     // A defect of ours, said in the log by the hook for panics; the client still gets an answer.
                     let answered = AssertUnwindSafe(answer).catch_unwind().await;
                     answered.unwrap_or_else(|_| refuse(Error::internal("an answer panicked")))
@@ -101,8 +104,14 @@ impl<'a> Place<'a> {
     }
 }
 
+/// What all requests share.
+struct Service {
+    store: AnyStore,
+    bodies: body::Bodies,
+}
+
 async fn answer<S, B>(
-    store: &AnyStore,
+    service: &Service,
     method: &Method,
     path: &str,
     query: &str,
@@ -117,7 +126,8 @@ where
     // It came as text and was made of text.
     let request_id = id.to_str().unwrap_or_default();
     let request = Request {
-        store,
+        store: &service.store,
+        bodies: &service.bodies,
         query,
         headers,
         request_id,
@@ -188,6 +198,7 @@ fn new_request_id() -> HeaderValue {
 /// What every route has at hand.
 struct Request<'a> {
     store: &'a AnyStore,
+    bodies: &'a body::Bodies,
     query: &'a str,
     headers: &'a HeaderMap,
     request_id: &'a str,
@@ -222,7 +233,7 @@ impl Request<'_> {
             "lead" => on_duplicate(&self.parameters(&["on_duplicate"])?)?,
             _ => self.parameters(&[]).map(|_| OnDuplicate::Create)?,
         };
-        let body = body::read(self.headers, body).await?;
+        let body = body::read(self.bodies, self.headers, body).await?;
         let draft = Draft::from_json(noun, &body, Purpose::Create)?;
         let saved = self.store.create(draft, on_duplicate).await?;
         let status = if saved.created {
@@ -260,7 +271,7 @@ impl Request<'_> {
     {
         let id = noun.parse_id(id)?;
         self.parameters(&[])?;
-        let body = body::read(self.headers, body).await?;
+        let body = body::read(self.bodies, self.headers, body).await?;
         let draft = Draft::from_json(noun, &body, Purpose::Update)?;
         let record = self.store.update(id, draft).await?;
         Ok(reply::json(StatusCode::OK, record.to_json_bytes()))

@@ -1,5 +1,6 @@
-//! Request bodies: JSON of at most 1 MiB bytes that arrives within 30 s.
+//! Request bodies: JSON of at most 1 MiB bytes that arrives within 30 s, and of at most 64 MiB in all at a time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -13,8 +14,41 @@ use crate::record::{LARGEST, too_large};
 /// How long a body may take to arrive, counted from the end of the request's head.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads a body.
-pub(super) async fn read<S, B>(headers: &HeaderMap, body: S) -> Result<Vec<u8>>
+/// What the bodies that are being read may hold together, in bytes; else a thousand slow ones would hold a gigabyte.
+const ROOM: usize = 64 * 1024 * 1024;
+
+/// What the bodies that are being read hold.
+#[derive(Default)]
+pub(super) struct Bodies(AtomicUsize);
+
+/// What one of them holds.
+struct Held<'a> {
+    bodies: &'a Bodies,
+    size: usize,
+}
+
+impl Held<'_> {
+    fn grow(&mut self, by: usize) -> Result<()> {
+        self.size += by;
+        let before = self.bodies.0.fetch_add(by, Ordering::Relaxed);
+        match before + by > ROOM {
+            true => Err(Error::new(
+                Code::Unavailable,
+                "too many large bodies are being read already; nothing was saved, try again",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.bodies.0.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+/// Reads a body, as one of `bodies`.
+pub(super) async fn read<S, B>(bodies: &Bodies, headers: &HeaderMap, body: S) -> Result<Vec<u8>>
 where
     S: Stream<Item = Result<B, warp::Error>>,
     B: Buf,
@@ -28,13 +62,17 @@ where
     }
     let collect = async {
         let mut body = std::pin::pin!(body);
-        let mut bytes = Vec::with_capacity(length.unwrap_or(0) as usize);
+        // What is announced may never come.
+        const AT_FIRST: u64 = 16 * 1024;
+        let mut bytes = Vec::with_capacity(length.unwrap_or(0).min(AT_FIRST) as usize);
+        let mut held = Held { bodies, size: 0 };
         while let Some(part) = body.next().await {
             let mut part =
                 part.map_err(|_| Error::invalid("body: it ended before it was whole"))?;
             if bytes.len() + part.remaining() > LARGEST {
                 return Err(too_large());
             }
+            held.grow(part.remaining())?;
             while part.has_remaining() {
                 let chunk = part.chunk();
                 bytes.extend_from_slice(chunk);
@@ -88,5 +126,30 @@ fn media_type(headers: &HeaderMap) -> Result<()> {
             refuse("Content-Encoding: expected none, as bodies are taken uncompressed".into())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_share_their_room() {
+        let bodies = Bodies::default();
+        let mut one = Held {
+            bodies: &bodies,
+            size: 0,
+        };
+        assert!(one.grow(ROOM - 1).is_ok());
+        let mut other = Held {
+            bodies: &bodies,
+            size: 0,
+        };
+        assert!(other.grow(1).is_ok());
+        assert_eq!(other.grow(1).unwrap_err().code, Code::Unavailable);
+        drop(other);
+        assert!(one.grow(1).is_ok());
+        drop(one);
+        assert_eq!(bodies.0.into_inner(), 0);
     }
 }

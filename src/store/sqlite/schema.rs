@@ -17,7 +17,10 @@ use super::legacy;
 use crate::error::{Error, Result, quoted};
 
 /// The steps of the schema; after the first, `user_version` is 1. Append-only.
-const SCHEMA: &[&str] = &[include_str!("../schema/0001_records.sql")];
+const SCHEMA: &[&str] = &[
+    include_str!("../schema/0001_records.sql"),
+    include_str!("../schema/0002_newest_of_a_status.sql"),
+];
 
 /// `application_id` of crm's files: `crm` in ASCII.
 const APPLICATION_ID: i32 = 0x0063_726d;
@@ -364,7 +367,7 @@ pub(super) mod tests {
         let conn = folder.open();
         let read = |pragma: &str| -> i32 { conn.pragma_query_one(None, pragma).unwrap() };
         assert_eq!(read("application_id"), APPLICATION_ID);
-        assert_eq!(read("user_version"), 1);
+        assert_eq!(read("user_version"), SCHEMA.len() as i32);
         for noun in legacy::NOUNS {
             let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
             let sql = format!("SELECT {} FROM {}", names.join(", "), noun.plural);
@@ -398,32 +401,36 @@ pub(super) mod tests {
         let add = "ALTER TABLE leads ADD COLUMN a TEXT; INSERT INTO leads VALUES
             (1, 'a@b.de', NULL, 'new', '{}', '', '', 'x');";
         let more = "ALTER TABLE leads RENAME COLUMN a TO b";
-        let run = |schema: &[&str]| prepare_with(&folder.path(), &mut folder.open(), schema);
+        let run = |steps: &[&str]| {
+            let schema = [SCHEMA, steps].concat();
+            prepare_with(&folder.path(), &mut folder.open(), &schema)
+        };
 
         let before = folder.files()["crm.db"].0.clone();
-        let error = run(&[SCHEMA[0], add, "CREATE TABLE broken ("]).unwrap_err();
+        let error = run(&[add, "CREATE TABLE broken ("]).unwrap_err();
         assert!(
             error.message.ends_with("SQLite says: incomplete input"),
             "{error}"
         );
         let dangling = "INSERT INTO actions VALUES (1, 7, 'call', NULL, '', '{}', '', '')";
-        let error = run(&[SCHEMA[0], add, dangling]).unwrap_err();
+        let error = run(&[add, dangling]).unwrap_err();
         assert!(error.message.contains("actions refer to"), "{error}");
         assert!(before == folder.files()["crm.db"].0);
 
-        let line = run(&[SCHEMA[0], add, more]).unwrap().unwrap();
+        let today = SCHEMA.len();
+        let line = run(&[add, more]).unwrap().unwrap();
         assert!(
-            line.ends_with("brought up to date from schema 1 to schema 3"),
+            line.ends_with(&format!("from schema {today} to schema {}", today + 2)),
             "{line}"
         );
-        assert_eq!(run(&[SCHEMA[0], add, more]), Ok(None));
+        assert_eq!(run(&[add, more]), Ok(None));
         let conn = folder.open();
         let b: String = conn
             .query_one("SELECT b FROM leads", [], |row| row.get(0))
             .unwrap();
         assert_eq!(b, "x");
         drop(conn);
-        folder.refused(&["newer", "schema 3"]);
+        folder.refused(&["newer", &format!("schema {}", today + 2)]);
     }
 
     #[test]
@@ -432,7 +439,7 @@ pub(super) mod tests {
         assert_eq!(folder.prepare(), Ok(None));
         folder
             .open()
-            .pragma_update(None, "user_version", 2)
+            .pragma_update(None, "user_version", SCHEMA.len() as i32 + 1)
             .unwrap();
         folder.refused(&["newer"]);
         Folder::with(&format!("{EARLIER} PRAGMA user_version = 99;")).refused(&["newer"]);

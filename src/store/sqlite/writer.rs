@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -22,6 +23,10 @@ const LARGEST_BATCH: usize = 1_024;
 /// The most writes that wait. Beyond it the answer is 503: memory is bounded, and a client that has to wait longer than
 /// this takes has given up.
 const LONGEST_QUEUE: usize = 4_096;
+
+/// The most that the waiting writes may hold, in bytes. Beyond it the answer is 503, as a queue of the largest records
+/// would be gigabytes.
+const LARGEST_QUEUE: usize = 64 * 1024 * 1024;
 
 /// A write that waits.
 pub(super) trait Job: Send {
@@ -47,6 +52,39 @@ struct Write<F, R> {
     rule: Option<F>,
     result: Option<Result<R>>,
     tell: oneshot::Sender<Result<R>>,
+    _room: Room,
+}
+
+/// What a write takes of [`LARGEST_QUEUE`], until it has been answered.
+struct Room {
+    state: Arc<State>,
+    size: usize,
+}
+
+impl Room {
+    fn take(state: &Arc<State>, size: usize) -> Result<Room> {
+        let before = state.waiting.fetch_add(size, Ordering::Relaxed);
+        let room = Room {
+            state: state.clone(),
+            size,
+        };
+        // One that is alone is never refused.
+        match before > 0 && before + size > LARGEST_QUEUE {
+            true => Err(full()),
+            false => Ok(room),
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.state.waiting.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+fn full() -> Error {
+    let message = "too many writes are waiting already; nothing was saved, try again";
+    Error::new(Code::Unavailable, message)
 }
 
 impl<R: Send, F: FnOnce(&mut Writing<'_>) -> Result<R> + Send> Job for Write<F, R> {
@@ -111,6 +149,8 @@ pub(super) struct State {
     last: Mutex<Option<(Instant, String)>>,
     /// Why no more writes are taken.
     broken: Mutex<Option<Error>>,
+    /// What the waiting writes hold, in bytes.
+    waiting: AtomicUsize,
 }
 
 impl State {
@@ -186,16 +226,17 @@ impl Writer {
         })
     }
 
-    fn state(&self) -> &State {
+    fn state(&self) -> &Arc<State> {
         match self {
             Writer::Here { state, .. } | Writer::Thread { state, .. } => state,
         }
     }
 
-    /// Runs a rule; when this answers `Ok`, it has been committed and synced.
+    /// Runs a rule that holds `size` bytes; when this answers `Ok`, it has been committed and synced.
     pub(super) async fn run<R: Send + 'static>(
         &self,
         undo: Undo,
+        size: usize,
         rule: impl FnOnce(&mut Writing<'_>) -> Result<R> + Send + 'static,
     ) -> Result<R> {
         self.state().intact()?;
@@ -205,6 +246,7 @@ impl Writer {
             rule: Some(rule),
             result: None,
             tell,
+            _room: Room::take(self.state(), size)?,
         });
         match self {
             Writer::Here { desk, state } => {
@@ -213,11 +255,12 @@ impl Writer {
             }
             Writer::Thread { queue, .. } => {
                 let queue = lock(queue);
-                queue.as_ref().ok_or_else(closed)?.try_send(Message::Write(job)).map_err(|error| match error {
-                    TrySendError::Full(_) => Error::new(
-                        Code::Unavailable,
-                        format!("{LONGEST_QUEUE} writes are waiting already; nothing was saved, try again"),
-                    ),
+                let sent = queue
+                    .as_ref()
+                    .ok_or_else(closed)?
+                    .try_send(Message::Write(job));
+                sent.map_err(|error| match error {
+                    TrySendError::Full(_) => full(),
                     TrySendError::Disconnected(_) => closed(),
                 })?;
             }
