@@ -12,7 +12,8 @@
 mod functions;
 mod legacy;
 mod list;
-pub(crate) mod schema;
+mod place;
+mod schema;
 mod stop;
 mod writer;
 
@@ -33,6 +34,7 @@ use crate::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::sql::{self, Fault, Transaction};
 use crate::store::{Listing, Saved, Store};
 use crate::time;
+use place::Place;
 use stop::Stop;
 use writer::{State, Writer};
 
@@ -99,29 +101,7 @@ impl Sqlite {
                 "SQLite {version} can corrupt a file; 3.51.3 or newer is needed"
             )));
         }
-        let refuse = |error: rusqlite::Error| schema::unusable(path, &error);
-        let mut connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-                | OpenFlags::SQLITE_OPEN_CREATE
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(refuse)?;
-        connection.busy_timeout(PATIENCE).map_err(refuse)?;
-        let notice = schema::prepare(path, &mut connection)?;
-        set_up(&mut connection).map_err(refuse)?;
-        connection
-            .execute_batch("PRAGMA synchronous = FULL")
-            .map_err(refuse)?;
-        let mode: String = connection
-            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-            .map_err(refuse)?;
-        if mode != "wal" {
-            let shown = path.display();
-            return Err(Error::failed(format!(
-                "{shown}: expected a file system that can hold a write-ahead log"
-            )));
-        }
+        let (connection, notice) = place::settled(path, |place| connect_to_write(path, place))?;
         let writer = Writer::new(connection, work)?;
         let inner = Inner {
             path: path.to_path_buf(),
@@ -218,6 +198,39 @@ impl Inner {
         self.keep(connection);
         result
     }
+}
+
+/// The connection that writes, to a file that was brought up to date, and what was done for that.
+fn connect_to_write(path: &Path, place: Place) -> Result<(Connection, Option<String>)> {
+    let refuse = |error: rusqlite::Error| schema::unusable(path, &error);
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(refuse)?;
+    connection.busy_timeout(PATIENCE).map_err(refuse)?;
+    let notice = schema::prepare(path, place, &mut connection)?;
+    set_up(&mut connection).map_err(refuse)?;
+    connection
+        .execute_batch("PRAGMA synchronous = FULL")
+        .map_err(refuse)?;
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(refuse)?;
+    if mode != "wal" {
+        let shown = path.display();
+        return Err(Error::failed(format!(
+            "{shown}: expected a file system that can hold a write-ahead log"
+        )));
+    }
+    // The first read takes the lock that a connection with a log keeps until it is closed: from here on nobody can
+    // restore another file over this one.
+    connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .map_err(refuse)?;
+    Ok((connection, notice))
 }
 
 /// What every connection needs, whatever it is for.
