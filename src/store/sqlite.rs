@@ -8,18 +8,25 @@
 //! Reads run on connections of their own, which see what was committed last. A list is read in chunks, each in a read
 //! transaction of its own: an old one would keep the write-ahead log from being checkpointed. Commands beside a running
 //! server are normal use; SQLite's locks part them.
+//!
+//! [`backup`], [`restore`] and [`check`] work on a file and not on a store, [`schedule`] makes the backups of a server.
 
+pub mod backup;
+pub mod check;
 mod functions;
 mod legacy;
 mod list;
+mod part;
 mod place;
+pub mod restore;
+pub mod schedule;
 mod schema;
 mod stop;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -35,6 +42,7 @@ use crate::store::sql::{self, Fault, Transaction};
 use crate::store::{Listing, Saved, Store};
 use crate::time;
 use place::Place;
+use schedule::{Report, Schedule, Scheduler};
 use stop::Stop;
 use writer::{State, Writer};
 
@@ -89,6 +97,8 @@ struct Inner {
     closing: Arc<AtomicBool>,
     /// Sorted whole lists that are being read.
     ordered: AtomicUsize,
+    /// How the backups go, where there is a schedule for them.
+    backups: OnceLock<Arc<Mutex<Report>>>,
 }
 
 impl Sqlite {
@@ -111,6 +121,7 @@ impl Sqlite {
             turns: Arc::new(Semaphore::new(MOST_CHUNKS)),
             closing: Arc::default(),
             ordered: AtomicUsize::new(0),
+            backups: OnceLock::new(),
         };
         Ok((
             Sqlite {
@@ -118,6 +129,23 @@ impl Sqlite {
             },
             notice,
         ))
+    }
+
+    /// Begins to back the file up, again and again. To be called at most once, and to be stopped before the store is closed.
+    pub fn back_up(&self, schedule: Schedule) -> Result<Scheduler> {
+        let report = self.inner.backups.get_or_init(Arc::default);
+        Scheduler::start(&self.inner.path, schedule, report.clone())
+    }
+
+    /// How the backups go, `None` where there is no schedule for them.
+    pub fn backups(&self) -> Option<Report> {
+        let report = self.inner.backups.get()?;
+        Some(
+            report
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
     }
 
     /// Runs a rule in a transaction that is synced when this answers.

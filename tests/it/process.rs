@@ -13,7 +13,7 @@ use crate::http::{Answer, Api, connect};
 use crate::support::{Home, Server};
 
 /// A create of a lead with this address, on a connection that stays open.
-fn create(address: &str) -> Vec<u8> {
+pub fn create(address: &str) -> Vec<u8> {
     let body = format!(r#"{{"email": "{address}"}}"#);
     let length = body.len();
     format!(
@@ -24,7 +24,11 @@ fn create(address: &str) -> Vec<u8> {
 
 /// Sends creates of leads one after the other until the connection ends. Answers the addresses that were acknowledged,
 /// and how many creates were sent.
-fn write_until_the_end(server: &str, name: &str, progress: &AtomicUsize) -> (Vec<String>, usize) {
+pub fn write_until_the_end(
+    server: &str,
+    name: &str,
+    progress: &AtomicUsize,
+) -> (Vec<String>, usize) {
     let mut stream = connect(server);
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut acknowledged = Vec::new();
@@ -58,7 +62,7 @@ fn stored(home: &Home) -> HashMap<String, usize> {
 }
 
 #[track_caller]
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(

@@ -30,6 +30,11 @@ impl Place {
     pub(super) fn holds(self, path: &Path) -> bool {
         self.0.is_some() && self == Place::of(path)
     }
+
+    /// Whether both are one file.
+    pub(super) fn same(one: &Path, other: &Path) -> bool {
+        Place::of(one).holds(other)
+    }
 }
 
 /// Runs `open` until the file it opened is the one that has the name. It has to leave a lock on the file, by a read at least.
@@ -68,6 +73,8 @@ mod tests {
             Ok(opened.get())
         };
         assert_eq!(settled(&path, open), Ok(4));
+        assert!(Place::same(&path, &folder.path().join("./a")));
+        assert!(!Place::same(&path, &folder.path().join("b")));
         assert!(!Place::of(&folder.path().join("b")).holds(&folder.path().join("b")));
         opened.set(-1_000);
         let error = settled(&path, open).unwrap_err();

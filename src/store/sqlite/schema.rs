@@ -38,6 +38,18 @@ pub(super) fn prepare(path: &Path, place: Place, conn: &mut Connection) -> Resul
     prepare_with(path, place, conn, SCHEMA)
 }
 
+/// What a file is, if it is one that crm takes. Changes nothing.
+pub(super) fn state(conn: &Connection) -> Result<State, Refused> {
+    look(conn, SCHEMA)
+}
+
+/// An empty database in memory with the schema as it was after so many steps, to hold another against.
+pub(super) fn model(steps: usize) -> rusqlite::Result<Connection> {
+    let model = Connection::open_in_memory()?;
+    apply(&model, &SCHEMA[..steps.min(SCHEMA.len())], 0)?;
+    Ok(model)
+}
+
 /// The sentence for a file that SQLite could not open, read or write.
 pub(super) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
     let why = match error.sqlite_error_code() {
@@ -93,7 +105,7 @@ impl Refused {
         Err(Refused::Because(why.to_string()))
     }
 
-    fn error(self, path: &Path) -> Error {
+    pub(super) fn error(self, path: &Path) -> Error {
         match self {
             Refused::Sql(error) => unusable(path, &error),
             Refused::Because(why) => {
@@ -122,7 +134,7 @@ fn prepare_with(
 }
 
 /// The bytes of the database file, or of the one with this suffix beside it; 0 where there is none.
-fn size(conn: &Connection, suffix: &str) -> u64 {
+pub(super) fn size(conn: &Connection, suffix: &str) -> u64 {
     let file = conn.path().map(|file| format!("{file}{suffix}"));
     let file = file.and_then(|file| std::fs::metadata(file).ok());
     file.map_or(0, |file| file.len())
@@ -209,8 +221,8 @@ fn change(
 }
 
 /// What a file is, if it is one that crm takes.
-#[derive(Debug, PartialEq, Eq)]
-enum State {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
     /// crm's, with the schema of today.
     Ready,
     /// Nothing is in it.
