@@ -27,7 +27,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
@@ -244,9 +244,7 @@ fn connect_to_write(path: &Path, place: Place) -> Result<(Connection, Option<Str
     connection
         .execute_batch("PRAGMA synchronous = FULL")
         .map_err(refuse)?;
-    let mode: String = connection
-        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-        .map_err(refuse)?;
+    let mode = write_ahead(&connection).map_err(refuse)?;
     if mode != "wal" {
         let shown = path.display();
         return Err(Error::failed(format!(
@@ -259,6 +257,24 @@ fn connect_to_write(path: &Path, place: Place) -> Result<(Connection, Option<Str
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         .map_err(refuse)?;
     Ok((connection, notice))
+}
+
+/// Turns the write-ahead log on, and answers the mode the file is in. Where two do that at once, the second is busy at once,
+/// whatever it is willing to wait: SQLite has it read first, and does not let a reader wait to become a writer.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let start = Instant::now();
+    loop {
+        let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        match &mode {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            _ => return mode,
+        }
+    }
 }
 
 /// What every connection needs, whatever it is for.
@@ -463,5 +479,32 @@ fn map_err(error: &rusqlite::Error) -> Error {
             Error::new(Code::Unavailable, "the service is shutting down")
         }
         _ => Error::internal(format!("the database: {}", schema::reason(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As it is while another process turns the log on: a new file has none yet, and neither has one that was restored.
+    #[test]
+    fn a_file_without_a_log_is_opened_while_another_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("crm.db");
+        drop(Sqlite::open(&path, Work::Command).unwrap());
+        let other = Connection::open(&path).unwrap();
+        other
+            .query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
+            .unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::thread::scope(|scope| {
+            let opening = scope.spawn(|| Sqlite::open(&path, Work::Command).map(drop));
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(200) && !opening.is_finished() {
+                std::thread::yield_now();
+            }
+            other.execute_batch("COMMIT").unwrap();
+            opening.join().unwrap().unwrap();
+        });
     }
 }
