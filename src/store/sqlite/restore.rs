@@ -37,6 +37,9 @@ const BLOCK: usize = 1 << 20;
 /// How long a command that has the database open is waited for. A server never lets go of it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Between two looks at whether it is still open.
+const NAP: Duration = Duration::from_millis(5);
+
 /// Where an old database is kept: its name, this, and from the second on a number.
 const KEPT: &str = ".before-restore";
 
@@ -263,6 +266,13 @@ fn bring_up(part: &Part, file: &Path) -> Result<(Connection, Content, bool)> {
     Ok((new, content, notice.is_some()))
 }
 
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
 fn in_use(path: &Path) -> Error {
     Error::new(
         Code::Conflict,
@@ -281,7 +291,7 @@ fn wait_for_others(path: &Path) -> Result<()> {
         if start.elapsed() > PATIENCE {
             return Err(in_use(path));
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(NAP);
     }
     Ok(())
 }
@@ -301,10 +311,19 @@ impl Old {
             if !exists(path) {
                 return Ok(Old::Nothing);
             }
-            match plain(path) {
+            let start = Instant::now();
+            let locked = loop {
+                match plain(path) {
+                    Err(error) if is_busy(&error) && start.elapsed() < PATIENCE => {
+                        std::thread::sleep(NAP);
+                    }
+                    locked => break locked,
+                }
+            };
+            match locked {
                 Ok(connection) => Ok(Old::Database(connection)),
+                Err(error) if is_busy(&error) => Err(in_use(path)),
                 Err(error) => match error.sqlite_error_code() {
-                    Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Err(in_use(path)),
                     Some(
                         ErrorCode::DiskFull
                         | ErrorCode::ReadOnly
@@ -332,7 +351,8 @@ impl Old {
 fn plain(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let old = Connection::open_with_flags(path, flags)?;
-    old.busy_timeout(PATIENCE)?;
+    // Waiting is the caller's: SQLite does not do it for all of these locks.
+    old.busy_timeout(Duration::ZERO)?;
     // Where the file is damaged the log is to stay as it is, which closing would write into the file or throw away.
     old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     old.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
