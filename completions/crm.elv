@@ -31,6 +31,9 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand lead 'A person to win: create, get, list, update, delete'
             cand action 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
             cand process 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
+            cand backup 'Back the database up into a file'
+            cand restore 'Put a backup in the place of the database'
+            cand check 'Check that the database is whole'
             cand config 'Show each setting and where it comes from'
             cand health 'Ask a running service whether it takes writes'
             cand completions 'Print the completion script of a shell'
@@ -40,6 +43,9 @@ set edit:completion:arg-completer[crm] = {|@words|
         &'crm;serve'= {
             cand --host 'The address to listen on [env: HOST] [default: 0.0.0.0]'
             cand --port 'The port to listen on, 0 for any free one [env: PORT] [default: 8000]'
+            cand --backup-dir 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR]'
+            cand --backup-every 'The time between two backups, such as 30s, 15m, 1h or 1d [env: CRM_BACKUP_EVERY] [default: 1h]'
+            cand --backup-keep 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [default: 24]'
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
@@ -358,6 +364,38 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --yes 'Do not ask'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'crm;backup'= {
+            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand --force 'Replace a file that is there'
+            cand -q 'Show no progress'
+            cand --quiet 'Show no progress'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'crm;restore'= {
+            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand -q 'Show no progress'
+            cand --quiet 'Show no progress'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'crm;check'= {
+            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'crm;config'= {
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'

@@ -38,6 +38,9 @@ complete -c crm -n "__fish_crm_needs_command" -f -a "serve" -d 'Run the HTTP ser
 complete -c crm -n "__fish_crm_needs_command" -f -a "lead" -d 'A person to win: create, get, list, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "action" -d 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_needs_command" -f -a "backup" -d 'Back the database up into a file'
+complete -c crm -n "__fish_crm_needs_command" -f -a "restore" -d 'Put a backup in the place of the database'
+complete -c crm -n "__fish_crm_needs_command" -f -a "check" -d 'Check that the database is whole'
 complete -c crm -n "__fish_crm_needs_command" -f -a "config" -d 'Show each setting and where it comes from'
 complete -c crm -n "__fish_crm_needs_command" -f -a "health" -d 'Ask a running service whether it takes writes'
 complete -c crm -n "__fish_crm_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -45,6 +48,9 @@ complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Show what a comma
 complete -c crm -n "__fish_crm_needs_command" -f -a "man" -d 'Write the manual pages into a folder'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l host -d 'The address to listen on [env: HOST] [default: 0.0.0.0]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to listen on, 0 for any free one [env: PORT] [default: 8000]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-dir -d 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR]' -r -f -a "(__fish_complete_directories)"
+complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-every -d 'The time between two backups, such as 30s, 15m, 1h or 1d [env: CRM_BACKUP_EVERY] [default: 1h]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-keep -d 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [default: 24]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand serve" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -343,6 +349,36 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand backup" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand backup" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand backup" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand backup" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand backup" -l force -d 'Replace a file that is there'
+complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Show no progress'
+complete -c crm -n "__fish_crm_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand restore" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand restore" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand restore" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand restore" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Show no progress'
+complete -c crm -n "__fish_crm_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand check" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand check" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand check" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand config" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F

@@ -26,6 +26,24 @@ pub enum Ask {
     Serve,
     /// A verb on a noun.
     Verb(&'static Noun, Verb),
+    /// `crm backup`
+    Backup {
+        /// The file to make.
+        file: PathBuf,
+        /// Replace one that is there.
+        force: bool,
+        /// Show no progress.
+        quiet: bool,
+    },
+    /// `crm restore`
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Show no progress.
+        quiet: bool,
+    },
+    /// `crm check`
+    Check,
     /// `crm config`
     Config,
     /// `crm health`
@@ -137,6 +155,7 @@ pub fn command() -> Command {
         ))
         .subcommand(serve())
         .subcommands(NOUNS.map(noun_command))
+        .subcommands(keeping())
         .subcommand(
             Command::new("config")
                 .about("Show each setting and where it comes from")
@@ -236,7 +255,89 @@ fn serve() -> Command {
                 .value_name("PORT")
                 .help("The port to listen on, 0 for any free one [env: PORT] [default: 8000]"),
         )
-        .after_help(examples(&["crm serve", "crm serve --host 127.0.0.1 --port 0 --db crm.db"]))
+        .arg(
+            Arg::new("backup_dir")
+                .long("backup-dir")
+                .value_name("DIR")
+                .value_hint(ValueHint::DirPath)
+                .help("Back the database up into this folder, again and again [env: CRM_BACKUP_DIR]"),
+        )
+        .arg(
+            Arg::new("backup_every")
+                .long("backup-every")
+                .value_name("TIME")
+                .help("The time between two backups, such as 30s, 15m, 1h or 1d [env: CRM_BACKUP_EVERY] [default: 1h]"),
+        )
+        .arg(
+            Arg::new("backup_keep")
+                .long("backup-keep")
+                .value_name("COUNT")
+                .help("How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [default: 24]"),
+        )
+        .after_help(examples(&[
+            "crm serve",
+            "crm serve --host 127.0.0.1 --port 0 --db crm.db",
+            "crm serve --backup-dir backups --backup-every 1h --backup-keep 24",
+        ]))
+}
+
+/// The commands that keep a database from being lost.
+fn keeping() -> [Command; 3] {
+    let file = |help: &'static str| {
+        Arg::new("file")
+            .value_name("FILE")
+            .required(true)
+            .value_parser(ValueParser::path_buf())
+            .value_hint(ValueHint::FilePath)
+            .help(help)
+    };
+    let quiet = || {
+        Arg::new("quiet")
+            .long("quiet")
+            .short('q')
+            .action(ArgAction::SetTrue)
+            .help("Show no progress")
+    };
+    [
+        Command::new("backup")
+            .about("Back the database up into a file")
+            .long_about(
+                "Back the database up into one file, which holds all that was written before. Others may go on working \
+                 with it meanwhile. The file is checked and synced before it gets its name: what has that name is whole.",
+            )
+            .arg(file("The file to make"))
+            .arg(
+                Arg::new("force")
+                    .long("force")
+                    .action(ArgAction::SetTrue)
+                    .help("Replace a file that is there"),
+            )
+            .arg(quiet())
+            .after_help(examples(&[
+                "crm backup backup.db",
+                "crm backup \"crm-$(date -u +%Y%m%dT%H%M%SZ).db\" -o json",
+            ])),
+        Command::new("restore")
+            .about("Put a backup in the place of the database")
+            .long_about(
+                "Put a backup in the place of the database, after it was checked. The database must not be in use. What \
+                 was there is kept beside it under a name that is printed. The backup stays as it is.",
+            )
+            .arg(file("The backup"))
+            .arg(quiet())
+            .after_help(examples(&[
+                "crm backup backup.db && crm restore backup.db",
+                "crm backup today.db && crm restore today.db --db copy.db",
+            ])),
+        Command::new("check")
+            .about("Check that the database is whole")
+            .long_about(
+                "Check that the database is whole: that its pages, indexes and rows hang together, that no record refers \
+                 to one that is gone, and that its tables are those of crm. Prints `ok` and exits 0, or a line for \
+                 each finding and exits 1. Changes nothing; others may go on working with the database meanwhile.",
+            )
+            .after_help(examples(&["crm check", "crm check -o json"])),
+    ]
 }
 
 fn noun_command(noun: &'static Noun) -> Command {
@@ -523,14 +624,33 @@ pub fn flags(matches: &ArgMatches) -> Flags {
         output: text("output"),
         host: of_serve("host"),
         port: of_serve("port"),
+        backup_dir: of_serve("backup_dir"),
+        backup_every: of_serve("backup_every"),
+        backup_keep: of_serve("backup_keep"),
     }
 }
 
 /// What was asked for.
 pub fn ask(matches: &ArgMatches) -> Result<Ask> {
     let (name, matches) = matches.subcommand().unwrap_or(("", matches));
+    let file = || {
+        matches
+            .get_one::<PathBuf>("file")
+            .cloned()
+            .unwrap_or_default()
+    };
     match name {
         "serve" => Ok(Ask::Serve),
+        "backup" => Ok(Ask::Backup {
+            file: file(),
+            force: matches.get_flag("force"),
+            quiet: matches.get_flag("quiet"),
+        }),
+        "restore" => Ok(Ask::Restore {
+            file: file(),
+            quiet: matches.get_flag("quiet"),
+        }),
+        "check" => Ok(Ask::Check),
         "config" => Ok(Ask::Config),
         "health" => Ok(Ask::Health),
         "completions" => Ok(Ask::Completions(

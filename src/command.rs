@@ -8,15 +8,18 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Source, Verb};
-use crate::config::{Asker, Flags, Format, Listen, Settings, Surroundings, Target};
+use crate::config::{Asker, Backups, Flags, Format, Listen, Settings, Surroundings, Target};
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
 use crate::lead::OnDuplicate;
-use crate::output::{self, Extent, Look, Printer, Stop, Terminal};
+use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
 use crate::query::Query;
 use crate::record::{LARGEST, Noun, Shown, too_large};
 use crate::server::{self, connection::Limits};
-use crate::store::sqlite::Work;
+use crate::store::sqlite::backup::{self, Content, Stage};
+use crate::store::sqlite::restore;
+use crate::store::sqlite::schedule::Schedule;
+use crate::store::sqlite::{Work, check};
 use crate::store::{AnyStore, Store};
 
 /// How a command ended, when it could say everything itself: its exit code.
@@ -24,11 +27,10 @@ pub type Ended = Result<u8, Stop>;
 
 /// A verb on a noun.
 pub async fn verb(settings: &Settings, noun: &'static Noun, verb: Verb) -> Ended {
-    let look = Look {
-        format: settings.output.value,
-        terminal: Terminal::stdout(),
+    let does = Doing {
+        look: look(settings),
+        noun,
     };
-    let does = Doing { look, noun };
     let store = open(settings, &verb)?;
     let ended = match verb {
         Verb::Create {
@@ -68,13 +70,9 @@ fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
         Target::Url(url) => Ok(AnyStore::connect(url)?),
         Target::Database(path) => {
             let creates = matches!(verb, Verb::Create { .. });
-            if settings.explicit() && !creates && !path.exists() {
+            if settings.explicit() && !creates {
                 // A name with a slip in it would otherwise look like an empty database.
-                let shown = path.display();
-                let message = format!(
-                    "{shown}: there is no such database; `crm serve` and the create commands make one"
-                );
-                return Err(Error::failed(message).into());
+                there(path)?;
             }
             settings.create_default_folder()?;
             let (store, notice) = AnyStore::open(path, Work::Command)?;
@@ -83,6 +81,17 @@ fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
             }
             Ok(store)
         }
+    }
+}
+
+/// Fails where there is no such database.
+fn there(path: &Path) -> Result<(), Error> {
+    match path.exists() {
+        true => Ok(()),
+        false => Err(Error::failed(format!(
+            "{}: there is no such database; `crm serve` and the create commands make one",
+            path.display()
+        ))),
     }
 }
 
@@ -364,15 +373,95 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+/// The database's file, for a command that works on the file itself.
+fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a Path, Error> {
+    match &settings.target.value {
+        Target::Database(path) => Ok(path),
+        Target::Url(url) => Err(Error::invalid(format!(
+            "{command}: expected a database and no URL ({url}); run it on the machine where the database is"
+        ))),
+    }
+}
+
+/// Shows how far a backup or a restore is.
+fn progress(quiet: bool) -> impl FnMut(Stage) {
+    let bar = Bar::new(!quiet);
+    move |stage| match stage {
+        Stage::Copied { done, of } => bar.show("copying", done, of),
+        Stage::Checking => bar.say("checking"),
+    }
+}
+
+/// What a file holds, for a summary.
+fn content(content: &Content) -> impl Iterator<Item = (&'static str, serde_json::Value)> {
+    let records = content.records.iter();
+    let records = records.map(|(noun, count)| (noun.plural, (*count).into()));
+    records.chain([("bytes", content.bytes.into())])
+}
+
+/// `crm backup`
+pub fn back_up(settings: &Settings, file: &Path, force: bool, quiet: bool) -> Ended {
+    let path = file_of(settings, "backup")?;
+    there(path)?;
+    let made = backup::backup(path, file, force, &mut progress(quiet))?;
+    let said: Vec<_> = std::iter::once(("backup", file.to_string_lossy().into()))
+        .chain(content(&made))
+        .collect();
+    output::summary(io::stdout().lock(), look(settings), &said)?;
+    Ok(0)
+}
+
+/// `crm restore`
+pub fn restore(settings: &Settings, file: &Path, quiet: bool) -> Ended {
+    let path = file_of(settings, "restore")?;
+    settings.create_default_folder()?;
+    let done = restore::restore(path, file, &mut progress(quiet))?;
+    if done.upgraded {
+        say(&format!(
+            "{}: brought up to date from an older schema",
+            path.display()
+        ));
+    }
+    let kept = done.kept.map(|kept| kept.to_string_lossy().into_owned());
+    let said: Vec<_> = std::iter::once(("database", path.to_string_lossy().into()))
+        .chain(content(&done.content))
+        .chain([("kept", kept.into())])
+        .collect();
+    output::summary(io::stdout().lock(), look(settings), &said)?;
+    Ok(0)
+}
+
+/// `crm check`
+pub fn check(settings: &Settings) -> Ended {
+    let path = file_of(settings, "check")?;
+    there(path)?;
+    let found = check::check(path)?;
+    let found: Vec<(&str, &str)> = found
+        .iter()
+        .map(|finding| (finding.kind, finding.what.as_str()))
+        .collect();
+    output::findings(io::stdout().lock(), look(settings), &found)?;
+    Ok(match found.is_empty() {
+        true => 0,
+        false => Code::Failed.exit(),
+    })
+}
+
+fn look(settings: &Settings) -> Look {
+    Look {
+        format: settings.output.value,
+        terminal: Terminal::stdout(),
+    }
+}
+
 /// `crm config`
 pub fn config(flags: &Flags, around: &Surroundings) -> Ended {
     let settings = Settings::find(flags, around, Asker::Command)?;
-    let listen = Listen::find(flags, around)?;
-    let look = Look {
-        format: settings.output.value,
-        terminal: Terminal::stdout(),
-    };
-    output::settings(io::stdout().lock(), look, &settings.rows(&listen))?;
+    let rows = settings.rows(
+        &Listen::find(flags, around)?,
+        &Backups::find(flags, around)?,
+    );
+    output::settings(io::stdout().lock(), look(&settings), &rows)?;
     Ok(0)
 }
 
@@ -444,7 +533,7 @@ pub fn man(folder: &Path) -> Ended {
 }
 
 /// `crm serve`
-pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
+pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> Ended {
     let Target::Database(path) = &settings.target.value else {
         return Err(Error::internal("serve was given a URL").into());
     };
@@ -475,7 +564,24 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
     if let Some(notice) = notice {
         say(&notice);
     }
-    let shutdown = ended()?;
+    let schedule = backups.folder.map(|folder| Schedule {
+        folder: folder.value,
+        every: backups.every.value,
+        keep: backups.keep.value,
+    });
+    let scheduler = match (&store, schedule) {
+        (AnyStore::Sqlite(store), Some(schedule)) => Some(store.back_up(schedule)?),
+        _ => None,
+    };
+    let stopper = scheduler.as_ref().map(|scheduler| scheduler.stopper());
+    let signal = ended()?;
+    let shutdown = async move {
+        signal.await;
+        // A backup that runs has that long to end until the store is closed.
+        if let Some(stopper) = stopper {
+            stopper.stop();
+        }
+    };
     let version = env!("CARGO_PKG_VERSION");
     let line = format!(
         "crm {version} listens on http://{address}, database {}\n",
@@ -483,7 +589,11 @@ pub async fn serve(settings: &Settings, listen: &Listen) -> Ended {
     );
     // Nobody may be reading it, which is no reason not to serve.
     let _ = print(line.as_bytes());
-    server::serve(listener, store, limits, shutdown).await?;
+    let served = server::serve(listener, store, limits, shutdown).await;
+    if let Some(scheduler) = scheduler {
+        scheduler.end();
+    }
+    served?;
     Ok(0)
 }
 

@@ -10,6 +10,9 @@
 //! database = "work.db"              # a relative path counts from the folder of this file
 //! url = "http://localhost:8000"     # one of database and url
 //! output = "json"
+//! backup_dir = "backups"            # counts from the folder of this file too
+//! backup_every = "1h"
+//! backup_keep = 24
 //! ```
 //!
 //! A relative path in a flag or the environment counts from the current folder.
@@ -20,6 +23,7 @@ use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use directories::BaseDirs;
 use reqwest::Url;
@@ -34,6 +38,18 @@ pub const HOST: &str = "0.0.0.0";
 
 /// The port that `crm serve` listens on where none is given.
 pub const PORT: u16 = 8000;
+
+/// The time between two backups of `crm serve` where none is given.
+pub const BACKUP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How many backups `crm serve` keeps where no number is given.
+pub const BACKUP_KEEP: usize = 24;
+
+/// The most backups that are kept; each makes the folder longer to read.
+const MOST_BACKUPS: usize = 10_000;
+
+/// The longest time between two backups, in seconds: a year.
+const LONGEST_EVERY: u64 = 366 * 86_400;
 
 /// What the flags gave, as given.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +66,12 @@ pub struct Flags {
     pub host: Option<String>,
     /// `--port`, of `serve` alone.
     pub port: Option<String>,
+    /// `--backup-dir`, of `serve` alone.
+    pub backup_dir: Option<String>,
+    /// `--backup-every`, of `serve` alone.
+    pub backup_every: Option<String>,
+    /// `--backup-keep`, of `serve` alone.
+    pub backup_keep: Option<String>,
 }
 
 /// What settings depend on besides the flags.
@@ -265,8 +287,8 @@ impl Settings {
         }
     }
 
-    /// What `crm config` shows. `listen` is what `crm serve` would listen on.
-    pub fn rows(&self, listen: &Listen) -> Vec<Row> {
+    /// What `crm config` shows. `listen` is what `crm serve` would listen on, `backups` those it would make.
+    pub fn rows(&self, listen: &Listen, backups: &Backups) -> Vec<Row> {
         let source = &self.target.source;
         let hidden = match source {
             Source::Default => "not set".into(),
@@ -295,6 +317,16 @@ impl Settings {
             Row::new("output", self.output.value.word(), &self.output.source),
             Row::new("host", &listen.host.value, &listen.host.source),
             Row::new("port", listen.port.value, &listen.port.source),
+            match &backups.folder {
+                Some(folder) => Row::new("backup_dir", folder.value.display(), &folder.source),
+                None => Row::without_value("backup_dir", "not set".into()),
+            },
+            Row::new(
+                "backup_every",
+                show_duration(backups.every.value),
+                &backups.every.source,
+            ),
+            Row::new("backup_keep", backups.keep.value, &backups.keep.source),
             file,
         ]
     }
@@ -361,6 +393,69 @@ impl Listen {
     }
 }
 
+/// Which backups `crm serve` makes by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backups {
+    /// The folder they go into; `None` makes none.
+    pub folder: Option<Setting<PathBuf>>,
+    /// The time between two: a second to a year.
+    pub every: Setting<Duration>,
+    /// How many are kept: 1 to 10,000.
+    pub keep: Setting<usize>,
+}
+
+impl Backups {
+    /// Finds them.
+    pub fn find(flags: &Flags, around: &Surroundings) -> Result<Backups> {
+        let file = File::read(flags, around)?;
+        let folder = match flag("--backup-dir", &flags.backup_dir) {
+            Some(folder) => Some(folder),
+            None => around.variable("CRM_BACKUP_DIR")?,
+        };
+        let (folder, from) = match folder {
+            Some(folder) => (Some(folder), around.folder.clone()),
+            None => (file.get("backup_dir"), file.folder()),
+        };
+        let folder = folder.map(|folder| {
+            folder.read(|folder| match folder.is_empty() {
+                true => Err("expected the path of a folder, got none".into()),
+                false => Ok(from.join(folder).components().collect()),
+            })
+        });
+        let folder = folder.transpose()?;
+        let every = match flag("--backup-every", &flags.backup_every) {
+            Some(every) => Some(every),
+            None => around
+                .variable("CRM_BACKUP_EVERY")?
+                .or_else(|| file.get("backup_every")),
+        };
+        let keep = match flag("--backup-keep", &flags.backup_keep) {
+            Some(keep) => Some(keep),
+            None => around
+                .variable("CRM_BACKUP_KEEP")?
+                .or_else(|| file.get("backup_keep")),
+        };
+        if folder.is_none()
+            && let Some(source) = [&every, &keep].into_iter().flatten().next()
+        {
+            let expected = "expected a folder for the backups beside it (--backup-dir, \
+                            CRM_BACKUP_DIR or backup_dir)";
+            return Err(source.source.refuse(expected));
+        }
+        Ok(Backups {
+            folder,
+            every: match every {
+                Some(every) => every.read(|text| parse_duration(text))?,
+                None => Setting::new(BACKUP_EVERY, Source::Default),
+            },
+            keep: match keep {
+                Some(keep) => keep.read(|text| parse_keep(text))?,
+                None => Setting::new(BACKUP_KEEP, Source::Default),
+            },
+        })
+    }
+}
+
 /// How errors are printed while settings are not known yet, or are at fault themselves: as the flag or `CRM_OUTPUT` says,
 /// where that is a format.
 pub fn error_format(flags: &Flags, around: &Surroundings) -> Format {
@@ -386,7 +481,17 @@ struct File {
 }
 
 impl File {
-    const KEYS: [&'static str; 3] = ["database", "url", "output"];
+    const KEYS: [&'static str; 6] = [
+        "database",
+        "url",
+        "output",
+        "backup_dir",
+        "backup_every",
+        "backup_keep",
+    ];
+
+    /// Keys that take a number as well.
+    const NUMBERS: [&'static str; 1] = ["backup_keep"];
 
     fn read(flags: &Flags, around: &Surroundings) -> Result<File> {
         let place = match (&flags.config, &around.config_folder) {
@@ -444,7 +549,8 @@ impl File {
                 let known = Self::KEYS.join(", ");
                 return refuse(format!("no such key {}; expected {known}", quoted(key)));
             }
-            if !value.is_str() {
+            let number = value.is_integer() && Self::NUMBERS.contains(&key.as_str());
+            if !value.is_str() && !number {
                 return refuse(format!("{key}: expected text, got {}", value.type_str()));
             }
         }
@@ -452,7 +558,10 @@ impl File {
     }
 
     fn get(&self, key: &'static str) -> Option<Setting<String>> {
-        let value = self.keys.get(key)?.as_str()?.to_string();
+        let value = match self.keys.get(key)? {
+            toml::Value::Integer(number) => number.to_string(),
+            other => other.as_str()?.to_string(),
+        };
         let path = self.place.as_ref()?.value.clone();
         Some(Setting::new(value, Source::File(path, key)))
     }
@@ -638,6 +747,52 @@ fn parse_port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| format!("expected a port from 0 to 65535, got {}", quoted(text)))
 }
 
+/// Reads a whole number and its unit, such as `90s`, `15m`, `1h`, `1d` or `1w`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3_600),
+        "d" => Some(86_400),
+        "w" => Some(7 * 86_400),
+        _ => None,
+    };
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = digits.parse::<u64>().ok().filter(|_| plain).zip(unit);
+    seconds
+        .and_then(|(number, unit)| number.checked_mul(unit))
+        .filter(|seconds| (1..=LONGEST_EVERY).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| {
+            format!(
+                "expected a time like 30s, 15m, 1h or 1d, a year at most, got {}",
+                quoted(text)
+            )
+        })
+}
+
+/// As [`parse_duration`] reads it, in the largest unit that leaves a whole number.
+fn show_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60)];
+    let fits = units.iter().find(|(_, unit)| seconds.is_multiple_of(*unit));
+    let (name, unit) = fits.unwrap_or(&("s", 1));
+    format!("{}{name}", seconds / unit)
+}
+
+fn parse_keep(text: &str) -> Result<usize, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let keep = text.parse().ok().filter(|_| digits);
+    keep.filter(|keep| (1..=MOST_BACKUPS).contains(keep))
+        .ok_or_else(|| {
+            format!(
+                "expected a number from 1 to {MOST_BACKUPS}, got {}",
+                quoted(text)
+            )
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -676,6 +831,9 @@ mod tests {
                 "--output" => self.flags.output = Some(value),
                 "--host" => self.flags.host = Some(value),
                 "--port" => self.flags.port = Some(value),
+                "--backup-dir" => self.flags.backup_dir = Some(value),
+                "--backup-every" => self.flags.backup_every = Some(value),
+                "--backup-keep" => self.flags.backup_keep = Some(value),
                 _ => panic!("no flag {name}"),
             }
             self
@@ -715,6 +873,10 @@ mod tests {
 
         fn listen(&self) -> Result<Listen> {
             self.ask(Listen::find)
+        }
+
+        fn backups(&self) -> Result<Backups> {
+            self.ask(Backups::find)
         }
 
         /// Target and source, with the home folder as `~`.
@@ -1020,13 +1182,15 @@ mod tests {
         for (text, refusal) in [
             (
                 "datebase = 'x.db'",
-                "no such key \"datebase\"; expected database, url, output",
+                "no such key \"datebase\"; expected database, url, output, backup_dir, \
+                 backup_every, backup_keep",
             ),
             ("output = 3", "output: expected text, got integer"),
             ("database = ['a']", "database: expected text, got array"),
             (
                 "[crm]\nurl = 'http://h'",
-                "no such key \"crm\"; expected database, url, output",
+                "no such key \"crm\"; expected database, url, output, backup_dir, \
+                 backup_every, backup_keep",
             ),
             (
                 "output = 'xml'",
@@ -1142,6 +1306,95 @@ mod tests {
     }
 
     #[test]
+    fn backups_are_found_at_every_level() {
+        let shown = |user: User| {
+            let found = user.backups().unwrap();
+            let folder = found
+                .folder
+                .map(|folder| folder.value.display().to_string());
+            let folder = user.homeless(&folder.unwrap_or("-".into()));
+            let (every, keep) = (found.every.value, found.keep.value);
+            format!("{folder} {} {keep}", show_duration(every))
+        };
+        let file = |text: &str| User::new().config(text);
+        let all = "backup_dir = 'f'\nbackup_every = '1d'\nbackup_keep = 7";
+        assert_eq!(shown(User::new()), "- 1h 24");
+        assert_eq!(shown(file(all)), "~/settings/crm/f 1d 7");
+        assert_eq!(
+            shown(file("backup_dir = '/b'\nbackup_keep = '8'")),
+            "/b 1h 8"
+        );
+        let user = file(all)
+            .variable("CRM_BACKUP_DIR", "e")
+            .variable("CRM_BACKUP_KEEP", "3")
+            .variable("CRM_BACKUP_EVERY", "30s");
+        assert_eq!(shown(user), "~/here/e 30s 3");
+        let user = file(all)
+            .variable("CRM_BACKUP_EVERY", "30s")
+            .flag("--backup-dir", "./g/")
+            .flag("--backup-every", "2w")
+            .flag("--backup-keep", "1");
+        assert_eq!(shown(user), "~/here/g 14d 1");
+    }
+
+    #[test]
+    fn backups_that_make_no_sense_are_refused() {
+        let refused = |name: &str, value: &str| {
+            let user = User::new().flag("--backup-dir", "b").flag(name, value);
+            let error = user.backups().unwrap_err();
+            assert_eq!(error.code.exit(), 2);
+            assert!(error.message.starts_with(&format!("{name}: ")), "{error}");
+            error.message
+        };
+        for every in [
+            "",
+            "0s",
+            "1",
+            "h",
+            "1.5h",
+            "-1h",
+            "+1h",
+            "1H",
+            "1h30m",
+            "1y",
+            "367d",
+            "53w",
+            "99999999999999999999s",
+            "18446744073709551615w",
+            "１h",
+        ] {
+            let message = refused("--backup-every", every);
+            assert!(message.contains("30s, 15m, 1h or 1d"), "{message}");
+        }
+        for keep in ["", "0", "-1", "+1", "10001", "all", "1.5"] {
+            let message = refused("--backup-keep", keep);
+            assert!(message.contains("from 1 to 10000"), "{message}");
+        }
+        let folderless = |user: User, start: &str| {
+            let message = user.homeless(&user.backups().unwrap_err().message);
+            assert!(message.starts_with(start), "{message}");
+            assert!(message.contains("--backup-dir"), "{message}");
+        };
+        let every = || User::new().flag("--backup-every", "1h");
+        folderless(every(), "--backup-every: ");
+        folderless(every().flag("--backup-dir", ""), "--backup-dir: ");
+        folderless(
+            User::new().variable("CRM_BACKUP_KEEP", "3"),
+            "CRM_BACKUP_KEEP: ",
+        );
+        folderless(
+            User::new().config("backup_keep = 3"),
+            "~/settings/crm/config.toml: backup_keep: ",
+        );
+        let message = User::new()
+            .config("backup_every = 3")
+            .backups()
+            .unwrap_err()
+            .message;
+        assert!(message.contains("expected text"), "{message}");
+    }
+
+    #[test]
     fn errors_before_settings_are_known_have_the_wanted_format() {
         let format = |user: User| user.ask(error_format);
         assert_eq!(format(User::new()), Format::Table);
@@ -1156,7 +1409,7 @@ mod tests {
     fn every_setting_is_shown_with_its_source() {
         let rows = |user: &User| {
             let settings = user.settings(Asker::Command).unwrap();
-            let rows = settings.rows(&user.listen().unwrap());
+            let rows = settings.rows(&user.listen().unwrap(), &user.backups().unwrap());
             let rows = rows.into_iter().map(|row| {
                 let value = row.value.unwrap_or("-".into());
                 user.homeless(&format!("{} | {value} | {}", row.setting, row.source))
@@ -1171,6 +1424,9 @@ mod tests {
                 "output | table | default",
                 "host | 0.0.0.0 | default",
                 "port | 8000 | default",
+                "backup_dir | - | not set",
+                "backup_every | 1h | default",
+                "backup_keep | 24 | default",
                 "config | ~/settings/crm/config.toml | default, not there",
             ]
         );
@@ -1178,7 +1434,9 @@ mod tests {
             .config("output = 'json'")
             .variable("DATABASE_URL", "e.db")
             .flag("--url", "http://h/")
-            .variable("PORT", "80");
+            .variable("PORT", "80")
+            .flag("--backup-dir", "b")
+            .variable("CRM_BACKUP_EVERY", "90m");
         assert_eq!(
             rows(&user),
             [
@@ -1187,6 +1445,9 @@ mod tests {
                 "output | json | ~/settings/crm/config.toml",
                 "host | 0.0.0.0 | default",
                 "port | 80 | environment PORT",
+                "backup_dir | ~/here/b | flag --backup-dir",
+                "backup_every | 90m | environment CRM_BACKUP_EVERY",
+                "backup_keep | 24 | default",
                 "config | ~/settings/crm/config.toml | default",
             ]
         );

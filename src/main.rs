@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use crm::cli::{self, Ask};
 use crm::command::{self, Ended, complain};
-use crm::config::{Asker, Flags, Format, Listen, Settings, Surroundings, error_format};
+use crm::config::{Asker, Backups, Flags, Format, Listen, Settings, Surroundings, error_format};
 use crm::error::Error;
 use crm::output::Stop;
 use tokio::runtime::{Builder, Runtime};
@@ -53,11 +53,12 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
         Ask::Serve => {
             let settings = Settings::find(flags, around, Asker::Serve)?;
             let listen = Listen::find(flags, around)?;
+            let backups = Backups::find(flags, around)?;
             if flags.url.is_some() {
                 command::say("note: serve works on a database; --url is ignored");
             }
             let runtime = runtime(Builder::new_multi_thread())?;
-            let ended = runtime.block_on(command::serve(&settings, &listen));
+            let ended = runtime.block_on(command::serve(&settings, &listen, backups));
             // Everything is answered and closed; what still runs is a read that nobody waits for.
             runtime.shutdown_timeout(Duration::from_secs(1));
             ended
@@ -66,6 +67,21 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
             let settings = Settings::find(flags, around, Asker::Command)?;
             *format = settings.output.value;
             runtime(Builder::new_current_thread())?.block_on(command::verb(&settings, noun, verb))
+        }
+        Ask::Backup { file, force, quiet } => {
+            let settings = Settings::find(flags, around, Asker::Command)?;
+            *format = settings.output.value;
+            command::back_up(&settings, &file, force, quiet)
+        }
+        Ask::Restore { file, quiet } => {
+            let settings = Settings::find(flags, around, Asker::Command)?;
+            *format = settings.output.value;
+            command::restore(&settings, &file, quiet)
+        }
+        Ask::Check => {
+            let settings = Settings::find(flags, around, Asker::Command)?;
+            *format = settings.output.value;
+            command::check(&settings)
         }
         Ask::Config => command::config(flags, around),
         Ask::Health => {

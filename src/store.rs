@@ -143,6 +143,14 @@ impl AnyStore {
         Ok((AnyStore::Sqlite(store), notice))
     }
 
+    /// How the backups go that this process makes, `None` where it makes none.
+    pub fn backups(&self) -> Option<sqlite::schedule::Report> {
+        match self {
+            AnyStore::Sqlite(store) => store.backups(),
+            AnyStore::Remote(_) => None,
+        }
+    }
+
     /// The store behind the server at `url`.
     pub fn connect(url: &str) -> Result<AnyStore> {
         Remote::new(url).map(AnyStore::Remote)

@@ -4,6 +4,8 @@
 //! Taken in are that form, RFC 3339 with any offset, and a date alone; what has no offset is UTC. Fractions of a second
 //! are cut off, as the stored form has none. The command line knows a few words more, see [`words`].
 
+use std::time::SystemTime;
+
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::{Span, Timestamp, Unit, tz::TimeZone};
 
@@ -41,6 +43,29 @@ pub fn now() -> String {
 
 fn moment() -> DateTime {
     TimeZone::UTC.to_datetime(Timestamp::now())
+}
+
+/// The form of a time in a file's name (RFC 3339's without its separators), so that the order of names is that of times.
+const STAMP: &str = "%Y%m%dT%H%M%SZ";
+
+/// Now, as a file's name has it: `20260102T030405Z`.
+pub fn stamp() -> String {
+    moment().strftime(STAMP).to_string()
+}
+
+/// The moment of a [`stamp`], `None` where the text is none.
+pub fn read_stamp(text: &str) -> Option<SystemTime> {
+    if !shaped(text, b"ddddddddTddddddZ") {
+        return None;
+    }
+    let at = DateTime::strptime(STAMP, text).ok()?;
+    Some(TimeZone::UTC.to_timestamp(at).ok()?.into())
+}
+
+/// A moment, as it is stored.
+pub fn stored(at: SystemTime) -> Option<String> {
+    let at = Timestamp::try_from(at).ok()?;
+    Some(show(TimeZone::UTC.to_datetime(at)))
 }
 
 /// A given time: a moment with its fraction, or a whole day.
@@ -303,6 +328,25 @@ mod tests {
             "2026-01-31x",
         ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_is_read_back() {
+        let at = read_stamp("20260102T030405Z").unwrap();
+        assert_eq!(stored(at).as_deref(), Some("2026-01-02 03:04:05"));
+        let age = SystemTime::now().duration_since(read_stamp(&stamp()).unwrap());
+        assert!(age.unwrap() < std::time::Duration::from_secs(60));
+        for text in [
+            "",
+            "20260102T030405",
+            "20261302T030405Z",
+            "20260102T250405Z",
+            "20260102-030405Z",
+            "+0260102T030405Z",
+            "20260102T030405Z ",
+        ] {
+            assert_eq!(read_stamp(text), None, "{text}");
         }
     }
 

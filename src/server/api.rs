@@ -302,7 +302,11 @@ impl Request<'_> {
             }
             _ => error,
         })?;
-        let body = serde_json::json!({ "status": "ready", "last_commit": at });
+        let mut body = serde_json::json!({ "status": "ready", "last_commit": at });
+        if let Some(report) = self.store.backups() {
+            body["last_backup"] = report.last.into();
+            body["backups_failing_since"] = report.failing_since.into();
+        }
         Ok(uncached(reply::json(StatusCode::OK, body.to_string())))
     }
 

@@ -1058,15 +1058,15 @@ fn service_paths() -> Map<String, Value> {
     let status = |word: &str, more: Value| {
         let mut properties = json!({"status": {"const": word}});
         let mut example = json!({"status": word});
+        let mut required = vec![json!("status")];
         for (name, schema) in object(more) {
             example[&name] = schema["examples"][0].clone();
+            // What may be null comes only where there is a schedule of backups.
+            if schema["type"].is_string() {
+                required.push(name.clone().into());
+            }
             properties[&name] = schema;
         }
-        let required: Vec<&String> = properties
-            .as_object()
-            .into_iter()
-            .flat_map(Map::keys)
-            .collect();
         let schema = json!({
             "type": "object",
             "properties": properties,
@@ -1075,12 +1075,26 @@ fn service_paths() -> Map<String, Value> {
         });
         media(schema, json!({word: {"value": example}}))
     };
-    let last_commit = json!({"last_commit": {
-        "type": "string",
-        "pattern": TIME_STORED,
-        "description": "When the database was last written, UTC; no older than 5 seconds.",
-        "examples": ["2026-01-31 09:30:00"],
-    }});
+    let readiness = json!({
+        "last_commit": {
+            "type": "string",
+            "pattern": TIME_STORED,
+            "description": "When the database was last written, UTC; no older than 5 seconds.",
+            "examples": ["2026-01-31 09:30:00"],
+        },
+        "last_backup": {
+            "type": ["string", "null"],
+            "pattern": TIME_STORED,
+            "description": "When the newest backup was made, UTC. There where the service makes backups.",
+            "examples": ["2026-01-31 09:00:00"],
+        },
+        "backups_failing_since": {
+            "type": ["string", "null"],
+            "pattern": TIME_STORED,
+            "description": "When the first backup failed after the newest one, UTC; null while they succeed. There where the service makes backups.",
+            "examples": [null],
+        },
+    });
     let mut paths = Map::new();
     paths.insert(
         "/health".into(),
@@ -1101,7 +1115,7 @@ fn service_paths() -> Map<String, Value> {
             "Can it do its work?",
             "Shows a real commit to the database.",
             errors(
-                json!({"200": answer("It can.", status("ready", last_commit))}),
+                json!({"200": answer("It can.", status("ready", readiness))}),
                 &READING,
             ),
         ),

@@ -8,20 +8,28 @@
 //! Reads run on connections of their own, which see what was committed last. A list is read in chunks, each in a read
 //! transaction of its own: an old one would keep the write-ahead log from being checkpointed. Commands beside a running
 //! server are normal use; SQLite's locks part them.
+//!
+//! [`backup`], [`restore`] and [`check`] work on a file and not on a store, [`schedule`] makes the backups of a server.
 
+pub mod backup;
 mod cache;
+pub mod check;
 mod functions;
 mod legacy;
 mod list;
-pub(crate) mod schema;
+mod part;
+mod place;
+pub mod restore;
+pub mod schedule;
+mod schema;
 mod stop;
 mod turn;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rusqlite::config::DbConfig;
@@ -38,6 +46,8 @@ use crate::store::sql::{self, Fault, Transaction};
 use crate::store::{Listing, Saved, Store};
 use crate::time;
 use cache::Cache;
+use place::Place;
+use schedule::{Report, Schedule, Scheduler};
 use stop::Stop;
 use writer::{Desk, State, Undo, Writer};
 
@@ -98,6 +108,8 @@ struct Inner {
     closing: Arc<AtomicBool>,
     /// Sorted whole lists that are being read.
     ordered: AtomicUsize,
+    /// How the backups go, where there is a schedule for them.
+    backups: OnceLock<Arc<Mutex<Report>>>,
 }
 
 impl Sqlite {
@@ -122,37 +134,11 @@ impl Sqlite {
                 "SQLite {version} can corrupt a file; 3.51.3 or newer is needed"
             )));
         }
-        let refuse = |error: rusqlite::Error| schema::unusable(path, &error);
-        let mut connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-                | OpenFlags::SQLITE_OPEN_CREATE
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(refuse)?;
-        let notice = schema::prepare(path, &mut connection)?;
-        // After the schema, which has a patience of its own and leaves none behind.
-        connection.busy_handler(Some(turn::again)).map_err(refuse)?;
-        set_up(&mut connection).map_err(refuse)?;
-        connection
-            .pragma_update(None, "synchronous", syncs)
-            .map_err(refuse)?;
-        if work == Work::Server {
-            connection
-                .pragma_update(None, "cache_size", -WRITER_CACHE)
-                .map_err(refuse)?;
-        }
-        let mode: String = connection
-            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-            .map_err(refuse)?;
-        if mode != "wal" {
-            let shown = path.display();
-            return Err(Error::failed(format!(
-                "{shown}: expected a file system that can hold a write-ahead log"
-            )));
-        }
+        let (connection, notice) =
+            place::settled(path, |place| connect_to_write(path, place, work, syncs))?;
         let cache = (work == Work::Server).then(|| Arc::new(Cache::new()));
-        let desk = Desk::new(connection, path, cache.clone()).map_err(refuse)?;
+        let desk = Desk::new(connection, path, cache.clone())
+            .map_err(|error| schema::unusable(path, &error))?;
         let writer = Writer::new(desk, work)?;
         let inner = Inner {
             path: path.to_path_buf(),
@@ -163,6 +149,7 @@ impl Sqlite {
             turns: Arc::new(Semaphore::new(MOST_CHUNKS)),
             closing: Arc::default(),
             ordered: AtomicUsize::new(0),
+            backups: OnceLock::new(),
         };
         Ok((
             Sqlite {
@@ -170,6 +157,23 @@ impl Sqlite {
             },
             notice,
         ))
+    }
+
+    /// Begins to back the file up, again and again. To be called at most once, and to be stopped before the store is closed.
+    pub fn back_up(&self, schedule: Schedule) -> Result<Scheduler> {
+        let report = self.inner.backups.get_or_init(Arc::default);
+        Scheduler::start(&self.inner.path, schedule, report.clone())
+    }
+
+    /// How the backups go, `None` where there is no schedule for them.
+    pub fn backups(&self) -> Option<Report> {
+        let report = self.inner.backups.get()?;
+        Some(
+            report
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
     }
 
     /// Runs a rule in a transaction that is synced when this answers.
@@ -258,6 +262,66 @@ impl Inner {
         let result = read(&mut connection);
         self.keep(connection);
         result
+    }
+}
+
+/// The connection that writes, to a file that was brought up to date, and what was done for that.
+fn connect_to_write(
+    path: &Path,
+    place: Place,
+    work: Work,
+    syncs: &str,
+) -> Result<(Connection, Option<String>)> {
+    let refuse = |error: rusqlite::Error| schema::unusable(path, &error);
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(refuse)?;
+    let notice = schema::prepare(path, place, &mut connection)?;
+    // After the schema, which has a patience of its own and leaves none behind.
+    connection.busy_handler(Some(turn::again)).map_err(refuse)?;
+    set_up(&mut connection).map_err(refuse)?;
+    connection
+        .pragma_update(None, "synchronous", syncs)
+        .map_err(refuse)?;
+    if work == Work::Server {
+        connection
+            .pragma_update(None, "cache_size", -WRITER_CACHE)
+            .map_err(refuse)?;
+    }
+    let mode = write_ahead(&connection).map_err(refuse)?;
+    if mode != "wal" {
+        let shown = path.display();
+        return Err(Error::failed(format!(
+            "{shown}: expected a file system that can hold a write-ahead log"
+        )));
+    }
+    // The first read takes the lock that a connection with a log keeps until it is closed: from here on nobody can
+    // restore another file over this one.
+    connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .map_err(refuse)?;
+    Ok((connection, notice))
+}
+
+/// Turns the write-ahead log on, and answers the mode the file is in. Where two do that at once, the second is busy at once,
+/// whatever it is willing to wait: SQLite has it read first, and does not let a reader wait to become a writer.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let start = Instant::now();
+    loop {
+        let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        match &mode {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            _ => return mode,
+        }
     }
 }
 
@@ -496,5 +560,32 @@ fn map_err(error: &rusqlite::Error) -> Error {
             Error::new(Code::Unavailable, "the service is shutting down")
         }
         _ => Error::internal(format!("the database: {}", schema::reason(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As it is while another process turns the log on: a new file has none yet, and neither has one that was restored.
+    #[test]
+    fn a_file_without_a_log_is_opened_while_another_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("crm.db");
+        drop(Sqlite::open(&path, Work::Command).unwrap());
+        let other = Connection::open(&path).unwrap();
+        other
+            .query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
+            .unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::thread::scope(|scope| {
+            let opening = scope.spawn(|| Sqlite::open(&path, Work::Command).map(drop));
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(200) && !opening.is_finished() {
+                std::thread::yield_now();
+            }
+            other.execute_batch("COMMIT").unwrap();
+            opening.join().unwrap().unwrap();
+        });
     }
 }

@@ -1066,7 +1066,7 @@ fn a_database_that_is_not_there_is_made_by_creates_alone() {
 }
 
 /// What a command shows on a terminal of this many columns where this is typed, and its exit code.
-fn at_terminal(crm: Crm, columns: u16, typed: &str) -> (String, Option<i32>) {
+pub fn at_terminal(crm: Crm, columns: u16, typed: &str) -> (String, Option<i32>) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();

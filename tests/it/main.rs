@@ -8,6 +8,7 @@
     reason = "a test that cannot go on ends with the place where it could not"
 )]
 
+mod backup;
 mod cli;
 mod contract;
 mod docs;

@@ -13,7 +13,7 @@ use crate::http::{Answer, Api, connect};
 use crate::support::{Home, Server, wait_for};
 
 /// A create of a lead with this address, on a connection that stays open.
-fn create(address: &str) -> Vec<u8> {
+pub fn create(address: &str) -> Vec<u8> {
     let body = format!(r#"{{"email": "{address}"}}"#);
     let length = body.len();
     format!(

@@ -14,6 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::legacy;
+use super::place::Place;
 use crate::error::{Error, Result, quoted};
 
 /// The steps of the schema; after the first, `user_version` is 1. Append-only.
@@ -29,18 +30,31 @@ const APPLICATION_ID: i32 = 0x0063_726d;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes the file ready for use: gives an empty one its schema, brings an older one up to date, and refuses what is not
-/// crm's. To be called on a fresh connection that may write, before anything else.
+/// crm's. To be called on a fresh connection that may write, before anything else. `place` is where the file was before it
+/// was opened.
 ///
 /// Returns the line to tell the user where an older database was changed. Errors are [`Code::Failed`] with a sentence that
 /// begins with the file; the file is then as it was before.
 ///
 /// [`Code::Failed`]: crate::error::Code::Failed
-pub(crate) fn prepare(path: &Path, conn: &mut Connection) -> Result<Option<String>> {
-    prepare_with(path, conn, SCHEMA)
+pub(super) fn prepare(path: &Path, place: Place, conn: &mut Connection) -> Result<Option<String>> {
+    prepare_with(path, place, conn, SCHEMA)
+}
+
+/// What a file is, if it is one that crm takes. Changes nothing.
+pub(super) fn state(conn: &Connection) -> Result<State, Refused> {
+    look(conn, SCHEMA)
+}
+
+/// An empty database in memory with the schema as it was after so many steps, to hold another against.
+pub(super) fn model(steps: usize) -> rusqlite::Result<Connection> {
+    let model = Connection::open_in_memory()?;
+    apply(&model, &SCHEMA[..steps.min(SCHEMA.len())], 0)?;
+    Ok(model)
 }
 
 /// The sentence for a file that SQLite could not open, read or write.
-pub(crate) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
+pub(super) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
     let why = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => NO_DATABASE.into(),
         Some(ErrorCode::DatabaseCorrupt) => format!("is damaged, SQLite says: {}", reason(error)),
@@ -94,7 +108,7 @@ impl Refused {
         Err(Refused::Because(why.to_string()))
     }
 
-    fn error(self, path: &Path) -> Error {
+    pub(super) fn error(self, path: &Path) -> Error {
         match self {
             Refused::Sql(error) => unusable(path, &error),
             Refused::Because(why) => {
@@ -105,10 +119,15 @@ impl Refused {
     }
 }
 
-fn prepare_with(path: &Path, conn: &mut Connection, schema: &[&str]) -> Result<Option<String>> {
+fn prepare_with(
+    path: &Path,
+    place: Place,
+    conn: &mut Connection,
+    schema: &[&str],
+) -> Result<Option<String>> {
     // Whether a program ended without closing the file; its log may hold committed pages.
     let log = size(conn, "-wal") > 0;
-    patiently(conn, |conn| bring_up(path, conn, schema)).map_err(|refused| {
+    patiently(conn, |conn| bring_up(path, place, conn, schema)).map_err(|refused| {
         if log {
             // Closing would write the log into the file. Where this fails there is nothing to add to the refusal.
             let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
@@ -118,7 +137,7 @@ fn prepare_with(path: &Path, conn: &mut Connection, schema: &[&str]) -> Result<O
 }
 
 /// The bytes of the database file, or of the one with this suffix beside it; 0 where there is none.
-fn size(conn: &Connection, suffix: &str) -> u64 {
+pub(super) fn size(conn: &Connection, suffix: &str) -> u64 {
     let file = conn.path().map(|file| format!("{file}{suffix}"));
     let file = file.and_then(|file| std::fs::metadata(file).ok());
     file.map_or(0, |file| file.len())
@@ -138,6 +157,7 @@ fn patiently<T>(
 
 fn bring_up(
     path: &Path,
+    place: Place,
     conn: &mut Connection,
     schema: &[&str],
 ) -> Result<Option<String>, Refused> {
@@ -159,7 +179,7 @@ fn bring_up(
         before.push((setting, conn.db_config(setting)?));
         conn.set_db_config(setting, during)?;
     }
-    let done = change(path, conn, schema);
+    let done = change(path, place, conn, schema);
     for (setting, value) in before {
         conn.set_db_config(setting, value)?;
     }
@@ -167,8 +187,16 @@ fn bring_up(
 }
 
 /// What is to be done, in one transaction.
-fn change(path: &Path, conn: &mut Connection, schema: &[&str]) -> Result<Option<String>, Refused> {
+fn change(
+    path: &Path,
+    place: Place,
+    conn: &mut Connection,
+    schema: &[&str],
+) -> Result<Option<String>, Refused> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if !place.holds(path) {
+        return Refused::because("is being replaced; try again in a moment");
+    }
     match look(&tx, schema)? {
         State::Ready => Ok(None),
         State::Empty => {
@@ -196,8 +224,8 @@ fn change(path: &Path, conn: &mut Connection, schema: &[&str]) -> Result<Option<
 }
 
 /// What a file is, if it is one that crm takes.
-#[derive(Debug, PartialEq, Eq)]
-enum State {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
     /// crm's, with the schema of today.
     Ready,
     /// Nothing is in it.
@@ -320,7 +348,9 @@ pub(super) mod tests {
 
         /// As a command does: open, prepare, close.
         pub(in super::super) fn prepare(&self) -> Result<Option<String>> {
-            prepare(&self.path(), &mut self.open())
+            let path = self.path();
+            let mut conn = self.open();
+            prepare(&path, Place::of(&path), &mut conn)
         }
 
         pub(in super::super) fn files(&self) -> Files {
@@ -385,7 +415,7 @@ pub(super) mod tests {
             let folder = Folder::with(sql);
             let mut conn = folder.open();
             conn.busy_timeout(Duration::from_millis(1234)).unwrap();
-            let _ = prepare(&folder.path(), &mut conn);
+            let _ = prepare(&folder.path(), Place::of(&folder.path()), &mut conn);
             let read = |pragma: &str| -> i32 { conn.pragma_query_one(None, pragma).unwrap() };
             assert_eq!(read("busy_timeout"), 1234);
             assert_eq!(read("foreign_keys"), 1);
@@ -402,8 +432,8 @@ pub(super) mod tests {
             (1, 'a@b.de', NULL, 'new', '{}', '', '', 'x');";
         let more = "ALTER TABLE leads RENAME COLUMN a TO b";
         let run = |steps: &[&str]| {
-            let schema = [SCHEMA, steps].concat();
-            prepare_with(&folder.path(), &mut folder.open(), &schema)
+            let (path, schema) = (folder.path(), [SCHEMA, steps].concat());
+            prepare_with(&path, Place::of(&path), &mut folder.open(), &schema)
         };
 
         let before = folder.files()["crm.db"].0.clone();
@@ -535,13 +565,15 @@ pub(super) mod tests {
         let folder = Folder::with(EARLIER);
         let before = folder.files();
         let mut conn = Connection::open_with_flags(folder.path(), flags).unwrap();
-        let error = prepare(&folder.path(), &mut conn).unwrap_err();
+        let place = Place::of(&folder.path());
+        let error = prepare(&folder.path(), place, &mut conn).unwrap_err();
         assert!(error.message.contains("check its permissions"), "{error}");
         drop(conn);
         assert!(before == folder.files());
         folder.prepare().unwrap();
         let mut conn = Connection::open_with_flags(folder.path(), flags).unwrap();
-        assert_eq!(prepare(&folder.path(), &mut conn), Ok(None));
+        let place = Place::of(&folder.path());
+        assert_eq!(prepare(&folder.path(), place, &mut conn), Ok(None));
     }
 
     #[test]
@@ -559,7 +591,7 @@ pub(super) mod tests {
                 let run = || {
                     let mut conn = folder.open();
                     start.wait();
-                    prepare(&folder.path(), &mut conn).unwrap()
+                    prepare(&folder.path(), Place::of(&folder.path()), &mut conn).unwrap()
                 };
                 let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
                 threads
@@ -579,9 +611,30 @@ pub(super) mod tests {
         folder.prepare().unwrap().unwrap();
         // As after a first look that still found the old tables.
         assert_eq!(
-            change(&folder.path(), &mut folder.open(), SCHEMA).unwrap(),
+            change(
+                &folder.path(),
+                Place::of(&folder.path()),
+                &mut folder.open(),
+                SCHEMA
+            )
+            .unwrap(),
             None
         );
         assert_eq!(folder.files().len(), 2);
+    }
+
+    /// A new file's first transaction would otherwise write to a file that has no name any more, and its journal beside
+    /// the one that took the name.
+    #[test]
+    fn a_file_that_is_another_by_now_is_not_changed() {
+        let folder = Folder::new();
+        let mut conn = folder.open();
+        let place = Place::of(&folder.path());
+        std::fs::write(folder.path().with_file_name("other"), "").unwrap();
+        std::fs::rename(folder.path().with_file_name("other"), folder.path()).unwrap();
+        let error = prepare(&folder.path(), place, &mut conn).unwrap_err();
+        assert!(error.message.contains("being replaced"), "{error}");
+        assert_eq!(folder.files().len(), 1);
+        assert_eq!(folder.files()["crm.db"].0, b"");
     }
 }

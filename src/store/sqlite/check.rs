@@ -1,0 +1,179 @@
+//! Whether a database is what crm wrote.
+
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+
+use super::part::unusable;
+use super::schema::{self, Refused, State};
+use super::{PATIENCE, legacy, place, set_up};
+use crate::error::Result;
+use crate::record::Noun;
+
+/// The most that is told of one kind; SQLite's own `integrity_check` stops there too.
+const MOST: usize = 100;
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// `integrity`: pages, indexes and rows do not hang together. `reference`: a record refers to none. `schema`: the file
+    /// is not marked as crm's of this version, or a table or an index is not as crm made it.
+    pub kind: &'static str,
+    /// What was found, in one line.
+    pub what: String,
+}
+
+impl Finding {
+    fn new(kind: &'static str, what: &str) -> Finding {
+        // SQLite puts a heading before what is wrong with pages.
+        let what = what
+            .strip_prefix("*** in database main ***")
+            .unwrap_or(what);
+        let what = what.trim().replace(['\n', '\r'], " ");
+        Finding { kind, what }
+    }
+}
+
+/// Looks through the file at `path`, which may be in use: integrity, references, schema. Changes nothing, and answers what
+/// was found, nothing where all is well.
+///
+/// All is read from one state of the file, so that the write-ahead log is not reset for as long as this takes. Errors are
+/// those of a file that cannot be read.
+pub fn check(path: &Path) -> Result<Vec<Finding>> {
+    let (connection, state) = snapshot(path)?;
+    match state {
+        Ok(state) => findings(&connection, state).map_err(|error| unusable(path, &error)),
+        Err(Refused::Because(why)) => Ok(vec![Finding::new("schema", &why)]),
+        Err(Refused::Sql(error)) if is_damage(&error) => {
+            Ok(vec![Finding::new("integrity", &schema::reason(&error))])
+        }
+        Err(Refused::Sql(error)) => Err(unusable(path, &error)),
+    }
+}
+
+/// A connection in a read transaction over the file as it is now, and what the file is.
+pub(super) fn snapshot(path: &Path) -> Result<(Connection, Result<State, Refused>)> {
+    place::settled(path, |_| {
+        // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let refuse = |error: rusqlite::Error| unusable(path, &error);
+        let mut connection = Connection::open_with_flags(path, flags).map_err(refuse)?;
+        connection.busy_timeout(PATIENCE).map_err(refuse)?;
+        // A log that a program left behind stays: closing would write it into the file, or throw it away as damaged.
+        let log = schema::size(&connection, "-wal") > 0;
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, log)
+            .map_err(refuse)?;
+        let begun = set_up(&mut connection).and_then(|()| connection.execute_batch("BEGIN"));
+        let state = begun
+            .map_err(Refused::from)
+            .and_then(|()| schema::state(&connection));
+        Ok((connection, state))
+    })
+}
+
+/// All that is wrong with a file that is crm's, to be called in a transaction where others may write.
+pub(super) fn findings(conn: &Connection, state: State) -> rusqlite::Result<Vec<Finding>> {
+    let mut found = Vec::new();
+    let kinds: [(&'static str, Look); 3] = [
+        ("integrity", integrity),
+        ("reference", references),
+        ("schema", tables),
+    ];
+    for (kind, look) in kinds {
+        match look(conn, state) {
+            Ok(more) => found.extend(more.iter().map(|what| Finding::new(kind, what))),
+            Err(error) if is_damage(&error) => {
+                found.push(Finding::new("integrity", &schema::reason(&error)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+type Look = fn(&Connection, State) -> rusqlite::Result<Vec<String>>;
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
+}
+
+fn integrity(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
+    let mut check = conn.prepare("PRAGMA integrity_check")?;
+    let found: Vec<String> = check
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    // Pages come first. Of a file of the earlier service all else can be carried over, a null against NOT NULL say.
+    let fine = match (state, found.first()) {
+        (State::Earlier, Some(first)) => !first.starts_with("***"),
+        (_, first) => first.is_none_or(|first| first == "ok"),
+    };
+    Ok(if fine { Vec::new() } else { found })
+}
+
+fn references(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
+    if state == State::Earlier {
+        // It did not check them, and its upgrade takes care of them.
+        return Ok(Vec::new());
+    }
+    let mut check = conn.prepare("PRAGMA foreign_key_check")?;
+    let found = check.query_map([], |row| {
+        let (table, row, parent): (String, Option<i64>, String) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
+        let row = row.map_or_else(String::new, |row| format!(" {row}"));
+        Ok(format!(
+            "{table}{row}: refers to a record of {parent} that is not there"
+        ))
+    })?;
+    found.take(MOST).collect()
+}
+
+/// What the schema has and the file has not, or otherwise. What else is in the file is not crm's to judge.
+fn tables(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
+    let steps = match state {
+        State::Ready => usize::MAX,
+        State::Older(steps) => steps,
+        State::Empty => return Ok(vec!["is empty".into()]),
+        State::Earlier => return Ok(Vec::new()),
+    };
+    let model = schema::model(steps)?;
+    let mut expected = model.prepare(
+        "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    let mut found = Vec::new();
+    let mut rows = expected.query([])?;
+    while let Some(row) = rows.next()? {
+        let (kind, name, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let has: Option<String> = conn
+            .query_row(
+                "SELECT sql FROM sqlite_schema WHERE type = ?1 AND name = ?2",
+                [&kind, &name],
+                |row| row.get(0),
+            )
+            .optional()?;
+        match has {
+            None => found.push(format!("{kind} {name} is missing")),
+            Some(has) if has != sql => {
+                found.push(format!("{kind} {name} is not as crm made it"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// How many records of each noun the file has.
+pub(super) fn counts(conn: &Connection) -> rusqlite::Result<Vec<(&'static Noun, u64)>> {
+    legacy::NOUNS
+        .into_iter()
+        .map(|noun| {
+            let sql = format!("SELECT count(*) FROM {}", noun.plural);
+            let count: i64 = conn.query_row(&sql, [], |row| row.get(0))?;
+            Ok((noun, count.unsigned_abs()))
+        })
+        .collect()
+}

@@ -1,0 +1,231 @@
+//! A file that is being made beside the one it is to become.
+//!
+//! It has a name of its own, which nobody else makes: `crm.db.part-` and 16 hexadecimal digits. As long as it is being made
+//! its maker holds a lock on it, which ends with the process however that ends; so whoever finds one without a lock knows
+//! that it was left over, and removes it.
+
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::process::{Flock, FlockType};
+
+use super::place::Place;
+use super::{PATIENCE, set_up};
+use crate::error::{Code, Error, Result};
+
+/// What SQLite keeps beside a database, by the ends of the names.
+pub(super) const SIDES: [&str; 3] = ["-wal", "-journal", "-shm"];
+
+/// What an upgrade keeps beside a database.
+pub(super) const BEFORE_UPGRADE: &str = ".before-upgrade";
+
+/// Between the name of a file and the digits of its part.
+const MARK: &str = ".part-";
+
+/// Digits of a part's name.
+const DIGITS: usize = 16;
+
+/// A file that is being made. What is left of it is removed when it is dropped; drop its connections before.
+pub(super) struct Part {
+    /// Its own name.
+    pub(super) path: PathBuf,
+    /// The name it is to have.
+    pub(super) target: PathBuf,
+    /// Holds the lock. To be closed last: closing any descriptor of a file ends all locks on it.
+    pub(super) file: File,
+    placed: bool,
+}
+
+impl Part {
+    /// An empty one with these permissions, or narrower ones where the process's mask says so.
+    pub(super) fn beside(target: &Path, mode: u32) -> Result<Part> {
+        let random = RandomState::new().build_hasher().finish();
+        let path = with_end(target, &format!("{MARK}{random:016x}"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(mode & 0o777)
+            .open(&path)
+            .map_err(|error| {
+                let expected = "expected a place in a folder that you may write to";
+                failed(target, expected, &error)
+            })?;
+        // Where the file system has no locks, SQLite will say so.
+        let _ = rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
+        Ok(Part {
+            path,
+            target: target.into(),
+            file,
+            placed: false,
+        })
+    }
+
+    /// A connection to it.
+    pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        set_up(&mut connection)?;
+        connection.execute_batch("PRAGMA synchronous = FULL")?;
+        Ok(connection)
+    }
+
+    /// Gives it its name, with its content and its name on the disk when this answers. Without `replace` the name has to be
+    /// free.
+    pub(super) fn place(&mut self, replace: bool) -> Result<()> {
+        let refuse = |error: io::Error| match error.kind() {
+            ErrorKind::AlreadyExists => Error::new(
+                Code::Conflict,
+                format!(
+                    "{}: somebody has made a file of this name meanwhile",
+                    self.target.display()
+                ),
+            ),
+            _ => failed(&self.target, "could not be given its name", &error),
+        };
+        self.file
+            .sync_all()
+            .map_err(|error| failed(&self.target, "could not be written", &error))?;
+        match replace {
+            true => fs::rename(&self.path, &self.target).map_err(refuse)?,
+            false => rename_new(&self.path, &self.target).map_err(refuse)?,
+        }
+        self.placed = true;
+        sync_folder(&self.target)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // What led here is the error to tell; what is left over does no harm, and the next one removes it.
+        if !self.placed {
+            let _ = fs::remove_file(&self.path);
+        }
+        for side in SIDES {
+            let _ = fs::remove_file(with_end(&self.path, side));
+        }
+    }
+}
+
+/// Removes parts that a program which ended midway left in the folder of `target`, of those files that are `ours`.
+pub(super) fn sweep(target: &Path, ours: impl Fn(&str) -> bool) {
+    // Nobody waits for the room they take: where one cannot be removed now it can be later.
+    let Ok(entries) = fs::read_dir(folder_of(target)) else {
+        return;
+    };
+    let mut stems = HashSet::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some((of, rest)) = name.to_str().and_then(|name| name.split_once(MARK)) else {
+            continue;
+        };
+        let Some((digits, end)) = rest.split_at_checked(DIGITS) else {
+            continue;
+        };
+        let ends = SIDES.contains(&end) || end == BEFORE_UPGRADE || end.is_empty();
+        if ends && ours(of) && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            stems.insert(target.with_file_name(format!("{of}{MARK}{digits}")));
+        }
+    }
+    for stem in stems {
+        if File::open(&stem).is_ok_and(|file| is_locked(&file)) {
+            continue;
+        }
+        let _ = fs::remove_file(&stem);
+        for end in SIDES.into_iter().chain([BEFORE_UPGRADE]) {
+            let _ = fs::remove_file(with_end(&stem, end));
+        }
+    }
+}
+
+/// Whether another process has a lock on the file, as SQLite has on a database that is being used.
+pub(super) fn is_locked(file: &File) -> bool {
+    let whole = Flock::from(FlockType::WriteLock);
+    rustix::process::fcntl_getlk(file, &whole).is_ok_and(|lock| lock.is_some())
+}
+
+/// Renames where nothing has the name yet.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::io::Errno;
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not all file systems have it. Then this is as good as it gets.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            match fs::symlink_metadata(to).is_ok() {
+                true => Err(ErrorKind::AlreadyExists.into()),
+                false => fs::rename(from, to),
+            }
+        }
+        done => Ok(done?),
+    }
+}
+
+/// Lets the names in the folder of this file outlast a power cut.
+pub(super) fn sync_folder(file: &Path) -> Result<()> {
+    // Where a folder cannot be opened, or not be synced, it needs no sync.
+    let Ok(folder) = File::open(folder_of(file)) else {
+        return Ok(());
+    };
+    match folder.sync_all() {
+        Err(error) if error.kind() != ErrorKind::InvalidInput => {
+            Err(failed(folder_of(file), "could not be synced", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new("."))
+}
+
+/// The path with something at the end of its name.
+pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+/// Whether something has this name, be it a link that leads nowhere.
+pub(super) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// A failure to do something with a file, as a sentence that begins with its name.
+pub(super) fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
+    let full = matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    );
+    let code = if full { Code::Full } else { Code::Failed };
+    let message = format!("{}: {what}: {error}", path.display());
+    Error::new(code, message.replace(['\n', '\r'], " "))
+}
+
+/// The same for what SQLite says.
+pub(super) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
+    let mut said = super::schema::unusable(path, error);
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+        said.code = Code::Full;
+    }
+    said
+}
+
+/// Whether a path is the database's, or that of a file that SQLite keeps beside it.
+pub(super) fn belongs_to(path: &Path, database: &Path) -> bool {
+    let sides = SIDES.map(|side| with_end(database, side));
+    Place::same(path, database)
+        || sides.iter().any(|side| {
+            Place::same(folder_of(path), folder_of(database))
+                && path.file_name() == side.file_name()
+        })
+}

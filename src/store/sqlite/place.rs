@@ -1,0 +1,83 @@
+//! Whether a file is still the one that was opened.
+//!
+//! A restore puts another file under the database's name. Whoever had opened the old one, and had no lock on it yet, would
+//! go on with a file that has lost its name, and with a log or a journal that belongs to the new one, as SQLite finds those
+//! by the name: that corrupts both. So whoever opens a database looks where it is, opens it, reads, and looks again. The
+//! first read takes a lock that a restore does not get past.
+//!
+//! Nothing here opens the file: a process that closes any descriptor of it would lose all its locks on it (POSIX, `fcntl`).
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// How often a file may turn out to be another one before whoever opens it gives up.
+const TRIES: usize = 10;
+
+/// Which file has a name; none, where no file has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(Option<(u64, u64)>);
+
+impl Place {
+    /// The file at `path`, links followed.
+    pub(super) fn of(path: &Path) -> Place {
+        let found = std::fs::metadata(path).ok();
+        Place(found.map(|file| (file.dev(), file.ino())))
+    }
+
+    /// Whether it was there, and still is.
+    pub(super) fn holds(self, path: &Path) -> bool {
+        self.0.is_some() && self == Place::of(path)
+    }
+
+    /// Whether both are one file.
+    pub(super) fn same(one: &Path, other: &Path) -> bool {
+        Place::of(one).holds(other)
+    }
+}
+
+/// Runs `open` until the file it opened is the one that has the name. It has to leave a lock on the file, by a read at least.
+/// A file that it makes is opened once more, as nobody can tell whose it was at first.
+pub(super) fn settled<T>(path: &Path, open: impl Fn(Place) -> Result<T>) -> Result<T> {
+    for _ in 0..TRIES {
+        let place = Place::of(path);
+        let opened = open(place);
+        if place == Place::of(path) {
+            return opened;
+        }
+    }
+    Err(Error::failed(format!(
+        "{}: is replaced again and again; try again in a moment",
+        path.display()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn what_was_replaced_meanwhile_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let opened = Cell::new(0);
+        let open = |_: Place| {
+            opened.set(opened.get() + 1);
+            if opened.get() < 4 {
+                let other = folder.path().join("b");
+                std::fs::write(&other, "").unwrap();
+                std::fs::rename(other, &path).unwrap();
+            }
+            Ok(opened.get())
+        };
+        assert_eq!(settled(&path, open), Ok(4));
+        assert!(Place::same(&path, &folder.path().join("./a")));
+        assert!(!Place::same(&path, &folder.path().join("b")));
+        assert!(!Place::of(&folder.path().join("b")).holds(&folder.path().join("b")));
+        opened.set(-1_000);
+        let error = settled(&path, open).unwrap_err();
+        assert!(error.message.contains("again and again"), "{error}");
+    }
+}
