@@ -14,6 +14,7 @@
 pub mod backup;
 mod cache;
 pub mod check;
+mod checkpoint;
 mod functions;
 mod legacy;
 mod list;
@@ -72,7 +73,7 @@ const STEPS: i32 = 10_000;
 
 /// The page cache of the writing connection, in KiB. It takes what of the indexes is above their leaves at ten million
 /// leads, so that a write reads one page an index.
-const WRITER_CACHE: i64 = 16 * 1_024;
+const WRITER_CACHE: i64 = 8 * 1_024;
 
 /// The page cache of a reading connection, in KiB. The system's own cache has the file too.
 const READER_CACHE: i64 = 1_024;
@@ -139,7 +140,11 @@ impl Sqlite {
         let cache = (work == Work::Server).then(|| Arc::new(Cache::new()));
         let desk = Desk::new(connection, path, cache.clone())
             .map_err(|error| schema::unusable(path, &error))?;
-        let writer = Writer::new(desk, work)?;
+        let beside = match work {
+            Work::Server => Some(connect(path)?),
+            Work::Command => None,
+        };
+        let writer = Writer::new(desk, beside)?;
         let inner = Inner {
             path: path.to_path_buf(),
             work,
@@ -197,7 +202,7 @@ impl Inner {
             .pop();
         match kept {
             Some(connection) => Ok(connection),
-            None => self.connect(),
+            None => connect(&self.path),
         }
     }
 
@@ -206,22 +211,6 @@ impl Inner {
         if readers.len() < KEPT_READERS {
             readers.push(reader);
         }
-    }
-
-    /// Another connection to the file, for reading and for temporary tables.
-    fn connect(&self) -> Result<Connection> {
-        // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection =
-            Connection::open_with_flags(&self.path, flags).map_err(|e| map_err(&e))?;
-        connection
-            .busy_handler(Some(turn::again))
-            .map_err(|e| map_err(&e))?;
-        set_up(&mut connection).map_err(|e| map_err(&e))?;
-        connection
-            .pragma_update(None, "cache_size", -READER_CACHE)
-            .map_err(|e| map_err(&e))?;
-        Ok(connection)
     }
 
     /// Runs work that may take long beside the threads that serve, a few at a time, or right here for a command.
@@ -323,6 +312,21 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
             _ => return mode,
         }
     }
+}
+
+/// Another connection to the file, for reading and for temporary tables.
+fn connect(path: &Path) -> Result<Connection> {
+    // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| map_err(&e))?;
+    connection
+        .busy_handler(Some(turn::again))
+        .map_err(|e| map_err(&e))?;
+    set_up(&mut connection).map_err(|e| map_err(&e))?;
+    connection
+        .pragma_update(None, "cache_size", -READER_CACHE)
+        .map_err(|e| map_err(&e))?;
+    Ok(connection)
 }
 
 /// What every connection needs, whatever it is for.

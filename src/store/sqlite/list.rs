@@ -371,7 +371,7 @@ fn order<R>(inner: &Arc<Inner>, query: &Query, listing: &mut Listing<R>) -> Resu
         );
         return Err(Error::new(Code::Unavailable, message));
     }
-    let reserved = match inner.connect() {
+    let reserved = match super::connect(&inner.path) {
         Ok(connection) => Ordered {
             connection,
             inner: inner.clone(),

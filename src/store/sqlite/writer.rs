@@ -8,17 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::cache::{self, Cache};
+use super::checkpoint::{self, Checkpoints};
 use super::turn::Turnstile;
-use super::{Work, Writing, map_err};
+use super::{Writing, map_err};
 use crate::error::{Code, Error, Result};
 use crate::time;
 
 /// The most writes that share a commit. Beyond it the sync is no longer what a write costs.
 const LARGEST_BATCH: usize = 1_024;
+
+/// A batch of so many writes is not divided: the sync is most of what they cost.
+const SMALL_BATCH: usize = 16;
 
 /// The most writes that wait. Beyond it the answer is 503: memory is bounded, and a client that has to wait longer than
 /// this takes has given up.
@@ -64,6 +69,7 @@ struct Room {
 impl Room {
     fn take(state: &Arc<State>, size: usize) -> Result<Room> {
         let before = state.waiting.fetch_add(size, Ordering::Relaxed);
+        state.writes.fetch_add(1, Ordering::Relaxed);
         let room = Room {
             state: state.clone(),
             size,
@@ -79,6 +85,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.state.waiting.fetch_sub(self.size, Ordering::Relaxed);
+        self.state.writes.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -140,6 +147,10 @@ pub(super) struct Desk {
     changed: Arc<Mutex<Vec<cache::Key>>>,
     /// The file's version as of the last look.
     version: i64,
+    /// A server's.
+    checkpoints: Option<Checkpoints>,
+    /// The pages of the write-ahead log, as of the last commit.
+    pages: Arc<AtomicUsize>,
 }
 
 /// What is known of the commits.
@@ -151,6 +162,8 @@ pub(super) struct State {
     broken: Mutex<Option<Error>>,
     /// What the waiting writes hold, in bytes.
     waiting: AtomicUsize,
+    /// How many they are.
+    writes: AtomicUsize,
 }
 
 impl State {
@@ -204,14 +217,16 @@ fn closed() -> Error {
 }
 
 impl Writer {
-    pub(super) fn new(desk: Desk, work: Work) -> Result<Writer> {
+    /// Writes at `desk`: on a thread, if there is a connection for another one that moves the write-ahead log.
+    pub(super) fn new(mut desk: Desk, beside: Option<Connection>) -> Result<Writer> {
         let state = Arc::new(State::default());
-        if work == Work::Command {
+        let Some(beside) = beside else {
             return Ok(Writer::Here {
                 desk: Mutex::new(Some(desk)),
                 state,
             });
-        }
+        };
+        desk.check_point_beside(beside, &state)?;
         let (queue, messages) = sync_channel(LONGEST_QUEUE);
         let seen = state.clone();
         let thread = std::thread::Builder::new()
@@ -291,7 +306,7 @@ impl Writer {
     pub(super) async fn close(&self) -> Result<()> {
         match self {
             Writer::Here { desk, .. } => match lock(desk).take() {
-                Some(desk) => finish(desk.connection, false),
+                Some(desk) => desk.finish(false),
                 None => Ok(()),
             },
             Writer::Thread { queue, thread, .. } => {
@@ -307,23 +322,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// Closes the writing connection. SQLite itself checkpoints when the last connection of all processes closes; a server
-/// does it also when others are there, so that it leaves a whole file behind.
-fn finish(connection: Connection, checkpoint: bool) -> Result<()> {
-    if checkpoint {
-        let run = |sql: &str| {
-            connection
-                .query_row(sql, [], |_| Ok(()))
-                .map_err(|error| map_err(&error))
-        };
-        // A connection that has not used the log yet would open it inside of the checkpoint, by a read that then keeps the
-        // checkpoint itself waiting for as long as a busy database is waited for.
-        run("SELECT count(*) FROM sqlite_schema")?;
-        run("PRAGMA wal_checkpoint(TRUNCATE)")?;
-    }
-    connection.close().map_err(|(_, error)| map_err(&error))
 }
 
 /// The thread: batches until nobody can send any more.
@@ -343,7 +341,7 @@ fn work_off(mut desk: Desk, messages: &Receiver<Message>, state: &State) -> Resu
             }),
         }
     }
-    finish(desk.connection, true)
+    desk.finish(true)
 }
 
 impl Desk {
@@ -360,13 +358,31 @@ impl Desk {
                 lock(&changed).extend(cache::key(table, id));
             }))?;
         }
+        // Beside a server, which lets the log become long, a command would else move all of it in its one commit.
+        connection.pragma_update(None, "wal_autocheckpoint", checkpoint::TOO_LONG as i64)?;
         Ok(Desk {
             connection,
             turnstile: Turnstile::of(path),
             cache,
             changed,
             version: 0,
+            checkpoints: None,
+            pages: Arc::default(),
         })
+    }
+
+    /// Leaves checkpoints to a thread, which has this connection.
+    fn check_point_beside(&mut self, other: Connection, state: &Arc<State>) -> Result<()> {
+        let pages = self.pages.clone();
+        let hook = move |_: &mut Wal, count: std::ffi::c_int| {
+            pages.store(usize::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        };
+        self.connection
+            .wal_hook(Some(hook))
+            .map_err(|error| map_err(&error))?;
+        self.checkpoints = Some(Checkpoints::start(other, state.clone())?);
+        Ok(())
     }
 
     /// Whether another process has written. Only this connection can tell: the version it sees does not count its own
@@ -398,9 +414,12 @@ impl Desk {
         first: Box<dyn Job>,
         more: impl FnMut() -> Option<Box<dyn Job>>,
     ) {
+        // Half of them, so that the others are read and checked while these are synced, and the other way round. Where
+        // all went together, writer and readers would wait for one another.
+        let half = state.writes.load(Ordering::Relaxed).div_ceil(2);
         let mut waiting = std::iter::once(first)
             .chain(std::iter::from_fn(more))
-            .take(LARGEST_BATCH);
+            .take(half.clamp(SMALL_BATCH, LARGEST_BATCH));
         let begun = state.intact().and_then(|()| {
             let _inside = self.turnstile.enter();
             // IMMEDIATE: a transaction that starts with a read and then writes fails at once when another has written
@@ -429,6 +448,31 @@ impl Desk {
         let committed = self.commit(state);
         done.into_iter()
             .for_each(|job| job.answer(committed.clone()));
+        if let Some(checkpoints) = &mut self.checkpoints {
+            let pages = self.pages.load(Ordering::Relaxed);
+            checkpoints.after_commit(pages, &self.connection, state);
+        }
+    }
+
+    /// Closes the connection. SQLite itself checkpoints when the last connection of all processes closes; a server does it
+    /// also when others are there, so that it leaves a whole file behind.
+    fn finish(self, checkpoint: bool) -> Result<()> {
+        let connection = self.connection;
+        if let Some(checkpoints) = self.checkpoints {
+            checkpoints.end();
+        }
+        if checkpoint {
+            let run = |sql: &str| {
+                connection
+                    .query_row(sql, [], |_| Ok(()))
+                    .map_err(|error| map_err(&error))
+            };
+            // A connection that has not used the log yet would open it inside of the checkpoint, by a read that then keeps
+            // the checkpoint itself waiting for as long as a busy database is waited for.
+            run("SELECT count(*) FROM sqlite_schema")?;
+            run("PRAGMA wal_checkpoint(TRUNCATE)")?;
+        }
+        connection.close().map_err(|(_, error)| map_err(&error))
     }
 
     fn commit(&self, state: &State) -> Result<()> {
