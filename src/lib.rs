@@ -24,6 +24,7 @@
 //! - A field of a noun is named in one place, its noun's table; SQL, JSON, flags and documentation follow from it.
 //! - The nouns never hear of SQL, warp or reqwest; the stores are strangers to one another.
 //! - Every acknowledged write has been committed and synced.
+//! - What this process has committed, its next read answers; what another process has, a read within 5 ms.
 //! - No read transaction outlives one chunk of a streamed answer; only a backup and a check hold one for longer.
 //! - What is refused changes nothing, and the refusal names every field at fault.
 

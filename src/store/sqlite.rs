@@ -1,13 +1,14 @@
 //! The store in a SQLite file.
 //!
 //! One connection writes. For a server it belongs to a thread, which takes the first waiting write, begins a transaction,
-//! takes what else waits, commits once with `synchronous=FULL` and only then answers them all: every acknowledged write
-//! has been synced, and a sync is shared by all that waited for it. A write runs in a savepoint, so that one that fails
-//! fails alone. A command writes without the thread.
+//! takes half of what else waits, commits once with `synchronous=FULL` and only then answers them: every acknowledged
+//! write has been synced, and a sync is shared by all that waited for it. One that fails fails alone. A command writes
+//! without the thread. Where several processes write, `turn` gives each its turn; `checkpoint` moves the write-ahead log
+//! into the file beside the writer.
 //!
 //! Reads run on connections of their own, which see what was committed last. A list is read in chunks, each in a read
-//! transaction of its own: an old one would keep the write-ahead log from being checkpointed. Commands beside a running
-//! server are normal use; SQLite's locks part them.
+//! transaction of its own: an old one would keep the write-ahead log from being checkpointed. What a server reads again
+//! and again it has in a `cache`. Commands beside a running server are normal use; SQLite's locks part them.
 //!
 //! [`backup`], [`restore`] and [`check`] work on a file and not on a store, [`schedule`] makes the backups of a server.
 

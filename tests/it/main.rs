@@ -13,6 +13,7 @@ mod cli;
 mod contract;
 mod docs;
 mod durability;
+mod fresh;
 mod house;
 mod http;
 mod process;
