@@ -414,12 +414,8 @@ impl Desk {
         first: Box<dyn Job>,
         more: impl FnMut() -> Option<Box<dyn Job>>,
     ) {
-        // Half of them, so that the others are read and checked while these are synced, and the other way round. Where
-        // all went together, writer and readers would wait for one another.
         let half = state.writes.load(Ordering::Relaxed).div_ceil(2);
-        let mut waiting = std::iter::once(first)
-            .chain(std::iter::from_fn(more))
-            .take(half.clamp(SMALL_BATCH, LARGEST_BATCH));
+        let waiting = std::iter::once(first).chain(std::iter::from_fn(more));
         let begun = state.intact().and_then(|()| {
             let _inside = self.turnstile.enter();
             // IMMEDIATE: a transaction that starts with a read and then writes fails at once when another has written
@@ -432,6 +428,9 @@ impl Desk {
             // ever.
             return waiting.for_each(|job| job.answer(Err(error.clone())));
         }
+        // Half of them, so that the others are read and checked while these are synced, and the other way round. Where
+        // all went together, writer and readers would wait for one another.
+        let mut waiting = waiting.take(half.clamp(SMALL_BATCH, LARGEST_BATCH));
         self.look();
         lock(&self.changed).clear();
         let mut done: Vec<Box<dyn Job>> = Vec::new();
