@@ -103,7 +103,7 @@ struct Inner {
     writer: Writer,
     /// What a server keeps of the file.
     cache: Option<Arc<Cache>>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Vec<Reader>>,
     /// Chunks of lists that may be read at once.
     turns: Arc<Semaphore>,
     /// Whether reads are to be given up.
@@ -112,6 +112,38 @@ struct Inner {
     ordered: AtomicUsize,
     /// How the backups go, where there is a schedule for them.
     backups: OnceLock<Arc<Mutex<Report>>>,
+}
+
+/// A connection for reading.
+struct Reader {
+    connection: Connection,
+    seen: Option<Seen>,
+}
+
+/// The file's version as a connection sees it, and when it was first seen, as the cache counts.
+#[derive(Clone, Copy)]
+struct Seen {
+    version: i64,
+    at: u64,
+}
+
+impl Reader {
+    /// A number that changes with every commit to the file by another connection, whosever it is.
+    fn version(&self) -> Result<i64> {
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        version.map_err(|error| map_err(&error))
+    }
+}
+
+impl std::ops::Deref for Reader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Sqlite {
@@ -195,7 +227,7 @@ impl Sqlite {
 
 impl Inner {
     /// A connection for reading, as it was left by the last who read.
-    fn reader(&self) -> Result<Connection> {
+    fn reader(&self) -> Result<Reader> {
         let kept = self
             .readers
             .lock()
@@ -203,11 +235,14 @@ impl Inner {
             .pop();
         match kept {
             Some(connection) => Ok(connection),
-            None => connect(&self.path),
+            None => Ok(Reader {
+                connection: connect(&self.path)?,
+                seen: None,
+            }),
         }
     }
 
-    fn keep(&self, reader: Connection) {
+    fn keep(&self, reader: Reader) {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < KEPT_READERS {
             readers.push(reader);
@@ -247,7 +282,7 @@ impl Inner {
     }
 
     /// Runs `read` with a reading connection where it is called: for reads of a few microseconds.
-    fn read<R>(&self, read: impl FnOnce(&mut Connection) -> Result<R>) -> Result<R> {
+    fn read<R>(&self, read: impl FnOnce(&mut Reader) -> Result<R>) -> Result<R> {
         let mut connection = self.reader()?;
         let result = read(&mut connection);
         self.keep(connection);

@@ -58,6 +58,15 @@ impl Api {
     }
 }
 
+/// Turns the switch off, also where a test fails: what runs beside it would else go on for ever.
+struct Off(Arc<AtomicBool>);
+
+impl Drop for Off {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 async fn get(client: &Client, url: &str) -> Value {
     let answer = client.get(url).send().await.unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
@@ -145,6 +154,74 @@ async fn what_others_commit_is_in_every_answer_5_ms_later() {
     for reader in readers {
         reader.join_all().await;
     }
+    api.service.stop().await;
+}
+
+/// A page is of one state of the file: what others write just now makes no record appear where its filter does not find it,
+/// and moves no other out of a walk from page to page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_of_one_state_of_the_file() {
+    let api = Api::start().await;
+    for number in 0..20 {
+        api.create(&format!("{number}@example.com")).await;
+    }
+    let other = Connection::open(api.service.home.path("crm.db")).unwrap();
+    other.busy_timeout(Duration::from_secs(5)).unwrap();
+    other
+        .execute(
+            "UPDATE leads SET status = 'a', name = printf('%02d', id)",
+            [],
+        )
+        .unwrap();
+    let on = Arc::new(AtomicBool::new(true));
+    let off = Off(on.clone());
+    let writing = on.clone();
+    let writer = tokio::task::spawn_blocking(move || {
+        let change = |status: &str, name: &str| {
+            let sql = "UPDATE leads SET status = $1, name = $2 WHERE id = 5";
+            other.execute(sql, [status, name]).unwrap();
+            // Long enough for pages to be kept, short enough to come between two.
+            std::thread::sleep(Duration::from_micros(1_500));
+        };
+        while writing.load(Ordering::Relaxed) {
+            change("b", "99");
+            change("a", "05");
+        }
+    });
+    let url = format!("{}/leads", api.service.url);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(1_500) {
+        let found = get(&api.client, &format!("{url}?status=a&limit=30")).await;
+        let found = found.as_array().unwrap();
+        assert!(found.iter().all(|lead| lead["status"] == "a"), "{found:?}");
+        let mut names = Vec::new();
+        for whole in [true, false] {
+            // With all fields and with one: only the former are kept.
+            let path = match whole {
+                true => "/leads?sort=name&limit=5",
+                false => "/leads?sort=name&limit=5&fields=id,name",
+            };
+            let mut page = Some(path.to_string());
+            names.clear();
+            while let Some(path) = page.take() {
+                let request = api.client.get(format!("{}{path}", api.service.url));
+                let answer = request.send().await.unwrap();
+                page = answer.headers().get("link").map(|link| {
+                    let link = link.to_str().unwrap();
+                    link[1..link.find('>').unwrap()].to_string()
+                });
+                let leads: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+                for lead in leads.as_array().unwrap() {
+                    names.push(lead["name"].as_str().unwrap().to_string());
+                }
+            }
+            names.retain(|name| name != "05" && name != "99");
+            let all = (1..=20).filter(|id| *id != 5).map(|id| format!("{id:02}"));
+            assert_eq!(names, all.collect::<Vec<_>>());
+        }
+    }
+    drop(off);
+    writer.await.unwrap();
     api.service.stop().await;
 }
 

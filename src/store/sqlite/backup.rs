@@ -9,7 +9,7 @@
 //! was asked for. So whatever has that name is whole, whenever the power goes.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use rusqlite::backup::StepResult;
@@ -60,6 +60,8 @@ pub fn backup(
     force: bool,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<Content> {
+    // SQLite follows a link to a database, and keeps its log beside the file.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
     refuse_target(path, file, force)?;
     let (from, state) = check::snapshot(path)?;
     let state = state.map_err(|refused| refused.error(path))?;
@@ -69,9 +71,10 @@ pub fn backup(
     let name = file.file_name().map(|name| name.to_string_lossy());
     part::sweep(file, |of| name.as_deref() == Some(of));
     // Whoever may not read the database may not read its backup.
-    let mode = fs::metadata(path).map(|file| file.permissions().mode());
-    let mode = mode.map_err(|error| failed(path, "cannot be read", &error))?;
-    let mut part = Part::beside(file, mode)?;
+    let found = fs::metadata(path).map_err(|error| failed(path, "cannot be read", &error))?;
+    let mut part = Part::beside(file, found.permissions().mode())?;
+    part.keep_to_group(found.gid())
+        .map_err(|error| failed(file, "cannot be kept from others", &error))?;
     let mut to = part.connect().map_err(|error| unusable(file, &error))?;
     copy(&from, &part, &mut to, watch).map_err(|error| explain(file, &error))?;
     // Ends the read transaction.
@@ -129,6 +132,17 @@ fn refuse_target(path: &Path, file: &Path, force: bool) -> Result<()> {
     }
     if file.is_dir() || file.file_name().is_none() {
         return Err(because(file, "is a folder, expected the name of a file"));
+    }
+    // A rename would put a file in the place of a device, or of a pipe.
+    if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+        return Err(because(
+            file,
+            "is no ordinary file, expected the name of one",
+        ));
+    }
+    if let Some(database) = part::owner(file) {
+        let why = format!("belongs to the database {}", database.display());
+        return Err(because(file, why));
     }
     // A log or a journal that was left beside a file of this name would be taken for the new one's.
     let taken = std::iter::once(file.to_path_buf())

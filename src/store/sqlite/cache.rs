@@ -90,7 +90,8 @@ impl Cache {
         }
     }
 
-    fn now(&self) -> u64 {
+    /// The time, for [`Cache::looked_after`].
+    pub(super) fn now(&self) -> u64 {
         // One more, as 0 means never.
         self.start.elapsed().as_micros() as u64 + 1
     }
@@ -104,6 +105,11 @@ impl Cache {
             ask();
         }
         looked > 0 && age <= TRUSTED
+    }
+
+    /// Whether a look has begun after this time.
+    pub(super) fn looked_after(&self, at: u64) -> bool {
+        self.looked.load(Ordering::Acquire) > at
     }
 
     pub(super) fn get(&self, noun: &'static Noun, id: i64) -> Option<Bytes> {

@@ -15,7 +15,7 @@ use futures_util::stream;
 use rusqlite::Connection;
 
 use super::cache::{self, Cache};
-use super::{Inner, Work, map_err, record, stop, with_cells};
+use super::{Inner, Reader, Seen, Work, map_err, record, stop, with_cells};
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Value};
@@ -241,20 +241,26 @@ impl<R: Rows> Reading<R> {
     }
 }
 
-/// Reads a short page of which most may be kept as JSON, or else keeps it.
+/// Reads a short page whose records may be kept as JSON, or else keeps them.
+///
+/// The ids are read from the file as it is, and the records have to be of the same state of it: a record that is a moment
+/// older could be one that the filter does not find. So what is kept is used only where the file has the version that
+/// this connection saw before the last look at it. That look has dropped whatever was older than the version, and nothing
+/// was committed since.
 fn kept_page<R: Rows>(
     inner: &Inner,
     cache: &Cache,
-    connection: &Connection,
+    reader: &mut Reader,
     query: &Query,
     limit: u64,
     listing: &mut Listing<R>,
 ) -> Result<Vec<i64>> {
     let generation = cache.generation();
-    if inner.is_trusted(cache) {
+    let known = reader.seen.filter(|seen| cache.looked_after(seen.at));
+    if let Some(seen) = known.filter(|_| inner.is_trusted(cache)) {
         let mut ids = Vec::with_capacity(limit as usize + 1);
         let select = Select::ids(query).limit(limit + 1, 0);
-        rows(connection, &select, |row| {
+        rows(reader, &select, |row| {
             ids.push(id(row)?);
             Ok(true)
         })?;
@@ -263,8 +269,8 @@ fn kept_page<R: Rows>(
         let kept = ids.iter().map_while(|id| cache.get(query.noun, *id));
         let kept: Vec<Bytes> = kept.collect();
         let size: usize = kept.iter().map(Bytes::len).sum();
-        // A commit meanwhile could have changed a record that the ids were chosen by.
-        if kept.len() == ids.len() && size < CHUNK && cache.is_still(generation) {
+        let is_whole = kept.len() == ids.len() && size < CHUNK;
+        if is_whole && cache.is_still(generation) && reader.version()? == seen.version {
             for json in &kept {
                 listing.first.push_json(json);
             }
@@ -274,7 +280,16 @@ fn kept_page<R: Rows>(
             return Ok(Vec::new());
         }
     }
-    page(connection, query, limit, listing, |id, json| {
+    let version = reader.version()?;
+    if reader.seen.is_none_or(|seen| seen.version != version) {
+        let at = cache.now();
+        reader.seen = Some(Seen { version, at });
+    }
+    if known.is_none() {
+        // Asks for the look that is missing.
+        inner.is_trusted(cache);
+    }
+    page(reader, query, limit, listing, |id, json| {
         if json.len() <= cache::LARGEST_KEPT {
             cache.keep(generation, query.noun, id, &Bytes::copy_from_slice(json));
         }

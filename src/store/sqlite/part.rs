@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -67,6 +67,16 @@ impl Part {
             file,
             placed: false,
         })
+    }
+
+    /// Gives it to this group; where that is not allowed, its own group may not read it.
+    pub(super) fn keep_to_group(&self, group: u32) -> io::Result<()> {
+        let found = self.file.metadata()?;
+        if found.gid() == group || fchown(&self.file, None, Some(group)).is_ok() {
+            return Ok(());
+        }
+        let mode = found.permissions().mode() & 0o707;
+        self.file.set_permissions(fs::Permissions::from_mode(mode))
     }
 
     /// A connection to it.
@@ -218,6 +228,15 @@ pub(super) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
         said.code = Code::Full;
     }
     said
+}
+
+/// The database that keeps this file beside it, if it is there.
+pub(super) fn owner(path: &Path) -> Option<PathBuf> {
+    let name = path.to_str()?;
+    let databases = SIDES.iter().filter_map(|side| name.strip_suffix(side));
+    databases
+        .map(PathBuf::from)
+        .find(|database| database.is_file())
 }
 
 /// Whether a path is the database's, or that of a file that SQLite keeps beside it.

@@ -90,6 +90,9 @@ fn restore_with(
             file.display()
         )));
     }
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(because(path, "is no ordinary file, expected a database"));
+    }
     let source = Source::open(file)?;
     // At once and not only after all of the work; whether it is so counts later.
     wait_for_others(path)?;
@@ -145,11 +148,12 @@ struct Source<'a> {
 impl Source<'_> {
     fn open(path: &Path) -> Result<Source<'_>> {
         let refuse = |error| failed(path, "expected a backup that can be read", &error);
-        let main = File::open(path).map_err(refuse)?;
-        let found = main.metadata().map_err(refuse)?;
+        // Looked at before it is opened, as opening a pipe waits for somebody to write into it.
+        let found = fs::metadata(path).map_err(refuse)?;
         if !found.is_file() {
             return Err(because(path, "is no file, expected a backup"));
         }
+        let main = File::open(path).map_err(refuse)?;
         let mut size = found.len();
         let mut beside = Vec::new();
         for side in live_sides(path) {
