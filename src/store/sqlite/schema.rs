@@ -600,8 +600,9 @@ pub(super) mod tests {
                     .collect()
             });
             assert_eq!(done.iter().flatten().count(), lines);
-            assert_eq!(folder.files().len(), 1 + lines);
             assert_eq!(folder.prepare(), Ok(None));
+            // Of four that close at once each may take another for the last, which is who removes the log.
+            assert_eq!(folder.files().len(), 1 + lines);
         }
     }
 
