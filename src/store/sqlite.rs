@@ -496,10 +496,13 @@ impl Transaction for Writing<'_> {
             }
             Ok(answer)
         };
-        query().map_err(|error| self.fault(&error))
+        let answer = query().map_err(|error| self.fault(&error))?;
+        answer.iter().for_each(|row| self.state.handles(row));
+        Ok(answer)
     }
 
     async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault> {
+        self.state.handles(params);
         let insert = || {
             self.connection
                 .prepare_cached(sql)?
@@ -509,6 +512,7 @@ impl Transaction for Writing<'_> {
     }
 
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
+        self.state.handles(params);
         let execute = || {
             self.connection
                 .prepare_cached(sql)?

@@ -17,10 +17,15 @@ use super::checkpoint::{self, Checkpoints};
 use super::turn::Turnstile;
 use super::{Writing, map_err};
 use crate::error::{Code, Error, Result};
+use crate::record::Value;
 use crate::time;
 
 /// The most writes that share a commit. Beyond it the sync is no longer what a write costs.
 const LARGEST_BATCH: usize = 1_024;
+
+/// What the writes of a batch may read and write together, in bytes, before it takes no more. A few hundred of the largest
+/// records in one commit would be hundreds of megabytes of memory and of log.
+const LARGEST_COMMIT: usize = 8 * 1024 * 1024;
 
 /// A batch of so many writes is not divided: the sync is most of what they cost.
 const SMALL_BATCH: usize = 16;
@@ -164,9 +169,17 @@ pub(super) struct State {
     waiting: AtomicUsize,
     /// How many they are.
     writes: AtomicUsize,
+    /// What the batch that runs has read and written, in bytes.
+    handled: AtomicUsize,
 }
 
 impl State {
+    /// To be told of what a statement reads or writes.
+    pub(super) fn handles(&self, values: &[Value]) {
+        let bytes = values.iter().map(|value| value.text().map_or(0, str::len));
+        self.handled.fetch_add(bytes.sum(), Ordering::Relaxed);
+    }
+
     fn committed(&self) {
         *lock(&self.last) = Some((Instant::now(), time::now()));
     }
@@ -433,8 +446,11 @@ impl Desk {
         let mut waiting = waiting.take(half.clamp(SMALL_BATCH, LARGEST_BATCH));
         self.look();
         lock(&self.changed).clear();
+        state.handled.store(0, Ordering::Relaxed);
         let mut done: Vec<Box<dyn Job>> = Vec::new();
-        for mut job in waiting.by_ref() {
+        while state.handled.load(Ordering::Relaxed) < LARGEST_COMMIT
+            && let Some(mut job) = waiting.next()
+        {
             let failed = job.run(&self.connection, state);
             done.push(job);
             if let Some(error) = failed.filter(|_| self.connection.is_autocommit()) {
