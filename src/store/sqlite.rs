@@ -168,6 +168,12 @@ impl Sqlite {
                 "SQLite {version} can corrupt a file; 3.51.3 or newer is needed"
             )));
         }
+        // SQLite would wait at a pipe, and write a journal beside a device.
+        let is_odd = |found: std::fs::Metadata| !found.is_file() && !found.is_dir();
+        if std::fs::metadata(path).is_ok_and(is_odd) {
+            let why = "is no ordinary file, expected a database";
+            return Err(Error::failed(format!("{}: {why}", path.display())));
+        }
         let (connection, notice) =
             place::settled(path, |place| connect_to_write(path, place, work, syncs))?;
         let cache = (work == Work::Server).then(|| Arc::new(Cache::new()));

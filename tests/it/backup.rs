@@ -19,6 +19,9 @@ use crate::http::{Answer, Api, connect};
 use crate::process::create;
 use crate::support::{Home, Server, wait_for};
 
+/// How an old backup begins, for a schedule that goes by its name.
+const OLD: &str = "SQLite format 3\0, and so on";
+
 /// Adds so many leads with names of so many characters to the database, in one transaction past crm.
 fn fill(path: &Path, count: usize, length: usize) {
     let connection = Connection::open(path).unwrap();
@@ -922,7 +925,7 @@ fn a_server_makes_backups_by_the_clock_and_keeps_the_newest() {
     let folder = home.path("backups");
     home.write("backups/notes.txt", "mine");
     home.write("backups/other-20200101T000000Z.db", "another's");
-    home.write("backups/crm-20200101T000000Z.db", "an old one");
+    home.write("backups/crm-20200101T000000Z.db", OLD);
     home.write(
         "backups/crm-20200101T000000Z.db.part-0123456789abcdef",
         "left over",
@@ -988,7 +991,7 @@ fn a_server_that_is_started_anew_goes_on_with_the_schedule() {
     let name = time::stored(old).unwrap();
     let name: String = name.chars().filter(char::is_ascii_digit).collect();
     let name = format!("crm-{}T{}Z.db", &name[..8], &name[8..]);
-    home.write(&format!("backups/{name}"), "an old one");
+    home.write(&format!("backups/{name}"), OLD);
     // By the environment, as a container would have it.
     let server = Server::start(
         home.line("serve --host 127.0.0.1 --port 0 --db crm.db")
@@ -1070,4 +1073,53 @@ fn a_schedule_that_makes_no_sense_is_refused() {
     let (status, log) = server.stop();
     assert_eq!(status.code(), Some(0));
     assert!(log.contains("expected a folder for the backups"), "{log}");
+}
+
+/// Neither a device nor a pipe becomes a backup, nor is one read as a database: the one would be gone, the other waited for.
+#[test]
+fn what_is_no_ordinary_file_is_refused_and_stays() {
+    let home = Home::new();
+    home.line("lead create --email ada@example.com --db crm.db")
+        .ok();
+    home.line("backup saved.db --db crm.db").ok();
+    assert!(home.shell("mkfifo pipe").run().code == Some(0));
+    for (line, what) in [
+        (
+            "backup pipe --force --db crm.db",
+            "pipe: is no ordinary file",
+        ),
+        ("backup pipe --db pipe", "pipe: is"),
+        ("restore pipe --db crm.db", "pipe: is no file"),
+        ("restore saved.db --db pipe", "pipe: is no ordinary file"),
+        ("lead list --db pipe", "pipe: is no ordinary file"),
+    ] {
+        let run = home.line(line).run();
+        assert!(
+            run.code != Some(0) && run.stderr.contains(what),
+            "{line}: {run:?}"
+        );
+    }
+    let kind = std::fs::metadata(home.path("pipe")).unwrap().file_type();
+    assert!(!kind.is_file());
+}
+
+/// A backup in the place of a live log would take what was acknowledged with it, whatever the database is called.
+#[test]
+fn the_log_of_a_database_is_no_place_for_a_backup() {
+    let home = Home::new();
+    let server = home.serve(&["--db", "crm.db"]);
+    std::os::unix::fs::symlink("crm.db", home.path("link.db")).unwrap();
+    let create = format!("lead create --email ada@example.com --url {}", server.url);
+    home.line(&create).ok();
+    home.line("lead create --email eve@example.com --db other.db")
+        .ok();
+    for line in [
+        "backup crm.db-wal --force --db crm.db",
+        "backup crm.db-wal --force --db link.db",
+        "backup crm.db-wal --force --db other.db",
+    ] {
+        assert!(home.line(line).run().code != Some(0), "{line}");
+    }
+    drop(server);
+    assert_eq!(home.line("lead list -o id --db crm.db").ok(), "1\n");
 }

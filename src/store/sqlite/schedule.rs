@@ -6,6 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -201,6 +202,13 @@ impl Work {
     }
 }
 
+/// Whether a file begins as SQLite's do. What has only the name of a backup counts for none, and is not removed as one.
+fn is_database(file: &Path) -> bool {
+    let mut begin = [0; 16];
+    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut begin));
+    read.is_ok() && begin == *b"SQLite format 3\0"
+}
+
 /// How long until the next backup is due, given the age of the newest one, whoever made it, and how long ago the last was
 /// tried, which may have failed.
 fn due(newest: Option<Duration>, tried: Option<Duration>, every: Duration) -> Duration {
@@ -240,6 +248,7 @@ impl Names {
         let mut made: Vec<(SystemTime, PathBuf)> = entries
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
             .filter_map(|entry| Some((self.read(entry.file_name().to_str()?)?, entry.path())))
+            .filter(|(_, file)| is_database(file))
             .collect();
         made.sort_by_key(|(at, _)| (*at <= now, *at));
         made
@@ -292,9 +301,26 @@ mod tests {
     }
 
     #[test]
+    fn what_has_only_the_name_of_a_backup_counts_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [
+            ("crm-20260101T000000Z.db", ""),
+            ("crm-20260102T000000Z.db", "notes of a meeting"),
+            ("crm-20260103T000000Z.db", "SQLite format 3\0 and more"),
+        ] {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        let made = Names::of(Path::new("crm.db")).made(folder.path(), SystemTime::now());
+        let made: Vec<_> = made.iter().map(|(_, file)| file.file_name()).collect();
+        assert_eq!(made, [Some(OsStr::new("crm-20260103T000000Z.db"))]);
+    }
+
+    #[test]
     fn rotation_removes_the_oldest_of_its_own_and_never_the_new_one() {
         let folder = tempfile::tempdir().unwrap();
-        let put = |name: &str| fs::write(folder.path().join(name), "").unwrap();
+        let put = |name: &str| {
+            fs::write(folder.path().join(name), "SQLite format 3\0").unwrap();
+        };
         // 2999 is a clock that was wrong.
         for name in [
             "crm-20260101T000000Z.db",
