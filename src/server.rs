@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::store::{AnyStore, Store};
 use connection::Limits;
 
+mod answers;
 pub mod api;
 mod body;
 pub mod connection;

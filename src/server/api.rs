@@ -19,6 +19,7 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
+use super::answers::Answers;
 use super::reply::{self, Media, Written};
 use super::{body, docs, openapi};
 use crate::NOUNS;
@@ -26,7 +27,7 @@ use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query, boolean};
-use crate::record::{Noun, Shown};
+use crate::record::{Noun, Record, Shown};
 use crate::store::{AnyStore, Store};
 
 /// The header that names a request in answers and in the log.
@@ -37,6 +38,7 @@ pub fn routes(store: AnyStore) -> impl Filter<Extract = (Response,), Error = Rej
     let service = Arc::new(Service {
         store,
         bodies: body::Bodies::default(),
+        answers: Answers::default(),
     });
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
@@ -108,6 +110,7 @@ impl<'a> Place<'a> {
 struct Service {
     store: AnyStore,
     bodies: body::Bodies,
+    answers: Answers,
 }
 
 async fn answer<S, B>(
@@ -128,6 +131,7 @@ where
     let request = Request {
         store: &service.store,
         bodies: &service.bodies,
+        answers: &service.answers,
         query,
         headers,
         request_id,
@@ -199,6 +203,7 @@ fn new_request_id() -> HeaderValue {
 struct Request<'a> {
     store: &'a AnyStore,
     bodies: &'a body::Bodies,
+    answers: &'a Answers,
     query: &'a str,
     headers: &'a HeaderMap,
     request_id: &'a str,
@@ -212,7 +217,7 @@ impl Request<'_> {
         let rows = Written::new(noun, query.shown.clone(), media);
         let mut listing = self.store.list_into(query, rows).await?;
         let (total, next) = (listing.total, listing.next.take());
-        let mut response = reply::list(listing, media, self.request_id);
+        let mut response = reply::list(listing, media, self.answers, self.request_id)?;
         let headers = response.headers_mut();
         headers.insert(VARY, HeaderValue::from_static("accept"));
         if let Some(total) = total {
@@ -233,16 +238,15 @@ impl Request<'_> {
             "lead" => on_duplicate(&self.parameters(&["on_duplicate"])?)?,
             _ => self.parameters(&[]).map(|_| OnDuplicate::Create)?,
         };
-        let body = body::read(self.bodies, self.headers, body).await?;
-        let draft = Draft::from_json(noun, &body, Purpose::Create)?;
+        let draft = self.draft(noun, body, Purpose::Create).await?;
         let saved = self.store.create(draft, on_duplicate).await?;
         let status = if saved.created {
             StatusCode::CREATED
         } else {
             StatusCode::OK
         };
-        let mut response = reply::json(status, saved.record.to_json_bytes());
         let location = format!("/{}/{}", noun.plural, saved.record.id());
+        let mut response = self.written(status, saved.record).await;
         if let Ok(location) = HeaderValue::from_str(&location) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -251,17 +255,17 @@ impl Request<'_> {
 
     async fn get(&self, noun: &'static Noun, id: &str) -> Result<Response> {
         let id = noun.parse_id(id)?;
-        match self.parameters(&["fields"])?.first() {
+        let json = match self.parameters(&["fields"])?.first() {
             Some((_, fields)) => {
                 let shown = Shown::parse(noun, fields)?;
+                let mut json = Vec::with_capacity(256);
                 let record = self.store.get(noun, id).await?;
-                Ok(reply::record(StatusCode::OK, &record, &shown))
+                record.write_json(&shown, &mut json);
+                json.into()
             }
-            None => {
-                let json = self.store.get_json(noun, id).await?;
-                Ok(reply::json(StatusCode::OK, json))
-            }
-        }
+            None => self.store.get_json(noun, id).await?,
+        };
+        Ok(reply::json(StatusCode::OK, self.answers.hold(json)?))
     }
 
     async fn update<S, B>(&self, noun: &'static Noun, id: &str, body: S) -> Result<Response>
@@ -271,10 +275,42 @@ impl Request<'_> {
     {
         let id = noun.parse_id(id)?;
         self.parameters(&[])?;
-        let body = body::read(self.bodies, self.headers, body).await?;
-        let draft = Draft::from_json(noun, &body, Purpose::Update)?;
+        let draft = self.draft(noun, body, Purpose::Update).await?;
         let record = self.store.update(id, draft).await?;
-        Ok(reply::json(StatusCode::OK, record.to_json_bytes()))
+        Ok(self.written(StatusCode::OK, record).await)
+    }
+
+    async fn draft<S, B>(&self, noun: &'static Noun, body: S, purpose: Purpose) -> Result<Draft>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
+        let parse = move |body: &[u8]| Draft::from_json(noun, body, purpose);
+        body::read(self.bodies, self.headers, body, parse).await
+    }
+
+    /// The answer to a write. That has happened and cannot be refused any more: where there is no room for a large record,
+    /// it is let go of and read again when there is.
+    async fn written(&self, status: StatusCode, record: Record) -> Response {
+        match self.answers.hold(record.to_json_bytes().into()) {
+            Ok(json) => reply::json(status, json),
+            Err(_) => {
+                let (noun, id) = (record.noun, record.id());
+                drop(record);
+                Box::pin(self.read_again(status, noun, id)).await
+            }
+        }
+    }
+
+    async fn read_again(&self, status: StatusCode, noun: &'static Noun, id: i64) -> Response {
+        let read = async {
+            let place = self.answers.place().await?;
+            place.hold(self.store.get_json(noun, id).await?).await
+        };
+        match read.await {
+            Ok(json) => reply::json(status, json),
+            Err(error) => reply::broken(status, error, self.request_id),
+        }
     }
 
     async fn delete(&self, noun: &'static Noun, id: &str) -> Result<Response> {

@@ -1,10 +1,12 @@
-//! Request bodies: JSON of at most 1 MiB bytes that arrives within 30 s, and of at most 64 MiB in all at a time.
+//! Request bodies: JSON of at most 1 MiB that arrives within 30 s, and of at most 64 MiB in all at a time. What is made of
+//! a large one is made beside the threads that serve.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
+use tokio::sync::Semaphore;
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
@@ -17,9 +19,27 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// What the bodies that are being read may hold together, in bytes; else a thousand slow ones would hold a gigabyte.
 const ROOM: usize = 64 * 1024 * 1024;
 
+/// The largest body that is parsed where it was read, in bytes. A hundred thousand keys, as a mebibyte may have, take 25 ms.
+const SMALL: usize = 64 * 1024;
+
+/// Larger ones that are parsed at once: while it is parsed, one of many keys takes ten times its size.
+const PARSED: usize = 2;
+
 /// What the bodies that are being read hold.
-#[derive(Default)]
-pub(super) struct Bodies(AtomicUsize);
+pub(super) struct Bodies {
+    /// In bytes.
+    held: AtomicUsize,
+    turns: Semaphore,
+}
+
+impl Default for Bodies {
+    fn default() -> Bodies {
+        Bodies {
+            held: AtomicUsize::new(0),
+            turns: Semaphore::new(PARSED),
+        }
+    }
+}
 
 /// What one of them holds.
 struct Held<'a> {
@@ -30,7 +50,7 @@ struct Held<'a> {
 impl Held<'_> {
     fn grow(&mut self, by: usize) -> Result<()> {
         self.size += by;
-        let before = self.bodies.0.fetch_add(by, Ordering::Relaxed);
+        let before = self.bodies.held.fetch_add(by, Ordering::Relaxed);
         match before + by > ROOM {
             true => Err(Error::new(
                 Code::Unavailable,
@@ -43,15 +63,21 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.bodies.0.fetch_sub(self.size, Ordering::Relaxed);
+        self.bodies.held.fetch_sub(self.size, Ordering::Relaxed);
     }
 }
 
-/// Reads a body, as one of `bodies`.
-pub(super) async fn read<S, B>(bodies: &Bodies, headers: &HeaderMap, body: S) -> Result<Vec<u8>>
+/// Reads a body, as one of `bodies`, and parses it.
+pub(super) async fn read<S, B, T>(
+    bodies: &Bodies,
+    headers: &HeaderMap,
+    body: S,
+    parse: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
+) -> Result<T>
 where
     S: Stream<Item = Result<B, warp::Error>>,
     B: Buf,
+    T: Send + 'static,
 {
     media_type(headers)?;
     let length = headers
@@ -60,12 +86,12 @@ where
     if length.is_some_and(|length| length > LARGEST as u64) {
         return Err(too_large());
     }
+    let mut held = Held { bodies, size: 0 };
     let collect = async {
         let mut body = std::pin::pin!(body);
         // What is announced may never come.
         const AT_FIRST: u64 = 16 * 1024;
         let mut bytes = Vec::with_capacity(length.unwrap_or(0).min(AT_FIRST) as usize);
-        let mut held = Held { bodies, size: 0 };
         while let Some(part) = body.next().await {
             let mut part =
                 part.map_err(|_| Error::invalid("body: it ended before it was whole"))?;
@@ -82,16 +108,22 @@ where
         }
         Ok(bytes)
     };
-    match tokio::time::timeout(PATIENCE, collect).await {
-        Ok(read) => read,
+    let bytes = match tokio::time::timeout(PATIENCE, collect).await {
+        Ok(read) => read?,
         Err(_) => {
             let seconds = PATIENCE.as_secs();
-            Err(Error::new(
+            return Err(Error::new(
                 Code::Timeout,
                 format!("body: expected all of it within {seconds} seconds"),
-            ))
+            ));
         }
+    };
+    if bytes.len() <= SMALL {
+        return parse(&bytes);
     }
+    let _turn = bodies.turns.acquire().await.map_err(Error::internal)?;
+    let parsed = tokio::task::spawn_blocking(move || parse(&bytes)).await;
+    parsed.map_err(Error::internal)?
 }
 
 fn media_type(headers: &HeaderMap) -> Result<()> {
@@ -131,6 +163,13 @@ fn media_type(headers: &HeaderMap) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+    use std::thread;
+
+    use bytes::Bytes;
+    use futures_util::stream;
+    use warp::http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -150,6 +189,25 @@ mod tests {
         drop(other);
         assert!(one.grow(1).is_ok());
         drop(one);
-        assert_eq!(bodies.0.into_inner(), 0);
+        assert_eq!(bodies.held.into_inner(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_parsed_beside_the_threads_that_serve_and_counts_until_then() {
+        static BODIES: LazyLock<Bodies> = LazyLock::new(Bodies::default);
+        let headers = HeaderMap::from_iter([(
+            CONTENT_TYPE,
+            "application/json".parse::<HeaderValue>().unwrap(),
+        )]);
+        for (size, beside) in [(SMALL, false), (SMALL + 1, true)] {
+            let body = stream::iter([Ok(Bytes::from(vec![b' '; size]))]);
+            let here = thread::current().id();
+            let parsed = read(&BODIES, &headers, body, move |body| {
+                let held = BODIES.held.load(Ordering::Relaxed);
+                Ok((body.len(), held, thread::current().id() != here))
+            });
+            assert_eq!(parsed.await.unwrap(), (size, size, beside));
+            assert_eq!(BODIES.held.load(Ordering::Relaxed), 0);
+        }
     }
 }

@@ -11,8 +11,9 @@ use warp::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
+use super::answers::Answers;
 use crate::error::{Code, Error, Result};
-use crate::record::{Cell, Noun, Record, Rows, Shown};
+use crate::record::{Cell, Noun, Rows, Shown};
 use crate::store::Listing;
 
 /// How a list is written.
@@ -63,13 +64,6 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     bytes(status, "application/json", body)
 }
 
-/// A record.
-pub(super) fn record(status: StatusCode, record: &Record, shown: &Shown) -> Response {
-    let mut out = Vec::with_capacity(256);
-    record.write_json(shown, &mut out);
-    json(status, out)
-}
-
 /// An error. Faults of our own are logged with the request's id and answered without inner detail.
 pub(super) fn error(error: &Error, request_id: &str) -> Response {
     let status =
@@ -108,7 +102,12 @@ pub(super) fn not_allowed(allowed: &'static str, request_id: &str) -> Response {
 
 /// A list. One whose records are all there has a length; any other is written chunk by chunk as the client takes it, and
 /// what fails in its middle breaks the connection, so that nobody takes half a list for a whole one.
-pub(super) fn list(listing: Listing<Written>, media: Media, request_id: &str) -> Response {
+pub(super) fn list(
+    listing: Listing<Written>,
+    media: Media,
+    answers: &Answers,
+    request_id: &str,
+) -> Result<Response> {
     let end = Bytes::from_static(match media {
         Media::Json => b"]",
         Media::Ndjson => b"",
@@ -117,29 +116,56 @@ pub(super) fn list(listing: Listing<Written>, media: Media, request_id: &str) ->
     let mut out = listing.first.begin(&mut opened);
     let Some(rest) = listing.rest else {
         out.extend_from_slice(&end);
-        return bytes(StatusCode::OK, media.name(), out);
+        let out = answers.hold(out.into())?;
+        return Ok(bytes(StatusCode::OK, media.name(), out));
     };
-    let request_id = request_id.to_string();
+    let out = answers.hold(out.into())?;
+    let (answers, request_id) = (answers.clone(), request_id.to_string());
     let rest = futures_util::stream::unfold(Some((rest, opened)), move |state| {
-        let (request_id, end) = (request_id.clone(), end.clone());
+        let (answers, request_id) = (answers.clone(), request_id.clone());
+        let end = end.clone();
         async move {
             let (mut rest, mut opened) = state?;
-            match rest.next().await {
-                Some(Ok(rows)) => Some((Ok(rows.go_on(&mut opened)), Some((rest, opened)))),
-                Some(Err(error)) => {
+            let next = async {
+                let place = answers.place().await?;
+                match rest.next().await.transpose()? {
+                    Some(rows) => place.hold(rows.go_on(&mut opened)).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            match next.await {
+                Ok(Some(chunk)) => Some((Ok(chunk), Some((rest, opened)))),
+                Ok(None) => Some((Ok(end), None)),
+                Err(error) => {
                     tracing::error!("request {request_id}: a list broke off: {error}");
                     Some((Err(error), None))
                 }
-                None => Some((Ok(end), None)),
             }
         }
     });
-    let first = futures_util::stream::once(async move { Ok(Bytes::from(out)) });
-    let chunks: BoxedChunks = Box::pin(first.chain(rest));
+    let first = futures_util::stream::once(async move { Ok(out) });
+    Ok(stream(StatusCode::OK, media.name(), first.chain(rest)))
+}
+
+/// An answer that breaks the connection: to a write that has happened, but whose record cannot be shown. Who asked cannot
+/// tell whether it has, which no error would say.
+pub(super) fn broken(status: StatusCode, error: Error, request_id: &str) -> Response {
+    tracing::error!("request {request_id}: a write is saved, but its answer broke off: {error}");
+    let chunks = futures_util::stream::once(async { Err(error) });
+    stream(status, "application/json", chunks)
+}
+
+fn stream(
+    status: StatusCode,
+    media: &'static str,
+    chunks: impl Stream<Item = Result<Bytes>> + Send + 'static,
+) -> Response {
+    let chunks: BoxedChunks = Box::pin(chunks);
     let mut response = warp::reply::stream(Shared(Mutex::new(chunks))).into_response();
+    *response.status_mut() = status;
     response
         .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media));
     response
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::{Home, Server};
+use crate::support::{Home, Server, wait_for};
 
 /// Longer than any limit of the service: a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -1182,6 +1182,55 @@ fn a_list_that_breaks_is_never_closed() {
             let (_, log) = api.server.stop();
             assert!(log.contains("a list broke off"), "{log}");
         }
+    }
+}
+
+#[test]
+fn large_answers_that_nobody_reads_share_their_room() {
+    let api = Api::start();
+    for _ in 0..3 {
+        assert_eq!(api.post("/leads", &lead_of(1024 * 1024)).status, 201);
+    }
+    // Asks, and reads no more of the answer than its beginning.
+    let ask = |request: &str| {
+        let mut stream = connect(api.server.address());
+        stream.write_all(request.as_bytes()).unwrap();
+        BufReader::with_capacity(256, stream)
+    };
+    let get = |path: &str| ask(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    for path in ["/leads/1", "/leads/1?fields=id,name", "/leads?limit=2"] {
+        let mut list = get("/leads");
+        assert!(list.fill_buf().unwrap().starts_with(b"HTTP/1.1 200"));
+        let mut held = Vec::new();
+        let refused = loop {
+            let mut reader = get(path);
+            if !reader.fill_buf().unwrap().starts_with(b"HTTP/1.1 200") {
+                break Answer::read(&mut reader, false);
+            }
+            held.push(reader);
+            assert!(held.len() < 64, "{path}: nothing is refused");
+        };
+        assert!(held.len() > 32, "{path}: {} are answered", held.len());
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        refused.error(503);
+
+        // What is small is answered, and a write is done; its answer comes as soon as there is room.
+        let status = format!("seen by {}", path.len());
+        let change = json!({ "status": status }).to_string();
+        let mut written = ask(&format!(
+            "PATCH /leads/2 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{change}",
+            change.len()
+        ));
+        wait_for("the change", || {
+            api.get("/leads/2?fields=status").json()["status"] == *status
+        });
+        drop(held);
+        let written = Answer::read(&mut written, false);
+        assert_eq!(written.status, 200);
+        assert_eq!(written.json()["status"], *status);
+        // A list that had begun goes on.
+        assert_eq!(Answer::read(&mut list, false).ids(), [1, 2, 3]);
     }
 }
 
