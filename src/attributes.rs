@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use bigdecimal::BigDecimal;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A JSON object, its keys in the order they were given.
@@ -31,12 +31,15 @@ impl Attributes {
 
     /// Reads an object that was checked when it was stored.
     fn parse_checked(text: &str) -> Result<Attributes, String> {
-        let entries: Entries = serde_json::from_str(text).map_err(|e| sentence(&e))?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let entries = json
+            .deserialize_map(Object { once: false })
+            .and_then(|entries| json.end().map(|()| entries))
+            .map_err(|e| sentence(&e))?;
+        let entries = entries.0.into_iter();
         Ok(Attributes {
             entries: entries
-                .0
-                .into_iter()
-                .map(|(key, value)| (key, compact(value.get())))
+                .map(|(key, value)| (key.into_owned(), compact(value.get())))
                 .collect(),
         })
     }
@@ -79,33 +82,32 @@ impl Attributes {
     /// removes, other keys stay. A null is never stored, so that what was read can be put back without a change. Takes time
     /// in proportion to both together, as each may have a hundred thousand keys.
     pub fn merge(&mut self, change: &Attributes) {
-        let entries = std::mem::take(&mut self.entries);
-        let mut merged: Vec<Option<(String, String)>> = entries.into_iter().map(Some).collect();
-        let mut places: HashMap<String, usize> = merged
+        // By the keys of the change, as these are mostly few.
+        let mut changed: HashMap<&str, Option<&str>> = change
+            .entries
             .iter()
-            .enumerate()
-            .filter_map(|(at, entry)| Some((entry.as_ref()?.0.clone(), at)))
+            .map(|(key, json)| (key.as_str(), Some(json.as_str())))
             .collect();
-        for (key, json) in &change.entries {
-            match (places.get(key), json == "null") {
-                (Some(at), true) => merged[*at] = None,
-                (Some(at), false) => merged[*at] = Some((key.clone(), json.clone())),
-                (None, true) => {}
-                (None, false) => {
-                    places.insert(key.clone(), merged.len());
-                    merged.push(Some((key.clone(), json.clone())));
-                }
-            }
-        }
-        self.entries = merged.into_iter().flatten().collect();
+        self.entries
+            .retain_mut(|(key, json)| match changed.get_mut(key.as_str()) {
+                None => true,
+                Some(new) => match new.take() {
+                    None | Some("null") => false,
+                    Some(new) => {
+                        *json = new.to_string();
+                        true
+                    }
+                },
+            });
+        let new = change.entries.iter().filter(|(key, json)| {
+            json != "null" && changed.get(key.as_str()).is_some_and(Option::is_some)
+        });
+        self.entries.extend(new.cloned());
     }
 
-    /// The object without the keys whose value is null, which are never stored.
-    pub fn without_nulls(&self) -> Attributes {
-        let entries = self.entries.iter().filter(|entry| entry.1 != "null");
-        Attributes {
-            entries: entries.cloned().collect(),
-        }
+    /// Compact JSON without the keys whose value is null, which are never stored.
+    pub fn without_nulls(&self) -> String {
+        write(self.entries.iter().filter(|entry| entry.1 != "null"))
     }
 
     /// The stored text of an object; what crm stored is always one.
@@ -117,16 +119,23 @@ impl Attributes {
 impl fmt::Display for Attributes {
     /// Compact JSON.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{")?;
-        for (index, (key, json)) in self.entries.iter().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{}:", serde_json::Value::from(key.as_str()))?;
-            f.write_str(json)?;
-        }
-        f.write_str("}")
+        f.write_str(&write(self.entries.iter()))
     }
+}
+
+fn write<'a>(entries: impl Iterator<Item = &'a (String, String)>) -> String {
+    let mut out = vec![b'{'];
+    for (key, json) in entries {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        // Writing to memory does not fail, and neither does a str.
+        let _ = serde_json::to_writer(&mut out, key);
+        out.push(b':');
+        out.extend_from_slice(json.as_bytes());
+    }
+    out.push(b'}');
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// The value of one key of a stored object as a list filter sees it: a text without its quotes, `None` where there is no
@@ -169,7 +178,7 @@ impl Found {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut found = None;
-                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                while let Some(Key(key)) = map.next_key()? {
                     let value = map.next_value::<&'de RawValue>()?;
                     if key == self.0 {
                         found = Some(value);
@@ -276,54 +285,85 @@ fn compact(json: &str) -> String {
     out
 }
 
-/// The keys of an object with their raw values. A key that comes twice is refused: one of the two would be lost.
-pub(crate) struct Entries(pub(crate) Vec<(String, Box<RawValue>)>);
+/// A key, where it lies unless it has to be unescaped.
+struct Key<'de>(Cow<'de, str>);
 
-impl<'de> Deserialize<'de> for Entries {
+impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Entries;
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
+                f.write_str("a key")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-                let mut entries: Vec<(String, Box<RawValue>)> = Vec::new();
-                let mut seen = Seen::default();
-                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
-                    if !seen.insert(&key) {
-                        return Err(A::Error::custom(twice(&key)));
-                    }
-                    entries.push((key, value));
-                }
-                Ok(Entries(entries))
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(key.into()))
+            }
+            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(key.to_string().into()))
             }
         }
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// The keys of an object with their raw values. A key that comes twice is refused: one of the two would be lost.
+pub(crate) struct Entries<'de>(pub(crate) Vec<(Cow<'de, str>, &'de RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Object { once: true })
+    }
+}
+
+/// Reads [`Entries`].
+struct Object {
+    /// Whether a key that comes twice is looked for.
+    once: bool,
+}
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Entries<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Vec::new();
+        let mut seen = Seen::default();
+        while let Some((Key(key), value)) = map.next_entry()? {
+            if self.once {
+                seen.insert::<A::Error>(key.clone())?;
+            }
+            entries.push((key, value));
+        }
+        Ok(Entries(entries))
     }
 }
 
 /// The keys of one object.
 #[derive(Default)]
-struct Seen {
+struct Seen<'de> {
     /// As long as they are few: comparing them is faster than hashing.
-    few: Vec<String>,
-    many: HashSet<String>,
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
 }
 
-impl Seen {
+impl<'de> Seen<'de> {
     const FEW: usize = 16;
 
-    /// Whether the key is a new one.
-    fn insert(&mut self, key: &str) -> bool {
-        if self.few.iter().any(|seen| seen == key) {
-            return false;
+    /// Refuses a key that is not a new one.
+    fn insert<E: serde::de::Error>(&mut self, key: Cow<'de, str>) -> Result<(), E> {
+        if self.few.contains(&key) {
+            return Err(E::custom(twice(&key)));
         }
         if self.few.len() < Seen::FEW {
-            self.few.push(key.to_string());
-            return true;
+            self.few.push(key);
+            return Ok(());
         }
-        self.many.insert(key.to_string())
+        match self.many.replace(key) {
+            Some(key) => Err(E::custom(twice(&key))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -372,12 +412,10 @@ impl<'de> Deserialize<'de> for Checked {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
                 let mut seen = Seen::default();
-                while let Some(key) = map.next_key::<String>()? {
+                while let Some(Key(key)) = map.next_key()? {
                     text::<A::Error>(&key)?;
                     map.next_value::<Checked>()?;
-                    if !seen.insert(&key) {
-                        return Err(A::Error::custom(twice(&key)));
-                    }
+                    seen.insert::<A::Error>(key)?;
                 }
                 Ok(Checked)
             }
@@ -402,6 +440,28 @@ mod tests {
         let mut stored = Attributes::parse(r#"{"a":1,"b":2}"#).unwrap();
         stored.merge(&Attributes::parse(r#"{"c":3,"a":null,"b":"x"}"#).unwrap());
         assert_eq!(stored.to_string(), r#"{"b":"x","c":3}"#);
+    }
+
+    #[test]
+    fn a_change_of_many_keys_replaces_adds_and_removes() {
+        let object = |keys: std::ops::Range<u32>, value: &str| {
+            let entries: Vec<String> = keys.map(|key| format!("\"{key}\":{value}")).collect();
+            format!("{{{}}}", entries.join(","))
+        };
+        let mut stored = Attributes::parse(&object(0..100, "1")).unwrap();
+        stored.merge(&Attributes::parse(&object(50..150, "2")).unwrap());
+        stored.merge(&Attributes::parse(&object(10..200, "null")).unwrap());
+        assert_eq!(stored.to_string(), object(0..10, "1"));
+        let escaped = r#"{"\u0061":1,"q\"":2,"ä":3}"#;
+        let kept = Attributes::parse(escaped).unwrap();
+        assert_eq!(kept.to_string(), r#"{"a":1,"q\"":2,"ä":3}"#);
+        assert_eq!(kept.without_nulls(), kept.to_string());
+        let many = object(0..30, "1").replacen("29", "1\\u0032", 1);
+        assert!(
+            Attributes::parse(&many)
+                .unwrap_err()
+                .contains("\"12\" twice")
+        );
     }
 
     #[test]

@@ -394,7 +394,7 @@ impl Field {
             Input::Null if self.kind == Kind::Attributes => return Ok(Value::Text("{}".into())),
             Input::Null => return Err("must not be null".into()),
             Input::Object(change) => {
-                return Ok(Value::Text(change.without_nulls().to_string()));
+                return Ok(Value::Text(change.without_nulls()));
             }
             Input::Int(id) if *id >= 1 => return Ok(Value::Int(*id)),
             Input::Int(_) => return Err(self.kind.expected()),

@@ -16,14 +16,14 @@ pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
     // `text LIKE pattern ESCAPE escape` calls like(pattern, text, escape).
     connection.create_scalar_function("like", 3, flags, like)?;
     connection.create_scalar_function("attribute", 2, flags, |context| {
-        Ok(match (text(context, 0), text(context, 1)) {
+        Ok(match (object(context)?, text(context, 1)) {
             (Some(stored), Some(key)) => attributes::lookup(stored, key),
             _ => None,
         })
     })?;
     connection.create_scalar_function("attribute_in", 3, flags, |context| {
         Ok(
-            match (text(context, 0), text(context, 1), text(context, 2)) {
+            match (object(context)?, text(context, 1), text(context, 2)) {
                 (Some(stored), Some(key), Some(given)) => attributes::any(stored, key, given),
                 _ => None,
             },
@@ -31,7 +31,7 @@ pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
     })?;
     connection.create_scalar_function("attribute_compare", 3, flags, |context| {
         Ok(
-            match (text(context, 0), text(context, 1), text(context, 2)) {
+            match (object(context)?, text(context, 1), text(context, 2)) {
                 (Some(stored), Some(key), Some(given)) => {
                     attributes::compare(stored, key, given).map(|order| order as i8)
                 }
@@ -48,6 +48,19 @@ fn text<'a>(context: &'a Context<'_>, index: usize) -> Option<&'a str> {
     }
 }
 
+/// The attributes to look into. Where they are large that takes as long as thousands of SQLite's steps, so that each counts.
+fn object<'a>(context: &'a Context<'_>) -> rusqlite::Result<Option<&'a str>> {
+    const LARGE: usize = 64 * 1024;
+    let object = text(context, 0);
+    match object.is_some_and(|object| object.len() > LARGE) && stop::asked() {
+        true => Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT),
+            None,
+        )),
+        false => Ok(object),
+    }
+}
+
 fn like(context: &mut Context<'_>) -> rusqlite::Result<ToSqlOutput<'static>> {
     let pattern = context.get_or_create_aux(0, |value| {
         Ok::<_, rusqlite::Error>(value.as_str().ok().and_then(Pattern::parse))
@@ -57,4 +70,24 @@ fn like(context: &mut Context<'_>) -> rusqlite::Result<ToSqlOutput<'static>> {
         _ => None,
     };
     Ok(matches.map_or(ToSqlOutput::from(rusqlite::types::Null), ToSqlOutput::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_large_attributes_again_and_again_is_not_brief() {
+        let connection = Connection::open_in_memory().unwrap();
+        add(&connection).unwrap();
+        let read = |size: usize| -> rusqlite::Result<String> {
+            let object = format!(r#"{{"a":"b","c":"{}"}}"#, "x".repeat(size));
+            connection.query_row("SELECT attribute($1, 'a')", [object], |row| row.get(0))
+        };
+        let brief = stop::briefly(|| (0..100).map(|_| read(1_000)).collect::<Vec<_>>());
+        assert!(brief.unwrap().iter().all(|read| read == &Ok("b".into())));
+        assert_eq!(stop::briefly(|| read(100_000)), Some(Ok("b".into())));
+        let long = stop::briefly(|| [read(100_000), read(100_000)]);
+        assert_eq!(long, None);
+    }
 }
