@@ -348,6 +348,17 @@ impl PartialEq for Noun {
 impl Eq for Noun {}
 
 impl Record {
+    /// A new record of what a draft's [row](crate::draft::Draft::row) has, made at the time `now`.
+    pub fn new(noun: &'static Noun, id: i64, row: Vec<Option<Value>>, now: &str) -> Record {
+        let mut values = Vec::with_capacity(noun.fields.len());
+        values.push(Value::Int(id));
+        values.extend(
+            row.into_iter()
+                .map(|value| value.unwrap_or_else(|| now.into())),
+        );
+        Record { noun, values }
+    }
+
     /// The record's id.
     pub fn id(&self) -> i64 {
         self.values.first().and_then(Value::int).unwrap_or_default()

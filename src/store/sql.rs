@@ -158,14 +158,8 @@ impl Create {
             Ok(row) => row,
             Err(problems) => return Err(refused(tx, draft, problems).await?),
         };
-        let now = time::now();
-        let mut values = Vec::with_capacity(noun.fields.len());
-        values.push(Value::Int(i64::MAX));
-        values.extend(
-            row.into_iter()
-                .map(|value| value.unwrap_or_else(|| now.as_str().into())),
-        );
-        let mut record = Record { noun, values };
+        // With the longest id, as the true one is not known yet.
+        let mut record = Record::new(noun, i64::MAX, row, &time::now());
         record.fits()?;
         record.values[0] = match tx
             .insert(&statements(noun).insert, &record.values[1..])

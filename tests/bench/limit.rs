@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crm::draft::{Draft, Purpose};
 use crm::error::Error;
 use crm::lead::LEAD;
-use crm::record::{Record, Value};
+use crm::record::Record;
 use crm::server::connection::{self, Limits};
 use crm::time;
 use hyper_util::service::TowerToHyperService;
@@ -58,14 +58,8 @@ async fn create(port: u16) -> std::io::Result<()> {
 fn checked(body: &[u8]) -> Result<Response, Error> {
     const ID: i64 = 10_001;
     let draft = Draft::from_json(&LEAD, body, Purpose::Create)?;
-    let mut values = vec![Value::Int(ID)];
-    let now = time::now();
-    let row = draft.row().map_err(Error::fields)?.into_iter();
-    values.extend(row.map(|value| value.unwrap_or_else(|| now.as_str().into())));
-    let record = Record {
-        noun: &LEAD,
-        values,
-    };
+    let row = draft.row().map_err(Error::fields)?;
+    let record = Record::new(&LEAD, ID, row, &time::now());
     let mut response = Response::new(record.to_json_bytes().into());
     *response.status_mut() = StatusCode::CREATED;
     let headers = response.headers_mut();

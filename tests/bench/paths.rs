@@ -7,7 +7,7 @@ use crm::draft::{Draft, Purpose};
 use crm::error::{Error, Result};
 use crm::lead::{LEAD, OnDuplicate};
 use crm::query::{self, Query};
-use crm::record::{Cell, Noun, Record, Rows, Shown, Value};
+use crm::record::{Cell, Noun, Record, Rows, Shown};
 use crm::store::sqlite::Work;
 use crm::store::{AnyStore, Store};
 use crm::time;
@@ -79,14 +79,8 @@ impl Ground {
             .build()?;
         let (store, _) = AnyStore::open(file, Work::Server)?;
         let draft = Draft::from_json(&LEAD, BODY, Purpose::Create)?;
-        let mut values = vec![Value::Int(1)];
-        let now = time::now();
-        let row = draft.row().map_err(Error::fields)?.into_iter();
-        values.extend(row.map(|value| value.unwrap_or_else(|| now.as_str().into())));
-        let record = Record {
-            noun: &LEAD,
-            values,
-        };
+        let row = draft.row().map_err(Error::fields)?;
+        let record = Record::new(&LEAD, 1, row, &time::now());
         let ground = Ground {
             store,
             runtime,
