@@ -141,11 +141,11 @@ fn media_type(headers: &HeaderMap) -> Result<()> {
             quoted(&given)
         ));
     }
-    let charset = parameters
+    let mut parameters = parameters
         .split(';')
-        .find_map(|parameter| parameter.trim().split_once('='));
-    if let Some((name, value)) = charset
-        && name.trim().eq_ignore_ascii_case("charset")
+        .filter_map(|parameter| parameter.split_once('='));
+    let charset = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    if let Some((_, value)) = charset
         && !value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
     {
         return refuse(format!(

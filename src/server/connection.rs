@@ -38,8 +38,8 @@ pub struct Limits {
     pub connections: usize,
     /// Time for the head of a request, from its first byte.
     pub head: Duration,
-    /// The size of a request's head in bytes, at least 8,192 (hyper's own bound). It is also the most that is buffered of
-    /// a body or an answer.
+    /// The size of a request's head in bytes, at least 8,192 (hyper's own bound). No more than this is read ahead of a
+    /// body, and the next chunk of an answer is asked for when less than this waits to be written.
     pub head_bytes: usize,
     /// Header lines of a request.
     pub headers: usize,

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use warp::Reply;
-use warp::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
@@ -77,15 +77,10 @@ pub(super) fn error(error: &Error, request_id: &str) -> Response {
         error.to_json()
     };
     let mut response = json(status, body);
-    let headers = response.headers_mut();
-    match error.code {
+    if error.code == Code::Unavailable {
         // In seconds. What is full or broken for longer answers the same again.
-        Code::Unavailable => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
-        // The rest of the body is not read, so that no further request can follow on this connection.
-        Code::TooLarge | Code::Timeout | Code::MediaType => {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        _ => {}
+        let headers = response.headers_mut();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }

@@ -628,6 +628,37 @@ fn a_body_has_at_most_a_mebibyte() {
 }
 
 #[test]
+fn a_connection_ends_with_a_body_that_was_not_read_and_with_no_other() {
+    let api = Api::start();
+    assert_eq!(api.post("/leads", &lead_of(1024 * 1024)).status, 201);
+    let patch = |media: &str, announced: usize, body: &str| {
+        format!(
+            "PATCH /leads/1 HTTP/1.1\r\nHost: x\r\nContent-Type: {media}\r\n\
+             Content-Length: {announced}\r\n\r\n{body}"
+        )
+    };
+    for (request, status) in [
+        (patch("application/json", 5_000_000, ""), 413),
+        (patch("text/plain", 2, "{}"), 415),
+    ] {
+        let refused = exchange(api.server.address(), request.as_bytes(), false);
+        assert_eq!(refused.header("connection"), Some("close"));
+        refused.error(status);
+    }
+    // The body is read, and the record it would make is too large.
+    let body = json!({ "attributes": { "note": "x".repeat(2_000) } }).to_string();
+    let mut stream = connect(api.server.address());
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    for _ in 0..2 {
+        let request = patch("application/json", body.len(), &body);
+        stream.write_all(request.as_bytes()).unwrap();
+        let refused = Answer::read(&mut reader, false);
+        assert_eq!(refused.header("connection"), None);
+        refused.error(413);
+    }
+}
+
+#[test]
 fn a_client_that_asks_before_it_sends_a_body_is_answered() {
     let api = Api::start();
     let head = |length: usize| {
@@ -658,6 +689,7 @@ fn a_body_is_application_json() {
         "Content-Type: application/x-www-form-urlencoded\r\n",
         "Content-Type: application/jsonx\r\n",
         "Content-Type: application/json; charset=latin1\r\n",
+        "Content-Type: application/json; profile=x; charset=latin1\r\n",
         "Content-Type: application/json\r\nContent-Encoding: gzip\r\n",
     ] {
         let headers = format!("{length}{headers}");
