@@ -147,7 +147,8 @@ class FastApi(Subject):
 
     def serve(self, fleet, file):
         port = free_port()
-        command = [VENV / "bin" / "uvicorn", "fastapi_crm:app", "--app-dir", BENCH / "peers", "--workers", "1"]
+        # Not bin/uvicorn, which names the place where the environment was made.
+        command = [VENV / "bin" / "python", "-m", "uvicorn", "fastapi_crm:app", "--app-dir", BENCH / "peers", "--workers", "1"]
         command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--host", "127.0.0.1"]
         environment = {"DATABASE": str(file), "PYTHONDONTWRITEBYTECODE": "1"}
         return fleet.start([*command, "--port", port], port, environment)
