@@ -258,8 +258,8 @@ impl Request<'_> {
         let json = match self.parameters(&["fields"])?.first() {
             Some((_, fields)) => {
                 let shown = Shown::parse(noun, fields)?;
-                let mut json = Vec::with_capacity(256);
                 let record = self.store.get(noun, id).await?;
+                let mut json = Vec::with_capacity(256);
                 record.write_json(&shown, &mut json);
                 json.into()
             }
