@@ -9,10 +9,10 @@ use super::part::unusable;
 use super::schema::{self, Refused, State};
 use super::{PATIENCE, legacy, place, set_up};
 use crate::error::Result;
-use crate::record::Noun;
+use crate::record::{Kind, Noun};
 
-/// The most that is told of one kind; SQLite's own `integrity_check` stops there too.
-const MOST: usize = 100;
+/// How many references to nothing are named one by one.
+const NAMED: usize = 10;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,7 @@ pub fn check(path: &Path) -> Result<Vec<Finding>> {
 
 /// A connection in a read transaction over the file as it is now, and what the file is.
 pub(super) fn snapshot(path: &Path) -> Result<(Connection, Result<State, Refused>)> {
+    place::ordinary(path)?;
     place::settled(path, |_| {
         // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -75,12 +76,28 @@ pub(super) fn snapshot(path: &Path) -> Result<(Connection, Result<State, Refused
 
 /// All that is wrong with a file that is crm's, to be called in a transaction where others may write.
 pub(super) fn findings(conn: &Connection, state: State) -> rusqlite::Result<Vec<Finding>> {
+    look(
+        conn,
+        state,
+        &[
+            ("integrity", integrity),
+            ("reference", references),
+            ("schema", tables),
+        ],
+    )
+}
+
+/// What is wrong with the file itself, whatever its records say.
+pub(super) fn structure(conn: &Connection, state: State) -> rusqlite::Result<Vec<Finding>> {
+    look(conn, state, &[("integrity", integrity), ("schema", tables)])
+}
+
+fn look(
+    conn: &Connection,
+    state: State,
+    kinds: &[(&'static str, Look)],
+) -> rusqlite::Result<Vec<Finding>> {
     let mut found = Vec::new();
-    let kinds: [(&'static str, Look); 3] = [
-        ("integrity", integrity),
-        ("reference", references),
-        ("schema", tables),
-    ];
     for (kind, look) in kinds {
         match look(conn, state) {
             Ok(more) => found.extend(more.iter().map(|what| Finding::new(kind, what))),
@@ -115,21 +132,63 @@ fn integrity(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
     Ok(if fine { Vec::new() } else { found })
 }
 
-fn references(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
-    if state == State::Earlier {
-        // It did not check them, and its upgrade takes care of them.
-        return Ok(Vec::new());
+/// References that lead to no record.
+#[derive(Default)]
+pub(super) struct Dangling {
+    /// How many there are.
+    pub(super) count: u64,
+    /// The first of them: the noun, the id, the field by its number, and the id that is not there.
+    named: Vec<(&'static Noun, i64, usize, i64)>,
+}
+
+/// Finds them. Those of tables that are not crm's are not crm's to judge.
+pub(super) fn dangling(conn: &Connection, state: State) -> rusqlite::Result<Dangling> {
+    let mut found = Dangling::default();
+    if matches!(state, State::Earlier | State::Empty) {
+        // The earlier service did not check them, and its upgrade takes care of them.
+        return Ok(found);
     }
-    let mut check = conn.prepare("PRAGMA foreign_key_check")?;
-    let found = check.query_map([], |row| {
-        let (table, row, parent): (String, Option<i64>, String) =
-            (row.get(0)?, row.get(1)?, row.get(2)?);
-        let row = row.map_or_else(String::new, |row| format!(" {row}"));
-        Ok(format!(
-            "{table}{row}: refers to a record of {parent} that is not there"
-        ))
-    })?;
-    found.take(MOST).collect()
+    for noun in legacy::NOUNS {
+        for (at, field) in noun.fields.iter().enumerate() {
+            let Kind::Reference(target) = field.kind else {
+                continue;
+            };
+            let (table, name, other) = (noun.plural, field.name, target.plural);
+            let sql = format!(
+                "SELECT id, {name} FROM {table} AS of WHERE {name} IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM {other} WHERE id = of.{name}) ORDER BY id"
+            );
+            let mut select = conn.prepare(&sql)?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                found.count += 1;
+                if found.named.len() < NAMED {
+                    found.named.push((noun, row.get(0)?, at, row.get(1)?));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn references(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
+    let found = dangling(conn, state)?;
+    let file = conn.path().unwrap_or_default();
+    let named = found.named.iter().map(|(noun, id, at, missing)| {
+        let (table, name, field) = (noun.plural, noun.name, &noun.fields[*at]);
+        let (field, flag) = (field.name, field.name.replace('_', "-"));
+        format!(
+            "{table} {id}: {field} is {missing}, which is not there; `crm {name} update {id} --clear {field}` clears it, \
+             `crm {name} update {id} --{flag} ID` names another, `crm {name} delete {id}` deletes the whole record \
+             (each with --db {file})"
+        )
+    });
+    let mut lines: Vec<String> = named.collect();
+    let more = found.count - found.named.len() as u64;
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    Ok(lines)
 }
 
 /// What the schema has and the file has not, or otherwise. What else is in the file is not crm's to judge.
