@@ -401,7 +401,7 @@ fn content(content: &Content) -> impl Iterator<Item = (&'static str, serde_json:
     records.chain([("bytes", content.bytes.into())])
 }
 
-/// Runs long work on a file beside a wait for SIGINT, SIGTERM and SIGHUP, at which it is given up: it then removes what it
+/// Runs long work on a file beside a wait for SIGINT and SIGTERM, at which it is given up: it then removes what it
 /// has half made, and the command ends as one does that the signal has killed, by the shell's count. `lost` says what has
 /// not come of it. A second signal ends the process at once.
 async fn unless_stopped<R: Send + 'static>(
@@ -409,10 +409,10 @@ async fn unless_stopped<R: Send + 'static>(
     lost: &str,
     work: impl FnOnce() -> Result<R, Error> + Send + 'static,
 ) -> Result<Result<R, u8>, Stop> {
+    // Not SIGHUP: `nohup` has it ignored, which listening would undo.
     let kinds = [
         ("SIGINT", SignalKind::interrupt()),
         ("SIGTERM", SignalKind::terminate()),
-        ("SIGHUP", SignalKind::hangup()),
     ];
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     for (name, kind) in kinds {

@@ -7,8 +7,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::part::unusable;
 use super::schema::{self, Refused, State};
-use super::{PATIENCE, legacy, place, set_up};
-use crate::error::Result;
+use super::{PATIENCE, legacy, place, restore, set_up};
+use crate::error::{Error, Result};
 use crate::record::{Kind, Noun};
 
 /// How many references to nothing are named one by one.
@@ -41,23 +41,42 @@ impl Finding {
 /// All is read from one state of the file, so that the write-ahead log is not reset for as long as this takes. Errors are
 /// those of a file that cannot be read.
 pub fn check(path: &Path) -> Result<Vec<Finding>> {
-    let (connection, state) = snapshot(path)?;
+    // SQLite undoes half a write by the journal beside the file as soon as it reads it, if it may write to it.
+    let flags = match restore::live_sides(path).contains(&"-journal") {
+        true => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        false => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let (connection, state) = snapshot_with(path, flags)?;
     match state {
         Ok(state) => findings(&connection, state).map_err(|error| unusable(path, &error)),
         Err(Refused::Because(why)) => Ok(vec![Finding::new("schema", &why)]),
         Err(Refused::Sql(error)) if is_damage(&error) => {
             Ok(vec![Finding::new("integrity", &schema::reason(&error))])
         }
+        Err(Refused::Sql(error)) if is_half_written(&error) => {
+            let why = "a program has ended in the middle of a write to it, which the next command that works with it \
+                       undoes; check it after that";
+            Err(Error::failed(format!("{}: {why}", path.display())))
+        }
         Err(Refused::Sql(error)) => Err(unusable(path, &error)),
     }
 }
 
+fn is_half_written(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
 /// A connection in a read transaction over the file as it is now, and what the file is.
 pub(super) fn snapshot(path: &Path) -> Result<(Connection, Result<State, Refused>)> {
+    // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
+    snapshot_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+fn snapshot_with(path: &Path, flags: OpenFlags) -> Result<(Connection, Result<State, Refused>)> {
     place::ordinary(path)?;
     place::settled(path, |_| {
-        // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let refuse = |error: rusqlite::Error| unusable(path, &error);
         let mut connection = Connection::open_with_flags(path, flags).map_err(refuse)?;
         connection.busy_timeout(PATIENCE).map_err(refuse)?;

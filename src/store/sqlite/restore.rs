@@ -230,7 +230,7 @@ impl Source<'_> {
 }
 
 /// The ends of those files beside a database without which it is not whole.
-fn live_sides(path: &Path) -> Vec<&'static str> {
+pub(super) fn live_sides(path: &Path) -> Vec<&'static str> {
     let live = |side: &&str| {
         let Ok(mut file) = File::open(with_end(path, side)) else {
             return false;

@@ -98,7 +98,10 @@ fn obstacle(path: &Path, error: &rusqlite::Error) -> Option<Error> {
     }
     let shown = path.display();
     let sides = ["-wal", "-shm"].map(|side| part::with_end(path, side));
-    let [log, index] = sides.each_ref().map(|side| side.display());
+    let named = sides
+        .each_ref()
+        .map(|side| side.file_name().unwrap_or_default().to_string_lossy());
+    let beside = named.join(" and ");
     let folder = part::folder_of(path);
     let files = std::iter::once(path).chain(sides.iter().map(|side| side.as_path()));
     for file in files.filter(|file| part::exists(file)) {
@@ -119,7 +122,7 @@ fn obstacle(path: &Path, error: &rusqlite::Error) -> Option<Error> {
         && folder.is_dir()
     {
         return Some(Error::failed(format!(
-            "{shown}: {log} and {index} cannot be made beside it, as its folder may not be written to ({error}); give this \
+            "{shown}: {beside} cannot be made beside it, as its folder may not be written to ({error}); give this \
              user the right to, or run crm as the folder's owner"
         )));
     }
@@ -129,7 +132,7 @@ fn obstacle(path: &Path, error: &rusqlite::Error) -> Option<Error> {
     });
     is_full.then(|| {
         let why = format!(
-            "{shown}: the disk is full, {log} and {index} find no room beside it; make room and try again"
+            "{shown}: the disk is full, {beside} find no room beside it; make room and try again"
         );
         Error::new(Code::Full, why)
     })
