@@ -754,7 +754,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__check)
-            opts="-o -h --db --url --config --output --help"
+            opts="-q -o -h --quiet --db --url --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

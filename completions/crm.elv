@@ -43,9 +43,9 @@ set edit:completion:arg-completer[crm] = {|@words|
         &'crm;serve'= {
             cand --host 'The address to listen on [env: HOST] [default: 0.0.0.0]'
             cand --port 'The port to listen on, 0 for any free one [env: PORT] [default: 8000]'
-            cand --backup-dir 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR]'
-            cand --backup-every 'The time between two backups, such as 30s, 15m, 1h or 1d [env: CRM_BACKUP_EVERY] [default: 1h]'
-            cand --backup-keep 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [default: 24]'
+            cand --backup-dir 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] [config: backup_dir]'
+            cand --backup-every 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]'
+            cand --backup-keep 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]'
             cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
@@ -372,8 +372,8 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
             cand --output 'How records are printed [env: CRM_OUTPUT] [default: table]'
             cand --force 'Replace a file that is there'
-            cand -q 'Show no progress'
-            cand --quiet 'Show no progress'
+            cand -q 'Print nothing but errors and warnings'
+            cand --quiet 'Print nothing but errors and warnings'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -383,8 +383,8 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
             cand --output 'How records are printed [env: CRM_OUTPUT] [default: table]'
-            cand -q 'Show no progress'
-            cand --quiet 'Show no progress'
+            cand -q 'Print nothing but errors and warnings'
+            cand --quiet 'Print nothing but errors and warnings'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -394,6 +394,8 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
             cand --output 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand -q 'Print nothing but errors and warnings'
+            cand --quiet 'Print nothing but errors and warnings'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -48,9 +48,9 @@ complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Show what a comma
 complete -c crm -n "__fish_crm_needs_command" -f -a "man" -d 'Write the manual pages into a folder'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l host -d 'The address to listen on [env: HOST] [default: 0.0.0.0]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to listen on, 0 for any free one [env: PORT] [default: 8000]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-dir -d 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR]' -r -f -a "(__fish_complete_directories)"
-complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-every -d 'The time between two backups, such as 30s, 15m, 1h or 1d [env: CRM_BACKUP_EVERY] [default: 1h]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-keep -d 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [default: 24]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-dir -d 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] [config: backup_dir]' -r -f -a "(__fish_complete_directories)"
+complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-every -d 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-keep -d 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand serve" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -358,7 +358,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand backup" -l force -d 'Replace a file that is there'
-complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Show no progress'
+complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand restore" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand restore" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -368,7 +368,7 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Show no progress'
+complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand check" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -378,6 +378,7 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand check" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f

@@ -32,18 +32,21 @@ pub enum Ask {
         file: PathBuf,
         /// Replace one that is there.
         force: bool,
-        /// Show no progress.
+        /// Say nothing of a success.
         quiet: bool,
     },
     /// `crm restore`
     Restore {
         /// The backup.
         file: PathBuf,
-        /// Show no progress.
+        /// Say nothing of a success.
         quiet: bool,
     },
-    /// `crm check`
-    Check,
+    /// `crm check`; its file is one of the [`Flags`].
+    Check {
+        /// Say nothing where all is well.
+        quiet: bool,
+    },
     /// `crm config`
     Config,
     /// `crm health`
@@ -166,7 +169,9 @@ pub fn command() -> Command {
                 .about("Ask a running service whether it takes writes")
                 .long_about(
                     "Ask a running service whether it takes writes: the one at --url or CRM_URL, else the one on this \
-                     machine at HOST and PORT. Prints `ok` and exits 0, or says why not.",
+                     machine at HOST and PORT. Prints `ok` and exits 0, or says why not. With -o json it shows what \
+                     /ready answers: the last commit, and where the service makes backups the last of them and since \
+                     when they fail.",
                 )
                 .after_help(examples(&["crm health", "crm health --url http://localhost:8000"])),
         )
@@ -260,19 +265,28 @@ fn serve() -> Command {
                 .long("backup-dir")
                 .value_name("DIR")
                 .value_hint(ValueHint::DirPath)
-                .help("Back the database up into this folder, again and again [env: CRM_BACKUP_DIR]"),
+                .help(
+                    "Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] \
+                     [config: backup_dir]",
+                ),
         )
         .arg(
             Arg::new("backup_every")
                 .long("backup-every")
                 .value_name("TIME")
-                .help("The time between two backups, such as 30s, 15m, 1h or 1d [env: CRM_BACKUP_EVERY] [default: 1h]"),
+                .help(
+                    "The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] \
+                     [config: backup_every] [default: 1h]",
+                ),
         )
         .arg(
             Arg::new("backup_keep")
                 .long("backup-keep")
                 .value_name("COUNT")
-                .help("How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [default: 24]"),
+                .help(
+                    "How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] \
+                     [default: 24]",
+                ),
         )
         .after_help(examples(&[
             "crm serve",
@@ -296,7 +310,7 @@ fn keeping() -> [Command; 3] {
             .long("quiet")
             .short('q')
             .action(ArgAction::SetTrue)
-            .help("Show no progress")
+            .help("Print nothing but errors and warnings")
     };
     [
         Command::new("backup")
@@ -316,6 +330,7 @@ fn keeping() -> [Command; 3] {
             .after_help(examples(&[
                 "crm backup backup.db",
                 "crm backup \"crm-$(date -u +%Y%m%dT%H%M%SZ).db\" -o json",
+                "crm backup backup.db --force --quiet",
             ])),
         Command::new("restore")
             .about("Put a backup in the place of the database")
@@ -336,7 +351,18 @@ fn keeping() -> [Command; 3] {
                  to one that is gone, and that its tables are those of crm. Prints `ok` and exits 0, or a line for \
                  each finding and exits 1. Changes nothing; others may go on working with the database meanwhile.",
             )
-            .after_help(examples(&["crm check", "crm check -o json"])),
+            .arg(
+                Arg::new("file")
+                    .value_name("FILE")
+                    .value_hint(ValueHint::FilePath)
+                    .help("The database, or a backup of one, instead of --db"),
+            )
+            .arg(quiet())
+            .after_help(examples(&[
+                "crm check",
+                "crm backup backup.db && crm check backup.db",
+                "crm check -o json",
+            ])),
     ]
 }
 
@@ -619,6 +645,9 @@ pub fn flags(matches: &ArgMatches) -> Flags {
     let of_serve = |name: &str| serve.and_then(|serve| serve.get_one::<String>(name).cloned());
     Flags {
         db: text("db"),
+        file: matches
+            .subcommand_matches("check")
+            .and_then(|check| check.get_one::<String>("file").cloned()),
         url: text("url"),
         config: matches.get_one::<PathBuf>("config").cloned(),
         output: text("output"),
@@ -650,7 +679,9 @@ pub fn ask(matches: &ArgMatches) -> Result<Ask> {
             file: file(),
             quiet: matches.get_flag("quiet"),
         }),
-        "check" => Ok(Ask::Check),
+        "check" => Ok(Ask::Check {
+            quiet: matches.get_flag("quiet"),
+        }),
         "config" => Ok(Ask::Config),
         "health" => Ok(Ask::Health),
         "completions" => Ok(Ask::Completions(

@@ -1,11 +1,13 @@
 //! What each command does with a store, whichever store it is.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap_complete::Shell;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{self, Source, Verb};
 use crate::config::{Asker, Backups, Flags, Format, Listen, Settings, Surroundings, Target};
@@ -18,8 +20,8 @@ use crate::record::{LARGEST, Noun, Shown, too_large};
 use crate::server::{self, connection::Limits};
 use crate::store::sqlite::backup::{self, Content, Stage};
 use crate::store::sqlite::restore;
-use crate::store::sqlite::schedule::Schedule;
-use crate::store::sqlite::{Work, check};
+use crate::store::sqlite::schedule::{self, Schedule};
+use crate::store::sqlite::{self, Work, check};
 use crate::store::{AnyStore, Store};
 
 /// How a command ended, when it could say everything itself: its exit code.
@@ -399,11 +401,72 @@ fn content(content: &Content) -> impl Iterator<Item = (&'static str, serde_json:
     records.chain([("bytes", content.bytes.into())])
 }
 
+/// Runs long work on a file beside a wait for SIGINT and SIGTERM, at which it is given up: it then removes what it
+/// has half made, and the command ends as one does that the signal has killed, by the shell's count. `lost` says what has
+/// not come of it. A second signal ends the process at once.
+async fn unless_stopped<R: Send + 'static>(
+    settings: &Settings,
+    lost: &str,
+    work: impl FnOnce() -> Result<R, Error> + Send + 'static,
+) -> Result<Result<R, u8>, Stop> {
+    // Not SIGHUP: `nohup` has it ignored, which listening would undo.
+    let kinds = [
+        ("SIGINT", SignalKind::interrupt()),
+        ("SIGTERM", SignalKind::terminate()),
+    ];
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    for (name, kind) in kinds {
+        let mut signals = listen(kind)?;
+        let tell = tell.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                // Nobody listens any more once the work is done.
+                let _ = tell.send((name, kind.as_raw_value()));
+            }
+        });
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let mut task = tokio::task::spawn_blocking(move || sqlite::unless(stopped, work));
+    let mut by = None;
+    let done = loop {
+        tokio::select! {
+            done = &mut task => break done.map_err(Error::internal)?,
+            Some((name, number)) = told.recv() => {
+                // As shells count what a signal has ended: 128 and its number.
+                let code = u8::try_from(128 + number).unwrap_or(1);
+                if by.is_some() {
+                    std::process::exit(code.into());
+                }
+                by = Some((name, code));
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    match (done, by) {
+        (Err(_), Some((name, code))) => {
+            let why = Error::failed(format!("stopped by {name}: {lost}"));
+            complain(settings.output.value, &why);
+            Ok(Err(code))
+        }
+        (done, _) => Ok(Ok(done?)),
+    }
+}
+
 /// `crm backup`
-pub fn back_up(settings: &Settings, file: &Path, force: bool, quiet: bool) -> Ended {
+pub async fn back_up(settings: &Settings, file: PathBuf, force: bool, quiet: bool) -> Ended {
     let path = file_of(settings, "backup")?;
     there(path)?;
-    let made = backup::backup(path, file, force, &mut progress(quiet))?;
+    let (from, to) = (path.to_path_buf(), file.clone());
+    let work = move || backup::backup(&from, &to, force, &mut progress(quiet));
+    let made = match unless_stopped(settings, "no backup was made", work).await? {
+        Ok(made) => made,
+        Err(code) => return Ok(code),
+    };
+    warn(made.warning(&file));
+    if quiet {
+        return Ok(0);
+    }
     let said: Vec<_> = std::iter::once(("backup", file.to_string_lossy().into()))
         .chain(content(&made))
         .collect();
@@ -411,11 +474,27 @@ pub fn back_up(settings: &Settings, file: &Path, force: bool, quiet: bool) -> En
     Ok(0)
 }
 
+/// What is to be told though all went well, and of a quiet command too.
+fn warn(warning: Option<String>) {
+    if let Some(warning) = warning {
+        say(&format!("warning: {warning}"));
+    }
+}
+
 /// `crm restore`
-pub fn restore(settings: &Settings, file: &Path, quiet: bool) -> Ended {
+pub async fn restore(settings: &Settings, file: PathBuf, quiet: bool) -> Ended {
     let path = file_of(settings, "restore")?;
     settings.create_default_folder()?;
-    let done = restore::restore(path, file, &mut progress(quiet))?;
+    let (to, from) = (path.to_path_buf(), file.clone());
+    let work = move || restore::restore(&to, &from, &mut progress(quiet));
+    let done = match unless_stopped(settings, "nothing was restored", work).await? {
+        Ok(done) => done,
+        Err(code) => return Ok(code),
+    };
+    warn(done.content.warning(&file));
+    if quiet {
+        return Ok(0);
+    }
     if done.upgraded {
         say(&format!(
             "{}: brought up to date from an older schema",
@@ -432,10 +511,13 @@ pub fn restore(settings: &Settings, file: &Path, quiet: bool) -> Ended {
 }
 
 /// `crm check`
-pub fn check(settings: &Settings) -> Ended {
+pub fn check(settings: &Settings, quiet: bool) -> Ended {
     let path = file_of(settings, "check")?;
     there(path)?;
     let found = check::check(path)?;
+    if quiet && found.is_empty() {
+        return Ok(0);
+    }
     let found: Vec<(&str, &str)> = found
         .iter()
         .map(|finding| (finding.kind, finding.what.as_str()))
@@ -482,11 +564,10 @@ pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
             format!("http://{host}:{}", listen.port.value)
         }
     };
-    let at = AnyStore::connect(&url)?.ready().await?;
+    let ready = AnyStore::connect(&url)?.ready().await?;
     match settings.output.value {
         Format::Json | Format::Ndjson => {
-            let answer = serde_json::json!({ "status": "ready", "last_commit": at });
-            print(format!("{answer}\n").as_bytes())?;
+            print(format!("{}\n", ready.to_json()).as_bytes())?;
         }
         _ => print(b"ok\n")?,
     }
@@ -558,7 +639,15 @@ pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> En
     let address = listener
         .local_addr()
         .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;
-    // After the port is ours: a start that fails for want of it leaves the database alone.
+    // After the port is ours: a start that fails for want of it leaves all else alone.
+    if let Some(folder) = &backups.folder {
+        schedule::check_folder(path, &folder.value).map_err(|error| {
+            let folder_name = folder.value.display();
+            let expected =
+                format!("expected a folder that backups can be written to, {folder_name}: {error}");
+            folder.source.refuse(expected)
+        })?;
+    }
     settings.create_default_folder()?;
     let (store, notice) = AnyStore::open(path, Work::Server)?;
     if let Some(notice) = notice {
@@ -604,11 +693,12 @@ const OPEN_FILES: u64 = 4_096;
 /// and sorted lists.
 const OTHER_FILES: u64 = 300;
 
+fn listen(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))
+}
+
 /// Done at the first SIGTERM or SIGINT. A second one ends the process at once.
 fn ended() -> Result<impl Future<Output = ()>, Error> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))
-    };
     let (mut term, mut int) = (
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,

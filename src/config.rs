@@ -56,6 +56,8 @@ const LONGEST_EVERY: u64 = 366 * 86_400;
 pub struct Flags {
     /// `--db`
     pub db: Option<String>,
+    /// The FILE of `crm check`, which stands for `--db`.
+    pub file: Option<String>,
     /// `--url`
     pub url: Option<String>,
     /// `--config`
@@ -179,8 +181,8 @@ impl Source {
         }
     }
 
-    /// An error about a value from here.
-    fn refuse(&self, expected: impl fmt::Display) -> Error {
+    /// An error about a value from here, which says what was expected.
+    pub fn refuse(&self, expected: impl fmt::Display) -> Error {
         Error::invalid(format!("{}: {expected}", self.name()))
     }
 }
@@ -598,10 +600,23 @@ fn target(
     asker: Asker,
 ) -> Result<Setting<Target>> {
     let with_url = asker == Asker::Command;
-    let flagged = (
-        flag("--db", &flags.db),
-        flag("--url", &flags.url).filter(|_| with_url),
-    );
+    let (word, db) = (flag("FILE", &flags.file), flag("--db", &flags.db));
+    if let (Some(word), Some(db)) = (&word, &db) {
+        let place = |text: &str| {
+            let path = parse_database(text).map(|path| around.folder.join(path));
+            path.map(|path| fs::canonicalize(&path).unwrap_or(path))
+        };
+        if let (Ok(one), Ok(other)) = (place(&word.value), place(&db.value))
+            && one != other
+        {
+            return Err(Error::invalid(format!(
+                "FILE and --db: expected one of them, got {} and {}",
+                quoted(&word.value),
+                quoted(&db.value)
+            )));
+        }
+    }
+    let flagged = (word.or(db), flag("--url", &flags.url).filter(|_| with_url));
     if let Some(target) = level(flagged, &around.folder)? {
         return Ok(target);
     }

@@ -71,17 +71,19 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
         Ask::Backup { file, force, quiet } => {
             let settings = Settings::find(flags, around, Asker::Command)?;
             *format = settings.output.value;
-            command::back_up(&settings, &file, force, quiet)
+            runtime(Builder::new_current_thread())?
+                .block_on(command::back_up(&settings, file, force, quiet))
         }
         Ask::Restore { file, quiet } => {
             let settings = Settings::find(flags, around, Asker::Command)?;
             *format = settings.output.value;
-            command::restore(&settings, &file, quiet)
+            runtime(Builder::new_current_thread())?
+                .block_on(command::restore(&settings, file, quiet))
         }
-        Ask::Check => {
+        Ask::Check { quiet } => {
             let settings = Settings::find(flags, around, Asker::Command)?;
             *format = settings.output.value;
-            command::check(&settings)
+            command::check(&settings, quiet)
         }
         Ask::Config => command::config(flags, around),
         Ask::Health => {

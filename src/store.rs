@@ -67,6 +67,50 @@ impl Listing<Vec<Record>> {
     }
 }
 
+/// That a store takes writes, and how it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The time of a real commit, as times are stored; no older than 5 s.
+    pub last_commit: String,
+    /// How the backups go, `None` where the store makes none by itself.
+    pub backups: Option<Report>,
+}
+
+/// How the backups go that a server makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// When the newest whole one was made, as times are stored; `None` before the first.
+    pub last: Option<String>,
+    /// When the first one failed after it, `None` while none has.
+    pub failing_since: Option<String>,
+}
+
+impl Ready {
+    /// As `/ready` and `crm health` write it.
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::json!({ "status": "ready", "last_commit": self.last_commit });
+        if let Some(report) = &self.backups {
+            json["last_backup"] = report.last.clone().into();
+            json["backups_failing_since"] = report.failing_since.clone().into();
+        }
+        json.to_string()
+    }
+
+    /// Reads what [`Ready::to_json`] wrote, `None` where it is nothing of the kind.
+    pub fn from_json(json: &[u8]) -> Option<Ready> {
+        let json: serde_json::Value = serde_json::from_slice(json).ok()?;
+        let text = |name: &str| json.get(name)?.as_str().map(str::to_string);
+        let has_backups = json.get("last_backup").is_some();
+        Some(Ready {
+            last_commit: text("last_commit")?,
+            backups: has_backups.then(|| Report {
+                last: text("last_backup"),
+                failing_since: text("backups_failing_since"),
+            }),
+        })
+    }
+}
+
 /// What every store does. See the module for its laws.
 pub trait Store {
     /// Creates a record, or does with a lead whose address is known what `on_duplicate` says.
@@ -110,8 +154,8 @@ pub trait Store {
         self.list_into(query, Vec::new())
     }
 
-    /// Whether writes are taken: the time of a real commit no older than 5 s.
-    fn ready(&self) -> impl Future<Output = Result<String>> + Send;
+    /// Whether writes are taken.
+    fn ready(&self) -> impl Future<Output = Result<Ready>> + Send;
 
     /// Finishes what was accepted and leaves the database tidy. Later writes are refused.
     fn close(&self) -> impl Future<Output = Result<()>> + Send;
@@ -141,14 +185,6 @@ impl AnyStore {
     pub fn open(path: &Path, work: Work) -> Result<(AnyStore, Option<String>)> {
         let (store, notice) = Sqlite::open(path, work)?;
         Ok((AnyStore::Sqlite(store), notice))
-    }
-
-    /// How the backups go that this process makes, `None` where it makes none.
-    pub fn backups(&self) -> Option<sqlite::schedule::Report> {
-        match self {
-            AnyStore::Sqlite(store) => store.backups(),
-            AnyStore::Remote(_) => None,
-        }
     }
 
     /// The store behind the server at `url`.
@@ -182,7 +218,7 @@ impl Store for AnyStore {
         each!(self, store => store.list_into(query, rows).await)
     }
 
-    async fn ready(&self) -> Result<String> {
+    async fn ready(&self) -> Result<Ready> {
         each!(self, store => store.ready().await)
     }
 

@@ -331,19 +331,14 @@ impl Request<'_> {
     }
 
     async fn ready(&self) -> Result<Response> {
-        let at = self.store.ready().await.map_err(|error| match error.code {
+        let ready = self.store.ready().await.map_err(|error| match error.code {
             Code::Internal => {
                 tracing::error!("request {}: not ready: {error}", self.request_id);
                 Error::new(Code::Unavailable, "no writes are taken; the log says why")
             }
             _ => error,
         })?;
-        let mut body = serde_json::json!({ "status": "ready", "last_commit": at });
-        if let Some(report) = self.store.backups() {
-            body["last_backup"] = report.last.into();
-            body["backups_failing_since"] = report.failing_since.into();
-        }
-        Ok(uncached(reply::json(StatusCode::OK, body.to_string())))
+        Ok(uncached(reply::json(StatusCode::OK, ready.to_json())))
     }
 
     /// The parameters of a route that knows only these, each at most once.

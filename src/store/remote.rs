@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query};
 use crate::record::{Cell, Noun, Record, Rows, Value};
-use crate::store::{Chunks, Listing, Saved, Store};
+use crate::store::{Chunks, Listing, Ready, Saved, Store};
 
 /// How long a connection may take to come up.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -244,19 +244,13 @@ impl Store for Remote {
         })
     }
 
-    async fn ready(&self) -> Result<String> {
+    async fn ready(&self) -> Result<Ready> {
         let response = self.send(self.request(Method::GET, "/ready")).await?;
         let body = response
             .bytes()
             .await
             .map_err(|error| self.unreachable(&error))?;
-        let body: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
-        let at = body
-            .as_ref()
-            .and_then(|body| body.get("last_commit"))
-            .and_then(|at| at.as_str());
-        at.map(str::to_string)
-            .ok_or_else(|| self.stranger("its readiness names no commit"))
+        Ready::from_json(&body).ok_or_else(|| self.stranger("its readiness names no commit"))
     }
 
     async fn close(&self) -> Result<()> {

@@ -45,11 +45,11 @@ use crate::lead::OnDuplicate;
 use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::sql::{self, Fault, Transaction};
-use crate::store::{Listing, Saved, Store};
+use crate::store::{Listing, Ready, Report, Saved, Store};
 use crate::time;
 use cache::Cache;
 use place::Place;
-use schedule::{Report, Schedule, Scheduler};
+use schedule::{Schedule, Scheduler};
 use stop::Stop;
 use writer::{Desk, State, Undo, Writer};
 
@@ -89,6 +89,12 @@ pub enum Work {
     Command,
     /// A server: writes run on a thread and share their syncs, lists run beside the threads that serve.
     Server,
+}
+
+/// Runs work on a file (a [`backup`], a [`restore`]) that is given up once `asked` is true. It then fails, and has left
+/// nothing; where it could no longer be given up, it succeeds.
+pub fn unless<R>(asked: Arc<AtomicBool>, work: impl FnOnce() -> R) -> R {
+    Stop::new(asked).during(work)
 }
 
 /// A store in a SQLite file. Clones share it.
@@ -168,12 +174,7 @@ impl Sqlite {
                 "SQLite {version} can corrupt a file; 3.51.3 or newer is needed"
             )));
         }
-        // SQLite would wait at a pipe, and write a journal beside a device.
-        let is_odd = |found: std::fs::Metadata| !found.is_file() && !found.is_dir();
-        if std::fs::metadata(path).is_ok_and(is_odd) {
-            let why = "is no ordinary file, expected a database";
-            return Err(Error::failed(format!("{}: {why}", path.display())));
-        }
+        place::ordinary(path)?;
         let (connection, notice) =
             place::settled(path, |place| connect_to_write(path, place, work, syncs))?;
         let cache = (work == Work::Server).then(|| Arc::new(Cache::new()));
@@ -210,7 +211,7 @@ impl Sqlite {
     }
 
     /// How the backups go, `None` where there is no schedule for them.
-    pub fn backups(&self) -> Option<Report> {
+    fn backups(&self) -> Option<Report> {
         let report = self.inner.backups.get()?;
         Some(
             report
@@ -439,9 +440,13 @@ impl Store for Sqlite {
         list::list(self.inner.clone(), query, rows).await
     }
 
-    async fn ready(&self) -> Result<String> {
+    async fn ready(&self) -> Result<Ready> {
+        let ready = |at| Ready {
+            last_commit: at,
+            backups: self.backups(),
+        };
         if let Some(at) = self.inner.writer.committed_within(FRESH)? {
-            return Ok(at);
+            return Ok(ready(at));
         }
         let at = time::now();
         let beat = at.clone();
@@ -450,7 +455,7 @@ impl Store for Sqlite {
             now(tx.execute(sql, &[beat.as_str().into()])).map_err(Error::from)
         })
         .await?;
-        Ok(at)
+        Ok(ready(at))
     }
 
     async fn close(&self) -> Result<()> {
@@ -605,6 +610,11 @@ fn map_err(error: &rusqlite::Error) -> Error {
         Some(ErrorCode::ReadOnly) => Error::new(
             Code::Unavailable,
             "the database cannot be written to: the file or its disk is read-only",
+        ),
+        Some(ErrorCode::CannotOpen) => Error::new(
+            Code::Unavailable,
+            "the database, or its log (-wal) or the index of that (-shm) beside it, cannot be opened or made; see that \
+             the disk has room and that crm may write to them and to their folder",
         ),
         Some(ErrorCode::OperationInterrupted) => {
             Error::new(Code::Unavailable, "the service is shutting down")

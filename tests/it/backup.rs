@@ -574,7 +574,6 @@ fn a_restore_that_makes_no_sense_is_refused_and_changes_nothing() {
     };
     made("newer.db", "PRAGMA user_version = 99");
     made("other.db", "PRAGMA application_id = 7");
-    made("dangling.db", "UPDATE actions SET lead_id = 77");
     made("lacking.db", "DROP INDEX leads_by_status");
     fill(&home.path("good.db"), 2_000, 100);
     std::fs::copy(home.path("good.db"), home.path("damaged.db")).unwrap();
@@ -591,7 +590,6 @@ fn a_restore_that_makes_no_sense_is_refused_and_changes_nothing() {
         ("empty.db", 1, "is empty"),
         ("newer.db", 1, "from a newer crm"),
         ("other.db", 1, "another program's database"),
-        ("dangling.db", 1, "actions 1: refers to a record of leads"),
         ("lacking.db", 1, "index leads_by_status is missing"),
         ("damaged.db", 1, "is damaged"),
         ("used.db", 5, "in use"),
@@ -626,6 +624,10 @@ fn nothing_is_restored_over_a_database_that_is_in_use() {
     // Nor over one that was just begun, by a server that has neither read nor written.
     let fresh = home.serve(&["--db", "fresh.db"]);
     home.line("restore b.db --db fresh.db").fails(5);
+    // What is wrong with the backup is told first: to stop the server for it would be in vain.
+    home.write("text.db", "no database");
+    let told = home.line("restore text.db --db fresh.db").fails(1);
+    assert!(told.contains("text.db: is no SQLite database"), "{told}");
     // Nor over one that another program reads.
     let reader = Connection::open(home.path("read.db")).unwrap();
     reader
@@ -809,6 +811,69 @@ fn a_full_disk_is_told_and_nothing_is_left_on_it() {
     assert!(told.contains("o space left"), "{told}");
 }
 
+/// SQLite says "disk I/O error" and "unable to open database file", but not of which file, nor why.
+#[test]
+fn what_keeps_a_log_from_being_made_is_named() {
+    let home = home();
+    home.line("backup small.db --db crm.db").ok();
+    // `head` ends at the full disk.
+    let line = "cp small.db disk/crm.db; crm lead list --count --db disk/crm.db; \
+                head -c 1000000 /dev/zero > disk/fill; crm lead list --db disk/crm.db; \
+                crm check disk/crm.db; crm backup b.db --db disk/crm.db; \
+                timeout 60 crm serve --host 127.0.0.1 --port 0 --db disk/crm.db; \
+                rm disk/fill; crm lead list --count --db disk/crm.db";
+    let Some((told, _)) = with_small_disk(&home, 400, line) else {
+        return;
+    };
+    let told = told.replace(
+        "head: error writing 'standard output': No space left on device\n",
+        "",
+    );
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[..2], ["1", "1"], "{told}");
+    assert_eq!(lines.len(), 6, "{told}");
+    for line in &lines[2..] {
+        assert!(
+            line.contains("the disk is full") && line.contains("make room"),
+            "{line}"
+        );
+        assert!(line.contains("crm.db-wal and crm.db-shm"), "{line}");
+    }
+    let line = "cp small.db disk/crm.db; crm lead list --count --db disk/crm.db; \
+                mount -o remount,ro disk; crm lead list --db disk/crm.db; crm check disk/crm.db";
+    let (told, _) = with_small_disk(&home, 400, line).unwrap();
+    assert_eq!(told.lines().count(), 3, "{told}");
+    for line in told.lines().skip(1) {
+        assert!(
+            line.contains("disk/crm.db: may not be written to (Read-only"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_ends_on_a_full_disk_says_that_nothing_is_lost() {
+    let home = Home::new();
+    let line = "crm serve --host 127.0.0.1 --port 0 --db disk/crm.db > out & \
+                until grep -qs listens out; do kill -0 $! || exit; done; url=$(grep -o 'http://[0-9.:]*' out); \
+                name=$(head -c 20000 /dev/zero | tr '\\0' x); saved=0; \
+                while crm lead create --email a@example.com --name $name --url $url > /dev/null 2>&1; do \
+                saved=$((saved + 1)); done; head -c 1000000 /dev/zero > disk/fill 2> /dev/null; \
+                kill $!; wait $!; echo $?; mount -o remount,size=4m disk; \
+                echo $saved; crm lead list --count --db disk/crm.db; crm check disk/crm.db";
+    let Some((told, _)) = with_small_disk(&home, 600, line) else {
+        return;
+    };
+    let lines: Vec<&str> = told.lines().collect();
+    let [code, saved, found, checked, said] = lines[..] else {
+        panic!("{told}");
+    };
+    assert_eq!((code, checked), ("1", "ok"), "{told}");
+    assert!(saved != "0" && saved == found, "{told}");
+    assert!(said.contains("disk/crm.db: the disk is full"), "{told}");
+    assert!(said.contains("nothing that was saved is lost"), "{told}");
+}
+
 #[test]
 fn a_check_tells_what_is_wrong_in_a_line_each() {
     let home = home();
@@ -852,8 +917,8 @@ fn a_check_tells_what_is_wrong_in_a_line_each() {
         (
             "dangling.db",
             &[
-                "reference: actions 1: refers to a record of leads that is not there",
-                "reference: processes 1: refers to a record of actions that is not there",
+                "reference: actions 1: lead_id is 7777, which is not there; `crm action update 1 --clear lead_id` ",
+                "reference: processes 1: last_action_id is 8888, which is not there; ",
             ],
         ),
         (
@@ -951,11 +1016,22 @@ fn a_server_makes_backups_by_the_clock_and_keeps_the_newest() {
     let last = ready["last_backup"].as_str().unwrap();
     assert!(time::parse(last).is_some(), "{ready}");
     assert_eq!(ready["backups_failing_since"], Value::Null);
+    // A command tells the same; the times may be those of a moment later.
+    let health = |api: &Api| {
+        let line = format!("health -o json --url {}", api.server.url);
+        json_of(&api.home.line(&line).ok())
+    };
+    let told = health(&api);
+    assert!(told["last_backup"].as_str().unwrap() >= last, "{told}");
+    assert_eq!(told["backups_failing_since"], Value::Null);
+    let keys = |json: &Value| Vec::from_iter(json.as_object().unwrap().keys().cloned());
+    assert_eq!(keys(&told), keys(&ready));
     // A folder that is gone is said and told, and tried again; the service goes on.
     std::fs::rename(&folder, api.home.path("away")).unwrap();
     wait_for("a failure", || {
         !api.get("/ready").json()["backups_failing_since"].is_null()
     });
+    assert!(health(&api)["backups_failing_since"].is_string());
     assert_eq!(
         api.post("/leads", r#"{"email": "a@example.com"}"#).status,
         201
@@ -1067,12 +1143,225 @@ fn a_schedule_that_makes_no_sense_is_refused() {
         assert_eq!(told.lines().count(), 1, "{told}");
     }
     assert_eq!(names(&home.path("")), [""; 0]);
-    // A folder that is none is said at once, and the service is there all the same.
+}
+
+#[test]
+fn a_folder_that_takes_no_backups_is_refused_at_the_start() {
+    let home = Home::new();
     home.write("file", "in the way");
-    let server = home.serve(&["--db", "crm.db", "--backup-dir", "file/backups"]);
-    let (status, log) = server.stop();
-    assert_eq!(status.code(), Some(0));
-    assert!(log.contains("expected a folder for the backups"), "{log}");
+    for (folder, why) in [
+        ("file", "not a directory"),
+        ("file/backups", "Not a directory"),
+        ("no/backups", "No such file"),
+    ] {
+        let told = home
+            .shell(&format!(
+                "timeout 60 crm serve --host 127.0.0.1 --port 0 --db crm.db --backup-dir {folder}"
+            ))
+            .fails(2);
+        let begin = "error: --backup-dir: expected a folder that backups can be written to, ";
+        assert!(told.starts_with(begin), "{told}");
+        assert!(told.contains(&format!("/{folder}: {why}")), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    let serve = home.shell("timeout 60 crm serve --host 127.0.0.1 --port 0 --db crm.db");
+    let told = serve.env("CRM_BACKUP_DIR", "file").fails(2);
+    assert!(told.starts_with("error: CRM_BACKUP_DIR: "), "{told}");
+    // Not even the database was made.
+    assert_eq!(names(&home.path("")), ["file"]);
+    let line = "mkdir disk/backups; mount -o remount,ro disk; \
+                timeout 60 crm serve --host 127.0.0.1 --port 0 --db crm.db --backup-dir disk/backups; \
+                echo $?";
+    if let Some((told, _)) = with_small_disk(&home, 100, line) {
+        assert!(told.starts_with("2\nerror: --backup-dir: "), "{told}");
+        assert!(told.contains("Read-only file system"), "{told}");
+    }
+    // What the look at it has made is gone again.
+    let server = home.serve(&["--db", "crm.db", "--backup-dir", "good"]);
+    wait_for("the first backup", || !made(&home.path("good")).is_empty());
+    assert_eq!(server.stop().0.code(), Some(0));
+    assert_eq!(names(&home.path("good")), made(&home.path("good")));
+}
+
+#[test]
+fn a_quiet_command_says_nothing_of_a_success() {
+    let home = home();
+    for line in [
+        "backup b.db -q --db crm.db",
+        "check -q --db crm.db",
+        "restore b.db -q --db crm.db",
+        "backup b.db -q --force -o json --db crm.db",
+        "restore b.db --quiet -o json --db new.db",
+        "check --quiet -o json --db crm.db",
+    ] {
+        assert_eq!(home.line(line).ok(), "", "{line}");
+    }
+    let told = home.line("backup b.db -q --db crm.db").fails(5);
+    assert!(told.contains("--force"), "{told}");
+    home.write("text.db", "no database");
+    let told = home.line("restore text.db -q --db crm.db").fails(1);
+    assert!(told.contains("is no SQLite database"), "{told}");
+    let run = home.line("check -q --db text.db").run();
+    assert_eq!(run.code, Some(1));
+    assert!(run.stdout.starts_with("integrity: "), "{run:?}");
+}
+
+#[test]
+fn a_check_takes_its_database_as_a_word_too() {
+    let home = home();
+    home.line("backup b.db --db crm.db").ok();
+    home.write("text.db", "no database");
+    let before = names(&home.path(""));
+    assert_eq!(home.line("check b.db").ok(), "ok\n");
+    assert_eq!(home.line("check ./b.db --db b.db").ok(), "ok\n");
+    // It goes before what the environment says, as a flag does.
+    let check = home.line("check b.db").env("DATABASE_URL", "text.db");
+    assert_eq!(check.env("CRM_URL", "http://localhost:1").ok(), "ok\n");
+    assert!(home.line("check text.db").run().stdout.contains("database"));
+    assert!(home.line("check none.db").fails(1).contains("none.db"));
+    for (line, says) in [
+        ("check b.db --db crm.db", "FILE and --db: expected one"),
+        ("check b.db --db none.db", "FILE and --db: expected one"),
+        ("check b.db --url http://h", "FILE and --url: expected one"),
+    ] {
+        let told = home.line(line).fails(2);
+        assert!(told.contains(says) && told.lines().count() == 1, "{told}");
+    }
+    assert_eq!(names(&home.path("")), before);
+}
+
+/// SQLite would undo it as soon as it reads the file, which a check must not change.
+#[test]
+fn a_check_of_half_a_write_changes_nothing() {
+    let home = home();
+    home.line("backup b.db --db crm.db").ok();
+    fill(&home.path("b.db"), 500, 1_000);
+    let writer = Connection::open(home.path("b.db")).unwrap();
+    writer
+        .execute_batch("PRAGMA cache_size = 1; BEGIN; UPDATE leads SET name = upper(name)")
+        .unwrap();
+    copy(&home, "b.db", "half.db", &["", "-journal"]);
+    drop(writer);
+    let files =
+        || ["half.db", "half.db-journal"].map(|name| std::fs::read(home.path(name)).unwrap());
+    let before = files();
+    let told = home.line("check --db half.db").fails(1);
+    assert!(
+        told.contains("half.db: a program has ended in the middle"),
+        "{told}"
+    );
+    assert!(before == files());
+    assert_eq!(home.line("lead list --count --db half.db").ok(), "501\n");
+    assert_eq!(home.line("check half.db").ok(), "ok\n");
+}
+
+/// References can come from a program that does not enforce them. Whoever has some still wants backups.
+#[test]
+fn references_to_nothing_are_backed_up_with_a_warning_and_can_be_repaired() {
+    let home = home();
+    let dangle = Connection::open(home.path("crm.db")).unwrap();
+    dangle
+        .execute_batch(
+            "PRAGMA foreign_keys = OFF;
+             UPDATE processes SET last_action_id = 88, lead_id = 66;
+             INSERT INTO actions (lead_id, action_type, timestamp, attributes, created_at, updated_at)
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11)
+             SELECT 77, 'call', '2026-01-31 09:30:00', '{}', '2026-01-31 09:30:00', '2026-01-31 09:30:00' FROM n",
+        )
+        .unwrap();
+    drop(dangle);
+    let warns = |line: &str| {
+        let run = home.line(line).run();
+        assert_eq!(run.code, Some(0), "{line}: {run:?}");
+        assert!(
+            run.stderr
+                .starts_with("warning: b.db: 13 references lead to records"),
+            "{run:?}"
+        );
+        assert!(run.stderr.contains("`crm check`"), "{run:?}");
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    };
+    warns("backup b.db --db crm.db");
+    warns("backup b.db --force -q --db crm.db");
+    warns("restore b.db --db crm.db");
+    let server = home.serve(&["--db", "crm.db", "--backup-dir", "backups"]);
+    let folder = home.path("backups");
+    wait_for("a backup", || !made(&folder).is_empty());
+    let (_, log) = server.stop();
+    assert!(
+        log.contains(" WARN backup ") && log.contains("13 references"),
+        "{log}"
+    );
+    // The check names ten, and what it says of repairs is true.
+    let check = || home.line("check --db crm.db").run();
+    let told = check();
+    assert_eq!((told.code, told.stderr.as_str()), (Some(1), ""));
+    let lines: Vec<&str> = told.stdout.lines().collect();
+    assert_eq!(lines.len(), 11, "{lines:?}");
+    assert!(
+        lines[0].starts_with("reference: actions 2: lead_id is 77"),
+        "{lines:?}"
+    );
+    assert_eq!(lines[10], "reference: and 3 more");
+    let database = format!(
+        "--db {}",
+        home.path("crm.db").canonicalize().unwrap().display()
+    );
+    let commands = |line: &str| -> Vec<String> {
+        assert!(line.contains(&database), "{line}");
+        let quoted = line.split('`').skip(1).step_by(2);
+        quoted
+            .map(|command| format!("{command} {database}").replace(" ID ", " 1 "))
+            .collect()
+    };
+    home.shell(&commands(lines[0])[0]).ok();
+    home.shell(&commands(lines[1])[1]).ok();
+    home.shell(&format!("{} --yes", commands(lines[2])[2])).ok();
+    let mut rounds = 0;
+    while check().code == Some(1) {
+        let told = check().stdout;
+        for line in told.lines().filter(|line| line.contains('`')) {
+            home.shell(&commands(line)[0]).ok();
+        }
+        rounds += 1;
+        assert!(rounds < 3, "{told}");
+    }
+    assert_eq!(home.line("backup clean.db -q --db crm.db").ok(), "");
+    assert_eq!(home.line("action list --count --db crm.db").ok(), "11\n");
+}
+
+#[test]
+fn a_backup_and_a_restore_that_are_stopped_leave_nothing() {
+    let home = home();
+    fill(&home.path("crm.db"), 20_000, 4_000);
+    home.line("backup b.db --db crm.db").ok();
+    let left = ["b.db", "crm.db"];
+    for (signal, code, line) in [
+        ("INT", 130, "backup c.db --db crm.db"),
+        ("TERM", 143, "backup c.db --db crm.db"),
+        ("INT", 130, "restore b.db --db new.db"),
+    ] {
+        let mut command = home.line(line).command();
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.stderr(Stdio::piped()).spawn().unwrap();
+        wait_for("a part", || !parts(&home.path("")).is_empty());
+        let kill = format!("kill -{signal} {}", child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{line}: {told}");
+        assert!(
+            told.starts_with(&format!("error: stopped by SIG{signal}: ")),
+            "{told}"
+        );
+        assert_eq!(names(&home.path("")), left, "{line}");
+    }
 }
 
 /// Neither a device nor a pipe becomes a backup, nor is one read as a database: the one would be gone, the other waited for.
@@ -1088,7 +1377,8 @@ fn what_is_no_ordinary_file_is_refused_and_stays() {
             "backup pipe --force --db crm.db",
             "pipe: is no ordinary file",
         ),
-        ("backup pipe --db pipe", "pipe: is"),
+        ("backup b.db --db pipe", "pipe: is no ordinary file"),
+        ("check pipe", "pipe: is no ordinary file"),
         ("restore pipe --db crm.db", "pipe: is no file"),
         ("restore saved.db --db pipe", "pipe: is no ordinary file"),
         ("lead list --db pipe", "pipe: is no ordinary file"),

@@ -179,6 +179,44 @@ async fn every_line_of_the_readme_works() {
     }
 }
 
+/// cron takes five fields for the time, a `%` without a backslash for the end of the line, and prints by mail what is said.
+#[test]
+fn the_line_for_a_crontab_makes_a_backup_and_says_nothing() {
+    let home = home_with_records();
+    let blocks = blocks("text");
+    let lines: Vec<&String> = blocks
+        .iter()
+        .filter(|line| line.contains("* * *"))
+        .collect();
+    let [line] = lines[..] else {
+        panic!("expected one line for a crontab, got {lines:?}");
+    };
+    let command = line.splitn(6, ' ').nth(5).unwrap();
+    assert!(!command.replace("\\%", "").contains('%'), "{command}");
+    let database = home.line("config -o json").ok();
+    let database: serde_json::Value = serde_json::from_str(&database).unwrap();
+    let here = command
+        .replace("\\%", "%")
+        .replace("/usr/local/bin/crm ", "crm ")
+        .replace(
+            "/var/lib/crm/crm.db",
+            database[0]["value"].as_str().unwrap(),
+        )
+        .replace(
+            "/var/backups/crm/",
+            &format!("{}/", home.path("").display()),
+        );
+    assert_eq!(home.shell(&here).ok(), "");
+    let is_backup = |name: &str| {
+        let stamp = name
+            .strip_prefix("crm-")
+            .and_then(|name| name.strip_suffix(".db"));
+        stamp.is_some_and(|stamp| crm::time::read_stamp(stamp).is_some())
+    };
+    let mut entries = std::fs::read_dir(home.path("")).unwrap();
+    assert!(entries.any(|entry| is_backup(entry.unwrap().file_name().to_str().unwrap())));
+}
+
 /// The text with zeros in the place of the digits of every date and time.
 fn masked(text: &str) -> String {
     let mut bytes = text.trim_end().as_bytes().to_vec();

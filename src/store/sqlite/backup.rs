@@ -32,6 +32,25 @@ pub struct Content {
     pub records: Vec<(&'static Noun, u64)>,
     /// The size of the file.
     pub bytes: u64,
+    /// How many references lead to records that are not there.
+    pub dangling: u64,
+}
+
+impl Content {
+    /// What is to be told of the copy in `file` although it is whole: one line.
+    pub fn warning(&self, file: &Path) -> Option<String> {
+        let lead = match self.dangling {
+            0 => return None,
+            1 => "reference leads",
+            _ => "references lead",
+        };
+        let warning = format!(
+            "{}: {} {lead} to records that are not there; `crm check` names them and how to repair them",
+            file.display(),
+            self.dangling
+        );
+        Some(warning.replace(['\n', '\r'], " "))
+    }
 }
 
 /// How far the making of a copy has come.
@@ -53,7 +72,8 @@ pub enum Stage {
 ///
 /// Has everything that was committed when this was called. Errors are [`Code::Conflict`] for a file that exists,
 /// [`Code::Full`] for a full disk, and [`Code::Failed`] for all else, a damaged database among it; then there is no new file,
-/// and one that was there still is.
+/// and one that was there still is. A reference to a record that is not there is no damage: the copy is as good as the
+/// database, and better than none; [`Content::dangling`] counts them.
 pub fn backup(
     path: &Path,
     file: &Path,
@@ -222,14 +242,19 @@ pub(super) fn finish(
             file.display()
         )));
     }
-    let found = check::findings(to, state).map_err(refuse)?;
+    let found = check::structure(to, state).map_err(refuse)?;
     if let Some(first) = found.first() {
         return Err(damaged(first));
     }
+    let dangling = check::dangling(to, state).map_err(refuse)?.count;
     let records = check::counts(to).map_err(refuse)?;
     let bytes = part.file.metadata().map(|file| file.len());
     let bytes = bytes.map_err(|error| failed(file, "cannot be read", &error))?;
-    Ok(Content { records, bytes })
+    Ok(Content {
+        records,
+        bytes,
+        dangling,
+    })
 }
 
 /// Makes sure that nothing beside a file that is to be replaced is taken for the new one's: where there is a log or a journal,

@@ -7,12 +7,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::part::unusable;
 use super::schema::{self, Refused, State};
-use super::{PATIENCE, legacy, place, set_up};
-use crate::error::Result;
-use crate::record::Noun;
+use super::{PATIENCE, legacy, place, restore, set_up};
+use crate::error::{Error, Result};
+use crate::record::{Kind, Noun};
 
-/// The most that is told of one kind; SQLite's own `integrity_check` stops there too.
-const MOST: usize = 100;
+/// How many references to nothing are named one by one.
+const NAMED: usize = 10;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,22 +41,42 @@ impl Finding {
 /// All is read from one state of the file, so that the write-ahead log is not reset for as long as this takes. Errors are
 /// those of a file that cannot be read.
 pub fn check(path: &Path) -> Result<Vec<Finding>> {
-    let (connection, state) = snapshot(path)?;
+    // SQLite undoes half a write by the journal beside the file as soon as it reads it, if it may write to it.
+    let flags = match restore::live_sides(path).contains(&"-journal") {
+        true => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        false => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let (connection, state) = snapshot_with(path, flags)?;
     match state {
         Ok(state) => findings(&connection, state).map_err(|error| unusable(path, &error)),
         Err(Refused::Because(why)) => Ok(vec![Finding::new("schema", &why)]),
         Err(Refused::Sql(error)) if is_damage(&error) => {
             Ok(vec![Finding::new("integrity", &schema::reason(&error))])
         }
+        Err(Refused::Sql(error)) if is_half_written(&error) => {
+            let why = "a program has ended in the middle of a write to it, which the next command that works with it \
+                       undoes; check it after that";
+            Err(Error::failed(format!("{}: {why}", path.display())))
+        }
         Err(Refused::Sql(error)) => Err(unusable(path, &error)),
     }
 }
 
+fn is_half_written(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
 /// A connection in a read transaction over the file as it is now, and what the file is.
 pub(super) fn snapshot(path: &Path) -> Result<(Connection, Result<State, Refused>)> {
+    // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
+    snapshot_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+fn snapshot_with(path: &Path, flags: OpenFlags) -> Result<(Connection, Result<State, Refused>)> {
+    place::ordinary(path)?;
     place::settled(path, |_| {
-        // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let refuse = |error: rusqlite::Error| unusable(path, &error);
         let mut connection = Connection::open_with_flags(path, flags).map_err(refuse)?;
         connection.busy_timeout(PATIENCE).map_err(refuse)?;
@@ -75,12 +95,28 @@ pub(super) fn snapshot(path: &Path) -> Result<(Connection, Result<State, Refused
 
 /// All that is wrong with a file that is crm's, to be called in a transaction where others may write.
 pub(super) fn findings(conn: &Connection, state: State) -> rusqlite::Result<Vec<Finding>> {
+    look(
+        conn,
+        state,
+        &[
+            ("integrity", integrity),
+            ("reference", references),
+            ("schema", tables),
+        ],
+    )
+}
+
+/// What is wrong with the file itself, whatever its records say.
+pub(super) fn structure(conn: &Connection, state: State) -> rusqlite::Result<Vec<Finding>> {
+    look(conn, state, &[("integrity", integrity), ("schema", tables)])
+}
+
+fn look(
+    conn: &Connection,
+    state: State,
+    kinds: &[(&'static str, Look)],
+) -> rusqlite::Result<Vec<Finding>> {
     let mut found = Vec::new();
-    let kinds: [(&'static str, Look); 3] = [
-        ("integrity", integrity),
-        ("reference", references),
-        ("schema", tables),
-    ];
     for (kind, look) in kinds {
         match look(conn, state) {
             Ok(more) => found.extend(more.iter().map(|what| Finding::new(kind, what))),
@@ -115,21 +151,63 @@ fn integrity(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
     Ok(if fine { Vec::new() } else { found })
 }
 
-fn references(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
-    if state == State::Earlier {
-        // It did not check them, and its upgrade takes care of them.
-        return Ok(Vec::new());
+/// References that lead to no record.
+#[derive(Default)]
+pub(super) struct Dangling {
+    /// How many there are.
+    pub(super) count: u64,
+    /// The first of them: the noun, the id, the field by its number, and the id that is not there.
+    named: Vec<(&'static Noun, i64, usize, i64)>,
+}
+
+/// Finds them. Those of tables that are not crm's are not crm's to judge.
+pub(super) fn dangling(conn: &Connection, state: State) -> rusqlite::Result<Dangling> {
+    let mut found = Dangling::default();
+    if matches!(state, State::Earlier | State::Empty) {
+        // The earlier service did not check them, and its upgrade takes care of them.
+        return Ok(found);
     }
-    let mut check = conn.prepare("PRAGMA foreign_key_check")?;
-    let found = check.query_map([], |row| {
-        let (table, row, parent): (String, Option<i64>, String) =
-            (row.get(0)?, row.get(1)?, row.get(2)?);
-        let row = row.map_or_else(String::new, |row| format!(" {row}"));
-        Ok(format!(
-            "{table}{row}: refers to a record of {parent} that is not there"
-        ))
-    })?;
-    found.take(MOST).collect()
+    for noun in legacy::NOUNS {
+        for (at, field) in noun.fields.iter().enumerate() {
+            let Kind::Reference(target) = field.kind else {
+                continue;
+            };
+            let (table, name, other) = (noun.plural, field.name, target.plural);
+            let sql = format!(
+                "SELECT id, {name} FROM {table} AS of WHERE {name} IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM {other} WHERE id = of.{name}) ORDER BY id"
+            );
+            let mut select = conn.prepare(&sql)?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                found.count += 1;
+                if found.named.len() < NAMED {
+                    found.named.push((noun, row.get(0)?, at, row.get(1)?));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn references(conn: &Connection, state: State) -> rusqlite::Result<Vec<String>> {
+    let found = dangling(conn, state)?;
+    let file = conn.path().unwrap_or_default();
+    let named = found.named.iter().map(|(noun, id, at, missing)| {
+        let (table, name, field) = (noun.plural, noun.name, &noun.fields[*at]);
+        let (field, flag) = (field.name, field.name.replace('_', "-"));
+        format!(
+            "{table} {id}: {field} is {missing}, which is not there; `crm {name} update {id} --clear {field}` clears it, \
+             `crm {name} update {id} --{flag} ID` names another, `crm {name} delete {id}` deletes the whole record \
+             (each with --db {file})"
+        )
+    });
+    let mut lines: Vec<String> = named.collect();
+    let more = found.count - found.named.len() as u64;
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    Ok(lines)
 }
 
 /// What the schema has and the file has not, or otherwise. What else is in the file is not crm's to judge.

@@ -47,6 +47,14 @@ pub(super) struct Part {
 impl Part {
     /// An empty one with these permissions, or narrower ones where the process's mask says so.
     pub(super) fn beside(target: &Path, mode: u32) -> Result<Part> {
+        Part::make(target, mode).map_err(|error| {
+            let expected = "expected a place in a folder that you may write to";
+            failed(target, expected, &error)
+        })
+    }
+
+    /// The same, with the system's reason where it fails.
+    pub(super) fn make(target: &Path, mode: u32) -> io::Result<Part> {
         let random = RandomState::new().build_hasher().finish();
         let path = with_end(target, &format!("{MARK}{random:016x}"));
         let file = OpenOptions::new()
@@ -54,11 +62,7 @@ impl Part {
             .write(true)
             .create_new(true)
             .mode(mode & 0o777)
-            .open(&path)
-            .map_err(|error| {
-                let expected = "expected a place in a folder that you may write to";
-                failed(target, expected, &error)
-            })?;
+            .open(&path)?;
         // Where the file system has no locks, SQLite will say so.
         let _ = rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
         Ok(Part {

@@ -37,6 +37,18 @@ impl Place {
     }
 }
 
+/// Refuses what is neither a file nor a folder, nor nothing: SQLite would wait at a pipe, and write a journal beside a device.
+pub(super) fn ordinary(path: &Path) -> Result<()> {
+    let is_odd = |found: std::fs::Metadata| !found.is_file() && !found.is_dir();
+    match std::fs::metadata(path).is_ok_and(is_odd) {
+        true => Err(Error::failed(format!(
+            "{}: is no ordinary file, expected a database",
+            path.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// Runs `open` until the file it opened is the one that has the name. It has to leave a lock on the file, by a read at least.
 /// A file that it makes is opened once more, as nobody can tell whose it was at first.
 pub(super) fn settled<T>(path: &Path, open: impl Fn(Place) -> Result<T>) -> Result<T> {

@@ -29,6 +29,7 @@ use super::backup::{self, Content, Stage, because};
 use super::part::{self, BEFORE_UPGRADE, Part, belongs_to, exists, failed, unusable, with_end};
 use super::place::{self, Place};
 use super::schema::{self, State};
+use super::stop;
 use crate::error::{Code, Error, Result};
 
 /// What is copied at once, in bytes.
@@ -94,8 +95,6 @@ fn restore_with(
         return Err(because(path, "is no ordinary file, expected a database"));
     }
     let source = Source::open(file)?;
-    // At once and not only after all of the work; whether it is so counts later.
-    wait_for_others(path)?;
     let name = path.file_name().map(|name| name.to_string_lossy());
     part::sweep(path, |of| name.as_deref() == Some(of));
     let before = fs::metadata(path).ok();
@@ -122,6 +121,7 @@ fn restore_with(
     part.file
         .sync_all()
         .map_err(|error| failed(path, "the new file cannot be written", &error))?;
+    // Last: what is wrong with the backup is told whoever has the database open.
     let old = Old::lock(path)?;
     step(Step::Ready);
     let kept = exchange(&mut part, path, &old, step)?;
@@ -202,6 +202,9 @@ impl Source<'_> {
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Err(error) => return Err(read(error)),
                 };
+                if stop::asked() {
+                    return Err(Error::new(Code::Unavailable, "was stopped"));
+                }
                 to.write_all(&block[..length]).map_err(written)?;
                 done += length as u64;
                 watch(Stage::Copied {
@@ -227,7 +230,7 @@ impl Source<'_> {
 }
 
 /// The ends of those files beside a database without which it is not whole.
-fn live_sides(path: &Path) -> Vec<&'static str> {
+pub(super) fn live_sides(path: &Path) -> Vec<&'static str> {
     let live = |side: &&str| {
         let Ok(mut file) = File::open(with_end(path, side)) else {
             return false;
@@ -285,19 +288,6 @@ fn in_use(path: &Path) -> Error {
             path.display()
         ),
     )
-}
-
-/// Fails where another process has the database open and does not let go of it. Not to be called by a process that has it open
-/// itself.
-fn wait_for_others(path: &Path) -> Result<()> {
-    let start = Instant::now();
-    while File::open(path).is_ok_and(|file| part::is_locked(&file)) {
-        if start.elapsed() > PATIENCE {
-            return Err(in_use(path));
-        }
-        std::thread::sleep(NAP);
-    }
-    Ok(())
 }
 
 /// What is in the place of the new file, and the lock on it.

@@ -6,17 +6,18 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::backup::{Content, backup};
-use super::part;
+use super::backup::backup;
+use super::part::{self, Part};
 use super::stop::Stop;
 use crate::error::{Error, Result};
+use crate::store::Report;
 use crate::time;
 
 /// The longest that is slept at once: the clock may be set, and a machine that sleeps does not count the time.
@@ -37,13 +38,32 @@ pub struct Schedule {
     pub keep: usize,
 }
 
-/// How the backups go.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// When the newest whole one was made, as times are stored.
-    pub last: Option<String>,
-    /// When the first one failed after it, `None` while none has.
-    pub failing_since: Option<String>,
+/// Makes the folder for the backups of the database at `path`, if it is not there, and sees that they can be written into
+/// it; nothing else stays in it. Its own folder alone is made, not those above it: they may be a disk that is not there yet.
+///
+/// The error is the system's reason. A disk that is full is none: room may be made, and until then the log says it.
+pub fn check_folder(path: &Path, folder: &Path) -> std::io::Result<()> {
+    if let Err(error) = fs::create_dir(folder)
+        && !folder.is_dir()
+    {
+        // What is in the way says more than that something exists already.
+        return Err(match error.kind() {
+            ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
+            _ => error,
+        });
+    }
+    let file = folder.join(Names::of(path).name(&time::stamp()));
+    match Part::make(&file, 0o600) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The thread that makes the backups.
@@ -120,7 +140,8 @@ struct Work {
 
 impl Work {
     fn go_on(&self, woken: &Receiver<()>) {
-        self.begin();
+        let newest = self.names.newest(&self.schedule.folder, SystemTime::now());
+        self.report().last = newest.and_then(time::stored);
         let mut tried: Option<Instant> = None;
         loop {
             let wait = self.wait(tried.map(|at| at.elapsed()));
@@ -133,22 +154,6 @@ impl Work {
                 return;
             }
         }
-    }
-
-    /// Says at once where the folder is no use, and not only when a backup is due.
-    fn begin(&self) {
-        let folder = &self.schedule.folder;
-        // Its own folder alone, not those above it: they may be a disk that is not there yet.
-        if let Err(error) = fs::create_dir(folder)
-            && !folder.is_dir()
-        {
-            tracing::error!(
-                "{}: expected a folder for the backups: {error}",
-                folder.display()
-            );
-        }
-        let newest = self.names.newest(folder, SystemTime::now());
-        self.report().last = newest.and_then(time::stored);
     }
 
     fn report(&self) -> std::sync::MutexGuard<'_, Report> {
@@ -170,9 +175,12 @@ impl Work {
         part::sweep(&file, |of| self.names.read(of).is_some());
         let began = Instant::now();
         match backup(&self.path, &file, false, &mut |_| {}) {
-            Ok(Content { bytes, .. }) => {
-                let took = began.elapsed().as_secs_f64();
+            Ok(content) => {
+                let (bytes, took) = (content.bytes, began.elapsed().as_secs_f64());
                 tracing::info!("backup {}: {bytes} bytes in {took:.1} s", file.display());
+                if let Some(warning) = content.warning(&file) {
+                    tracing::warn!("backup {warning}");
+                }
                 *self.report() = Report {
                     last: Some(time::now()),
                     failing_since: None,

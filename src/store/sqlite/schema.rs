@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rustix::fs::Access;
 
-use super::legacy;
 use super::place::Place;
-use crate::error::{Error, Result, quoted};
+use super::{legacy, part};
+use crate::error::{Code, Error, Result, quoted};
 
 /// The steps of the schema; after the first, `user_version` is 1. Append-only.
 const SCHEMA: &[&str] = &[
@@ -55,6 +56,9 @@ pub(super) fn model(steps: usize) -> rusqlite::Result<Connection> {
 
 /// The sentence for a file that SQLite could not open, read or write.
 pub(super) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
+    if let Some(obstacle) = obstacle(path, error) {
+        return obstacle;
+    }
     let why = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => NO_DATABASE.into(),
         Some(ErrorCode::DatabaseCorrupt) => format!("is damaged, SQLite says: {}", reason(error)),
@@ -72,6 +76,66 @@ pub(super) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
         _ => format!("cannot be used, SQLite says: {}", reason(error)),
     };
     Refused::Because(why).error(path)
+}
+
+/// The least room for what SQLite keeps beside a database before anything is written: the index of the log, in one piece of
+/// 32 KiB, and the beginning of the log.
+const LEAST_ROOM: u64 = 64 * 1024;
+
+/// What is in the way where SQLite could not open or make one of its files: it does not say which one, nor why.
+fn obstacle(path: &Path, error: &rusqlite::Error) -> Option<Error> {
+    let code = error.sqlite_error_code()?;
+    let is_file = matches!(
+        code,
+        ErrorCode::CannotOpen
+            | ErrorCode::DiskFull
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::SystemIoFailure
+    );
+    if !is_file || path.is_dir() {
+        return None;
+    }
+    let shown = path.display();
+    let sides = ["-wal", "-shm"].map(|side| part::with_end(path, side));
+    let named = sides
+        .each_ref()
+        .map(|side| side.file_name().unwrap_or_default().to_string_lossy());
+    let beside = named.join(" and ");
+    let folder = part::folder_of(path);
+    let files = std::iter::once(path).chain(sides.iter().map(|side| side.as_path()));
+    for file in files.filter(|file| part::exists(file)) {
+        for (access, what) in [
+            (Access::READ_OK, "may not be read"),
+            (Access::WRITE_OK, "may not be written to"),
+        ] {
+            if let Err(error) = rustix::fs::access(file, access) {
+                return Some(Error::failed(format!(
+                    "{}: {what} ({error}); give this user the right to, or run crm as the file's owner",
+                    file.display()
+                )));
+            }
+        }
+    }
+    let writable = rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK);
+    if let Err(error) = writable
+        && folder.is_dir()
+    {
+        return Some(Error::failed(format!(
+            "{shown}: {beside} cannot be made beside it, as its folder may not be written to ({error}); give this \
+             user the right to, or run crm as the folder's owner"
+        )));
+    }
+    let is_full = rustix::fs::statvfs(folder).is_ok_and(|disk| {
+        disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_ROOM
+            || disk.f_files > 0 && disk.f_favail == 0
+    });
+    is_full.then(|| {
+        let why = format!(
+            "{shown}: the disk is full, {beside} find no room beside it; make room and try again"
+        );
+        Error::new(Code::Full, why)
+    })
 }
 
 /// SQLite's own sentence; rusqlite's adds the whole SQL.
@@ -205,8 +269,9 @@ fn change(
             Ok(None)
         }
         State::Older(version) => {
+            let before = dangling(&tx)?;
             apply(&tx, schema, version)?;
-            check_references(&tx)?;
+            check_references(&tx, before)?;
             tx.commit()?;
             Ok(Some(format!(
                 "{}: brought up to date from schema {version} to schema {}",
@@ -216,7 +281,7 @@ fn change(
         }
         State::Earlier => {
             let upgraded = legacy::upgrade(path, &tx, |tx| apply(tx, schema, 0))?;
-            check_references(&tx)?;
+            check_references(&tx, 0)?;
             tx.commit()?;
             Ok(Some(upgraded.keep_copy()))
         }
@@ -294,18 +359,23 @@ fn apply(conn: &Connection, schema: &[&str], done: usize) -> rusqlite::Result<()
     conn.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-/// Refuses records that refer to none. Other tables in the file are not crm's to judge.
-fn check_references(conn: &Connection) -> Result<(), Refused> {
-    for noun in legacy::NOUNS {
+/// How many references lead to no record. Those of other tables in the file are not crm's to judge.
+fn dangling(conn: &Connection) -> rusqlite::Result<u64> {
+    legacy::NOUNS.into_iter().try_fold(0, |sum, noun| {
         let sql = format!("PRAGMA foreign_key_check({})", noun.plural);
-        if conn.prepare(&sql)?.exists([])? {
-            return Refused::because(format!(
-                "cannot be brought up to date: {} refer to records that are gone",
-                noun.plural
-            ));
-        }
+        let found = conn.prepare(&sql)?.query_map([], |_| Ok(()))?.count();
+        Ok(sum + found as u64)
+    })
+}
+
+/// Refuses records that refer to none and did not before: those that did can be repaired once the file is open.
+fn check_references(conn: &Connection, before: u64) -> Result<(), Refused> {
+    match dangling(conn)? > before {
+        true => Refused::because(
+            "cannot be brought up to date: records would refer to ones that are gone",
+        ),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -444,8 +514,12 @@ pub(super) mod tests {
         );
         let dangling = "INSERT INTO actions VALUES (1, 7, 'call', NULL, '', '{}', '', '')";
         let error = run(&[add, dangling]).unwrap_err();
-        assert!(error.message.contains("actions refer to"), "{error}");
+        assert!(error.message.contains("ones that are gone"), "{error}");
         assert!(before == folder.files()["crm.db"].0);
+        // Those that were there before could not be repaired if they kept the file closed.
+        let before = "PRAGMA foreign_keys = OFF;
+            INSERT INTO actions VALUES (9, 7, 'call', NULL, '', '{}', '', '')";
+        folder.open().execute_batch(before).unwrap();
 
         let today = SCHEMA.len();
         let line = run(&[add, more]).unwrap().unwrap();

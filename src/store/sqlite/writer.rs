@@ -477,10 +477,19 @@ impl Desk {
             checkpoints.end();
         }
         if checkpoint {
+            let file = connection.path().unwrap_or_default();
             let run = |sql: &str| {
-                connection
-                    .query_row(sql, [], |_| Ok(()))
-                    .map_err(|error| map_err(&error))
+                let done = connection.query_row(sql, [], |_| Ok(()));
+                done.map_err(|error| match error.sqlite_error_code() {
+                    Some(ErrorCode::DiskFull) => Error::new(
+                        Code::Full,
+                        format!(
+                            "{file}: the disk is full, so that its log could not be written into it; nothing that was \
+                             saved is lost: keep {file}-wal beside it, make room, and start again"
+                        ),
+                    ),
+                    _ => map_err(&error),
+                })
             };
             // A connection that has not used the log yet would open it inside of the checkpoint, by a read that then keeps
             // the checkpoint itself waiting for as long as a busy database is waited for.
