@@ -21,7 +21,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'crm' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Back the database up into a file')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Put a backup in the place of the database')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the database is whole')
+            [CompletionResult]::new('copy', 'copy', [CompletionResultType]::ParameterValue, 'Copy everything into another database')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show each setting and where it comes from')
             [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Ask a running service whether it takes writes')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -50,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--backup-dir', '--backup-dir', [CompletionResultType]::ParameterName, 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] [config: backup_dir]')
             [CompletionResult]::new('--backup-every', '--backup-every', [CompletionResultType]::ParameterName, 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]')
             [CompletionResult]::new('--backup-keep', '--backup-keep', [CompletionResultType]::ParameterName, 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -60,7 +61,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;lead' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -83,7 +84,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
             [CompletionResult]::new('--on-duplicate', '--on-duplicate', [CompletionResultType]::ParameterName, 'What to do when a lead has the address already')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -94,7 +95,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         }
         'crm;lead;get' {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -117,7 +118,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
             [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -137,7 +138,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -147,7 +148,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;lead;delete' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -160,7 +161,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;action' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -187,7 +188,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -198,7 +199,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         }
         'crm;action;get' {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -226,7 +227,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
             [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -251,7 +252,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -261,7 +262,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;action;delete' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -273,7 +274,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;process' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -301,7 +302,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -312,7 +313,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         }
         'crm;process;get' {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -341,7 +342,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
             [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -367,7 +368,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -377,7 +378,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;process;delete' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -389,7 +390,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;backup' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -402,7 +403,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;restore' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -414,7 +415,19 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;check' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print nothing but errors and warnings')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print nothing but errors and warnings')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;copy' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -426,7 +439,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;config' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -436,7 +449,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;health' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -446,7 +459,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;completions' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -456,7 +469,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;help' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')
@@ -466,7 +479,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;man' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a sqlite: URL [env: DATABASE_URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: a path or a postgres:// URL [env: DATABASE_URL]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [default: table]')

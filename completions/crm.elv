@@ -18,7 +18,7 @@ set edit:completion:arg-completer[crm] = {|@words|
     }
     var completions = [
         &'crm'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -34,6 +34,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand backup 'Back the database up into a file'
             cand restore 'Put a backup in the place of the database'
             cand check 'Check that the database is whole'
+            cand copy 'Copy everything into another database'
             cand config 'Show each setting and where it comes from'
             cand health 'Ask a running service whether it takes writes'
             cand completions 'Print the completion script of a shell'
@@ -46,7 +47,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --backup-dir 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] [config: backup_dir]'
             cand --backup-every 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]'
             cand --backup-keep 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -55,7 +56,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'crm;lead'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -77,7 +78,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --json 'Read the record as a JSON object from a file, - for standard input, instead of flags'
             cand --fields 'Show only these fields, in this order, parted by commas'
             cand --on-duplicate 'What to do when a lead has the address already'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -87,7 +88,7 @@ set edit:completion:arg-completer[crm] = {|@words|
         }
         &'crm;lead;get'= {
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -109,7 +110,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --limit 'At most so many'
             cand --after 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header'
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -128,7 +129,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --clear 'Set a field to null'
             cand --json 'Read the record as a JSON object from a file, - for standard input, instead of flags'
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -137,7 +138,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;lead;delete'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -149,7 +150,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;action'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -175,7 +176,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --set 'Set an attribute to a text, with KEY:=JSON to any other value'
             cand --json 'Read the record as a JSON object from a file, - for standard input, instead of flags'
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -185,7 +186,7 @@ set edit:completion:arg-completer[crm] = {|@words|
         }
         &'crm;action;get'= {
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -212,7 +213,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --limit 'At most so many'
             cand --after 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header'
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -236,7 +237,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --clear 'Set a field to null'
             cand --json 'Read the record as a JSON object from a file, - for standard input, instead of flags'
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -245,7 +246,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;action;delete'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -256,7 +257,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;process'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -283,7 +284,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --set 'Set an attribute to a text, with KEY:=JSON to any other value'
             cand --json 'Read the record as a JSON object from a file, - for standard input, instead of flags'
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -293,7 +294,7 @@ set edit:completion:arg-completer[crm] = {|@words|
         }
         &'crm;process;get'= {
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -321,7 +322,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --limit 'At most so many'
             cand --after 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header'
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -346,7 +347,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --clear 'Set a field to null'
             cand --json 'Read the record as a JSON object from a file, - for standard input, instead of flags'
             cand --fields 'Show only these fields, in this order, parted by commas'
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -355,7 +356,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;process;delete'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -366,7 +367,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;backup'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -378,7 +379,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'crm;restore'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -389,7 +390,18 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'crm;check'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
+            cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [default: table]'
+            cand -q 'Print nothing but errors and warnings'
+            cand --quiet 'Print nothing but errors and warnings'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'crm;copy'= {
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -400,7 +412,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'crm;config'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -409,7 +421,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;health'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -418,7 +430,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'crm;completions'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -427,7 +439,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;help'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'
@@ -436,7 +448,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;man'= {
-            cand --db 'The database: a path or a sqlite: URL [env: DATABASE_URL]'
+            cand --db 'The database: a path or a postgres:// URL [env: DATABASE_URL]'
             cand --url 'Work over another crm''s HTTP API instead of a database [env: CRM_URL]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
             cand -o 'How records are printed [env: CRM_OUTPUT] [default: table]'

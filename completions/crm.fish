@@ -24,7 +24,7 @@ function __fish_crm_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c crm -n "__fish_crm_needs_command" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_needs_command" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_needs_command" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_needs_command" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_needs_command" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -41,6 +41,7 @@ complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of 
 complete -c crm -n "__fish_crm_needs_command" -f -a "backup" -d 'Back the database up into a file'
 complete -c crm -n "__fish_crm_needs_command" -f -a "restore" -d 'Put a backup in the place of the database'
 complete -c crm -n "__fish_crm_needs_command" -f -a "check" -d 'Check that the database is whole'
+complete -c crm -n "__fish_crm_needs_command" -f -a "copy" -d 'Copy everything into another database'
 complete -c crm -n "__fish_crm_needs_command" -f -a "config" -d 'Show each setting and where it comes from'
 complete -c crm -n "__fish_crm_needs_command" -f -a "health" -d 'Ask a running service whether it takes writes'
 complete -c crm -n "__fish_crm_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -51,7 +52,7 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to l
 complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-dir -d 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] [config: backup_dir]' -r -f -a "(__fish_complete_directories)"
 complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-every -d 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-keep -d 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand serve" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -60,7 +61,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -84,7 +85,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l on-duplicate -d 'What to do when a lead has the address already' -r -f -a "create\t''
 reject\t''
 update\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -94,7 +95,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -116,7 +117,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -135,7 +136,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -144,7 +145,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -155,7 +156,7 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Delete the lead\'s actions and processes with it'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -177,7 +178,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -187,7 +188,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -210,7 +211,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -230,7 +231,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -239,7 +240,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -249,7 +250,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -273,7 +274,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -283,7 +284,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -308,7 +309,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -330,7 +331,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -339,7 +340,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -349,7 +350,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand backup" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand backup" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand backup" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand backup" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand backup" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -360,7 +361,7 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand backup" -l force -d 'Replace a file that is there'
 complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand restore" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand restore" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand restore" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand restore" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand restore" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -370,7 +371,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand check" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand check" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand check" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -380,7 +381,17 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand check" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand copy" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand copy" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand copy" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand copy" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand copy" -s q -l quiet -d 'Print nothing but errors and warnings'
+complete -c crm -n "__fish_crm_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand config" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -389,7 +400,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand config" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand health" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand health" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand health" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand health" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand health" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -398,7 +409,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand completions" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand completions" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand completions" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand completions" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand completions" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -407,7 +418,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand help" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand help" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
@@ -416,7 +427,7 @@ ndjson\t''
 csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand help" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: a path or a sqlite: URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand man" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''

@@ -47,6 +47,15 @@ pub enum Ask {
         /// Say nothing where all is well.
         quiet: bool,
     },
+    /// `copy`
+    Copy {
+        /// What is copied.
+        from: String,
+        /// What it is copied to.
+        to: String,
+        /// Show no progress.
+        quiet: bool,
+    },
     /// `crm config`
     Config,
     /// `crm health`
@@ -135,7 +144,7 @@ pub fn command() -> Command {
         // clap's own takes no --help.
         .disable_help_subcommand(true)
         .arg(global(Arg::new("db").long("db").value_name("PATH").value_hint(ValueHint::FilePath).help(
-            "The database: a path or a sqlite: URL [env: DATABASE_URL]",
+            "The database: a path or a postgres:// URL [env: DATABASE_URL]",
         )))
         .arg(global(Arg::new("url").long("url").value_name("URL").value_hint(ValueHint::Url).help(
             "Work over another crm's HTTP API instead of a database [env: CRM_URL]",
@@ -296,7 +305,7 @@ fn serve() -> Command {
 }
 
 /// The commands that keep a database from being lost.
-fn keeping() -> [Command; 3] {
+fn keeping() -> [Command; 4] {
     let file = |help: &'static str| {
         Arg::new("file")
             .value_name("FILE")
@@ -362,6 +371,31 @@ fn keeping() -> [Command; 3] {
                 "crm check",
                 "crm backup backup.db && crm check backup.db",
                 "crm check -o json",
+            ])),
+        Command::new("copy")
+            .about("Copy everything into another database")
+            .long_about(
+                "Copy all leads, actions and processes into an empty database, ids and times kept, and compare both at \
+                 the end. What writes to the source has to be stopped meanwhile; where it was not, the copy fails. One that \
+                 was interrupted goes on when the same command is given again; until it is finished the target cannot be \
+                 used for anything else.",
+            )
+            .arg(
+                Arg::new("from")
+                    .value_name("FROM")
+                    .required(true)
+                    .help("What is copied: a file, a postgres:// URL, or the http:// URL of another crm"),
+            )
+            .arg(
+                Arg::new("to")
+                    .value_name("TO")
+                    .required(true)
+                    .help("What it is copied to: a file or a postgres:// URL"),
+            )
+            .arg(quiet())
+            .after_help(examples(&[
+                "crm backup backup.db && crm copy backup.db copy.db",
+                "crm backup crm.db --force && crm copy crm.db postgres://crm@localhost/crm",
             ])),
     ]
 }
@@ -680,6 +714,14 @@ pub fn ask(matches: &ArgMatches) -> Result<Ask> {
             quiet: matches.get_flag("quiet"),
         }),
         "check" => Ok(Ask::Check {
+            quiet: matches.get_flag("quiet"),
+        }),
+        "copy" => Ok(Ask::Copy {
+            from: matches
+                .get_one::<String>("from")
+                .cloned()
+                .unwrap_or_default(),
+            to: matches.get_one::<String>("to").cloned().unwrap_or_default(),
             quiet: matches.get_flag("quiet"),
         }),
         "config" => Ok(Ask::Config),

@@ -10,7 +10,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{self, Source, Verb};
-use crate::config::{Asker, Backups, Flags, Format, Listen, Settings, Surroundings, Target};
+use crate::config::{
+    Asker, Backups, Flags, Format, Listen, Settings, Source as From, Surroundings, Target,
+    parse_end, without_password,
+};
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
 use crate::lead::OnDuplicate;
@@ -18,11 +21,12 @@ use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
 use crate::query::Query;
 use crate::record::{LARGEST, Noun, Shown, too_large};
 use crate::server::{self, connection::Limits};
+use crate::store::postgres::{CONNECTIONS, Postgres};
 use crate::store::sqlite::backup::{self, Content, Stage};
 use crate::store::sqlite::restore;
 use crate::store::sqlite::schedule::{self, Schedule};
-use crate::store::sqlite::{self, Work, check};
-use crate::store::{AnyStore, Store};
+use crate::store::sqlite::{self, Sqlite, Work, check};
+use crate::store::{AnyStore, Store, copy};
 
 /// How a command ended, when it could say everything itself: its exit code.
 pub type Ended = Result<u8, Stop>;
@@ -33,7 +37,7 @@ pub async fn verb(settings: &Settings, noun: &'static Noun, verb: Verb) -> Ended
         look: look(settings),
         noun,
     };
-    let store = open(settings, &verb)?;
+    let store = open(settings, &verb).await?;
     let ended = match verb {
         Verb::Create {
             source,
@@ -67,9 +71,10 @@ pub async fn verb(settings: &Settings, noun: &'static Noun, verb: Verb) -> Ended
 }
 
 /// Opens the store that the settings name.
-fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
+async fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
     match &settings.target.value {
         Target::Url(url) => Ok(AnyStore::connect(url)?),
+        Target::Postgres(url) => Ok(AnyStore::Postgres(Postgres::open(url, 1).await?)),
         Target::Database(path) => {
             let creates = matches!(verb, Verb::Create { .. });
             if settings.explicit() && !creates {
@@ -379,6 +384,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a Path, Error> {
     match &settings.target.value {
         Target::Database(path) => Ok(path),
+        Target::Postgres(_) => Err(Error::invalid(format!(
+            "{command}: expected a SQLite file; PostgreSQL has tools of its own for it, such as pg_dump and pg_restore"
+        ))),
         Target::Url(url) => Err(Error::invalid(format!(
             "{command}: expected a database and no URL ({url}); run it on the machine where the database is"
         ))),
@@ -510,6 +518,77 @@ pub async fn restore(settings: &Settings, file: PathBuf, quiet: bool) -> Ended {
     Ok(0)
 }
 
+/// `crm copy`
+pub async fn copy(
+    settings: &Settings,
+    around: &Surroundings<'_>,
+    from: &str,
+    to: &str,
+    quiet: bool,
+) -> Ended {
+    if let From::Flag(name) = settings.target.source {
+        let why = format!("{name}: not for copy, which takes both databases as FROM and TO");
+        return Err(Error::invalid(why).into());
+    }
+    let end = |name: &str, text: &str| {
+        let end = parse_end(text, &around.folder);
+        end.map_err(|expected| Error::invalid(format!("{name}: {expected}")))
+    };
+    let (from, to) = (end("FROM", from)?, end("TO", to)?);
+    if from == to {
+        return Err(Error::invalid("TO: expected another database than FROM").into());
+    }
+    let source = match &from {
+        Target::Url(url) => AnyStore::connect(url)?,
+        Target::Postgres(url) => AnyStore::Postgres(Postgres::open(url, COPYING).await?),
+        Target::Database(path) => {
+            there(path)?;
+            let (store, notice) = AnyStore::open(path, Work::Command)?;
+            notice.iter().for_each(|notice| say(notice));
+            store
+        }
+    };
+    let target = match &to {
+        Target::Url(_) => {
+            let why = "TO: expected a file or a postgres:// URL; a server cannot be copied to";
+            return Err(Error::invalid(why).into());
+        }
+        Target::Postgres(url) => AnyStore::Postgres(Postgres::open_for_copy(url, COPYING).await?),
+        Target::Database(path) => AnyStore::Sqlite(Sqlite::open_for_copy(path)?),
+    };
+    let bar = Bar::counting(!quiet);
+    let mut watch = |stage| match stage {
+        copy::Stage::Copied(noun, done, of) => bar.show(noun.plural, done, of),
+        copy::Stage::Compared(_, done, of) => bar.show("comparing", done, of),
+    };
+    let copied = copy::copy(&source, &target, &shown(&from), &mut watch).await;
+    drop(bar);
+    let closed = (source.close().await, target.close().await);
+    let copied = copied?;
+    closed.0.and(closed.1)?;
+    let counts = copied
+        .iter()
+        .map(|(noun, count)| (noun.plural, (*count).into()));
+    let said: Vec<_> = [("from", shown(&from).into()), ("to", shown(&to).into())]
+        .into_iter()
+        .chain(counts)
+        .collect();
+    output::summary(io::stdout().lock(), look(settings), &said)?;
+    Ok(0)
+}
+
+/// Connections of a copy: two lists are read side by side.
+const COPYING: usize = 2;
+
+/// A target as it may be shown.
+fn shown(target: &Target) -> String {
+    match target {
+        Target::Database(path) => path.display().to_string(),
+        Target::Postgres(url) => without_password(url),
+        Target::Url(url) => url.clone(),
+    }
+}
+
 /// `crm check`
 pub fn check(settings: &Settings, quiet: bool) -> Ended {
     let path = file_of(settings, "check")?;
@@ -552,7 +631,7 @@ pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
     let settings = Settings::find(flags, around, Asker::Command)?;
     let url = match settings.target.value {
         Target::Url(url) => url,
-        Target::Database(_) => {
+        Target::Database(_) | Target::Postgres(_) => {
             let listen = Listen::find(flags, around)?;
             // What listens everywhere listens here too.
             let host = match listen.host.value.as_str() {
@@ -615,9 +694,6 @@ pub fn man(folder: &Path) -> Ended {
 
 /// `crm serve`
 pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> Ended {
-    let Target::Database(path) = &settings.target.value else {
-        return Err(Error::internal("serve was given a URL").into());
-    };
     // To standard error: standard output has the one line that says that the service is ready, for who waits for it.
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
@@ -640,7 +716,7 @@ pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> En
         .local_addr()
         .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;
     // After the port is ours: a start that fails for want of it leaves all else alone.
-    if let Some(folder) = &backups.folder {
+    if let (Some(folder), Target::Database(path)) = (&backups.folder, &settings.target.value) {
         schedule::check_folder(path, &folder.value).map_err(|error| {
             let folder_name = folder.value.display();
             let expected =
@@ -649,10 +725,24 @@ pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> En
         })?;
     }
     settings.create_default_folder()?;
-    let (store, notice) = AnyStore::open(path, Work::Server)?;
-    if let Some(notice) = notice {
-        say(&notice);
-    }
+    let (store, database) = match &settings.target.value {
+        Target::Url(_) => return Err(Error::internal("serve was given a URL").into()),
+        Target::Postgres(_) if backups.folder.is_some() => {
+            let why = "--backup-dir: expected a SQLite file as the database; PostgreSQL has tools of its own for backups";
+            return Err(Error::invalid(why).into());
+        }
+        Target::Postgres(url) => {
+            let store = Postgres::open(url, CONNECTIONS).await?;
+            (AnyStore::Postgres(store), without_password(url))
+        }
+        Target::Database(path) => {
+            let (store, notice) = AnyStore::open(path, Work::Server)?;
+            if let Some(notice) = notice {
+                say(&notice);
+            }
+            (store, path.display().to_string())
+        }
+    };
     let schedule = backups.folder.map(|folder| Schedule {
         folder: folder.value,
         every: backups.every.value,
@@ -672,10 +762,7 @@ pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> En
         }
     };
     let version = env!("CARGO_PKG_VERSION");
-    let line = format!(
-        "crm {version} listens on http://{address}, database {}\n",
-        path.display()
-    );
+    let line = format!("crm {version} listens on http://{address}, database {database}\n");
     // Nobody may be reading it, which is no reason not to serve.
     let _ = print(line.as_bytes());
     let served = server::serve(listener, store, limits, shutdown).await;

@@ -29,6 +29,7 @@ use directories::BaseDirs;
 use reqwest::Url;
 
 use crate::error::{Error, Result, quoted};
+use crate::store::postgres;
 
 /// The name of the database where none is given.
 pub const DATABASE: &str = "crm.db";
@@ -226,6 +227,8 @@ impl<T> Setting<T> {
 pub enum Target {
     /// In a SQLite file at this path.
     Database(PathBuf),
+    /// In the PostgreSQL database at this URL, which may hold a password.
+    Postgres(String),
     /// Behind a server at this `http` or `https` URL, which has no slash at its end.
     Url(String),
 }
@@ -299,6 +302,10 @@ impl Settings {
         let (database, url) = match &self.target.value {
             Target::Database(path) => (
                 Row::new("database", path.display(), source),
+                Row::without_value("url", hidden),
+            ),
+            Target::Postgres(url) => (
+                Row::new("database", without_password(url), source),
                 Row::without_value("url", hidden),
             ),
             Target::Url(url) => (
@@ -656,18 +663,61 @@ fn level(
                 "{names}: expected one of them, got both"
             )));
         }
-        (Some(database), None) => Some(database.read(|text| {
-            let path = parse_database(text)?;
-            // Collected anew, `./crm.db` is shown without its dot.
-            let path = folder.join(path).components().collect();
-            Ok(Target::Database(path))
-        })?),
+        (Some(database), None) => Some(database.read(|text| parse_target(text, folder))?),
         (None, Some(url)) => Some(url.read(|text| parse_url(text).map(Target::Url))?),
         (None, None) => None,
     })
 }
 
-/// Reads a database: a path, or a `sqlite:` URL as SQLAlchemy means it (three slashes are relative, four are absolute),
+/// Reads one end of a copy: a database as `--db` takes it, or the URL of a server.
+pub fn parse_end(text: &str, folder: &Path) -> Result<Target, String> {
+    let lower = text.to_ascii_lowercase();
+    if lower.starts_with("http://") || lower.starts_with("https://") {
+        return parse_url(text).map(Target::Url);
+    }
+    parse_target(text, folder)
+}
+
+fn parse_target(text: &str, folder: &Path) -> Result<Target, String> {
+    if is_postgres(text) {
+        postgres::check_url(text)?;
+        return Ok(Target::Postgres(text.into()));
+    }
+    let path = parse_database(text)?;
+    // Collected anew, `./crm.db` is shown without its dot.
+    Ok(Target::Database(folder.join(path).components().collect()))
+}
+
+/// Whether a text names a database of PostgreSQL.
+fn is_postgres(text: &str) -> bool {
+    ["postgres://", "postgresql://"].iter().any(|scheme| {
+        let start = text.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    })
+}
+
+/// A URL of a database as it may be shown.
+pub fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let authority = match authority.rsplit_once('@') {
+        Some((user, hosts)) => {
+            let user = user.split_once(':').map_or(user, |(user, _)| user);
+            format!("{user}@{hosts}")
+        }
+        None => authority.into(),
+    };
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("password="))
+        .collect();
+    let mark = if kept.is_empty() { "" } else { "?" };
+    format!("{scheme}://{authority}{path}{mark}{}", kept.join("&"))
+}
+
+/// Reads a file's name: a path, or a `sqlite:` URL as SQLAlchemy means it (three slashes are relative, four are absolute),
 /// since the earlier service was configured with such. `sqlite:` and `sqlite://` before a path are taken as well. Nothing
 /// is percent-decoded, as SQLAlchemy does not do it either; `~` is the shell's.
 ///
@@ -675,7 +725,7 @@ fn level(
 pub fn parse_database(text: &str) -> Result<PathBuf, String> {
     let expected = |got: &str| {
         Err(format!(
-            "expected a path like crm.db or a URL like sqlite:///crm.db, got {got}"
+            "expected a path like crm.db or a URL like postgres://user@host/crm, got {got}"
         ))
     };
     let (scheme, rest) = match text.split_once(':') {
@@ -900,7 +950,7 @@ mod tests {
             let found = self.settings(asker).unwrap().target;
             let target = match found.value {
                 Target::Database(path) => path.display().to_string(),
-                Target::Url(url) => url,
+                Target::Postgres(url) | Target::Url(url) => url,
             };
             self.homeless(&format!("{target} ({})", found.source))
         }
@@ -1140,11 +1190,29 @@ mod tests {
 
     #[test]
     fn no_refusal_repeats_a_password() {
-        let database = User::new().variable("DATABASE_URL", "postgres://me:secret@host/crm");
+        let database = User::new().variable("DATABASE_URL", "mysql://me:secret@host/crm");
         assert_eq!(
             database.refusal(),
-            "DATABASE_URL: expected a path like crm.db or a URL like sqlite:///crm.db, got a postgres:// URL"
+            "DATABASE_URL: expected a path like crm.db or a URL like postgres://user@host/crm, got a mysql:// URL"
         );
+        let database = User::new().variable("DATABASE_URL", "postgres://me:secret@host/crm?nope=1");
+        let refusal = database.refusal();
+        assert!(refusal.starts_with("DATABASE_URL: "), "{refusal}");
+        assert!(!refusal.contains("secret"), "{refusal}");
+        for (url, shown) in [
+            ("postgres://me:secret@host/crm", "postgres://me@host/crm"),
+            (
+                "postgres://me:s@a:1,b:2/crm?x=1",
+                "postgres://me@a:1,b:2/crm?x=1",
+            ),
+            (
+                "postgres://host/crm?password=secret&user=me",
+                "postgres://host/crm?user=me",
+            ),
+            ("postgres://host", "postgres://host"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
         for url in [
             "https://me:secret@host/",
             "https://me:secret@/",
@@ -1213,7 +1281,7 @@ mod tests {
             ),
             (
                 "database = ''",
-                "database: expected a path like crm.db or a URL like sqlite:///crm.db, got none",
+                "database: expected a path like crm.db or a URL like postgres://user@host/crm, got none",
             ),
             (
                 "url = 'host'",

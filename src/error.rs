@@ -29,6 +29,8 @@ pub enum Code {
     Internal,
     /// Nothing was saved, and the same request may succeed in a moment.
     Unavailable,
+    /// The database was lost while it saved: the write may have been saved, or not.
+    Unknown,
     /// The disk is full; nothing was saved.
     Full,
     /// Whoever asks may not do this.
@@ -54,6 +56,7 @@ impl Code {
         (Code::Denied, Some(403), 4),
         (Code::Internal, Some(500), 1),
         (Code::Unavailable, Some(503), 1),
+        (Code::Unknown, Some(504), 1),
         (Code::Full, Some(507), 1),
         (Code::Unreachable, None, 6),
         (Code::Failed, None, 1),

@@ -13,7 +13,7 @@
 //! | [`draft`] | what is to be created or changed, and all that is wrong with it |
 //! | [`lead`], [`action`], [`process`] | one noun a file |
 //! | [`query`] | the parameters of a list: filters, sort, cursor |
-//! | [`store`] | the store's laws, and the stores: `sqlite`, `remote`; `sql` is the text and the rules for databases |
+//! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
 //! | [`server`] | routes, limits, the accept loop |
 //! | [`config`] | settings and where each comes from |
 //! | [`output`] | table, json, ndjson, csv, id: the only module that prints records |
@@ -25,6 +25,7 @@
 //! - The nouns never hear of SQL, warp or reqwest; the stores are strangers to one another.
 //! - Every acknowledged write has been committed and synced.
 //! - What this process has committed, its next read answers; what another process has, a read within 5 ms.
+//! - A write whose fate nobody knows is told as such and never sent again.
 //! - No read transaction outlives one chunk of a streamed answer; only a backup and a check hold one for longer.
 //! - What is refused changes nothing, and the refusal names every field at fault.
 

@@ -85,6 +85,12 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
             *format = settings.output.value;
             command::check(&settings, quiet)
         }
+        Ask::Copy { from, to, quiet } => {
+            let settings = Settings::find(flags, around, Asker::Command)?;
+            *format = settings.output.value;
+            runtime(Builder::new_current_thread())?
+                .block_on(command::copy(&settings, around, &from, &to, quiet))
+        }
         Ask::Config => command::config(flags, around),
         Ask::Health => {
             runtime(Builder::new_current_thread())?.block_on(command::health(flags, around))

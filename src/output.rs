@@ -431,11 +431,25 @@ pub struct Bar(indicatif::ProgressBar);
 impl Bar {
     /// A bar, or where none is wanted something that shows nothing.
     pub fn new(wanted: bool) -> Bar {
+        Bar::styled(
+            wanted,
+            "{msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left",
+        )
+    }
+
+    /// The same for records, which are counted.
+    pub fn counting(wanted: bool) -> Bar {
+        Bar::styled(
+            wanted,
+            "{msg} [{bar:30}] {human_pos} of {human_len}, {eta} left",
+        )
+    }
+
+    fn styled(wanted: bool, style: &str) -> Bar {
         let bar = match wanted && io::stderr().is_terminal() {
             true => indicatif::ProgressBar::new(0),
             false => indicatif::ProgressBar::hidden(),
         };
-        let style = "{msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left";
         // It is a style: nothing it says depends on what is shown.
         if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
             bar.set_style(style.progress_chars("=> "));
@@ -443,7 +457,7 @@ impl Bar {
         Bar(bar)
     }
 
-    /// So many bytes of so many are done.
+    /// So much of so much is done.
     pub fn show(&self, doing: &'static str, done: u64, of: u64) {
         self.0.set_message(doing);
         self.0.set_length(of);

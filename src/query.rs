@@ -240,11 +240,11 @@ impl Query {
     /// The cursor of the page that ends with this record.
     pub fn cursor(&self, last: &Record) -> String {
         let mut parts = vec![serde_json::Value::from(order_text(self.noun, &self.order))];
-        for sort in &self.order {
-            parts.push(match &last.values[sort.at] {
+        for value in Cursor::of(self, last).0 {
+            parts.push(match value {
                 Value::Null => serde_json::Value::Null,
-                Value::Int(int) => (*int).into(),
-                Value::Text(text) => text.chars().take(SORTED_LETTERS).collect::<String>().into(),
+                Value::Int(int) => int.into(),
+                Value::Text(text) => text.into(),
             });
         }
         URL_SAFE_NO_PAD.encode(serde_json::Value::from(parts).to_string())
@@ -275,6 +275,15 @@ impl Test {
 }
 
 impl Cursor {
+    /// Where a page ends that ends with this record.
+    pub fn of(query: &Query, last: &Record) -> Cursor {
+        let key = |sort: &Sort| match &last.values[sort.at] {
+            Value::Text(text) => Value::Text(text.chars().take(SORTED_LETTERS).collect()),
+            value => value.clone(),
+        };
+        Cursor(query.order.iter().map(key).collect())
+    }
+
     /// `None` where the text is no cursor of a list with this order.
     fn decode(noun: &Noun, order: &[Sort], text: &str) -> Option<Cursor> {
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;

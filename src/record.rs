@@ -275,7 +275,7 @@ impl From<Cell<'_>> for Value {
 }
 
 /// What a list is read into, some records at a time: records, or at once the text that an answer is made of.
-pub trait Rows: Send + Sized + 'static {
+pub trait Rows: Send + Sync + Sized + 'static {
     /// The same without any record.
     fn empty(&self) -> Self;
 

@@ -23,10 +23,13 @@ use crate::lead::OnDuplicate;
 use crate::query::Query;
 use crate::record::{Noun, Record, Rows};
 
+pub mod copy;
+pub mod postgres;
 pub mod remote;
 mod sql;
 pub mod sqlite;
 
+use postgres::Postgres;
 use remote::Remote;
 use sqlite::{Sqlite, Work};
 
@@ -166,6 +169,8 @@ pub trait Store {
 pub enum AnyStore {
     /// A local SQLite file.
     Sqlite(Sqlite),
+    /// A PostgreSQL database.
+    Postgres(Postgres),
     /// Another `crm serve`.
     Remote(Remote),
 }
@@ -174,6 +179,7 @@ macro_rules! each {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {
             AnyStore::Sqlite($store) => $call,
+            AnyStore::Postgres($store) => $call,
             AnyStore::Remote($store) => $call,
         }
     };

@@ -685,6 +685,19 @@ fn common_responses() -> Map<String, Value> {
     unavailable["headers"]["Retry-After"] = reference("headers", "RetryAfter");
     add("Unavailable", unavailable);
     add(
+        "Unknown",
+        failure(
+            "The database was lost while it saved, as in a failover of PostgreSQL: the write may have been saved, or not.",
+            &[(
+                "lost",
+                error(
+                    Code::Unknown,
+                    "the database was lost while it saved: the write may have been saved; look before you try again",
+                ),
+            )],
+        ),
+    );
+    add(
         "Full",
         failure(
             "The disk is full; nothing was saved.",
@@ -710,6 +723,7 @@ fn errors(own: Value, shared: &[&str]) -> Map<String, Value> {
             "TooLarge" => Code::TooLarge,
             "MediaType" => Code::MediaType,
             "Unavailable" => Code::Unavailable,
+            "Unknown" => Code::Unknown,
             "Full" => Code::Full,
             "Internal" => Code::Internal,
             _ => Code::NotFound,
@@ -723,12 +737,13 @@ fn errors(own: Value, shared: &[&str]) -> Map<String, Value> {
 const READING: [&str; 3] = ["Internal", "Unavailable", "Full"];
 
 /// What may go wrong with any request that has a body.
-const WRITING: [&str; 6] = [
+const WRITING: [&str; 7] = [
     "Timeout",
     "TooLarge",
     "MediaType",
     "Internal",
     "Unavailable",
+    "Unknown",
     "Full",
 ];
 
@@ -1049,7 +1064,10 @@ fn delete(noun: &'static Noun) -> Value {
         format!("Delete {} {}", noun.article(), noun.name),
         &description,
         parameters,
-        errors(own, &[&["BadId", &missing][..], &READING].concat()),
+        errors(
+            own,
+            &[&["BadId", &missing, "Unknown"][..], &READING].concat(),
+        ),
     )
 }
 
@@ -1273,13 +1291,14 @@ mod tests {
                 operation["responses"].as_object().unwrap().keys().collect();
             let expected = match place.as_str() {
                 "get /leads" | "get /actions" | "get /processes" => "200 400 500 503 507",
-                "post /leads" => "200 201 400 408 409 413 415 500 503 507",
-                "post /actions" | "post /processes" => "201 400 408 413 415 500 503 507",
-                "delete /leads/{id}" => "200 400 404 409 500 503 507",
+                "post /leads" => "200 201 400 408 409 413 415 500 503 504 507",
+                "post /actions" | "post /processes" => "201 400 408 413 415 500 503 504 507",
+                "delete /leads/{id}" => "200 400 404 409 500 503 504 507",
                 "get /ready" => "200 500 503 507",
                 place if place.starts_with("put") || place.starts_with("patch") => {
-                    "200 400 404 408 413 415 500 503 507"
+                    "200 400 404 408 413 415 500 503 504 507"
                 }
+                place if place.starts_with("delete") => "200 400 404 500 503 504 507",
                 place if place.ends_with("{id}") => "200 400 404 500 503 507",
                 _ => "200 500",
             };

@@ -14,6 +14,7 @@ use crate::process::PROCESS;
 use crate::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
 use crate::record::{self, Kind, Noun, Record, Value};
 use crate::store::Saved;
+use crate::text::fold;
 use crate::time;
 
 /// Why a statement failed.
@@ -44,6 +45,10 @@ impl From<Fault> for Error {
 
 /// A transaction of a database.
 pub(crate) trait Transaction {
+    /// What makes a select keep its rows from being changed by others until the end of the transaction, where others
+    /// write at the same time.
+    const LOCKING: &'static str;
+
     /// Runs a statement and answers its rows.
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault>;
 
@@ -53,7 +58,25 @@ pub(crate) trait Transaction {
 
     /// Runs a statement and answers how many rows it touched.
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault>;
+
+    /// Waits until no other transaction is at work on what `key` names, and keeps others from it until the end.
+    async fn alone_with(&mut self, key: &str) -> Result<()>;
 }
+
+/// Whose functions and indexes a list has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Decides everything, with functions that crm adds to it.
+    #[default]
+    Sqlite,
+    /// Has neither crm's `LIKE`, which ignores the case of all letters, nor its reading of attributes. It is asked for
+    /// all that may fit, see [`Select::may_differ`].
+    Postgres,
+}
+
+/// The longest text that is looked up by an index, in bytes: PostgreSQL's take no entry beyond 2,704. They leave longer
+/// texts out, and are used where a condition says that it asks for none of these.
+pub(crate) const LONGEST_INDEXED: usize = 1_000;
 
 /// The statements of a noun whose text never changes.
 pub(crate) struct Statements {
@@ -176,9 +199,13 @@ impl Create {
     }
 }
 
+/// The lead with an address; nobody else looks for it until the end of the transaction.
 async fn lead_with_address(tx: &mut impl Transaction, address: &str) -> Result<Option<i64>> {
-    let sql = "SELECT min(id) FROM leads WHERE lower(email) = $1";
-    let rows = tx.query(sql, &[address.into()]).await?;
+    tx.alone_with(address).await?;
+    let sql = format!(
+        "SELECT min(id) FROM leads WHERE lower(email) = $1 AND octet_length(email) <= {LONGEST_INDEXED}"
+    );
+    let rows = tx.query(&sql, &[address.into()]).await?;
     Ok(rows
         .first()
         .and_then(|row| row.first())
@@ -208,9 +235,10 @@ async fn refused(
     }
 }
 
-/// Reads a record.
-async fn read(tx: &mut impl Transaction, noun: &'static Noun, id: i64) -> Result<Record> {
-    let rows = tx.query(&statements(noun).select, &[id.into()]).await?;
+/// Reads a record that is to be changed.
+async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> Result<Record> {
+    let sql = format!("{}{}", statements(noun).select, T::LOCKING);
+    let rows = tx.query(&sql, &[id.into()]).await?;
     let values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
     Ok(Record { noun, values })
 }
@@ -261,12 +289,16 @@ pub(crate) async fn update(
 }
 
 /// Deletes a record.
-pub(crate) async fn delete(
-    tx: &mut impl Transaction,
+pub(crate) async fn delete<T: Transaction>(
+    tx: &mut T,
     noun: &'static Noun,
     id: i64,
     cascade: bool,
 ) -> Result<()> {
+    if noun.name == "lead" && cascade && !T::LOCKING.is_empty() {
+        // Or others could give it another action meanwhile.
+        read(tx, noun, id).await?;
+    }
     match noun.name {
         "lead" if cascade => cascade_lead(tx, id).await?,
         "action" => forget_action(tx, "last_action_id = $2", id).await?,
@@ -338,11 +370,100 @@ async fn still_has(tx: &mut impl Transaction, noun: &Noun, id: i64) -> Result<Er
     Ok(Error::new(Code::Conflict, message))
 }
 
+/// The refusal of a database that is half of a copy.
+pub(crate) fn unfinished(source: &str) -> Error {
+    let message = format!(
+        "the database holds an unfinished copy of {source}; finish it with `crm copy`, or remove it"
+    );
+    Error::failed(message)
+}
+
+/// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
+pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Option<String>> {
+    tx.execute(
+        "CREATE TABLE IF NOT EXISTS crm_copy (source text NOT NULL)",
+        &[],
+    )
+    .await?;
+    let rows = tx.query("SELECT source FROM crm_copy", &[]).await?;
+    if let Some(found) = rows.first().and_then(|row| row.first()?.text()) {
+        return Ok(Some(found.to_string()));
+    }
+    for noun in crate::NOUNS {
+        let sql = format!("SELECT id FROM {} LIMIT 1", noun.plural);
+        if !tx.query(&sql, &[]).await?.is_empty() {
+            let message = format!(
+                "the target holds {} already; expected an empty one",
+                noun.plural
+            );
+            return Err(Error::new(Code::Conflict, message));
+        }
+    }
+    tx.execute(
+        "INSERT INTO crm_copy (source) VALUES ($1)",
+        &[source.into()],
+    )
+    .await?;
+    Ok(None)
+}
+
+/// Removes the mark.
+pub(crate) async fn unmark(tx: &mut impl Transaction) -> Result<()> {
+    tx.execute("DROP TABLE crm_copy", &[]).await?;
+    Ok(())
+}
+
+/// Inserts records as they are.
+pub(crate) async fn take(
+    tx: &mut impl Transaction,
+    noun: &'static Noun,
+    records: &[Record],
+) -> Result<()> {
+    let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
+    let markers: Vec<String> = (1..=names.len()).map(|at| format!("${at}")).collect();
+    let (names, markers) = (names.join(", "), markers.join(", "));
+    let sql = format!("INSERT INTO {} ({names}) VALUES ({markers})", noun.plural);
+    for record in records {
+        match tx.execute(&sql, &record.values).await {
+            Ok(_) => {}
+            Err(Fault::Reference) => return Err(dangling(noun, record)),
+            Err(Fault::Error(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn dangling(noun: &Noun, record: &Record) -> Error {
+    let message = format!(
+        "{} {} refers to a record that is not there; mend it in the source first",
+        noun.name,
+        record.id()
+    );
+    Error::new(Code::Conflict, message)
+}
+
 /// A select that is being put together: its text, and its parameters in the order of their markers.
 #[derive(Debug, Default)]
 pub(crate) struct Select {
     pub(crate) text: String,
     pub(crate) params: Vec<Value>,
+    dialect: Dialect,
+    /// Whether it answers also what only may fit.
+    pub(crate) may_differ: bool,
+}
+
+const LIKE: &str = " LIKE ";
+const ESCAPE: &str = " ESCAPE '\\'";
+
+/// Whether all that a test of a text asks for is short enough to be in an index.
+fn is_indexed(test: &Test) -> bool {
+    let is_short =
+        |operand: &Operand| matches!(operand, Operand::Text(text) if text.len() <= LONGEST_INDEXED);
+    match test {
+        Test::Compare(Comparison::Eq, operand) => is_short(operand),
+        Test::In(operands) => operands.iter().all(is_short),
+        _ => false,
+    }
 }
 
 /// How a list walks its table.
@@ -356,6 +477,22 @@ pub(crate) enum Walk {
 }
 
 impl Select {
+    /// A text as it is.
+    pub(crate) fn of(text: String, params: Vec<Value>) -> Select {
+        Select {
+            text,
+            params,
+            ..Select::default()
+        }
+    }
+
+    fn new(dialect: Dialect) -> Select {
+        Select {
+            dialect,
+            ..Select::default()
+        }
+    }
+
     fn push(&mut self, text: &str) -> &mut Select {
         self.text.push_str(text);
         self
@@ -369,16 +506,16 @@ impl Select {
     }
 
     /// `SELECT count(*)` of the records of all pages.
-    pub(crate) fn count(query: &Query) -> Select {
-        let mut select = Select::default();
+    pub(crate) fn count(dialect: Dialect, query: &Query) -> Select {
+        let mut select = Select::new(dialect);
         select.push("SELECT count(*) FROM ").push(query.noun.plural);
         select.conditions(query, Walk::Once, false);
         select
     }
 
     /// The records in order, from the cursor on, at most `limit` of them.
-    pub(crate) fn page(query: &Query, limit: u64) -> Select {
-        let mut select = Select::default();
+    pub(crate) fn page(dialect: Dialect, query: &Query, limit: u64) -> Select {
+        let mut select = Select::new(dialect);
         select
             .push("SELECT ")
             .push(&columns(query.noun))
@@ -389,9 +526,21 @@ impl Select {
         select.limit(limit, 0)
     }
 
+    /// The records of all pages in no order.
+    pub(crate) fn unordered(dialect: Dialect, query: &Query) -> Select {
+        let mut select = Select::new(dialect);
+        select
+            .push("SELECT ")
+            .push(&columns(query.noun))
+            .push(" FROM ")
+            .push(query.noun.plural);
+        select.conditions(query, Walk::Once, false);
+        select
+    }
+
     /// The ids in order, from the cursor on.
-    pub(crate) fn ids(query: &Query) -> Select {
-        let mut select = Select::default();
+    pub(crate) fn ids(dialect: Dialect, query: &Query) -> Select {
+        let mut select = Select::new(dialect);
         select
             .push("SELECT ")
             .push(query.noun.plural)
@@ -413,9 +562,9 @@ impl Select {
     }
 
     /// The records from one id to another, in the order of ids that the query has.
-    pub(crate) fn between(query: &Query, low: i64, high: i64) -> Select {
+    pub(crate) fn between(dialect: Dialect, query: &Query, low: i64, high: i64) -> Select {
         let table = query.noun.plural;
-        let mut select = Select::default();
+        let mut select = Select::new(dialect);
         select
             .push("SELECT ")
             .push(&columns(query.noun))
@@ -442,8 +591,7 @@ impl Select {
         if let Some(pattern) = &query.search {
             let mut before = " AND (";
             for field in query.noun.fields.iter().filter(|field| field.searchable()) {
-                self.push(before).push(field.name);
-                self.like(pattern);
+                self.push(before).like(field.name, pattern);
                 before = " OR ";
             }
             self.push(")");
@@ -464,13 +612,19 @@ impl Select {
             Kind::Email => "lower(email)".to_string(),
             _ => format!("{}.{}", noun.plural, field.name),
         };
-        if walk == Walk::ById && !is_point && field.kind != Kind::Id {
+        // Of two bounds SQLite uses the first: that of a filter on the ids would make each chunk walk from its beginning.
+        if walk == Walk::ById && !is_point && self.dialect == Dialect::Sqlite {
             column.insert(0, '+');
+        }
+        if self.dialect == Dialect::Postgres && field.searchable() && is_indexed(test) {
+            self.push("octet_length(")
+                .push(field.name)
+                .push(&format!(") <= {LONGEST_INDEXED} AND "));
         }
         match test {
             Test::Null => self.push(&column).push(" IS NULL"),
             Test::NotNull => self.push(&column).push(" IS NOT NULL"),
-            Test::Like(pattern) => self.push(&column).like(pattern),
+            Test::Like(pattern) => self.like(&format!("{}.{}", noun.plural, field.name), pattern),
             Test::Compare(comparison, operand) => self.compare(&column, *comparison, operand),
             Test::In(operands) => self.within(&column, operands),
         };
@@ -575,6 +729,10 @@ impl Select {
     /// A test of one key of the attributes, by functions that every connection has: `attribute(attributes, key)` is
     /// the value as text, `attribute_compare(attributes, key, value)` is -1, 0 or 1, both null where there is no value.
     fn attribute(&mut self, key: &str, test: &Test) {
+        if self.dialect == Dialect::Postgres {
+            self.may_have_attribute(key, test);
+            return;
+        }
         match test {
             Test::Null => self
                 .push("attribute(attributes, ")
@@ -588,7 +746,9 @@ impl Select {
                 .push("attribute(attributes, ")
                 .value(key)
                 .push(")")
-                .like(pattern),
+                .push(LIKE)
+                .value(pattern.as_str())
+                .push(ESCAPE),
             Test::Compare(comparison, operand) => self.attribute_compare(key, *comparison, operand),
             Test::In(operands) => self.attribute_in(key, operands),
         };
@@ -643,8 +803,37 @@ impl Select {
         self.push(test)
     }
 
-    fn like(&mut self, pattern: &str) -> &mut Select {
-        self.push(" LIKE ").value(pattern).push(" ESCAPE '\\'")
+    /// A test of attributes for a database that cannot read them: whether the key may be there.
+    fn may_have_attribute(&mut self, key: &str, test: &Test) -> &mut Select {
+        self.may_differ = true;
+        if matches!(test, Test::Null | Test::Compare(Comparison::Ne, _)) {
+            return self.push("true");
+        }
+        // A key that is written with an escape holds a backslash, however else it could be written.
+        let quoted = serde_json::Value::from(key).to_string();
+        self.push("(strpos(attributes, ")
+            .value(quoted.as_str())
+            .push(") > 0 OR strpos(attributes, '\\') > 0)")
+    }
+
+    fn like(&mut self, column: &str, pattern: &str) -> &mut Select {
+        if self.dialect == Dialect::Sqlite {
+            return self.push(column).push(LIKE).value(pattern).push(ESCAPE);
+        }
+        // Among the letters of ASCII both databases fold alike. A text that has others may fit, and one that has none
+        // does not fit a pattern that has some.
+        self.may_differ = true;
+        let folded: String = pattern.chars().map(fold).collect();
+        let is_plain = folded.is_ascii();
+        if is_plain {
+            self.push("(lower(").push(column).push(")").push(LIKE);
+            self.value(folded.as_str()).push(ESCAPE).push(" OR ");
+        }
+        self.push("octet_length(")
+            .push(column)
+            .push(") <> length(")
+            .push(column)
+            .push(if is_plain { "))" } else { ")" })
     }
 
     /// What a key of the order sorts by.

@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql};
 use tokio::sync::Semaphore;
 
 use crate::draft::Draft;
@@ -156,7 +156,7 @@ impl Sqlite {
     /// Opens the file, makes it if it is not there, and brings it up to date. Answers the line that says what was done
     /// to an old database.
     pub fn open(path: &Path, work: Work) -> Result<(Sqlite, Option<String>)> {
-        Sqlite::open_with(path, work, "FULL")
+        Sqlite::open_with(path, work, "FULL", false)
     }
 
     /// A server's store that answers before it has synced, so that a cut of the power takes acknowledged writes with it.
@@ -164,10 +164,15 @@ impl Sqlite {
     /// here.
     #[doc(hidden)]
     pub fn open_unsynced(path: &Path) -> Result<Sqlite> {
-        Ok(Sqlite::open_with(path, Work::Server, "NORMAL")?.0)
+        Ok(Sqlite::open_with(path, Work::Server, "NORMAL", false)?.0)
     }
 
-    fn open_with(path: &Path, work: Work, syncs: &str) -> Result<(Sqlite, Option<String>)> {
+    fn open_with(
+        path: &Path,
+        work: Work,
+        syncs: &str,
+        for_copy: bool,
+    ) -> Result<(Sqlite, Option<String>)> {
         if rusqlite::version_number() < OLDEST_SQLITE {
             let version = rusqlite::version();
             return Err(Error::failed(format!(
@@ -177,6 +182,9 @@ impl Sqlite {
         place::ordinary(path)?;
         let (connection, notice) =
             place::settled(path, |place| connect_to_write(path, place, work, syncs))?;
+        if !for_copy && let Some(source) = mark(&connection).map_err(|e| map_err(&e))? {
+            return Err(sql::unfinished(&source));
+        }
         let cache = (work == Work::Server).then(|| Arc::new(Cache::new()));
         let desk = Desk::new(connection, path, cache.clone())
             .map_err(|error| schema::unusable(path, &error))?;
@@ -202,6 +210,52 @@ impl Sqlite {
             },
             notice,
         ))
+    }
+
+    /// Opens a file that a copy is to go into, which may have been begun.
+    pub fn open_for_copy(path: &Path) -> Result<Sqlite> {
+        Ok(Sqlite::open_with(path, Work::Command, "FULL", true)?.0)
+    }
+
+    /// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
+    pub(super) async fn mark(&self, source: &str) -> Result<Option<String>> {
+        let source = source.to_string();
+        self.write(Undo::Savepoint, 0, move |tx| now(sql::mark(tx, &source)))
+            .await
+    }
+
+    /// Takes records as they are, ids and times included.
+    pub(super) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
+        self.write(Undo::Savepoint, 0, move |tx| {
+            now(sql::take(tx, noun, &records))
+        })
+        .await
+    }
+
+    /// Removes the mark; ids up to those that were given elsewhere, a noun each, are not given again.
+    pub(super) async fn unmark(&self, given: &[i64]) -> Result<()> {
+        let given = given.to_vec();
+        self.write(Undo::Savepoint, 0, move |tx| {
+            for (noun, id) in crate::NOUNS.into_iter().zip(given) {
+                let params = [id.into(), noun.plural.into()];
+                let raise = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = $2";
+                if now(tx.execute(raise, &params))? == 0 {
+                    let add = "INSERT INTO sqlite_sequence (seq, name) VALUES ($1, $2)";
+                    now(tx.execute(add, &params))?;
+                }
+            }
+            now(sql::unmark(tx))
+        })
+        .await
+    }
+
+    /// The highest id that a noun was ever given.
+    pub(super) async fn last_given(&self, noun: &'static Noun) -> Result<i64> {
+        self.inner.read(|connection| {
+            let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1";
+            let seq = connection.query_row(sql, [noun.plural], |row| row.get(0));
+            seq.map_err(|error| map_err(&error))
+        })
     }
 
     /// Begins to back the file up, again and again. To be called at most once, and to be stopped before the store is closed.
@@ -337,6 +391,17 @@ fn connect_to_write(
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         .map_err(refuse)?;
     Ok((connection, notice))
+}
+
+/// The source of a copy that was begun and not finished.
+fn mark(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'crm_copy'";
+    match connection.query_row(there, [], |row| row.get(0))? {
+        0 => Ok(None),
+        _ => connection
+            .query_row("SELECT source FROM crm_copy", [], |row| row.get(0))
+            .optional(),
+    }
 }
 
 /// Turns the write-ahead log on, and answers the mode the file is in. Where two do that at once, the second is busy at once,
@@ -495,6 +560,13 @@ impl Writing<'_> {
 }
 
 impl Transaction for Writing<'_> {
+    /// Nobody else writes.
+    const LOCKING: &'static str = "";
+
+    async fn alone_with(&mut self, _key: &str) -> Result<()> {
+        Ok(())
+    }
+
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
         let query = || -> rusqlite::Result<Vec<Vec<Value>>> {
             let mut statement = self.connection.prepare_cached(sql)?;

@@ -965,7 +965,7 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
             &[("DATABASE_URL", "a.db"), ("CRM_URL", "http://localhost:1")],
         ),
         (&["--config", "nothing.toml"], &[]),
-        (&["--db", "postgres://localhost/crm"], &[]),
+        (&["--db", "mysql://localhost/crm"], &[]),
         (&["--url", "localhost:8000"], &[]),
         (&[], &[("CRM_OUTPUT", "yaml")]),
     ] {

@@ -10,11 +10,13 @@ use crm::lead::{LEAD, OnDuplicate};
 use crm::process::PROCESS;
 use crm::query::{Query, pairs};
 use crm::record::{Noun, Record};
+use crm::store::postgres::{CONNECTIONS, Postgres};
 use crm::store::sqlite::Work;
 use crm::store::{AnyStore, Saved, Store};
 
 use futures_util::StreamExt;
 
+use crate::cluster;
 use crate::support::{Home, Service};
 
 macro_rules! on_every_store {
@@ -25,8 +27,14 @@ macro_rules! on_every_store {
         mod command {
             $(#[tokio::test] async fn $test() { super::on_command(super::$test).await })*
         }
+        mod postgres {
+            $(#[tokio::test] async fn $test() { super::on_postgres(super::$test).await })*
+        }
         mod remote {
             $(#[tokio::test] async fn $test() { super::on_remote(super::$test).await })*
+        }
+        mod remote_postgres {
+            $(#[tokio::test] async fn $test() { super::on_remote_postgres(super::$test).await })*
         }
     };
 }
@@ -80,6 +88,25 @@ async fn on_command<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
     let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Command).unwrap();
     test(store.clone()).await;
     store.close().await.unwrap();
+}
+
+async fn on_postgres<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let store = AnyStore::Postgres(Postgres::open(&url, CONNECTIONS).await.unwrap());
+    test(store.clone()).await;
+    store.close().await.unwrap();
+}
+
+async fn on_remote_postgres<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let store = AnyStore::Postgres(Postgres::open(&url, CONNECTIONS).await.unwrap());
+    let service = Service::over(store).await;
+    test(AnyStore::connect(&service.url).unwrap()).await;
+    service.stop().await;
 }
 
 async fn on_remote<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {

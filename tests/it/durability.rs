@@ -9,12 +9,14 @@
 //! | `contention` | a saturated server and commands share the file |
 //! | `reader` | a client that reads slowly while others write |
 //! | `queue` | more writes than may wait, and one that fails among those that share a commit |
+//! | `failover` | the primary of a PostgreSQL is killed, and its standby takes over |
 //! | `control` | the server without syncs that `power` and `trace` must find out, or they prove nothing |
 //!
 //! All of them run briefly with the other tests. The README says how they run at length, and what was seen.
 
 mod contention;
 mod control;
+mod failover;
 mod kill;
 mod load;
 mod power;
@@ -25,6 +27,7 @@ mod trace;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// The one of the two that was asked for: the brief one, or the full one where `CRM_TEST_LENGTH` is `full`.
@@ -55,6 +58,16 @@ fn needed<T>(test: &str, ability: Result<T, String>) -> Option<T> {
     );
     say(&format!("{test} is skipped: {reason}"));
     None
+}
+
+/// Sends a signal to processes. One that is gone already is no failure.
+pub fn signal(name: &str, processes: &[u32]) {
+    let processes = processes.iter().map(u32::to_string);
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{name}"))
+        .args(processes)
+        .stderr(Stdio::null());
+    let _ = kill.status();
 }
 
 /// Below `bound`, any with the same likelihood.

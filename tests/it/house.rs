@@ -83,8 +83,13 @@ fn stores_are_strangers_to_one_another() {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
     let text = |name: &str| std::fs::read_to_string(store.join(name)).unwrap();
     assert!(!text("remote.rs").contains("sqlite"));
+    for file in ["postgres.rs", "postgres/link.rs", "postgres/list.rs"] {
+        assert!(!text(file).contains("store::sqlite"), "{file}");
+        assert!(!text(file).contains("store::remote"), "{file}");
+    }
     for file in ["sqlite.rs", "sqlite/writer.rs", "sqlite/list.rs"] {
         assert!(!text(file).contains("store::remote"), "{file}");
+        assert!(!text(file).contains("store::postgres"), "{file}");
     }
 }
 

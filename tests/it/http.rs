@@ -244,7 +244,7 @@ pub fn connect(address: &str) -> TcpStream {
 }
 
 /// Sends these bytes on a connection of their own and reads one answer.
-fn exchange(address: &str, request: &[u8], bodiless: bool) -> Answer {
+pub fn exchange(address: &str, request: &[u8], bodiless: bool) -> Answer {
     let mut stream = connect(address);
     stream.write_all(request).unwrap();
     Answer::read(&mut BufReader::new(stream), bodiless)

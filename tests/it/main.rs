@@ -8,14 +8,18 @@
     reason = "a test that cannot go on ends with the place where it could not"
 )]
 
+mod alike;
 mod backup;
 mod cli;
+mod cluster;
 mod contract;
+mod copying;
 mod docs;
 mod durability;
 mod fresh;
 mod house;
 mod http;
+mod postgres;
 mod process;
 mod property;
 mod support;

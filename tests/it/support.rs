@@ -257,6 +257,15 @@ impl Service {
     pub async fn start() -> Service {
         let home = Home::new();
         let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Server).unwrap();
+        Service::at(home, store).await
+    }
+
+    /// One over any store.
+    pub async fn over(store: AnyStore) -> Service {
+        Service::at(Home::new(), store).await
+    }
+
+    async fn at(home: Home, store: AnyStore) -> Service {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();

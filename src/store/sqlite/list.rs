@@ -19,7 +19,7 @@ use super::{Inner, Reader, Seen, Work, map_err, record, stop, with_cells};
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Value};
-use crate::store::sql::{self, Select};
+use crate::store::sql::{self, Dialect, Select};
 use crate::store::{Chunks, Listing};
 
 /// How much of the records a chunk holds, in bytes of their values; one record may be larger.
@@ -161,7 +161,9 @@ impl<R: Rows> Reading<R> {
         let mut rest = None;
         inner.read(|connection| {
             if query.count {
-                listing.total = Some(number(connection, &Select::count(&query))?.unsigned_abs());
+                listing.total = Some(
+                    number(connection, &Select::count(Dialect::Sqlite, &query))?.unsigned_abs(),
+                );
             }
             match query.limit {
                 Some(limit) if limit <= REMEMBERED => {
@@ -175,13 +177,7 @@ impl<R: Rows> Reading<R> {
                 }
                 None if query.by_id() => {
                     let text = format!("SELECT coalesce(max(id), 0) FROM {}", query.noun.plural);
-                    let highest = number(
-                        connection,
-                        &Select {
-                            text,
-                            params: Vec::new(),
-                        },
-                    )?;
+                    let highest = number(connection, &Select::of(text, Vec::new()))?;
                     rest = Some(Rest::Between(1, highest));
                 }
                 _ => {}
@@ -221,7 +217,7 @@ impl<R: Rows> Reading<R> {
                 inner.read(|connection| by_ids(connection, query, ids, &mut chunk))?
             }
             Rest::Between(low, high) => {
-                let select = Select::between(query, *low, *high);
+                let select = Select::between(Dialect::Sqlite, query, *low, *high);
                 inner.read(|connection| {
                     fill(connection, query.noun, &select, &mut chunk, |_| Ok(()))
                 })?;
@@ -259,7 +255,7 @@ fn kept_page<R: Rows>(
     let known = reader.seen.filter(|seen| cache.looked_after(seen.at));
     if let Some(seen) = known.filter(|_| inner.is_trusted(cache)) {
         let mut ids = Vec::with_capacity(limit as usize + 1);
-        let select = Select::ids(query).limit(limit + 1, 0);
+        let select = Select::ids(Dialect::Sqlite, query).limit(limit + 1, 0);
         rows(reader, &select, |row| {
             ids.push(id(row)?);
             Ok(true)
@@ -305,7 +301,7 @@ fn page<R: Rows>(
     listing: &mut Listing<R>,
     mut see: impl FnMut(i64, &[u8]),
 ) -> Result<Vec<i64>> {
-    let select = Select::page(query, limit + 1);
+    let select = Select::page(Dialect::Sqlite, query, limit + 1);
     let mut ids = Vec::new();
     let mut last = None;
     let mut first = Chunk::new(listing.first.empty());
@@ -341,10 +337,7 @@ fn by_ids<R: Rows>(
     ids: &mut std::vec::IntoIter<i64>,
     chunk: &mut Chunk<R>,
 ) -> Result<()> {
-    let mut select = Select {
-        text: sql::statements(query.noun).select.clone(),
-        params: Vec::new(),
-    };
+    let mut select = Select::of(sql::statements(query.noun).select.clone(), Vec::new());
     for id in ids.by_ref() {
         select.params = vec![Value::Int(id)];
         rows(connection, &select, |row| {
@@ -402,7 +395,7 @@ fn order<R>(inner: &Arc<Inner>, query: &Query, listing: &mut Listing<R>) -> Resu
         connection.execute_batch(
             "CREATE TEMP TABLE ordered (place INTEGER PRIMARY KEY, id INTEGER NOT NULL)",
         )?;
-        let select = Select::ids(query).limit(limit.saturating_add(1), 0);
+        let select = Select::ids(Dialect::Sqlite, query).limit(limit.saturating_add(1), 0);
         let sql = format!("INSERT INTO temp.ordered (id) {}", select.text);
         connection.execute(&sql, rusqlite::params_from_iter(&select.params))
     };
@@ -435,10 +428,7 @@ fn next_ordered<R: Rows>(
          WHERE ordered.place > $1 ORDER BY ordered.place",
         sql::columns(query.noun)
     );
-    let select = Select {
-        text,
-        params: vec![Value::Int(*place)],
-    };
+    let select = Select::of(text, vec![Value::Int(*place)]);
     fill(connection, query.noun, &select, chunk, |row| {
         *place = row
             .get(query.noun.fields.len())

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -18,11 +18,18 @@ use crate::http::connect;
 use crate::support::{Home, wait_for};
 
 /// A connection that stays open.
-pub struct Wire(BufReader<TcpStream>);
+pub struct Wire {
+    stream: BufReader<TcpStream>,
+    /// Whether the last answer said when to try again.
+    pub retry_after: bool,
+}
 
 impl Wire {
     pub fn open(address: &str) -> Wire {
-        Wire(BufReader::new(connect(address)))
+        Wire {
+            stream: BufReader::new(connect(address)),
+            retry_after: false,
+        }
     }
 
     /// Sends a request and reads the status and the body of its answer. `None` where the connection ended first: an
@@ -32,9 +39,10 @@ impl Wire {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
-        self.0.get_mut().write_all(request.as_bytes()).ok()?;
+        self.stream.get_mut().write_all(request.as_bytes()).ok()?;
         let status = self.line()?.split(' ').nth(1)?.parse().ok()?;
         let mut length = None;
+        self.retry_after = false;
         loop {
             let line = self.line()?;
             let Some((name, value)) = line.split_once(": ") else {
@@ -43,16 +51,17 @@ impl Wire {
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.parse().ok();
             }
+            self.retry_after |= name.eq_ignore_ascii_case("retry-after");
         }
         let mut body = vec![0; length.expect("answers to writes have a length")];
-        self.0.read_exact(&mut body).ok()?;
+        self.stream.read_exact(&mut body).ok()?;
         Some((status, String::from_utf8(body).unwrap()))
     }
 
     /// A line without its end, unless it was cut.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
-        self.0.read_line(&mut line).ok()?;
+        self.stream.read_line(&mut line).ok()?;
         line.strip_suffix("\r\n").map(str::to_string)
     }
 }
@@ -66,6 +75,8 @@ pub struct Lead {
     heard: u32,
     /// The number of the last one that was sent.
     sent: u32,
+    /// Whether its create was answered with "nothing was saved".
+    refused: bool,
     action: Fate,
 }
 
@@ -85,6 +96,7 @@ impl Lead {
             id: None,
             heard: 0,
             sent: 0,
+            refused: false,
             action: Fate::Unsent,
         }
     }
@@ -134,11 +146,43 @@ pub struct Load {
     clients: Vec<JoinHandle<Vec<Lead>>>,
     progress: Arc<AtomicUsize>,
     over: Arc<AtomicBool>,
+    refusals: Arc<Refusals>,
+}
+
+/// What clients were told while the database was away.
+#[derive(Default)]
+pub struct Refusals {
+    /// How often that nothing was saved.
+    pub not_saved: AtomicUsize,
+    /// How often that nobody knows.
+    pub unknown: AtomicUsize,
+    /// How long the longest answer took, in milliseconds.
+    pub longest: AtomicUsize,
+}
+
+/// How a request ended that was not acknowledged.
+enum Told {
+    /// With its connection.
+    Nothing,
+    /// 503
+    NotSaved,
+    /// 504
+    Unknown,
 }
 
 impl Load {
     /// `name` is the beginning of all marks.
     pub fn start(address: &str, clients: usize, name: &str) -> Load {
+        Load::begin(address, clients, name, false)
+    }
+
+    /// Clients that go on when they are told that the database is away.
+    pub fn patient(address: &str, clients: usize, name: &str) -> Load {
+        Load::begin(address, clients, name, true)
+    }
+
+    fn begin(address: &str, clients: usize, name: &str, patient: bool) -> Load {
+        let refusals: Arc<Refusals> = Arc::default();
         let progress = Arc::new(AtomicUsize::new(0));
         let over = Arc::new(AtomicBool::new(false));
         let clients = (0..clients).map(|number| {
@@ -147,6 +191,7 @@ impl Load {
                 wire: Wire::open(address),
                 leads: Vec::new(),
                 progress: progress.clone(),
+                refusals: patient.then(|| refusals.clone()),
             };
             let name = format!("{name}c{number}");
             let over = over.clone();
@@ -164,7 +209,13 @@ impl Load {
             clients: clients.collect(),
             progress,
             over,
+            refusals,
         }
+    }
+
+    /// What they were told while the database was away.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// How many writes were acknowledged so far.
@@ -198,41 +249,78 @@ struct Client {
     wire: Wire,
     leads: Vec<Lead>,
     progress: Arc<AtomicUsize>,
+    /// Where one that is told that the database is away goes on.
+    refusals: Option<Arc<Refusals>>,
 }
 
 impl Client {
     /// Creates a lead, updates it, creates an action with it, and updates it again. `None` where the connection ended.
     fn lead(&mut self, mark: String) -> Option<()> {
+        let at = self.leads.len();
+        self.leads.push(Lead::new(mark));
+        match self.steps(at) {
+            Err(Told::Nothing) => None,
+            Ok(()) | Err(Told::NotSaved | Told::Unknown) => Some(()),
+        }
+    }
+
+    fn steps(&mut self, at: usize) -> Result<(), Told> {
+        let mark = self.leads[at].mark.clone();
         let attributes = json!({ "write": write(&mark, 0) });
         let lead = json!({ "email": email(&mark), "attributes": attributes });
-        let at = self.leads.len();
-        self.leads.push(Lead::new(mark.clone()));
-        let id = self.tell("POST", "/leads", lead)?;
+        let told = self.tell("POST", "/leads", lead);
+        self.leads[at].refused = matches!(told, Err(Told::NotSaved));
+        let id = told?;
         self.leads[at].id = Some(id);
         self.update(at, id)?;
         let attributes = json!({ "write": format!("{mark}/action") });
         let action = json!({ "lead_id": id, "action_type": "call", "attributes": attributes });
         self.leads[at].action = Fate::Sent;
-        self.tell("POST", "/actions", action)?;
+        let told = self.tell("POST", "/actions", action);
+        if let Err(Told::NotSaved) = told {
+            self.leads[at].action = Fate::Unsent;
+        }
+        told?;
         self.leads[at].action = Fate::Acknowledged;
         self.update(at, id)
     }
 
-    fn update(&mut self, at: usize, id: i64) -> Option<()> {
+    fn update(&mut self, at: usize, id: i64) -> Result<(), Told> {
         let body = json!({ "attributes": { "write": self.leads[at].next() } });
-        self.tell("PUT", &format!("/leads/{id}"), body)?;
+        let told = self.tell("PUT", &format!("/leads/{id}"), body);
+        if let Err(Told::NotSaved) = told {
+            self.leads[at].sent -= 1;
+        }
+        told?;
         self.leads[at].updated();
-        Some(())
+        Ok(())
     }
 
-    /// The id in the acknowledgement. Nothing but that may come.
-    fn tell(&mut self, method: &str, path: &str, body: Value) -> Option<i64> {
-        let (status, answer) = self.wire.ask(method, path, &body.to_string())?;
+    /// The id in the acknowledgement. Nothing but that may come, or that the database is away.
+    fn tell(&mut self, method: &str, path: &str, body: Value) -> Result<i64, Told> {
+        let asked = Instant::now();
+        let answer = self.wire.ask(method, path, &body.to_string());
+        let (status, answer) = answer.ok_or(Told::Nothing)?;
+        if let Some(refusals) = &self.refusals {
+            let took = asked.elapsed().as_millis() as usize;
+            refusals.longest.fetch_max(took, Ordering::Relaxed);
+            let (count, told) = match status {
+                503 => (&refusals.not_saved, Told::NotSaved),
+                _ => (&refusals.unknown, Told::Unknown),
+            };
+            if matches!(status, 503 | 504) {
+                assert_eq!(self.wire.retry_after, status == 503, "{status}: {answer}");
+                count.fetch_add(1, Ordering::Relaxed);
+                // As a client does that is told to try again later.
+                std::thread::sleep(Duration::from_millis(20));
+                return Err(told);
+            }
+        }
         let expected = if method == "POST" { 201 } else { 200 };
         assert_eq!(status, expected, "{method} {path}: {answer}");
         self.progress.fetch_add(1, Ordering::Relaxed);
         let record: Value = serde_json::from_str(&answer).unwrap();
-        record["id"].as_i64()
+        record["id"].as_i64().ok_or(Told::Nothing)
     }
 }
 
@@ -269,6 +357,7 @@ impl Book {
             let Some(lead) = self.leads.get_mut(&mark) else {
                 panic!("nobody has sent {stored}");
             };
+            assert!(!lead.refused, "was told not to be saved: {stored}");
             assert_eq!(stored["email"], email(&mark).as_str(), "{stored}");
             assert_eq!(*lead.id.get_or_insert(id), id, "another id: {stored}");
             let number: u32 = number.parse().unwrap();

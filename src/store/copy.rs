@@ -1,0 +1,279 @@
+//! Everything that one store has, put into another, whichever they are.
+//!
+//! The records go over in the order of their ids, leads before actions before processes, so that what they refer to is
+//! there before them; ids, times and all else are kept. Each batch is committed as a whole, and the highest id that the
+//! target has says where to go on: that is all a copy has to remember when it is interrupted. Until it is finished, the
+//! target carries a mark with the name of its source. Nobody else opens it meanwhile, and no other source continues it.
+//!
+//! At its end both are read once more, side by side, and compared value by value. That finds what was changed in the
+//! source while it was copied as well as any fault of the copy. What changes in the source behind the comparison shows in
+//! its counts and in its newest change, which are looked at last.
+
+use crate::NOUNS;
+use crate::error::{Code, Error, Result};
+use crate::query::{self, Query};
+use crate::record::{Noun, Record, Value};
+use crate::store::{AnyStore, Listing, Store};
+
+/// The most records of a batch.
+const MOST: usize = 5_000;
+
+/// The most that the texts of a batch hold, in bytes; one record may be larger.
+const LARGEST: usize = 4 * 1024 * 1024;
+
+/// How many records of each noun were copied.
+pub type Copied = Vec<(&'static Noun, u64)>;
+
+/// How far a copy has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// So many records of a noun are there, of so many.
+    Copied(&'static Noun, u64, u64),
+    /// So many were compared, of so many.
+    Compared(&'static Noun, u64, u64),
+}
+
+/// Copies all that `from` has to `to`, which has to be empty, or to have been begun from the same source. `name` is what the
+/// source is called; it has to be the same every time. `watch` is told how far it is.
+///
+/// Errors are [`Code::Conflict`] for a target that holds records or another's unfinished copy, and for a source that was
+/// changed meanwhile; the copy can then be continued, unless the sentence says otherwise.
+pub async fn copy(
+    from: &AnyStore,
+    to: &AnyStore,
+    name: &str,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<Copied> {
+    let is_new = begin(to, name).await?;
+    let before = fingerprints(from).await?;
+    let mut copied = Copied::new();
+    for (noun, print) in NOUNS.into_iter().zip(&before) {
+        let mut sum = if is_new { 0 } else { count(to, noun).await? };
+        let last = if is_new { 0 } else { highest(to, noun).await? };
+        watch(Stage::Copied(noun, sum, print.count));
+        let mut listing = everything(from, noun, last).await?;
+        let mut batch = Batch::default();
+        while let Some(chunk) = listing.next_chunk().await? {
+            for record in chunk {
+                batch.push(record);
+                if batch.is_full() {
+                    sum += batch.records.len() as u64;
+                    take(to, noun, batch.empty()).await?;
+                    watch(Stage::Copied(noun, sum, print.count));
+                }
+            }
+        }
+        sum += batch.records.len() as u64;
+        if !batch.records.is_empty() {
+            take(to, noun, batch.empty()).await?;
+        }
+        copied.push((noun, sum));
+    }
+    for (noun, sum) in &copied {
+        compare(from, to, noun, *sum, watch).await?;
+    }
+    if fingerprints(from).await? != before {
+        return Err(changed());
+    }
+    let mut given = Vec::new();
+    for noun in NOUNS {
+        given.push(last_given(from, noun).await?);
+    }
+    finish(to, &given).await?;
+    Ok(copied)
+}
+
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    size: usize,
+}
+
+impl Batch {
+    fn push(&mut self, record: Record) {
+        let texts = record.values.iter().filter_map(Value::text);
+        self.size += texts.map(str::len).sum::<usize>();
+        self.records.push(record);
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= MOST || self.size >= LARGEST
+    }
+
+    fn empty(&mut self) -> Vec<Record> {
+        std::mem::take(self).records
+    }
+}
+
+fn changed() -> Error {
+    let message = "the source has changed while it was copied; stop what writes to it, remove the target, and copy again";
+    Error::new(Code::Conflict, message)
+}
+
+/// What shows that records were changed, as far as one page of a list can tell.
+#[derive(Debug, PartialEq, Eq)]
+struct Fingerprint {
+    count: u64,
+    /// The record that was changed last.
+    newest: Option<Record>,
+    /// The one with the highest id.
+    last: i64,
+}
+
+async fn fingerprints(store: &AnyStore) -> Result<Vec<Fingerprint>> {
+    let mut prints = Vec::new();
+    for noun in NOUNS {
+        let newest = list(store, noun, "sort=-updated_at&limit=1&count=true").await?;
+        let count = newest.total.unwrap_or_default();
+        let newest = Records::new(newest).next().await?;
+        prints.push(Fingerprint {
+            count,
+            newest,
+            last: highest(store, noun).await?,
+        });
+    }
+    Ok(prints)
+}
+
+async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> Result<Listing<Vec<Record>>> {
+    store.list(Query::new(noun, query::pairs(query)?)?).await
+}
+
+/// All records behind an id, by id.
+async fn everything(
+    store: &AnyStore,
+    noun: &'static Noun,
+    behind: i64,
+) -> Result<Listing<Vec<Record>>> {
+    match behind {
+        0 => list(store, noun, "").await,
+        behind => list(store, noun, &format!("id=gt:{behind}")).await,
+    }
+}
+
+async fn count(store: &AnyStore, noun: &'static Noun) -> Result<u64> {
+    let counted = list(store, noun, "limit=1&count=true").await?;
+    Ok(counted.total.unwrap_or_default())
+}
+
+async fn highest(store: &AnyStore, noun: &'static Noun) -> Result<i64> {
+    let last = list(store, noun, "sort=-id&limit=1").await?;
+    let last = Records::new(last).next().await?;
+    Ok(last.map_or(0, |record| record.id()))
+}
+
+/// Reads both once more, side by side.
+async fn compare(
+    from: &AnyStore,
+    to: &AnyStore,
+    noun: &'static Noun,
+    sum: u64,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<()> {
+    let mut ours = Records::new(everything(to, noun, 0).await?);
+    let mut theirs = Records::new(everything(from, noun, 0).await?);
+    let mut seen = 0;
+    loop {
+        if seen % MOST as u64 == 0 {
+            watch(Stage::Compared(noun, seen, sum));
+        }
+        match (theirs.next().await?, ours.next().await?) {
+            (None, None) => return Ok(()),
+            (Some(theirs), Some(ours)) if theirs == ours => seen += 1,
+            (theirs, ours) => {
+                let differing = theirs.or(ours).map_or(0, |record| record.id());
+                let error = changed();
+                return Err(Error::new(
+                    error.code,
+                    format!(
+                        "{} {differing} is not the same in both: {}",
+                        noun.name, error.message
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+/// The records of a list, one after the other.
+struct Records {
+    listing: Listing<Vec<Record>>,
+    chunk: std::vec::IntoIter<Record>,
+}
+
+impl Records {
+    fn new(listing: Listing<Vec<Record>>) -> Records {
+        Records {
+            listing,
+            chunk: Vec::new().into_iter(),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Record>> {
+        loop {
+            if let Some(record) = self.chunk.next() {
+                return Ok(Some(record));
+            }
+            match self.listing.next_chunk().await? {
+                Some(chunk) => self.chunk = chunk.into_iter(),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Marks the target as one that `source` is copied to, and answers whether it was not before.
+async fn begin(to: &AnyStore, source: &str) -> Result<bool> {
+    let mark = match to {
+        AnyStore::Sqlite(store) => store.mark(source).await?,
+        AnyStore::Postgres(store) => store.mark(source).await?,
+        AnyStore::Remote(_) => return Err(no_target()),
+    };
+    match mark {
+        Some(found) if found == source => Ok(false),
+        Some(found) => Err(Error::new(
+            Code::Conflict,
+            format!("the target holds an unfinished copy of {found}; only that can continue it"),
+        )),
+        None => Ok(true),
+    }
+}
+
+async fn take(to: &AnyStore, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
+    let (first, last) = (
+        records.first().map_or(0, Record::id),
+        records.last().map_or(0, Record::id),
+    );
+    let taken = match to {
+        AnyStore::Sqlite(store) => store.take(noun, records).await,
+        AnyStore::Postgres(store) => store.take(noun, records).await,
+        AnyStore::Remote(_) => Err(no_target()),
+    };
+    taken.map_err(|mut error| {
+        error.message = format!("{} {first} to {last}: {}", noun.plural, error.message);
+        error
+    })
+}
+
+async fn finish(to: &AnyStore, given: &[i64]) -> Result<()> {
+    match to {
+        AnyStore::Sqlite(store) => store.unmark(given).await,
+        AnyStore::Postgres(store) => store.unmark(given).await,
+        AnyStore::Remote(_) => Err(no_target()),
+    }
+}
+
+/// The highest id that was ever given, as far as the store can tell: that of a record that was deleted is not given again.
+async fn last_given(store: &AnyStore, noun: &'static Noun) -> Result<i64> {
+    match store {
+        AnyStore::Sqlite(store) => store.last_given(noun).await,
+        AnyStore::Postgres(store) => store.last_given(noun).await,
+        AnyStore::Remote(_) => highest(store, noun).await,
+    }
+}
+
+fn no_target() -> Error {
+    Error::invalid(
+        "TO: expected a SQLite file or a PostgreSQL database; a server cannot be copied to",
+    )
+}

@@ -1,0 +1,707 @@
+//! The store in PostgreSQL, for more than one machine.
+//!
+//! Any number of processes share one database, so that nothing is kept here that another needs. A rule that touches
+//! several rows runs in a transaction, READ COMMITTED, and locks what it reads and then changes; a create is one statement
+//! and its own transaction. PostgreSQL gathers the commits of its sessions into shared syncs by itself.
+//!
+//! What a failure means for a write is the point of this module. Until a commit is asked for, nothing can have been
+//! saved: that is 503. From then on only the server knows, and where it does not say (a lost connection, no answer in
+//! time, a server that is shut down) the answer is 504, "may have been saved", and nothing is sent again. A commit is
+//! never cancelled: a cancelled wait for a synchronous standby is told as a success, with a warning, which counts here as
+//! not knowing. Reads are tried once more by themselves. Everything ends within five seconds.
+//!
+//! Ids are given before a commit, so that a record with a lower id may appear after one with a higher; and a create that
+//! is refused leaves a gap.
+
+mod link;
+mod list;
+mod residue;
+mod schema;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use deadpool::managed::{Object, Pool, PoolError};
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::error::{Severity, SqlState};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Row, Statement};
+
+use crate::draft::Draft;
+use crate::error::{Code, Error, Result};
+use crate::lead::OnDuplicate;
+use crate::query::Query;
+use crate::record::{Cell, Noun, Record, Rows, Value};
+use crate::store::sql::{self, Fault, Transaction};
+use crate::store::{Listing, Ready, Saved, Store};
+use crate::time;
+use link::{Link, Session};
+
+/// How long a request takes at most, so that what waits for it is told within five seconds.
+const PATIENCE: Duration = Duration::from_millis(4_500);
+
+/// How long a try to read a record takes at most, so that there is time for a second.
+const FIRST_TRY: Duration = Duration::from_millis(2_200);
+
+/// How long a batch of a copy may take.
+const COPY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How old the commit may be that shows that writes are taken.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// Connections that a server opens at most: those of ten replicas fit into the hundred that PostgreSQL takes by default,
+/// with some left for people.
+pub const CONNECTIONS: usize = 8;
+
+/// A store in PostgreSQL. Clones share it.
+#[derive(Clone)]
+pub struct Postgres {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: Pool<Link>,
+    /// The last commit.
+    last: Mutex<Option<(Instant, String)>>,
+    /// Sorted whole lists that are being read.
+    ordered: AtomicUsize,
+}
+
+/// Why something did not go well.
+#[derive(Debug)]
+enum Failure {
+    /// There was no answer in time.
+    Late,
+    /// What the server or the connection says.
+    Told(tokio_postgres::Error),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Failure {
+        Failure::Told(error)
+    }
+}
+
+/// Waits for an answer, but not for ever.
+async fn within<R>(
+    patience: Duration,
+    answer: impl Future<Output = Result<R, tokio_postgres::Error>>,
+) -> Result<R, Failure> {
+    match tokio::time::timeout(patience, answer).await {
+        Ok(answer) => answer.map_err(Failure::Told),
+        Err(_) => Err(Failure::Late),
+    }
+}
+
+impl Failure {
+    fn code(&self) -> Option<&SqlState> {
+        match self {
+            Failure::Late => None,
+            Failure::Told(error) => error.code(),
+        }
+    }
+
+    /// Whether the server itself says that the statement, and what it belongs to, has failed. Else nobody knows.
+    fn is_certain(&self) -> bool {
+        let Failure::Told(error) = self else {
+            return false;
+        };
+        error
+            .as_db_error()
+            .is_some_and(|told| told.parsed_severity() == Some(Severity::Error))
+    }
+
+    /// Whether another connection may do better.
+    fn is_lost(&self) -> bool {
+        !self.is_certain()
+            || matches!(
+                self.code(),
+                Some(&SqlState::READ_ONLY_SQL_TRANSACTION | &SqlState::ADMIN_SHUTDOWN)
+            )
+    }
+
+    /// What the server says of the values at fault.
+    fn detail(&self) -> String {
+        let told = match self {
+            Failure::Late => None,
+            Failure::Told(error) => error.as_db_error(),
+        };
+        told.map_or_else(String::new, |told| {
+            told.detail().unwrap_or_else(|| told.message()).to_string()
+        })
+    }
+
+    /// As crm says it, of something that has not been saved.
+    fn error(&self) -> Error {
+        let unavailable = |message: String| Error::new(Code::Unavailable, message);
+        let Failure::Told(error) = self else {
+            return unavailable(
+                "the database does not answer; nothing was saved, try again".into(),
+            );
+        };
+        let Some(told) = error.as_db_error() else {
+            complain(format_args!("cannot be reached: {}", reason(error)));
+            return unavailable(format!(
+                "the database cannot be reached ({}); nothing was saved, try again",
+                reason(error)
+            ));
+        };
+        let code = told.code();
+        // By the class of the code, PostgreSQL's documentation, appendix A.
+        match &code.code()[..2] {
+            _ if *code == SqlState::DISK_FULL => Error::new(
+                Code::Full,
+                "the disk of the database is full: nothing was saved; make room and try again",
+            ),
+            _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => unavailable(
+                "the database takes no writes at the moment; nothing was saved, try again".into(),
+            ),
+            _ if *code == SqlState::LOCK_NOT_AVAILABLE
+                || *code == SqlState::T_R_DEADLOCK_DETECTED
+                || *code == SqlState::T_R_SERIALIZATION_FAILURE =>
+            {
+                unavailable(
+                    "others are changing the same records; nothing was saved, try again".into(),
+                )
+            }
+            // Resources, the operator's doing, the system, connections and who may use them.
+            "53" | "57" | "58" | "08" | "28" | "3D" => {
+                complain(format_args!("{told}"));
+                unavailable(format!(
+                    "the database: {}; nothing was saved, try again",
+                    told.message()
+                ))
+            }
+            "54" => Error::new(
+                Code::TooLarge,
+                "the record is larger than the database takes",
+            ),
+            _ => Error::internal(format!("the database: {told}")),
+        }
+    }
+}
+
+/// Says in the log what is wrong with the database, once a second at most: where it is gone, every request finds that.
+fn complain(what: std::fmt::Arguments<'_>) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
+        *last = Some(Instant::now());
+        tracing::warn!("PostgreSQL: {what}");
+    }
+}
+
+/// What a library's error is about, without the words around it.
+fn reason(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// The error of a write of which nobody knows.
+fn unknown() -> Error {
+    let message = "the database was lost while it saved: the write may have been saved; look before you try again";
+    Error::new(Code::Unknown, message)
+}
+
+/// Whether a URL can be read. The error says what was expected, and never repeats a password.
+pub fn check_url(url: &str) -> Result<(), String> {
+    link::parse(url).map(drop)
+}
+
+impl Postgres {
+    /// Connects, and brings the schema up to date. Opens at most so many connections.
+    pub async fn open(url: &str, connections: usize) -> Result<Postgres> {
+        let store = Postgres::open_for_copy(url, connections).await?;
+        match schema::mark(&store.inner).await? {
+            Some(source) => Err(sql::unfinished(&source)),
+            None => Ok(store),
+        }
+    }
+
+    /// The same for a database that a copy is to go into, which may have been begun.
+    pub async fn open_for_copy(url: &str, connections: usize) -> Result<Postgres> {
+        let pool = Pool::builder(Link::new(url)?)
+            .max_size(connections)
+            .build()
+            .map_err(Error::internal)?;
+        let store = Postgres {
+            inner: Arc::new(Inner {
+                pool,
+                last: Mutex::default(),
+                ordered: AtomicUsize::new(0),
+            }),
+        };
+        schema::prepare(&store.inner).await?;
+        Ok(store)
+    }
+}
+
+impl Postgres {
+    /// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
+    pub(super) async fn mark(&self, source: &str) -> Result<Option<String>> {
+        let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
+        let result = sql::mark(&mut writing, source).await;
+        writing.finish(result).await
+    }
+
+    /// Takes records as they are, ids and times included, all or none.
+    pub(super) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
+        let session = self.inner.session(PATIENCE).await?;
+        let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
+        let sql = format!(
+            "COPY {} ({}) FROM STDIN BINARY",
+            noun.plural,
+            names.join(", ")
+        );
+        let types: Vec<Type> = noun
+            .fields
+            .iter()
+            .map(|field| {
+                if field.kind.is_id() {
+                    Type::INT8
+                } else {
+                    Type::TEXT
+                }
+            })
+            .collect();
+        let taken = async {
+            let sink = session.client.copy_in(&sql).await?;
+            let writer = BinaryCopyInWriter::new(sink, &types);
+            futures_util::pin_mut!(writer);
+            for record in &records {
+                writer.as_mut().write(&slice(&record.values)).await?;
+            }
+            writer.finish().await
+        };
+        let taken = within(COPY_PATIENCE, taken).await;
+        match taken {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                let reference = failure.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION);
+                drop(Object::take(session));
+                match reference {
+                    // Its detail names the value, and the table that lacks it.
+                    true => Err(Error::new(Code::Conflict, failure.detail())),
+                    false => Err(failure.error()),
+                }
+            }
+        }
+    }
+
+    /// Removes the mark; ids up to those that were given elsewhere, a noun each, are not given again.
+    pub(super) async fn unmark(&self, given: &[i64]) -> Result<()> {
+        let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
+        let result = async {
+            for (noun, id) in crate::NOUNS.into_iter().zip(given) {
+                // A sequence takes no 0; one that has given nothing begins with 1.
+                let sql = "SELECT setval(pg_get_serial_sequence($1, 'id'), greatest($2::bigint, 1), $2 > 0)";
+                writing
+                    .query(sql, &[noun.plural.into(), (*id).into()])
+                    .await?;
+            }
+            sql::unmark(&mut writing).await
+        };
+        let result = result.await;
+        writing.finish(result).await
+    }
+
+    /// The highest id that a noun was ever given.
+    pub(super) async fn last_given(&self, noun: &'static Noun) -> Result<i64> {
+        let table = noun.plural;
+        let last = self.inner.read(FIRST_TRY, table, |table, session| {
+            Box::pin(async move {
+                let sql = format!(
+                    "SELECT greatest(coalesce(pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')), 0), \
+                     (SELECT coalesce(max(id), 0) FROM {table}))"
+                );
+                Ok(session.client.query_one(&sql, &[]).await?.get::<_, i64>(0))
+            })
+        });
+        last.await
+    }
+}
+
+impl Inner {
+    /// A connection, within a patience.
+    async fn session(&self, patience: Duration) -> Result<Object<Link>, Error> {
+        match tokio::time::timeout(patience, self.pool.get()).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(PoolError::Backend(failure))) => Err(failure.error()),
+            Ok(Err(PoolError::Closed)) => Err(Error::new(
+                Code::Unavailable,
+                "the service is shutting down; nothing was saved",
+            )),
+            Ok(Err(error)) => Err(Error::internal(format!(
+                "the pool of connections: {error:?}"
+            ))),
+            Err(_) if self.pool.status().available == 0 && self.pool.status().size > 0 => {
+                Err(Error::new(
+                    Code::Unavailable,
+                    "all connections to the database are busy; nothing was saved, try again",
+                ))
+            }
+            Err(_) => Err(Failure::Late.error()),
+        }
+    }
+
+    /// Begins a write.
+    async fn write(&self, mode: Mode) -> Result<Writing<'_>> {
+        let until = Instant::now() + PATIENCE;
+        Ok(Writing {
+            session: Some(self.session(left(until)).await?),
+            inner: self,
+            mode,
+            sent: false,
+            until,
+        })
+    }
+
+    /// Reads, each time within a patience, and once more over another connection where the first is lost at once.
+    async fn read<C, R, W>(&self, patience: Duration, context: C, work: W) -> Result<R>
+    where
+        W: for<'a> Fn(&'a C, &'a mut Session) -> Reading<'a, R>,
+    {
+        let start = Instant::now();
+        match self.try_to_read(patience, &context, &work).await {
+            Ok(result) => result,
+            Err(error) if start.elapsed() > FIRST_TRY * 2 => Err(error),
+            Err(_) => self
+                .try_to_read(patience, &context, &work)
+                .await
+                .unwrap_or_else(Err),
+        }
+    }
+
+    /// The outer error is one that another try may not meet.
+    async fn try_to_read<C, R, W>(
+        &self,
+        patience: Duration,
+        context: &C,
+        work: &W,
+    ) -> Result<Result<R>>
+    where
+        W: for<'a> Fn(&'a C, &'a mut Session) -> Reading<'a, R>,
+    {
+        let until = Instant::now() + patience;
+        let mut session = self.session(patience).await?;
+        let read = tokio::time::timeout(left(until), work(context, &mut session)).await;
+        match read.unwrap_or(Err(Failure::Late)) {
+            Ok(result) => Ok(Ok(result)),
+            Err(failure) if failure.is_lost() => {
+                drop(Object::take(session));
+                Err(failure.error())
+            }
+            Err(failure) => Ok(Err(failure.error())),
+        }
+    }
+
+    fn last_commit(&self) -> Option<(Instant, String)> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
+    fn committed(&self) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((Instant::now(), time::now()));
+    }
+}
+
+/// What [`Inner::read`] runs.
+type Reading<'a, R> = std::pin::Pin<Box<dyn Future<Output = Result<R, Failure>> + Send + 'a>>;
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
+
+/// How a write is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Each statement by itself; only one of them writes.
+    Statement,
+    /// All of them together, begun with the first.
+    Transaction { begun: bool },
+    /// A statement has failed, and all is undone. What is read now only explains that.
+    Over,
+}
+
+/// A write that is going on. Where it is given up, its connection is closed and never used again.
+struct Writing<'i> {
+    session: Option<Object<Link>>,
+    inner: &'i Inner,
+    mode: Mode,
+    /// Whether a statement that writes was sent.
+    sent: bool,
+    until: Instant,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        drop(self.session.take().map(Object::take));
+    }
+}
+
+impl Writing<'_> {
+    /// Runs a statement, a prepared one, with what `ask` makes of it.
+    async fn send<'a, R, A>(
+        &mut self,
+        sql: &str,
+        params: &'a [Value],
+        writes: bool,
+        ask: impl FnOnce(Arc<Client>, Statement, Vec<&'a (dyn ToSql + Sync)>) -> A,
+    ) -> Result<R, Failure>
+    where
+        A: Future<Output = Result<R, tokio_postgres::Error>>,
+    {
+        let patience = left(self.until);
+        let session = self.session.as_mut().ok_or(Failure::Late)?;
+        let statement = within(patience, session.prepared(sql)).await?;
+        let client = session.client.clone();
+        self.sent |= writes;
+        let answer = ask(client.clone(), statement, slice(params));
+        if self.mode != (Mode::Transaction { begun: false }) {
+            return within(left(self.until), answer).await;
+        }
+        self.mode = Mode::Transaction { begun: true };
+        // Both are sent together, and answered in this order.
+        let both = futures_util::future::try_join(client.batch_execute("BEGIN"), answer);
+        Ok(within(left(self.until), both).await?.1)
+    }
+
+    /// Runs a statement and answers its rows.
+    async fn rows(&mut self, sql: &str, params: &[Value], writes: bool) -> Result<Vec<Row>, Fault> {
+        let rows = self
+            .send(
+                sql,
+                params,
+                writes,
+                |client, statement, params| async move { client.query(&statement, &params).await },
+            )
+            .await;
+        match rows {
+            Ok(rows) => Ok(rows),
+            Err(failure) => Err(self.fault(failure).await),
+        }
+    }
+
+    /// The failure of a statement.
+    async fn fault(&mut self, failure: Failure) -> Fault {
+        let is_unknown = self.mode == Mode::Statement && self.sent && !failure.is_certain();
+        if !failure.is_certain() {
+            self.close();
+        } else if self.mode == (Mode::Transaction { begun: true })
+            && self.run("ROLLBACK").await.is_err()
+        {
+            // Without it nothing more could be read.
+            self.close();
+        }
+        self.mode = Mode::Over;
+        match failure.code() {
+            Some(&SqlState::FOREIGN_KEY_VIOLATION) => Fault::Reference,
+            _ if is_unknown => Fault::Error(unknown()),
+            _ => Fault::Error(failure.error()),
+        }
+    }
+
+    async fn run(&mut self, sql: &str) -> Result<(), Failure> {
+        let patience = left(self.until);
+        match &self.session {
+            Some(session) => within(patience, session.client.batch_execute(sql)).await,
+            None => Err(Failure::Late),
+        }
+    }
+
+    fn close(&mut self) {
+        drop(self.session.take().map(Object::take));
+    }
+
+    /// Commits what a rule has done, or undoes it.
+    async fn finish<R>(mut self, result: Result<R>) -> Result<R> {
+        if self.mode == (Mode::Transaction { begun: true }) {
+            match result.is_ok() && self.sent {
+                true => self.commit().await?,
+                false if self.run("ROLLBACK").await.is_err() => self.close(),
+                false => {}
+            }
+        }
+        let Some(session) = &self.session else {
+            return result;
+        };
+        let warned = session.warned.swap(false, Ordering::Relaxed);
+        if result.is_ok() && self.sent {
+            if warned {
+                return Err(unknown());
+            }
+            self.inner.committed();
+        }
+        // Back into the pool.
+        drop(self.session.take());
+        result
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        match self.run("COMMIT").await {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                self.close();
+                match failure.is_certain() {
+                    true => Err(failure.error()),
+                    false => Err(unknown()),
+                }
+            }
+        }
+    }
+}
+
+impl Transaction for Writing<'_> {
+    const LOCKING: &'static str = " FOR UPDATE";
+
+    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
+        let rows = self.rows(sql, params, false).await?;
+        Ok(rows.iter().map(values).collect())
+    }
+
+    async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault> {
+        let sql = format!("{sql} RETURNING id");
+        let rows = self.rows(&sql, params, true).await?;
+        let id = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
+        id.ok_or_else(|| Fault::Error(Error::internal("the database has given no id")))
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
+        let count = self
+            .send(sql, params, true, |client, statement, params| async move {
+                client.execute(&statement, &params).await
+            })
+            .await;
+        match count {
+            Ok(count) => Ok(count),
+            Err(failure) => Err(self.fault(failure).await),
+        }
+    }
+
+    async fn alone_with(&mut self, key: &str) -> Result<()> {
+        // 2 to the 64 keys: that two of those that are at work share one is rare, and only makes one wait.
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text";
+        self.query(sql, &[key.into()]).await?;
+        Ok(())
+    }
+}
+
+/// Parameters as the library takes them.
+fn slice(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    params
+        .iter()
+        .map(|value| value as &(dyn ToSql + Sync))
+        .collect()
+}
+
+impl ToSql for Value {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Value::Null => return Ok(IsNull::Yes),
+            Value::Int(int) => out.extend_from_slice(&int.to_be_bytes()),
+            Value::Text(text) => out.extend_from_slice(text.as_bytes()),
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        matches!(*kind, Type::INT8 | Type::TEXT)
+    }
+
+    to_sql_checked!();
+}
+
+/// A column's value. The tables have nothing but texts and whole numbers of eight bytes.
+fn cell(row: &Row, at: usize) -> Cell<'_> {
+    let is_number = *row.columns()[at].type_() == Type::INT8;
+    let cell = match is_number {
+        true => row
+            .try_get::<_, Option<i64>>(at)
+            .map(|int| int.map(Cell::Int)),
+        false => row
+            .try_get::<_, Option<&str>>(at)
+            .map(|text| text.map(Cell::Text)),
+    };
+    cell.ok().flatten().unwrap_or(Cell::Null)
+}
+
+fn values(row: &Row) -> Vec<Value> {
+    (0..row.len()).map(|at| cell(row, at).into()).collect()
+}
+
+impl Store for Postgres {
+    async fn create(&self, draft: Draft, on_duplicate: OnDuplicate) -> Result<Saved> {
+        let create = sql::Create::new(draft, on_duplicate)?;
+        let mode = match on_duplicate {
+            OnDuplicate::Create => Mode::Statement,
+            OnDuplicate::Reject | OnDuplicate::Update => Mode::Transaction { begun: false },
+        };
+        let mut writing = self.inner.write(mode).await?;
+        let result = create.run(&mut writing).await;
+        writing.finish(result).await
+    }
+
+    async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
+        let select = &sql::statements(noun).select;
+        let values = self
+            .inner
+            .read(FIRST_TRY, (select, id), |(select, id), session| {
+                Box::pin(async move {
+                    let statement = session.prepared(select).await?;
+                    let row = session.client.query_opt(&statement, &[id]).await?;
+                    Ok(row.as_ref().map(values))
+                })
+            });
+        let values = values.await?.ok_or_else(|| noun.not_found())?;
+        Ok(Record { noun, values })
+    }
+
+    async fn update(&self, id: i64, draft: Draft) -> Result<Record> {
+        let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
+        let result = sql::update(&mut writing, draft.noun, id, &draft).await;
+        writing.finish(result).await
+    }
+
+    async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
+        let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
+        let result = sql::delete(&mut writing, noun, id, cascade).await;
+        writing.finish(result).await
+    }
+
+    async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
+        list::list(self.inner.clone(), query, rows).await
+    }
+
+    async fn ready(&self) -> Result<Ready> {
+        let ready = |last_commit| Ready {
+            last_commit,
+            backups: None,
+        };
+        let last = self.inner.last_commit();
+        if let Some((_, text)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
+            return Ok(ready(text));
+        }
+        let at = time::now();
+        let mut writing = self.inner.write(Mode::Statement).await?;
+        let sql = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+        let beaten = writing.execute(sql, &[at.as_str().into()]).await;
+        let result = beaten.map(|_| ()).map_err(Error::from);
+        match writing.finish(result).await {
+            Ok(()) => Ok(ready(at)),
+            // Whether this one was saved matters to nobody.
+            Err(error) if error.code == Code::Unknown => Err(Failure::Late.error()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.pool.close();
+        Ok(())
+    }
+}
