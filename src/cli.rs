@@ -13,7 +13,7 @@ use crate::NOUNS;
 use crate::attributes::Attributes;
 use crate::config::{Flags, Format};
 use crate::draft::{Draft, Input, input_from_text};
-use crate::error::{Error, Problem, Result, quoted};
+use crate::error::{Error, Problems, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{CONTROLS, OPERATORS};
 use crate::record::{Field, Kind, Noun, Presence};
@@ -898,21 +898,21 @@ fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(String, Strin
             pairs.push((field.name.into(), value.clone()));
         }
     }
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     for filter in matches.get_many::<String>("where").into_iter().flatten() {
         match filter.split_once('=') {
-            Some((name, _)) if CONTROLS.contains(&name.trim()) => problems.push(Problem::new(
+            Some((name, _)) if CONTROLS.contains(&name.trim()) => problems.push(
                 "--where",
                 format!("{0} is no filter; expected --{0}", name.trim()),
-            )),
+            ),
             Some((name, value)) => pairs.push((name.trim().into(), value.into())),
-            None => problems.push(Problem::new(
+            None => problems.push(
                 "--where",
                 format!(
                     "expected FIELD=VALUE or FIELD=OPERATOR:VALUE, got {}",
                     quoted(filter)
                 ),
-            )),
+            ),
         }
     }
     if !problems.is_empty() {

@@ -5,7 +5,7 @@
 //! is told at once.
 
 use crate::attributes::{Attributes, Entries, unreadable};
-use crate::error::{Error, Problem, Result, quoted};
+use crate::error::{Error, Problem, Problems, Result, quoted};
 use crate::record::{Field, Kind, Noun, Presence, Record, Value, email, parse_id, write_text};
 use crate::time;
 
@@ -51,7 +51,7 @@ pub struct Draft {
     given: Vec<Given>,
     /// The id that was given in an update; it has to be the record's own.
     id: Option<i64>,
-    problems: Vec<Problem>,
+    problems: Problems,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Draft {
             noun,
             given: Vec::new(),
             id: None,
-            problems: Vec::new(),
+            problems: Problems::default(),
         }
     }
 
@@ -116,21 +116,17 @@ impl Draft {
 
     fn unknown(&mut self, key: &str) {
         let noun = self.noun;
-        let known = noun.writable().join(", ");
-        let key: String = key.chars().take(60).collect();
-        self.refuse(
-            &key,
-            format!(
-                "no such field; {} {} has {known}",
-                noun.article(),
-                noun.name
-            ),
-        );
+        self.problems.push_with(|| {
+            let known = noun.writable().join(", ");
+            let key: String = key.chars().take(60).collect();
+            let (article, name) = (noun.article(), noun.name);
+            Problem::new(key, format!("no such field; {article} {name} has {known}"))
+        });
     }
 
     /// Notes a problem of a field.
     pub fn refuse(&mut self, field: &str, expected: impl Into<String>) {
-        self.problems.push(Problem::new(field, expected));
+        self.problems.push(field, expected);
     }
 
     /// Gives a field by its name, as a flag of the command line does.
@@ -157,7 +153,7 @@ impl Draft {
             Input::Text(text) => text.len(),
             Input::Object(object) => object.size(),
         };
-        let problems = self.problems.len() * size_of::<Problem>();
+        let problems = self.problems.size();
         let given = self
             .given
             .iter()
@@ -231,7 +227,7 @@ impl Draft {
 
     /// The values of a new record, one a field but for the id, `None` for the time of the write; or everything that is
     /// wrong.
-    pub fn row(&self) -> Result<Vec<Option<Value>>, Vec<Problem>> {
+    pub fn row(&self) -> Result<Vec<Option<Value>>, Problems> {
         let mut problems = self.problems.clone();
         let mut row = Vec::with_capacity(self.noun.fields.len() - 1);
         for (at, field) in self.noun.fields.iter().enumerate().skip(1) {
@@ -246,16 +242,16 @@ impl Draft {
             };
             let value = match (given, field.presence) {
                 (Some((name, input)), _) => Some(field.check(input).unwrap_or_else(|expected| {
-                    problems.push(Problem::new(name, expected));
+                    problems.push(name, expected);
                     Value::Null
                 })),
                 (None, Presence::Required) => {
                     // A field that was given but could not be read is told once.
-                    if !problems.iter().any(|problem| problem.field == field.name) {
-                        problems.push(Problem::new(
+                    if !problems.has(field.name) {
+                        problems.push(
                             field.name,
                             format!("is required; {}", field.kind.expected()),
-                        ));
+                        );
                     }
                     Some(Value::Null)
                 }
@@ -274,16 +270,16 @@ impl Draft {
 
     /// The columns of a stored record that the draft changes, or everything that is wrong. What is as it was is accepted
     /// unseen: it may be older than the rules.
-    pub fn changes(&self, stored: &Record) -> Result<Vec<(usize, Value)>, Vec<Problem>> {
+    pub fn changes(&self, stored: &Record) -> Result<Vec<(usize, Value)>, Problems> {
         let mut problems = self.problems.clone();
         if let Some(id) = self.id.filter(|id| *id != stored.id()) {
-            problems.push(Problem::new(
+            problems.push(
                 "id",
                 format!(
                     "expected {}, the id of the record, or nothing, got {id}",
                     stored.id()
                 ),
-            ));
+            );
         }
         let mut changes = Vec::new();
         for (at, field) in self.noun.fields.iter().enumerate() {
@@ -320,7 +316,7 @@ impl Draft {
             match field.check(input) {
                 Ok(after) if after == *before => {}
                 Ok(after) => changes.push((at, after)),
-                Err(expected) => problems.push(Problem::new(name, expected)),
+                Err(expected) => problems.push(name, expected),
             }
         }
         if problems.is_empty() {

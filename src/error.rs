@@ -103,6 +103,57 @@ impl Problem {
     }
 }
 
+/// All that is wrong with an input: what comes first word for word, as much as somebody would read, and of the rest how
+/// much it is. A body may have a hundred thousand keys that are no fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    told: Vec<Problem>,
+    more: usize,
+}
+
+impl Problems {
+    /// The most that are told word for word.
+    const MOST: usize = 50;
+
+    /// Notes one, of which `expected` says what was expected.
+    pub fn push(&mut self, field: impl Into<String>, expected: impl Into<String>) {
+        self.push_with(|| Problem::new(field, expected));
+    }
+
+    /// The same for one that takes some work to tell, which is spared where nobody would read it.
+    pub fn push_with(&mut self, problem: impl FnOnce() -> Problem) {
+        match self.told.len() < Self::MOST {
+            true => self.told.push(problem()),
+            false => self.more += 1,
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// Whether one of a field is told.
+    pub fn has(&self, field: &str) -> bool {
+        self.told.iter().any(|problem| problem.field == field)
+    }
+
+    /// Roughly the bytes that it holds.
+    pub fn size(&self) -> usize {
+        let texts = self.told.iter();
+        let texts = texts.map(|problem| problem.field.len() + problem.expected.len());
+        texts.sum::<usize>() + self.told.len() * size_of::<Problem>()
+    }
+}
+
+impl Extend<Problem> for Problems {
+    fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
+        for problem in problems {
+            self.push_with(|| problem);
+        }
+    }
+}
+
 /// A failure: a code, a sentence, and the fields it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -110,7 +161,7 @@ pub struct Error {
     pub code: Code,
     /// One sentence that names the field or file and what was expected.
     pub message: String,
-    /// All refused fields, in the order they were given. Empty where no field is to blame.
+    /// The refused fields, in the order they were given, as far as they are told. Empty where no field is to blame.
     pub problems: Vec<Problem>,
 }
 
@@ -134,19 +185,24 @@ impl Error {
 
     /// One refused field.
     pub fn field(field: impl Into<String>, expected: impl Into<String>) -> Error {
-        Error::fields(vec![Problem::new(field, expected)])
+        let mut problems = Problems::default();
+        problems.push(field, expected);
+        Error::fields(problems)
     }
 
     /// All refused fields at once.
-    pub fn fields(problems: Vec<Problem>) -> Error {
-        let message: Vec<String> = problems
-            .iter()
+    pub fn fields(problems: Problems) -> Error {
+        let told = problems.told.iter();
+        let mut sentences: Vec<String> = told
             .map(|problem| format!("{}: {}", problem.field, problem.expected))
             .collect();
+        if problems.more > 0 {
+            sentences.push(format!("and {} more", problems.more));
+        }
         Error {
             code: Code::Invalid,
-            message: message.join("; "),
-            problems,
+            message: sentences.join("; "),
+            problems: problems.told,
         }
     }
 

@@ -27,7 +27,7 @@
 //! - What this process has committed, its next read answers; what another process has, a read within 5 ms.
 //! - A write whose fate nobody knows is told as such and never sent again.
 //! - No read transaction outlives one chunk of a streamed answer; only a backup and a check hold one for longer.
-//! - What is refused changes nothing, and the refusal names every field at fault.
+//! - What is refused changes nothing, and the refusal names every field at fault, the first fifty of them.
 
 #![cfg_attr(
     test,

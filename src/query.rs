@@ -9,7 +9,7 @@ use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
 };
 
-use crate::error::{Error, Problem, Result, quoted};
+use crate::error::{Error, Problems, Result, quoted};
 use crate::record::{Field, Kind, Noun, Record, Shown, Value, email};
 use crate::text::Pattern;
 use crate::time::{self, Range};
@@ -156,7 +156,16 @@ impl Query {
             count: false,
             pairs: Vec::new(),
         };
-        let mut problems = Vec::new();
+        let most = MOST_FILTERS + CONTROLS.len();
+        if pairs.len() > most {
+            // No list can have these, and a URL has room for thousands: none of them is looked at.
+            let got = pairs.len();
+            return Err(Error::field(
+                "parameters",
+                format!("expected at most {most}, got {got}"),
+            ));
+        }
+        let mut problems = Problems::default();
         let mut cursor = None;
         for (at, (name, value)) in pairs.iter().enumerate() {
             let twice =
@@ -189,13 +198,13 @@ impl Query {
             }
         }
         if query.filters.len() > MOST_FILTERS {
-            problems.push(Problem::new(
+            problems.push(
                 "filters",
                 format!(
                     "expected at most {MOST_FILTERS}, got {}",
                     query.filters.len()
                 ),
-            ));
+            );
         }
         let values: usize = query
             .filters
@@ -203,30 +212,30 @@ impl Query {
             .map(|filter| filter.test.values())
             .sum();
         if values > MOST_VALUES_IN_ALL {
-            problems.push(Problem::new(
+            problems.push(
                 "filters",
                 format!("expected at most {MOST_VALUES_IN_ALL} values in all, got {values}"),
-            ));
+            );
         }
         let length: usize = pairs
             .iter()
             .map(|(name, value)| written(name) + written(value) + 2)
             .sum();
         if length > LONGEST_QUERY {
-            problems.push(Problem::new(
+            problems.push(
                 "parameters",
                 format!(
                     "expected at most {LONGEST_QUERY} bytes as a URL writes them, got {length}"
                 ),
-            ));
+            );
         }
         if let Some(text) = cursor {
             match Cursor::decode(noun, &query.order, text) {
                 Some(cursor) => query.after = Some(cursor),
-                None => problems.push(Problem::new(
+                None => problems.push(
                     "after",
                     "expected the cursor that a page of this list with the same sort answered in its Link header",
-                )),
+                ),
             }
         }
         query.pairs = pairs;

@@ -23,6 +23,7 @@ use crate::lead::OnDuplicate;
 use crate::query::Query;
 use crate::record::{Noun, Record, Rows};
 
+mod chunk;
 pub mod copy;
 pub mod postgres;
 pub mod remote;

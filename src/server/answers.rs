@@ -54,7 +54,7 @@ impl Answers {
         }
         match self.room.clone().try_acquire_many_owned(size(&answer)) {
             Ok(room) => Ok(held(answer, room)),
-            Err(_) => Err(full("too many large answers are being read already")),
+            Err(_) => Err(full()),
         }
     }
 
@@ -115,12 +115,15 @@ fn held(answer: Bytes, room: OwnedSemaphorePermit) -> Bytes {
     Bytes::from_owner(Held { text, _room: room })
 }
 
+/// For the log: what has waited had begun, or was saved, and nobody may be told to try it again.
 fn waited() -> Error {
-    full("clients that read too slowly hold too many large answers")
+    let message = "clients that read too slowly hold too many large answers";
+    Error::new(Code::Unavailable, message)
 }
 
-fn full(why: &str) -> Error {
-    Error::new(Code::Unavailable, format!("{why}; try again"))
+fn full() -> Error {
+    let message = "too many large answers are being read already; try again";
+    Error::new(Code::Unavailable, message)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use crate::action::ACTION;
 use crate::draft::Draft;
-use crate::error::{Code, Error, Problem, Result};
+use crate::error::{Code, Error, Problems, Result};
 use crate::lead::{LEAD, OnDuplicate};
 use crate::process::PROCESS;
 use crate::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
@@ -132,7 +132,7 @@ pub(crate) fn columns(noun: &Noun) -> String {
 pub(crate) struct Create {
     draft: Draft,
     on_duplicate: OnDuplicate,
-    row: Result<Vec<Option<Value>>, Vec<Problem>>,
+    row: Result<Vec<Option<Value>>, Problems>,
 }
 
 impl Create {
@@ -189,7 +189,7 @@ impl Create {
             .await
         {
             Ok(id) => Value::Int(id),
-            Err(Fault::Reference) => return Err(refused(tx, draft, Vec::new()).await?),
+            Err(Fault::Reference) => return Err(refused(tx, draft, Problems::default()).await?),
             Err(Fault::Error(error)) => return Err(error),
         };
         Ok(Saved {
@@ -216,16 +216,13 @@ async fn lead_with_address(tx: &mut impl Transaction, address: &str) -> Result<O
 async fn refused(
     tx: &mut impl Transaction,
     draft: &Draft,
-    mut problems: Vec<Problem>,
+    mut problems: Problems,
 ) -> Result<Error> {
     for (field, id) in draft.references() {
         if let Kind::Reference(target) = field.kind {
             let sql = format!("SELECT id FROM {} WHERE id = $1", target.plural);
             if tx.query(&sql, &[id.into()]).await?.is_empty() {
-                problems.push(Problem::new(
-                    field.name,
-                    format!("no {} has the id {id}", target.name),
-                ));
+                problems.push(field.name, format!("no {} has the id {id}", target.name));
             }
         }
     }
@@ -282,7 +279,7 @@ pub(crate) async fn update(
     let _ = write!(sql, " WHERE id = ${}", params.len());
     match tx.execute(&sql, &params).await {
         Ok(_) => {}
-        Err(Fault::Reference) => return Err(refused(tx, draft, Vec::new()).await?),
+        Err(Fault::Reference) => return Err(refused(tx, draft, Problems::default()).await?),
         Err(Fault::Error(error)) => return Err(error),
     }
     Ok(record)
@@ -486,8 +483,10 @@ impl Select {
         }
     }
 
-    fn new(dialect: Dialect) -> Select {
+    /// These columns of a noun.
+    fn from(dialect: Dialect, noun: &Noun, columns: &str) -> Select {
         Select {
+            text: format!("SELECT {columns} FROM {}", noun.plural),
             dialect,
             ..Select::default()
         }
@@ -507,69 +506,46 @@ impl Select {
 
     /// `SELECT count(*)` of the records of all pages.
     pub(crate) fn count(dialect: Dialect, query: &Query) -> Select {
-        let mut select = Select::new(dialect);
-        select.push("SELECT count(*) FROM ").push(query.noun.plural);
+        let mut select = Select::from(dialect, query.noun, "count(*)");
         select.conditions(query, Walk::Once, false);
         select
     }
 
     /// The records in order, from the cursor on, at most `limit` of them.
     pub(crate) fn page(dialect: Dialect, query: &Query, limit: u64) -> Select {
-        let mut select = Select::new(dialect);
-        select
-            .push("SELECT ")
-            .push(&columns(query.noun))
-            .push(" FROM ")
-            .push(query.noun.plural);
+        let mut select = Select::from(dialect, query.noun, &columns(query.noun));
         select.conditions(query, Walk::Once, true);
         select.order(query);
-        select.limit(limit, 0)
+        select.limit(limit)
     }
 
     /// The records of all pages in no order.
     pub(crate) fn unordered(dialect: Dialect, query: &Query) -> Select {
-        let mut select = Select::new(dialect);
-        select
-            .push("SELECT ")
-            .push(&columns(query.noun))
-            .push(" FROM ")
-            .push(query.noun.plural);
+        let mut select = Select::from(dialect, query.noun, &columns(query.noun));
         select.conditions(query, Walk::Once, false);
         select
     }
 
     /// The ids in order, from the cursor on.
     pub(crate) fn ids(dialect: Dialect, query: &Query) -> Select {
-        let mut select = Select::new(dialect);
-        select
-            .push("SELECT ")
-            .push(query.noun.plural)
-            .push(".id FROM ")
-            .push(query.noun.plural);
+        let id = format!("{}.id", query.noun.plural);
+        let mut select = Select::from(dialect, query.noun, &id);
         select.conditions(query, Walk::Once, true);
         select.order(query);
         select
     }
 
-    /// The select with at most `limit` rows behind the first `offset`.
-    pub(crate) fn limit(mut self, limit: u64, offset: u64) -> Select {
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.push(" LIMIT ").value(number(limit));
-        if offset > 0 {
-            self.push(" OFFSET ").value(number(offset));
-        }
+    /// The select with at most `limit` rows.
+    pub(crate) fn limit(mut self, limit: u64) -> Select {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.push(" LIMIT ").value(limit);
         self
     }
 
     /// The records from one id to another, in the order of ids that the query has.
     pub(crate) fn between(dialect: Dialect, query: &Query, low: i64, high: i64) -> Select {
         let table = query.noun.plural;
-        let mut select = Select::new(dialect);
-        select
-            .push("SELECT ")
-            .push(&columns(query.noun))
-            .push(" FROM ")
-            .push(table);
+        let mut select = Select::from(dialect, query.noun, &columns(query.noun));
         select.conditions(query, Walk::ById, true);
         select.push(" AND ").push(table).push(".id >= ").value(low);
         select.push(" AND ").push(table).push(".id <= ").value(high);

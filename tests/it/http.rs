@@ -1300,3 +1300,22 @@ fn a_target_that_is_no_path_is_refused() {
         assert_eq!(line, "HTTP/1.1 400 Bad Request\r\n", "{head}");
     }
 }
+
+/// What somebody would read of it, and not megabytes for each of many who send such.
+#[test]
+fn however_much_is_wrong_the_answer_is_short() {
+    let api = Api::start();
+    let keys: Vec<String> = (0..80_000).map(|at| format!("\"k{at}\":1")).collect();
+    let answer = api.post("/leads", &format!("{{{}}}", keys.join(",")));
+    let error = answer.error(400);
+    assert!(error.starts_with("k0: no such field"), "{error:.200}");
+    // The address that is missing is one of them.
+    assert!(error.ends_with("; and 79951 more"), "{error}");
+    assert!(answer.body.len() < 32 * 1024, "{} bytes", answer.body.len());
+    let parameters: Vec<String> = (0..5_000).map(|at| format!("z{at}=1")).collect();
+    let answer = api.get(&format!("/leads?{}", parameters.join("&")));
+    assert_eq!(
+        answer.error(400),
+        "parameters: expected at most 106, got 5000"
+    );
+}

@@ -22,23 +22,15 @@ use super::{Failure, Inner, PATIENCE, cell, slice, within};
 use crate::error::{Code, Error, Result};
 use crate::query::{Cursor, Query};
 use crate::record::{Cell, Noun, Record, Rows, Value};
+use crate::store::chunk::{CHUNK, Chunk, MOST_ORDERED, REMEMBERED, too_many_ordered};
 use crate::store::sql::{self, Dialect, Select};
 use crate::store::{Chunks, Listing};
-
-/// How much of the records a chunk holds, in bytes of their values; one record may be larger.
-const CHUNK: usize = 128 * 1024;
 
 /// The records that are asked for where their size is not known yet.
 const FIRST_ROWS: u64 = 100;
 
 /// The most that are asked for at once.
 const MOST_ROWS: u64 = 4_000;
-
-/// The largest page whose ids are remembered.
-const REMEMBERED: u64 = 1_000;
-
-/// How many lists in another order than by id are read at once: each holds the ids of a list.
-const MOST_ORDERED: usize = 64;
 
 /// How long the database may take to the next row of a list; its first may come after a sort of millions.
 const LIST_PATIENCE: Duration = Duration::from_secs(30);
@@ -102,41 +94,6 @@ pub(super) async fn list<R: Rows>(inner: Arc<Inner>, query: Query, rows: R) -> R
     Ok(listing)
 }
 
-/// Some records of a list, and whether they are its last.
-struct Chunk<R> {
-    rows: R,
-    count: u64,
-    /// In bytes.
-    size: usize,
-    last: bool,
-}
-
-impl<R: Rows> Chunk<R> {
-    fn new(rows: R) -> Chunk<R> {
-        Chunk {
-            rows,
-            count: 0,
-            size: 0,
-            last: false,
-        }
-    }
-
-    fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
-        // Roughly what it takes in memory.
-        let weight = |cell: &Cell<'_>| match cell {
-            Cell::Text(text) => 16 + text.len(),
-            _ => 16,
-        };
-        self.size += cells.iter().map(weight).sum::<usize>();
-        self.count += 1;
-        self.rows.push(noun, cells);
-    }
-
-    fn is_full(&self) -> bool {
-        self.size >= CHUNK
-    }
-}
-
 /// A page: its first records, the ids of the others, and the cursor of the next.
 struct Page<R> {
     first: Chunk<R>,
@@ -188,12 +145,7 @@ impl Ordered {
             left: 0,
         };
         match before >= MOST_ORDERED {
-            true => Err(Error::new(
-                Code::Unavailable,
-                format!(
-                    "{MOST_ORDERED} sorted lists without a limit are being read already; try again"
-                ),
-            )),
+            true => Err(too_many_ordered()),
             false => Ok(ordered),
         }
     }
@@ -283,8 +235,7 @@ impl<R: Rows> Reading<R> {
 
     /// The records of a list by id from one to another.
     async fn between(&mut self, low: i64, high: i64) -> Result<Chunk<R>> {
-        let select =
-            Select::between(Dialect::Postgres, &self.query, low, high).limit(self.asked, 0);
+        let select = Select::between(Dialect::Postgres, &self.query, low, high).limit(self.asked);
         let mut chunk = Chunk::new(self.rows.empty());
         let mut seen = 0;
         let mut end = None;
@@ -443,7 +394,7 @@ impl<R: Rows> Reading<R> {
             Some(_) => Select::page(Dialect::Postgres, &self.query, u64::MAX),
         };
         if self.residue.is_none() {
-            select = select.limit(limit.saturating_add(1), 0);
+            select = select.limit(limit.saturating_add(1));
         }
         let mut beyond = false;
         let mut last = 0;

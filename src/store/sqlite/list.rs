@@ -16,23 +16,15 @@ use rusqlite::Connection;
 
 use super::cache::{self, Cache};
 use super::{Inner, Reader, Seen, Work, map_err, record, stop, with_cells};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::query::Query;
-use crate::record::{Cell, Noun, Record, Rows, Value};
+use crate::record::{Noun, Record, Rows, Value};
+use crate::store::chunk::{CHUNK, Chunk, MOST_ORDERED, REMEMBERED, too_many_ordered};
 use crate::store::sql::{self, Dialect, Select};
 use crate::store::{Chunks, Listing};
 
-/// How much of the records a chunk holds, in bytes of their values; one record may be larger.
-const CHUNK: usize = 128 * 1024;
-
-/// The largest page whose ids are remembered, at 8 bytes each; a larger one has them in a temporary table.
-const REMEMBERED: u64 = 1_000;
-
 /// The largest page that may be read on a thread that serves.
 const SHORT: u64 = 100;
-
-/// How many lists in another order than by id are read at once: each holds a connection and a temporary file.
-const MOST_ORDERED: usize = 64;
 
 /// Starts a list.
 pub(super) async fn list<R: Rows>(inner: Arc<Inner>, query: Query, rows: R) -> Result<Listing<R>> {
@@ -74,46 +66,9 @@ async fn begin<R: Rows>(
     inner.beside(move || Reading::begin(own, query, rows)).await
 }
 
-/// Some records of a list, and whether they are its last.
-struct Chunk<R> {
-    rows: R,
-    /// The id of the last record.
-    end: Option<i64>,
-    /// In bytes.
-    size: usize,
-    last: bool,
-}
-
-impl<R: Rows> Chunk<R> {
-    fn new(rows: R) -> Chunk<R> {
-        Chunk {
-            rows,
-            end: None,
-            size: 0,
-            last: false,
-        }
-    }
-
-    /// Takes a row of [`sql::columns`].
-    fn push(&mut self, noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<()> {
-        with_cells(noun, row, |cells| {
-            // Roughly what it takes in memory.
-            let weight = |cell: &Cell<'_>| match cell {
-                Cell::Text(text) => 16 + text.len(),
-                _ => 16,
-            };
-            self.size += cells.iter().map(weight).sum::<usize>();
-            self.end = match cells.first() {
-                Some(Cell::Int(id)) => Some(*id),
-                _ => None,
-            };
-            self.rows.push(noun, cells);
-        })
-    }
-
-    fn is_full(&self) -> bool {
-        self.size >= CHUNK
-    }
+/// Puts a row of [`sql::columns`] into a chunk.
+fn push<R: Rows>(chunk: &mut Chunk<R>, noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<()> {
+    with_cells(noun, row, |cells| chunk.push(noun, cells))
 }
 
 /// A list between two chunks.
@@ -255,7 +210,7 @@ fn kept_page<R: Rows>(
     let known = reader.seen.filter(|seen| cache.looked_after(seen.at));
     if let Some(seen) = known.filter(|_| inner.is_trusted(cache)) {
         let mut ids = Vec::with_capacity(limit as usize + 1);
-        let select = Select::ids(Dialect::Sqlite, query).limit(limit + 1, 0);
+        let select = Select::ids(Dialect::Sqlite, query).limit(limit + 1);
         rows(reader, &select, |row| {
             ids.push(id(row)?);
             Ok(true)
@@ -318,7 +273,7 @@ fn page<R: Rows>(
         match first.is_full() {
             true => ids.push(id(row)?),
             false => {
-                first.push(query.noun, row)?;
+                push(&mut first, query.noun, row)?;
                 if let Some(id) = first.end.filter(|_| first.rows.is_json()) {
                     see(id, first.rows.last_json());
                 }
@@ -341,7 +296,7 @@ fn by_ids<R: Rows>(
     for id in ids.by_ref() {
         select.params = vec![Value::Int(id)];
         rows(connection, &select, |row| {
-            chunk.push(query.noun, row).map(|()| true)
+            push(chunk, query.noun, row).map(|()| true)
         })?;
         if chunk.is_full() {
             break;
@@ -361,7 +316,7 @@ fn fill<R: Rows>(
 ) -> Result<()> {
     rows(connection, select, |row| {
         see(row)?;
-        chunk.push(noun, row)?;
+        push(chunk, noun, row)?;
         Ok(!chunk.is_full())
     })?;
     chunk.last = !chunk.is_full();
@@ -374,10 +329,7 @@ fn order<R>(inner: &Arc<Inner>, query: &Query, listing: &mut Listing<R>) -> Resu
     use std::sync::atomic::Ordering::Relaxed;
     if inner.ordered.fetch_add(1, Relaxed) >= MOST_ORDERED {
         inner.ordered.fetch_sub(1, Relaxed);
-        let message = format!(
-            "{MOST_ORDERED} sorted lists without a limit are being read already; try again"
-        );
-        return Err(Error::new(Code::Unavailable, message));
+        return Err(too_many_ordered());
     }
     let reserved = match super::connect(&inner.path) {
         Ok(connection) => Ordered {
@@ -395,7 +347,7 @@ fn order<R>(inner: &Arc<Inner>, query: &Query, listing: &mut Listing<R>) -> Resu
         connection.execute_batch(
             "CREATE TEMP TABLE ordered (place INTEGER PRIMARY KEY, id INTEGER NOT NULL)",
         )?;
-        let select = Select::ids(Dialect::Sqlite, query).limit(limit.saturating_add(1), 0);
+        let select = Select::ids(Dialect::Sqlite, query).limit(limit.saturating_add(1));
         let sql = format!("INSERT INTO temp.ordered (id) {}", select.text);
         connection.execute(&sql, rusqlite::params_from_iter(&select.params))
     };
