@@ -8,7 +8,8 @@
 //! saved: that is 503. From then on only the server knows, and where it does not say (a lost connection, no answer in
 //! time, a server that is shut down) the answer is 504, "may have been saved", and nothing is sent again. A commit is
 //! never cancelled: a cancelled wait for a synchronous standby is told as a success, with a warning, which counts here as
-//! not knowing. Reads are tried once more by themselves. Everything ends within five seconds.
+//! not knowing. Reads are tried once more by themselves. All but lists ends within five seconds; a list may have to wait for a
+//! sort of millions.
 //!
 //! Ids are given before a commit, so that a record with a lower id may appear after one with a higher; and a create that
 //! is refused leaves a gap.
@@ -166,8 +167,13 @@ impl Failure {
                     "others are changing the same records; nothing was saved, try again".into(),
                 )
             }
-            // Resources, the operator's doing, the system, connections and who may use them.
-            "53" | "57" | "58" | "08" | "28" | "3D" => {
+            // Who may use it, and that there is none such: trying again does not help.
+            "28" | "3D" => {
+                complain(format_args!("{told}"));
+                unavailable(format!("the database: {}", told.message()))
+            }
+            // Resources, the operator's doing, the system, connections.
+            "53" | "57" | "58" | "08" => {
                 complain(format_args!("{told}"));
                 unavailable(format!(
                     "the database: {}; nothing was saved, try again",
@@ -235,9 +241,7 @@ impl Postgres {
         schema::prepare(&store.inner).await?;
         Ok(store)
     }
-}
 
-impl Postgres {
     /// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
     pub(super) async fn mark(&self, source: &str) -> Result<Option<String>> {
         let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
@@ -283,6 +287,11 @@ impl Postgres {
                 match reference {
                     // Its detail names the value, and the table that lacks it.
                     true => Err(Error::new(Code::Conflict, failure.detail())),
+                    // What the batch has saved shows in the highest id, where a copy goes on.
+                    false if !failure.is_certain() => Err(Error::new(
+                        Code::Unknown,
+                        "the database was lost; give the same command again, it goes on where this one has come to",
+                    )),
                     false => Err(failure.error()),
                 }
             }
@@ -348,8 +357,11 @@ impl Inner {
     /// Begins a write.
     async fn write(&self, mode: Mode) -> Result<Writing<'_>> {
         let until = Instant::now() + PATIENCE;
+        let session = self.session(left(until)).await?;
+        // What was warned of before is not about this write.
+        session.warned.store(false, Ordering::Relaxed);
         Ok(Writing {
-            session: Some(self.session(left(until)).await?),
+            session: Some(session),
             inner: self,
             mode,
             sent: false,
@@ -527,9 +539,8 @@ impl Writing<'_> {
         let Some(session) = &self.session else {
             return result;
         };
-        let warned = session.warned.swap(false, Ordering::Relaxed);
         if result.is_ok() && self.sent {
-            if warned {
+            if session.warned.load(Ordering::Relaxed) {
                 return Err(unknown());
             }
             self.inner.committed();

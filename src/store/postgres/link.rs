@@ -1,6 +1,7 @@
 //! Connections to PostgreSQL: what a URL says, TLS, and sessions that are ready for use.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -231,38 +232,39 @@ fn hosts(config: &Config) -> Vec<Config> {
 
 fn tls(verify: Verify, roots: Option<&str>) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match (verify, roots) {
-        (Verify::Nothing, _) => Arc::new(Anyone(provider.clone())),
-        (_, None | Some("system")) => Arc::new(
-            rustls_platform_verifier::Verifier::new(provider.clone()).map_err(|error| {
+    let trusted: Option<Arc<dyn ServerCertVerifier>> = match (verify, roots) {
+        (Verify::Nothing, _) => None,
+        (_, None | Some("system")) => {
+            let system = rustls_platform_verifier::Verifier::new(provider.clone());
+            let system = system.map_err(|error| {
                 Error::failed(format!(
                     "the certificates of this system cannot be read: {error}; name a file with sslrootcert"
                 ))
-            })?,
-        ),
+            })?;
+            Some(Arc::new(system))
+        }
         (_, Some(file)) => {
+            let refuse =
+                |error: &dyn Display| Error::failed(format!("sslrootcert: {file}: {error}"));
             let mut store = RootCertStore::empty();
             for certificate in certificates(file)? {
-                store.add(certificate).map_err(|error| {
-                    Error::failed(format!("sslrootcert: {file}: {error}"))
-                })?;
+                store.add(certificate).map_err(|error| refuse(&error))?;
             }
             let built = WebPkiServerVerifier::builder_with_provider(store.into(), provider.clone());
-            built
-                .build()
-                .map_err(|error| Error::failed(format!("sslrootcert: {file}: {error}")))?
+            Some(built.build().map_err(|error| refuse(&error))?)
         }
     };
-    let verifier = match verify {
-        Verify::Authority => Arc::new(AnyName(verifier)),
-        Verify::Nothing | Verify::Full => verifier,
+    let verifier = Look {
+        verify,
+        trusted,
+        provider: provider.clone(),
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(Error::internal)?;
     Ok(config
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
 }
 
@@ -280,53 +282,18 @@ fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
-/// Takes every certificate: `sslmode=require` without `sslrootcert` is against those who listen, and not against those
-/// who answer in the server's place.
+/// Looks at a certificate as far as `sslmode` asks for. That the server has its key is looked at always; with
+/// `sslmode=require` and no `sslrootcert` nothing else is, which is against those who listen, and not against those who
+/// answer in the server's place.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-/// Takes a certificate whatever name it is for: `sslmode=verify-ca`.
-#[derive(Debug)]
-struct AnyName(Arc<dyn ServerCertVerifier>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _certificate: &CertificateDer<'_>,
-        _between: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct Look {
+    verify: Verify,
+    /// Who signs; `None` where nobody has to.
+    trusted: Option<Arc<dyn ServerCertVerifier>>,
+    provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Look {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -335,14 +302,15 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        // The name is looked at last, when all else has been found good.
-        match self
-            .0
-            .verify_server_cert(certificate, between, name, ocsp, now)
-        {
+        let Some(trusted) = &self.trusted else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let verified = trusted.verify_server_cert(certificate, between, name, ocsp, now);
+        match verified {
+            // The name is looked at last, when all else has been found good.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
+            )) if self.verify == Verify::Authority => Ok(ServerCertVerified::assertion()),
             verified => verified,
         }
     }
@@ -353,7 +321,8 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -362,11 +331,13 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
     }
 }
 

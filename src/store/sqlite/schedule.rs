@@ -203,8 +203,10 @@ impl Work {
         others.retain(|(_, file)| file != new);
         let many = (others.len() + 1).saturating_sub(keep.max(1));
         for (_, file) in others.into_iter().take(many) {
-            if let Err(error) = fs::remove_file(&file) {
-                tracing::error!("{}: an old backup stays: {error}", file.display());
+            let shown = file.display();
+            match fs::remove_file(&file) {
+                Ok(()) => tracing::info!("backup {shown}: removed, {keep} newer ones are there"),
+                Err(error) => tracing::error!("{shown}: an old backup stays: {error}"),
             }
         }
     }
@@ -249,23 +251,22 @@ impl Names {
 
     /// Those in the folder, the oldest first. A folder that cannot be read has none; making one there says why.
     ///
-    /// One from the future was made under a clock that has been set back since: when that was cannot be told, and it counts
-    /// as the oldest.
+    /// One from the future was made under a clock that has been set back since. It may be the newest there is, so that it is
+    /// let alone until its time has come.
     fn made(&self, folder: &Path, now: SystemTime) -> Vec<(SystemTime, PathBuf)> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut made: Vec<(SystemTime, PathBuf)> = entries
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
             .filter_map(|entry| Some((self.read(entry.file_name().to_str()?)?, entry.path())))
-            .filter(|(_, file)| is_database(file))
+            .filter(|(at, file)| *at <= now && is_database(file))
             .collect();
-        made.sort_by_key(|(at, _)| (*at <= now, *at));
+        made.sort();
         made
     }
 
     /// When the newest was made.
     fn newest(&self, folder: &Path, now: SystemTime) -> Option<SystemTime> {
-        let newest = self.made(folder, now).pop()?;
-        (newest.0 <= now).then_some(newest.0)
+        Some(self.made(folder, now).pop()?.0)
     }
 }
 
@@ -373,11 +374,14 @@ mod tests {
         );
         assert_eq!(
             left(3, "crm-20260103T000000Z.db"),
-            "20260101 20260102 20260103"
+            "20260101 20260102 20260103 29990101"
         );
-        assert_eq!(left(2, "crm-20260101T000000Z.db"), "20260101 20260103");
-        assert_eq!(left(1, "crm-20260101T000000Z.db"), "20260101");
-        assert_eq!(left(1, "crm-20260101T000000Z.db"), "20260101");
+        assert_eq!(
+            left(2, "crm-20260101T000000Z.db"),
+            "20260101 20260103 29990101"
+        );
+        assert_eq!(left(1, "crm-20260101T000000Z.db"), "20260101 29990101");
+        assert_eq!(left(1, "crm-20260101T000000Z.db"), "20260101 29990101");
         for other in [
             "crm-notes.db",
             "other-20250101T000000Z.db",
