@@ -70,8 +70,8 @@ Only these words before the first colon are operators. A date means its whole da
 (`created_at=gte:2026-01-01&created_at=lt:2026-02-01`). Custom fields are filtered by key, numbers as numbers: \
 `attributes.company=Acme`.
 
-**Errors** are always JSON, `{\"error\": \"…\"}`, with all refused fields at once under `fields` (of more than 50 the first). Beside those listed with \
-each operation, an unknown path is 404 and a method that a path does not have is 405 with `Allow`. What is no HTTP request \
+**Errors** are always JSON, `{\"error\": \"…\"}`, with all refused fields at once under `fields` (of more than 50 \
+the first). Beside those listed with each operation, an unknown path is 404 and a method that a path does not have is 405 with `Allow`. What is no HTTP request \
 at all (400, 414, 431) is refused without a body.
 
 A trailing slash changes nothing. Every answer has an `X-Request-Id`, which also stands in the log; a request may bring its \

@@ -285,8 +285,11 @@ impl Postgres {
                 let reference = failure.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION);
                 drop(Object::take(session));
                 match reference {
-                    // Its detail names the value, and the table that lacks it.
-                    true => Err(Error::new(Code::Conflict, failure.detail())),
+                    // The detail names the value, and the table that lacks it.
+                    true => Err(Error::new(
+                        Code::Conflict,
+                        format!("{} Mend it in the source first", failure.detail()),
+                    )),
                     // What the batch has saved shows in the highest id, where a copy goes on.
                     false if !failure.is_certain() => Err(Error::new(
                         Code::Unknown,
