@@ -23,6 +23,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Every schema of every database has its own lock; the first number is crm's, by its name in ASCII.
 const LOCK: &str = "pg_advisory_xact_lock(6517357, hashtext(current_schema()))";
 
+/// Whether a relation of this name is in one of the schemas of `search_path`. By the rows of the catalog, which a statement
+/// sees as they were when it began: `to_regclass` sees every commit at once, so that one statement could miss the first
+/// table of a migration and find its second.
+macro_rules! there {
+    ($name:literal) => {
+        concat!(
+            "EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+             WHERE relname = '",
+            $name,
+            "' AND nspname = ANY (current_schemas(false)))"
+        )
+    };
+}
+
 /// Brings the schema up to date, or refuses one that is newer than this program.
 pub(super) async fn prepare(inner: &Inner) -> Result<()> {
     let start = Instant::now();
@@ -52,8 +66,12 @@ pub(super) async fn prepare(inner: &Inner) -> Result<()> {
 /// The number of the schema, 0 where there is none yet.
 async fn check(session: &Session) -> Result<usize> {
     let refuse = |text: String| Error::failed(format!("the database: {text}"));
-    let sql = "SELECT current_setting('server_encoding'), current_schema()::text, \
-               to_regclass('crm_schema')::text, to_regclass('leads')::text, current_setting('fsync')";
+    let sql = concat!(
+        "SELECT current_setting('server_encoding'), current_schema()::text, current_setting('fsync'), ",
+        there!("crm_schema"),
+        ", ",
+        there!("leads")
+    );
     let row = within(super::PATIENCE, session.client.query_one(sql, &[]))
         .await
         .map_err(|failure| describe(&failure))?;
@@ -67,17 +85,18 @@ async fn check(session: &Session) -> Result<usize> {
             "expected a schema in search_path that exists, found none".into(),
         ));
     }
-    if text(4) == Some("off") {
+    if text(2) == Some("off") {
         tracing::warn!("PostgreSQL runs with fsync=off: a power cut can take acknowledged writes");
     }
-    if text(2).is_none() {
-        return match text(3) {
-            None => Ok(0),
-            Some(_) => Err(refuse(
+    match (row.get(3), row.get(4)) {
+        (true, _) => {}
+        (false, false) => return Ok(0),
+        (false, true) => {
+            return Err(refuse(
                 "a table leads is there that is not crm's; expected an empty schema or crm's own"
                     .into(),
-            )),
-        };
+            ));
+        }
     }
     let row = within(
         super::PATIENCE,
@@ -120,11 +139,11 @@ async fn migrate(session: &mut Session) -> Result<(), Failure> {
     let lock = format!("BEGIN; SET LOCAL lock_timeout = '2s'; SELECT {LOCK}");
     let migrate = async {
         session.client.batch_execute(&lock).await?;
-        // Another may have been faster. By the catalog's rows: a name that was not found before may be remembered as such.
-        let there = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'crm_schema'";
-        let applied = match session.client.query_one(there, &[]).await?.get::<_, i64>(0) {
-            0 => 0,
-            _ => {
+        // Another may have been faster.
+        let there = concat!("SELECT ", there!("crm_schema"));
+        let applied = match session.client.query_one(there, &[]).await?.get(0) {
+            false => 0,
+            true => {
                 let sql = "SELECT number FROM crm_schema FOR UPDATE";
                 session.client.query_one(sql, &[]).await?.get::<_, i64>(0)
             }

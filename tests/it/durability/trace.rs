@@ -43,16 +43,15 @@ fn calls(trace: &str) -> Vec<Call> {
                 call.ended = at;
             }
         } else if let Some(what) = what(line) {
-            if line.ends_with("<unfinished ...>") {
+            // A server that is killed within a call may have sent an answer that its client has read: the call has begun.
+            let cut = line.ends_with(" = ?");
+            let unfinished = line.ends_with("<unfinished ...>");
+            if unfinished {
                 open.insert(thread, calls.len());
-            } else if !succeeded(line) {
+            } else if !cut && !succeeded(line) {
                 continue;
             }
-            let ended = if line.ends_with("<unfinished ...>") {
-                usize::MAX
-            } else {
-                at
-            };
+            let ended = if unfinished || cut { usize::MAX } else { at };
             calls.push(Call {
                 begun: at,
                 ended,
@@ -61,6 +60,21 @@ fn calls(trace: &str) -> Vec<Call> {
         }
     }
     calls
+}
+
+#[test]
+fn a_call_that_a_kill_has_cut_has_begun() {
+    let trace = r#"7 sendto(9<\x73\x6f\x63\x6b\x65\x74\x3a>, "\x61", 1, 0, NULL, 0) = ?
+8 fdatasync(5<\x2d\x77\x61\x6c> <unfinished ...>
+9 sendto(9<\x73\x6f\x63\x6b\x65\x74\x3a>, "\x62", 1, 0, NULL, 0) = -1 EPIPE (Broken pipe)
+8 <... fdatasync resumed>) = ?
+9 sendto(9<\x73\x6f\x63\x6b\x65\x74\x3a>, "\x63", 1, 0, NULL, 0 <unfinished ...>) = ?
+8 +++ killed by SIGKILL +++
+"#;
+    let calls = calls(trace);
+    let ended: Vec<usize> = calls.iter().map(|call| call.ended).collect();
+    let begun: Vec<usize> = calls.iter().map(|call| call.begun).collect();
+    assert_eq!((begun, ended), (vec![0, 1, 4], vec![usize::MAX; 3]));
 }
 
 fn succeeded(line: &str) -> bool {
