@@ -265,7 +265,8 @@ impl Request<'_> {
             }
             None => self.store.get_json(noun, id).await?,
         };
-        Ok(reply::json(StatusCode::OK, self.answers.hold(json)?))
+        let json = self.answers.hold(json)?;
+        Ok(json.respond(|json| reply::json(StatusCode::OK, json)))
     }
 
     async fn update<S, B>(&self, noun: &'static Noun, id: &str, body: S) -> Result<Response>
@@ -292,8 +293,8 @@ impl Request<'_> {
     /// The answer to a write. That has happened and cannot be refused any more: where there is no room for a large record,
     /// it is let go of and read again when there is.
     async fn written(&self, status: StatusCode, record: Record) -> Response {
-        match self.answers.hold(record.to_json_bytes().into()) {
-            Ok(json) => reply::json(status, json),
+        match self.answers.hold_written(record.to_json_bytes().into()) {
+            Ok(json) => json.respond(|json| reply::json(status, json)),
             Err(_) => {
                 let (noun, id) = (record.noun, record.id());
                 drop(record);
@@ -305,10 +306,16 @@ impl Request<'_> {
     async fn read_again(&self, status: StatusCode, noun: &'static Noun, id: i64) -> Response {
         let read = async {
             let place = self.answers.place().await?;
-            place.hold(self.store.get_json(noun, id).await?).await
+            let json = self.store.get_json(noun, id).await?;
+            let load = self.answers.load();
+            Ok((place.hold(&load, json).await?, load))
         };
         match read.await {
-            Ok(json) => reply::json(status, json),
+            Ok((json, load)) => {
+                let mut response = reply::json(status, json);
+                load.tell(&mut response);
+                response
+            }
             Err(error) => reply::broken(status, error, self.request_id),
         }
     }

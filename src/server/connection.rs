@@ -12,6 +12,7 @@ use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub struct Limits {
     pub rate: u32,
     /// How far the peer may fall behind `rate`: the time after which one that takes nothing is cut.
     pub rate_window: Duration,
+    /// How long an answer may keep what others want, see [`Burden`].
+    pub burden: Duration,
     /// Time for the peer to finish sending what was answered before it was read.
     pub linger: Duration,
     /// Time for the answers that run when the service stops.
@@ -65,11 +68,25 @@ impl Default for Limits {
             idle: Duration::from_secs(30),
             rate: 512,
             rate_window: Duration::from_secs(30),
+            burden: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(8),
         }
     }
 }
+
+/// What an answer holds until its peer has taken it, and others may want.
+pub trait Burden: Send + Sync {
+    /// Since when it holds something.
+    fn since(&self) -> Option<Instant>;
+
+    /// Whether others want it now.
+    fn is_wanted(&self) -> bool;
+}
+
+/// An extension of a response, by which its connection is told of its burden.
+#[derive(Clone)]
+pub struct Burdened(pub Arc<dyn Burden>);
 
 /// The header lines that hyper takes when it is not told.
 const HYPERS_HEADERS: usize = 100;
@@ -354,6 +371,9 @@ impl Open {
         if self.0.lock().unread() {
             close_after(&mut answer);
         }
+        if let Some(Burdened(burden)) = answer.extensions_mut().remove() {
+            self.0.lock().carry(burden);
+        }
         answer.map(|body| Answer { body, open: self })
     }
 }
@@ -395,7 +415,6 @@ impl<B: Body + Unpin> Body for Answer<B> {
 }
 
 /// The body of a request, as it comes in.
-#[derive(Debug)]
 pub struct RequestBody {
     body: Incoming,
     watch: Shared,

@@ -112,19 +112,20 @@ pub(super) fn list(
     let Some(rest) = listing.rest else {
         out.extend_from_slice(&end);
         let out = answers.hold(out.into())?;
-        return Ok(bytes(StatusCode::OK, media.name(), out));
+        return Ok(out.respond(|out| bytes(StatusCode::OK, media.name(), out)));
     };
-    let out = answers.hold(out.into())?;
+    let (out, load) = answers.hold(out.into())?.open(answers);
     let (answers, request_id) = (answers.clone(), request_id.to_string());
+    let held = load.clone();
     let rest = futures_util::stream::unfold(Some((rest, opened)), move |state| {
-        let (answers, request_id) = (answers.clone(), request_id.clone());
+        let (answers, load, request_id) = (answers.clone(), held.clone(), request_id.clone());
         let end = end.clone();
         async move {
             let (mut rest, mut opened) = state?;
             let next = async {
                 let place = answers.place().await?;
                 match rest.next().await.transpose()? {
-                    Some(rows) => place.hold(rows.go_on(&mut opened)).await.map(Some),
+                    Some(rows) => place.hold(&load, rows.go_on(&mut opened)).await.map(Some),
                     None => Ok(None),
                 }
             };
@@ -139,7 +140,9 @@ pub(super) fn list(
         }
     });
     let first = futures_util::stream::once(async move { Ok(out) });
-    Ok(stream(StatusCode::OK, media.name(), first.chain(rest)))
+    let mut response = stream(StatusCode::OK, media.name(), first.chain(rest));
+    load.tell(&mut response);
+    Ok(response)
 }
 
 /// An answer that breaks the connection: to a write that has happened, but whose record cannot be shown. Who asked cannot

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::stream;
 use hyper::StatusCode;
@@ -57,6 +57,19 @@ impl Drop for OnDrop {
     }
 }
 
+/// Held since its last piece was made, and wanted all along.
+struct Wanted(Mutex<Instant>);
+
+impl Burden for Wanted {
+    fn since(&self) -> Option<Instant> {
+        self.0.lock().ok().map(|since| *since)
+    }
+
+    fn is_wanted(&self) -> bool {
+        true
+    }
+}
+
 impl Server {
     async fn start(limits: Limits) -> Server {
         let (began, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -82,20 +95,33 @@ impl Server {
         let early = warp::path!("early").map(|| {
             warp::reply::with_status("early", StatusCode::PAYLOAD_TOO_LARGE).into_response()
         });
-        let endless = warp::path!("endless").map(move || {
+        let endless = move || {
             let guard = OnDrop(sender.clone());
+            let held = Arc::new(Wanted(Mutex::new(Instant::now())));
+            let since = held.clone();
             let chunks = stream::repeat_with(move || {
                 let _ = &guard;
+                *since.0.lock().expect("no panic") = Instant::now();
                 Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 64 * 1024]))
             });
-            warp::reply::stream(chunks).into_response()
-        });
+            (warp::reply::stream(chunks).into_response(), held)
+        };
+        let wanted = {
+            let endless = endless.clone();
+            warp::path!("wanted").map(move || {
+                let (mut response, held) = endless();
+                response.extensions_mut().insert(Burdened(held));
+                response
+            })
+        };
+        let endless = warp::path!("endless").map(move || endless().0);
         let fails = warp::path!("fails").map(|| {
             let chunks = stream::iter([Ok(Bytes::from_static(b"half")), Err("lost")]);
             warp::reply::stream(chunks).into_response()
         });
         let routes = now.or(held).unify().or(length).unify().or(early).unify();
-        let routes = routes.or(endless).unify().or(fails).unify();
+        let routes = routes.or(endless).unify().or(wanted).unify();
+        let routes = routes.or(fails).unify();
         let service = TowerToHyperService::new(warp::service(routes));
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -282,11 +308,25 @@ async fn a_reader_that_stops_is_cut_and_one_that_reads_is_not() {
         rate_window: Duration::from_millis(300),
         ..generous()
     };
+    one_is_cut(limits, "/endless").await;
+}
+
+#[tokio::test]
+async fn who_keeps_what_others_want_is_cut() {
+    let limits = Limits {
+        burden: Duration::from_secs(1),
+        ..generous()
+    };
+    one_is_cut(limits, "/wanted").await;
+}
+
+/// Of two who ask for this path the one is cut that does not read.
+async fn one_is_cut(limits: Limits, path: &str) {
     let mut server = Server::start(limits).await;
     let mut stopped = server.connect().await;
     let mut reading = server.connect().await;
-    stopped.get("/endless").await;
-    reading.get("/endless").await;
+    stopped.get(path).await;
+    reading.get(path).await;
     let mut buffer = vec![0; 64 * 1024];
     within(async {
         loop {

@@ -26,7 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::Limits;
+use super::{Burden, Limits};
 
 /// Why a connection was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +37,13 @@ pub(super) enum Cut {
     Head,
     /// The peer took too few bytes of an answer.
     Slow,
+    /// The peer kept what others wanted.
+    Burden,
     /// The peer was still sending when the time to let it finish was over.
     Linger,
 }
 
 /// The state of one connection.
-#[derive(Debug)]
 pub(super) struct Watch {
     limits: Limits,
     /// Requests whose answers have not ended. It is a count since hyper may begin a request before it lets go of the
@@ -59,6 +60,8 @@ pub(super) struct Watch {
     /// Since when the peer is let finish sending, see [`Socket::poll_shutdown`].
     lingering: Option<Instant>,
     pace: Pace,
+    /// What its answers hold, those among them that have ended and are not all written.
+    burdens: Vec<Arc<dyn Burden>>,
 }
 
 impl Watch {
@@ -72,7 +75,15 @@ impl Watch {
             broken: false,
             lingering: None,
             pace: Pace::new(&limits),
+            burdens: Vec::new(),
         }
+    }
+
+    /// An answer holds this.
+    pub(super) fn carry(&mut self, burden: Arc<dyn Burden>) {
+        // Nobody adds to one that this alone knows of.
+        self.burdens.retain(|burden| Arc::strong_count(burden) > 1);
+        self.burdens.push(burden);
     }
 
     /// A request's head is complete; `body` says whether a body follows.
@@ -137,9 +148,38 @@ impl Watch {
         } else {
             (self.quiet + self.limits.idle, Cut::Idle)
         };
-        if now < end { Ok(Some(end)) } else { Err(cut) }
+        if now >= end {
+            return Err(cut);
+        }
+        match self.burden(now) {
+            Ok(next) => Ok(Some(next.map_or(end, |next| next.min(end)))),
+            Err(cut) => Err(cut),
+        }
+    }
+
+    /// When to look again at what bytes hold that wait to be written.
+    fn burden(&self, now: Instant) -> Result<Option<Instant>, Cut> {
+        if self.pace.blocked.is_none() {
+            return Ok(None);
+        }
+        let since = self.burdens.iter().filter_map(|burden| burden.since());
+        let Some(since) = since.min() else {
+            return Ok(None);
+        };
+        let end = since + self.limits.burden;
+        if now < end {
+            return Ok(Some(end));
+        }
+        match self.burdens.iter().any(|burden| burden.is_wanted()) {
+            true => Err(Cut::Burden),
+            // Whoever wants it does not say so to this connection.
+            false => Ok(Some(now + LOOK)),
+        }
     }
 }
+
+/// The time between two looks at whether others want what is held.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How quickly the peer takes what is written.
 ///
@@ -199,7 +239,7 @@ impl Pace {
 }
 
 /// A [`Watch`] with its holders.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Shared(Arc<Mutex<Watch>>);
 
 impl Shared {
@@ -221,7 +261,6 @@ fn best_effort(set: io::Result<()>) {
 }
 
 /// A TCP stream that tells the [`Watch`] of what comes and goes, and closes in a way that the peer understands.
-#[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
     watch: Shared,
@@ -464,6 +503,55 @@ mod tests {
         assert!(took(&mut pace, 1, PAUSE / 2));
         assert!(!took(&mut pace, PROOF - 1, PAUSE));
         assert!(took(&mut pace, 1, Duration::ZERO));
+    }
+
+    /// Held since a time, and wanted or not.
+    struct Held(Instant, bool);
+
+    impl Burden for Held {
+        fn since(&self) -> Option<Instant> {
+            Some(self.0)
+        }
+
+        fn is_wanted(&self) -> bool {
+            self.1
+        }
+    }
+
+    /// What the check says of an answer that holds something, so long after a peer stopped that took all until then.
+    fn check_of_burden(wanted: bool, after: Duration) -> Result<Option<Duration>, Cut> {
+        let start = Instant::now();
+        let limits = Limits::default();
+        let mut watch = Watch::new(limits, start);
+        watch.request_begins(false);
+        let held = Arc::new(Held(start, wanted));
+        watch.carry(held.clone());
+        // Whoever takes all of it keeps nobody waiting.
+        assert_eq!(watch.check(start + 2 * limits.burden), Ok(None));
+        watch.pace.waits(start);
+        let check = watch.check(start + after);
+        check.map(|next| next.map(|next| next - start))
+    }
+
+    #[test]
+    fn a_peer_keeps_what_others_want_for_a_while_only() {
+        let burden = Limits::default().burden;
+        let almost = burden - Duration::from_millis(1);
+        assert_eq!(check_of_burden(true, almost), Ok(Some(burden)));
+        assert_eq!(check_of_burden(true, burden), Err(Cut::Burden));
+        assert_eq!(check_of_burden(false, burden), Ok(Some(burden + LOOK)));
+        assert_eq!(check_of_burden(false, WINDOW - LOOK / 2), Ok(Some(WINDOW)));
+    }
+
+    #[test]
+    fn burdens_that_are_over_are_forgotten() {
+        let now = Instant::now();
+        let mut watch = Watch::new(Limits::default(), now);
+        let held = Arc::new(Held(now, false));
+        watch.carry(held.clone());
+        watch.carry(Arc::new(Held(now, false)));
+        watch.carry(Arc::new(Held(now, false)));
+        assert_eq!(watch.burdens.len(), 2);
     }
 
     /// What a slow peer has to read before the server sees that it does.
