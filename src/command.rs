@@ -21,7 +21,7 @@ use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
 use crate::query::Query;
 use crate::record::{LARGEST, Noun, Shown, too_large};
 use crate::server::{self, connection::Limits};
-use crate::store::postgres::{CONNECTIONS, Postgres};
+use crate::store::postgres::{self, Postgres};
 use crate::store::sqlite::backup::{self, Content, Stage};
 use crate::store::sqlite::restore;
 use crate::store::sqlite::schedule::{self, Schedule};
@@ -732,7 +732,7 @@ pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> En
             return Err(Error::invalid(why).into());
         }
         Target::Postgres(url) => {
-            let store = Postgres::open(url, CONNECTIONS).await?;
+            let store = Postgres::open(url, postgres::connections(url)?).await?;
             (AnyStore::Postgres(store), without_password(url))
         }
         Target::Database(path) => {

@@ -52,9 +52,16 @@ const COPY_PATIENCE: Duration = Duration::from_secs(60);
 /// How old the commit may be that shows that writes are taken.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// Connections that a server opens at most: those of ten replicas fit into the hundred that PostgreSQL takes by default,
+/// Connections that a server opens at most where the URL does not say: those of ten replicas fit into the hundred that PostgreSQL takes by default,
 /// with some left for people.
 pub const CONNECTIONS: usize = 8;
+
+/// Connections that a server opens at most, as `pool_max_conns` of the URL says.
+pub fn connections(url: &str) -> Result<usize> {
+    let parsed =
+        link::parse(url).map_err(|expected| Error::invalid(format!("the database: {expected}")))?;
+    Ok(parsed.connections.unwrap_or(CONNECTIONS))
+}
 
 /// A store in PostgreSQL. Clones share it.
 #[derive(Clone)]

@@ -134,6 +134,30 @@ async fn a_read_finds_another_connection_where_one_was_lost() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_opens_as_many_connections_as_the_url_says() {
+    let Some(cluster) = cluster::shared().await else {
+        return;
+    };
+    let url = cluster::schema().await.unwrap();
+    let home = Home::new();
+    let url = format!("{url}&application_name=few&pool_max_conns=2");
+    let server = home.serve(&["--db", &url]);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    assert_eq!(ask(server.address(), "POST", "/leads", LEAD).status, 201);
+                }
+            });
+        }
+    });
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'few'";
+    cluster
+        .run(&format!("DO $$ BEGIN ASSERT ({open}) = 2; END $$"))
+        .await;
+}
+
 /// A cluster that stands still, as where its machine is gone: everything is answered in time, and truly.
 #[test]
 fn a_database_that_does_not_answer_is_said_in_time() {

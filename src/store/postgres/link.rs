@@ -42,6 +42,9 @@ const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '4s'; \
     SET default_transaction_isolation = 'read committed'; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
+/// The most that `pool_max_conns` may ask for.
+const MOST_CONNECTIONS: usize = 1_000;
+
 /// Statements kept prepared by a session.
 const KEPT_STATEMENTS: usize = 64;
 
@@ -70,12 +73,34 @@ pub(super) struct Parsed {
     verify: Verify,
     /// The file of `sslrootcert`.
     roots: Option<String>,
+    /// The number of `pool_max_conns`.
+    pub(super) connections: Option<usize>,
+}
+
+/// The parameters of a URL that are read here: of the first two the library knows too little, and the third is what
+/// other programs call the size of their pool.
+#[derive(Default)]
+struct Own {
+    mode: Option<String>,
+    roots: Option<String>,
+    connections: Option<String>,
 }
 
 /// Reads a URL as libpq does, with `sslmode` up to `verify-full` and `sslrootcert`.
 pub(super) fn parse(url: &str) -> Result<Parsed, String> {
     const EXPECTED: &str = "expected a URL like postgres://user@host:5432/crm";
-    let (plain, mode, roots) = split(url)?;
+    let (plain, own) = split(url)?;
+    let (mode, roots) = (own.mode, own.roots);
+    let connections = own
+        .connections
+        .map(|given| match given.parse() {
+            Ok(most) if (1..=MOST_CONNECTIONS).contains(&most) => Ok(most),
+            _ => Err(format!(
+                "pool_max_conns: expected a number from 1 to {MOST_CONNECTIONS}, got {}",
+                quoted(&given)
+            )),
+        })
+        .transpose()?;
     let mut config: Config = plain.parse().map_err(|error: tokio_postgres::Error| {
         format!(
             "{EXPECTED}, got one that cannot be read: {}",
@@ -129,6 +154,7 @@ pub(super) fn parse(url: &str) -> Result<Parsed, String> {
         hosts,
         verify,
         roots,
+        connections,
     })
 }
 
@@ -139,6 +165,7 @@ impl Link {
             hosts,
             verify,
             roots,
+            connections: _,
         } = parse(url).map_err(refuse)?;
         Ok(Link {
             hosts,
@@ -148,15 +175,16 @@ impl Link {
     }
 }
 
-/// A URL without its `sslmode` and `sslrootcert`, of which the library knows too little, and these two.
-fn split(url: &str) -> Result<(String, Option<String>, Option<String>), String> {
+/// A URL without the parameters that are read here, and these.
+fn split(url: &str) -> Result<(String, Own), String> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
+    let (mut own, mut rest) = (Own::default(), Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let place = match name {
-            "sslmode" => &mut mode,
-            "sslrootcert" => &mut roots,
+            "sslmode" => &mut own.mode,
+            "sslrootcert" => &mut own.roots,
+            "pool_max_conns" => &mut own.connections,
             _ => {
                 rest.push(pair);
                 continue;
@@ -170,7 +198,7 @@ fn split(url: &str) -> Result<(String, Option<String>, Option<String>), String> 
         }
     }
     let mark = if rest.is_empty() { "" } else { "?" };
-    Ok((format!("{base}{mark}{}", rest.join("&")), mode, roots))
+    Ok((format!("{base}{mark}{}", rest.join("&")), own))
 }
 
 /// The configuration of each host by itself, so that one that accepts a connection and then says nothing does not keep
@@ -487,6 +515,14 @@ mod tests {
                 "sslmode",
             ),
             ("postgres://me:secret@host/crm?nope=1", "nope"),
+            (
+                "postgres://me:secret@host/crm?pool_max_conns=0",
+                "pool_max_conns",
+            ),
+            (
+                "postgres://me:secret@host/crm?pool_max_conns=many",
+                "pool_max_conns",
+            ),
             ("postgres://me:secret@host:x/crm", "port"),
             ("postgres:///crm", "host"),
             (
