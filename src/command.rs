@@ -82,7 +82,11 @@ async fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
                 there(path)?;
             }
             settings.create_default_folder()?;
-            let (store, notice) = AnyStore::open(path, Work::Command)?;
+            let work = match verb {
+                Verb::Get { .. } | Verb::List { .. } => Work::Reading,
+                Verb::Create { .. } | Verb::Update { .. } | Verb::Delete { .. } => Work::Command,
+            };
+            let (store, notice) = AnyStore::open(path, work)?;
             if let Some(notice) = notice {
                 say(&notice);
             }
@@ -543,7 +547,7 @@ pub async fn copy(
         Target::Postgres(url) => AnyStore::Postgres(Postgres::open(url, COPYING).await?),
         Target::Database(path) => {
             there(path)?;
-            let (store, notice) = AnyStore::open(path, Work::Command)?;
+            let (store, notice) = AnyStore::open(path, Work::Reading)?;
             notice.iter().for_each(|notice| say(notice));
             store
         }

@@ -21,6 +21,7 @@ mod legacy;
 mod list;
 mod part;
 mod place;
+mod reading;
 pub mod restore;
 pub mod schedule;
 mod schema;
@@ -49,6 +50,7 @@ use crate::store::{Listing, Ready, Report, Saved, Store};
 use crate::time;
 use cache::Cache;
 use place::Place;
+use reading::Way;
 use schedule::{Schedule, Scheduler};
 use stop::Stop;
 use writer::{Desk, State, Undo, Writer};
@@ -87,6 +89,8 @@ const KEPT_STATEMENTS: usize = 64;
 pub enum Work {
     /// One command: everything runs where it is called, no thread is started.
     Command,
+    /// One that only reads: it leaves a file of today's schema as it is, and works on one that may not be written to.
+    Reading,
     /// A server: writes run on a thread and share their syncs, lists run beside the threads that serve.
     Server,
 }
@@ -106,6 +110,8 @@ pub struct Sqlite {
 struct Inner {
     path: PathBuf,
     work: Work,
+    /// How those that read are connected to it.
+    way: Way,
     writer: Writer,
     /// What a server keeps of the file.
     cache: Option<Arc<Cache>>,
@@ -180,8 +186,13 @@ impl Sqlite {
             )));
         }
         place::ordinary(path)?;
-        let (connection, notice) =
-            place::settled(path, |place| connect_to_write(path, place, work, syncs))?;
+        let (connection, way, notice) = place::settled(path, |place| match work {
+            Work::Reading => connect_to_read(path, place),
+            Work::Command | Work::Server => {
+                let (connection, notice) = connect_to_write(path, place, work, syncs)?;
+                Ok((connection, Way::Writing, notice))
+            }
+        })?;
         if !for_copy && let Some(source) = mark(&connection).map_err(|e| map_err(&e))? {
             return Err(sql::unfinished(&source));
         }
@@ -189,13 +200,14 @@ impl Sqlite {
         let desk = Desk::new(connection, path, cache.clone())
             .map_err(|error| schema::unusable(path, &error))?;
         let beside = match work {
-            Work::Server => Some(connect(path)?),
-            Work::Command => None,
+            Work::Server => Some(connect(path, &way)?),
+            Work::Command | Work::Reading => None,
         };
         let writer = Writer::new(desk, beside)?;
         let inner = Inner {
             path: path.to_path_buf(),
             work,
+            way,
             writer,
             cache,
             readers: Mutex::default(),
@@ -297,10 +309,15 @@ impl Inner {
         match kept {
             Some(connection) => Ok(connection),
             None => Ok(Reader {
-                connection: connect(&self.path)?,
+                connection: self.connect()?,
                 seen: None,
             }),
         }
+    }
+
+    /// Another connection for reading, and for temporary tables.
+    fn connect(&self) -> Result<Connection> {
+        connect(&self.path, &self.way)
     }
 
     fn keep(&self, reader: Reader) {
@@ -315,7 +332,7 @@ impl Inner {
         &self,
         work: impl FnOnce() -> Result<R> + Send + 'static,
     ) -> Result<R> {
-        if self.work == Work::Command {
+        if self.work != Work::Server {
             return work();
         }
         let stop = Stop::new(self.closing.clone());
@@ -347,8 +364,43 @@ impl Inner {
         let mut connection = self.reader()?;
         let result = read(&mut connection);
         self.keep(connection);
+        self.way.holds(&self.path)?;
         result
     }
+}
+
+/// The connection of a command that reads, how others are to be made, and what was done for it.
+fn connect_to_read(path: &Path, place: Place) -> Result<(Connection, Way, Option<String>)> {
+    let refuse = |error: rusqlite::Error| schema::unusable(path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let (mut connection, way, notice) = reading::open(path, flags, |connection| {
+        let notice = match connection.is_readonly("main").map_err(refuse)? {
+            false => schema::prepare(path, place, connection)?,
+            true => {
+                connection.busy_timeout(PATIENCE).map_err(refuse)?;
+                let state = schema::state(connection).map_err(|refused| refused.error(path))?;
+                reading::refuse_old(path, state)?;
+                None
+            }
+        };
+        set_up(connection).map_err(refuse)?;
+        Ok(notice)
+    })?;
+    connection.busy_handler(Some(turn::again)).map_err(refuse)?;
+    let way = match way {
+        Way::Writing => {
+            let mode: String = connection
+                .pragma_query_value(None, "journal_mode", |row| row.get(0))
+                .map_err(refuse)?;
+            // Without a log nothing keeps another file from being restored over this one between two reads.
+            match mode == "wal" {
+                true => Way::Writing,
+                false => Way::Reading,
+            }
+        }
+        way => way,
+    };
+    Ok((connection, way, notice))
 }
 
 /// The connection that writes, to a file that was brought up to date, and what was done for that.
@@ -366,6 +418,10 @@ fn connect_to_write(
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(refuse)?;
+    // SQLite opens what it may not write to for reading, and says so at the first write.
+    if connection.is_readonly("main").map_err(refuse)? {
+        return Err(schema::unwritable(path));
+    }
     let notice = schema::prepare(path, place, &mut connection)?;
     // After the schema, which has a patience of its own and leaves none behind.
     connection.busy_handler(Some(turn::again)).map_err(refuse)?;
@@ -423,10 +479,8 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
 }
 
 /// Another connection to the file, for reading and for temporary tables.
-fn connect(path: &Path) -> Result<Connection> {
-    // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| map_err(&e))?;
+fn connect(path: &Path, way: &Way) -> Result<Connection> {
+    let mut connection = way.another(path).map_err(|e| map_err(&e))?;
     connection
         .busy_handler(Some(turn::again))
         .map_err(|e| map_err(&e))?;
@@ -530,7 +584,8 @@ impl Store for Sqlite {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
-        self.inner.writer.close().await
+        let held = self.inner.way.holds(&self.inner.path);
+        self.inner.writer.close().await.and(held)
     }
 }
 

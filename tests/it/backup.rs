@@ -38,7 +38,7 @@ fn fill(path: &Path, count: usize, length: usize) {
 }
 
 /// A home with a database that has one record of each noun.
-fn home() -> Home {
+pub fn home() -> Home {
     let home = Home::new();
     for line in [
         "lead create --email ada@example.com --db crm.db",
@@ -51,7 +51,7 @@ fn home() -> Home {
 }
 
 /// Copies files by another process: one that closes a file loses SQLite's locks on it.
-fn copy(home: &Home, from: &str, to: &str, ends: &[&str]) {
+pub fn copy(home: &Home, from: &str, to: &str, ends: &[&str]) {
     for end in ends {
         let (from, to) = (home.path(from), home.path(to));
         let ended = |path: std::path::PathBuf| format!("{}{end}", path.display());
@@ -89,7 +89,7 @@ fn emails(path: &Path) -> Vec<String> {
 }
 
 /// The names in a folder, sorted.
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -751,7 +751,7 @@ fn the_log_beside_a_backup_is_part_of_it() {
 
 /// The shell's line in a place of its own where `disk` is a disk of so many KiB; `None` where the system does not allow
 /// that.
-fn with_small_disk(home: &Home, kib: usize, line: &str) -> Option<(String, Option<i32>)> {
+pub fn with_small_disk(home: &Home, kib: usize, line: &str) -> Option<(String, Option<i32>)> {
     std::fs::create_dir_all(home.path("disk")).unwrap();
     let run = |line: &str| {
         let inner = format!("mount -t tmpfs -o size={kib}k none disk || exit 99; {line}");
@@ -817,7 +817,8 @@ fn what_keeps_a_log_from_being_made_is_named() {
     let home = home();
     home.line("backup small.db --db crm.db").ok();
     // `head` ends at the full disk.
-    let line = "cp small.db disk/crm.db; crm lead list --count --db disk/crm.db; \
+    // A change gives it a log.
+    let line = "cp small.db disk/crm.db; crm lead update 1 --name Ada -o id --db disk/crm.db; \
                 head -c 1000000 /dev/zero > disk/fill; crm lead list --db disk/crm.db; \
                 crm check disk/crm.db; crm backup b.db --db disk/crm.db; \
                 timeout 60 crm serve --host 127.0.0.1 --port 0 --db disk/crm.db; \
@@ -838,16 +839,6 @@ fn what_keeps_a_log_from_being_made_is_named() {
             "{line}"
         );
         assert!(line.contains("crm.db-wal and crm.db-shm"), "{line}");
-    }
-    let line = "cp small.db disk/crm.db; crm lead list --count --db disk/crm.db; \
-                mount -o remount,ro disk; crm lead list --db disk/crm.db; crm check disk/crm.db";
-    let (told, _) = with_small_disk(&home, 400, line).unwrap();
-    assert_eq!(told.lines().count(), 3, "{told}");
-    for line in told.lines().skip(1) {
-        assert!(
-            line.contains("disk/crm.db: may not be written to (Read-only"),
-            "{line}"
-        );
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::backup::backup;
+use super::backup::backup_with;
 use super::part::{self, Part};
 use super::stop::Stop;
 use crate::error::{Error, Result};
@@ -174,7 +174,7 @@ impl Work {
         let file = folder.join(self.names.name(&time::stamp()));
         part::sweep(&file, |of| self.names.read(of).is_some());
         let began = Instant::now();
-        match backup(&self.path, &file, false, &mut |_| {}) {
+        match backup_with(&self.path, &file, false, true, &mut |_| {}) {
             Ok(content) => {
                 let (bytes, took) = (content.bytes, began.elapsed().as_secs_f64());
                 tracing::info!("backup {}: {bytes} bytes in {took:.1} s", file.display());
