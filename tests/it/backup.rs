@@ -476,6 +476,40 @@ fn a_kill_during_a_backup_leaves_no_file_or_a_whole_one() {
 }
 
 #[test]
+fn what_was_left_of_other_backups_is_removed_in_time_and_what_only_looks_so_is_not() {
+    let home = home();
+    let digits = "0123456789abcdef";
+    let dated = format!("to/crm-20260102T030405Z.db.part-{digits}");
+    let new = format!("to/monday.db.part-{digits}");
+    let old = format!("to/tuesday.db.part-{digits}");
+    let empty = format!("to/wednesday.db.part-{digits}");
+    let live = format!("to/thursday.db.part-{digits}");
+    let foreign = format!("to/film.part-{digits}");
+    let capitals = format!("to/a.db.part-{}", digits.to_uppercase());
+    for name in [&dated, &new, &old, &live, &capitals] {
+        home.write(name, OLD);
+    }
+    home.write(&empty, "");
+    home.write(&foreign, "a part of a film");
+    for name in [&old, &empty, &live, &foreign, &capitals] {
+        let file = std::fs::File::options().write(true).open(home.path(name));
+        let hours = SystemTime::now() - Duration::from_secs(7_200);
+        file.unwrap().set_modified(hours).unwrap();
+    }
+    std::os::unix::fs::symlink("crm.db", home.path("to/link.db.part-0123456789abcdef")).unwrap();
+    // Its maker has it locked.
+    let mut writing = std::fs::File::options();
+    let file = writing.write(true).open(home.path(&live)).unwrap();
+    rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    home.line("backup -q to/friday.db --db crm.db").ok();
+    let short = |name: &String| name.trim_start_matches("to/").to_string();
+    let mut expected = vec!["friday.db".into(), format!("link.db.part-{digits}")];
+    expected.extend([&new, &live, &foreign, &capitals].map(short));
+    expected.sort();
+    assert_eq!(names(&home.path("to")), expected);
+}
+
+#[test]
 fn a_kill_during_a_restore_leaves_the_old_database_or_the_new_one() {
     const MOMENTS: u32 = 24;
     let home = home();

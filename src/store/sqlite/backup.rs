@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::check::{self, Finding};
 use super::part::{self, Part, SIDES, belongs_to, exists, failed, unusable, with_end};
+use super::schedule::Names;
 use super::schema::State;
 use super::stop;
 use crate::error::{Code, Error, Result};
@@ -91,6 +92,7 @@ pub(super) fn backup_with(
     is_ours: bool,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<Content> {
+    let names = Names::of(path);
     // SQLite follows a link to a database, and keeps its log beside the file.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
     refuse_target(path, file, force)?;
@@ -100,7 +102,10 @@ pub(super) fn backup_with(
         return Err(because(path, "holds nothing that could be backed up"));
     }
     let name = file.file_name().map(|name| name.to_string_lossy());
-    part::sweep(file, |of| name.as_deref() == Some(of));
+    part::sweep(file, |of| {
+        name.as_deref() == Some(of) || names.read(of).is_some()
+    });
+    part::sweep_forgotten(file);
     // Whoever may not read the database may not read its backup.
     let found = fs::metadata(path).map_err(|error| failed(path, "cannot be read", &error))?;
     // Its maker writes it, though nobody may write the database.
