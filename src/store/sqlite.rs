@@ -112,6 +112,8 @@ struct Inner {
     work: Work,
     /// How those that read are connected to it.
     way: Way,
+    /// Where a command that writes has made the file: it goes again if nothing is committed to it.
+    made: Option<Place>,
     writer: Writer,
     /// What a server keeps of the file.
     cache: Option<Arc<Cache>>,
@@ -186,6 +188,21 @@ impl Sqlite {
             )));
         }
         place::ordinary(path)?;
+        let made = place::make(path);
+        let opened = Sqlite::open_made(path, made, work, syncs, for_copy);
+        if let (Err(_), Some(made)) = (&opened, made) {
+            place::unmake(path, made);
+        }
+        opened
+    }
+
+    fn open_made(
+        path: &Path,
+        made: Option<Place>,
+        work: Work,
+        syncs: &str,
+        for_copy: bool,
+    ) -> Result<(Sqlite, Option<String>)> {
         let (connection, way, notice) = place::settled(path, |place| match work {
             Work::Reading => connect_to_read(path, place),
             Work::Command | Work::Server => {
@@ -208,6 +225,7 @@ impl Sqlite {
             path: path.to_path_buf(),
             work,
             way,
+            made: made.filter(|_| work == Work::Command),
             writer,
             cache,
             readers: Mutex::default(),
@@ -585,7 +603,12 @@ impl Store for Sqlite {
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
         let held = self.inner.way.holds(&self.inner.path);
-        self.inner.writer.close().await.and(held)
+        let written = self.inner.writer.committed_within(Duration::MAX);
+        let closed = self.inner.writer.close().await;
+        if let (Some(made), Ok(None)) = (self.inner.made, written) {
+            place::unmake(&self.inner.path, made);
+        }
+        closed.and(held)
     }
 }
 

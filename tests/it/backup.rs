@@ -876,6 +876,24 @@ fn what_keeps_a_log_from_being_made_is_named() {
     }
 }
 
+/// However far it comes.
+#[test]
+fn a_database_that_finds_no_room_is_not_left_half_made() {
+    let home = Home::new();
+    let line = "for free in 0 4 8 16 32 48 64 72 80 96 112 400; do \
+                head -c $((400 - free))k /dev/zero > disk/fill; \
+                crm lead create --email a@example.com --db disk/crm.db > out 2> err; \
+                echo $? $(ls disk) $(grep -c full err); rm -f disk/*; done; \
+                head -c 400k /dev/zero > disk/fill; : > disk/crm.db; \
+                crm lead create --email a@example.com --db disk/crm.db 2> err; ls disk";
+    let Some((told, _)) = with_small_disk(&home, 400, line) else {
+        return;
+    };
+    let refused = "1 fill 1\n".repeat(11);
+    // One that was there stays.
+    assert_eq!(told, format!("{refused}0 crm.db fill 0\ncrm.db\nfill\n"));
+}
+
 #[test]
 fn a_server_that_ends_on_a_full_disk_says_that_nothing_is_lost() {
     let home = Home::new();

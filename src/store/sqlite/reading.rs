@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::Access;
@@ -96,9 +96,7 @@ impl Way {
         match self {
             Way::Writing => Connection::open_with_flags(path, flags | base),
             Way::Reading => Connection::open_with_flags(path, reading),
-            Way::Immutable(_) => {
-                Connection::open_with_flags(immutable(path), reading | OpenFlags::SQLITE_OPEN_URI)
-            }
+            Way::Immutable(_) => immutable(path),
         }
     }
 
@@ -166,8 +164,8 @@ fn has_log(path: &Path) -> std::io::Result<bool> {
     Ok(header.get(19) == Some(&2))
 }
 
-/// The URI of a file that nobody changes (<https://www.sqlite.org/uri.html>).
-fn immutable(path: &Path) -> PathBuf {
+/// A connection to a file that nobody changes meanwhile (<https://www.sqlite.org/uri.html>).
+pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = b"file://".to_vec();
     // After two slashes there has to be an authority, which is empty, or the path from the root.
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());
@@ -178,7 +176,10 @@ fn immutable(path: &Path) -> PathBuf {
         }
     }
     uri.extend(b"?immutable=1");
-    OsString::from_vec(uri).into()
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(OsString::from_vec(uri), flags)
 }
 
 /// Refuses what could only be read after it has been written to.
@@ -198,6 +199,8 @@ pub(super) fn refuse_old(path: &Path, state: State) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::store::sqlite::{Sqlite, Work};
 
