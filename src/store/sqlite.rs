@@ -294,17 +294,6 @@ impl Sqlite {
         Scheduler::start(&self.inner.path, schedule, report.clone())
     }
 
-    /// How the backups go, `None` where there is no schedule for them.
-    fn backups(&self) -> Option<Report> {
-        let report = self.inner.backups.get()?;
-        Some(
-            report
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-        )
-    }
-
     /// Runs a rule in a transaction that is synced when this answers.
     async fn write<R: Send + 'static>(
         &self,
@@ -593,6 +582,16 @@ impl Store for Sqlite {
         })
         .await?;
         Ok(ready(at))
+    }
+
+    fn backups(&self) -> Option<Report> {
+        let report = self.inner.backups.get()?;
+        Some(
+            report
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
     }
 
     async fn close(&self) -> Result<()> {

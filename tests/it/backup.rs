@@ -259,6 +259,7 @@ fn progress_is_shown_on_a_terminal_unless_told_otherwise() {
     );
     assert_eq!(code, Some(0));
     assert!(shown.contains("copying ["), "{shown:?}");
+    assert!(!shown.contains("0 B of 0 B"), "{shown:?}");
     let (shown, code) = at_terminal(
         home.line("restore b.db -q --db crm.db")
             .env("TERM", "xterm"),
@@ -895,6 +896,35 @@ fn a_database_that_finds_no_room_is_not_left_half_made() {
 }
 
 #[test]
+fn a_server_that_takes_no_writes_tells_of_its_backups_all_the_same() {
+    let home = Home::new();
+    let line = "crm serve --host 127.0.0.1 --port 0 --db disk/crm.db --backup-dir back > out 2> log & \
+                until grep -qs listens out; do kill -0 $! || exit; done; url=$(grep -o 'http://[0-9.:]*' out); \
+                until grep -qs 'INFO backup' log; do kill -0 $! || exit; done; \
+                head -c 1000000 /dev/zero > disk/fill 2> /dev/null; \
+                while crm health -o json --url $url > /dev/null 2> err; do :; done; cat err; \
+                crm health --url $url; echo $?; kill -9 $!";
+    let Some((told, _)) = with_small_disk(&home, 400, line) else {
+        return;
+    };
+    let (first, second) = told.split_once('\n').unwrap();
+    let json = json_of(first.trim());
+    let lines: Vec<&str> = second.lines().collect();
+    // Standard output comes first.
+    let (json, code) = match json.is_object() {
+        true => (json, lines[0]),
+        false => (json_of(lines[0]), first),
+    };
+    assert_eq!(code, "1", "{told}");
+    assert!(
+        json["error"].as_str().unwrap().contains("disk is full"),
+        "{told}"
+    );
+    assert!(json["last_backup"].is_string(), "{told}");
+    assert_eq!(json["backups_failing_since"], Value::Null, "{told}");
+}
+
+#[test]
 fn a_server_that_ends_on_a_full_disk_says_that_nothing_is_lost() {
     let home = Home::new();
     let line = "crm serve --host 127.0.0.1 --port 0 --db disk/crm.db > out & \
@@ -1075,6 +1105,19 @@ fn a_server_makes_backups_by_the_clock_and_keeps_the_newest() {
         !api.get("/ready").json()["backups_failing_since"].is_null()
     });
     assert!(health(&api)["backups_failing_since"].is_string());
+    let asked = api
+        .home
+        .line(&format!("health --url {}", api.server.url))
+        .run();
+    assert_eq!((asked.code, asked.stdout.as_str()), (Some(0), "ok\n"));
+    assert!(
+        asked
+            .stderr
+            .starts_with("warning: the service's backups fail since "),
+        "{}",
+        asked.stderr
+    );
+    assert_eq!(asked.stderr.lines().count(), 1, "{}", asked.stderr);
     assert_eq!(
         api.post("/leads", r#"{"email": "a@example.com"}"#).status,
         201
@@ -1452,6 +1495,15 @@ fn the_log_of_a_database_is_no_place_for_a_backup() {
         "backup crm.db-wal --force --db other.db",
     ] {
         assert!(home.line(line).run().code != Some(0), "{line}");
+    }
+    // Whether the other one is in use or not.
+    for line in [
+        "backup crm.db-shm --db other.db",
+        "restore crm.db-wal --db other.db",
+        "restore crm.db-shm --db other.db",
+        "check crm.db-shm",
+    ] {
+        assert_eq!(home.line(line).run().code, Some(1), "{line}");
     }
     drop(server);
     assert_eq!(home.line("lead list -o id --db crm.db").ok(), "1\n");
