@@ -82,7 +82,11 @@ async fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
                 there(path)?;
             }
             settings.create_default_folder()?;
-            let (store, notice) = AnyStore::open(path, Work::Command)?;
+            let work = match verb {
+                Verb::Get { .. } | Verb::List { .. } => Work::Reading,
+                Verb::Create { .. } | Verb::Update { .. } | Verb::Delete { .. } => Work::Command,
+            };
+            let (store, notice) = AnyStore::open(path, work)?;
             if let Some(notice) = notice {
                 say(&notice);
             }
@@ -543,7 +547,7 @@ pub async fn copy(
         Target::Postgres(url) => AnyStore::Postgres(Postgres::open(url, COPYING).await?),
         Target::Database(path) => {
             there(path)?;
-            let (store, notice) = AnyStore::open(path, Work::Command)?;
+            let (store, notice) = AnyStore::open(path, Work::Reading)?;
             notice.iter().for_each(|notice| say(notice));
             store
         }
@@ -643,14 +647,34 @@ pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
             format!("http://{host}:{}", listen.port.value)
         }
     };
-    let ready = AnyStore::connect(&url)?.ready().await?;
-    match settings.output.value {
-        Format::Json | Format::Ndjson => {
-            print(format!("{}\n", ready.to_json()).as_bytes())?;
+    let store = AnyStore::connect(&url)?;
+    let ready = store.ready().await;
+    let report = store.backups();
+    let is_json = matches!(settings.output.value, Format::Json | Format::Ndjson);
+    let code = match (ready, &report) {
+        (Ok(ready), _) => {
+            match is_json {
+                true => print(format!("{}\n", ready.to_json()).as_bytes())?,
+                false => print(b"ok\n")?,
+            }
+            0
         }
-        _ => print(b"ok\n")?,
-    }
-    Ok(0)
+        (Err(error), Some(report)) if is_json => {
+            say(&report.beside(&error.to_json()));
+            error.code.exit()
+        }
+        (Err(error), _) => {
+            complain(settings.output.value, &error);
+            error.code.exit()
+        }
+    };
+    // In JSON it has been told.
+    warn(
+        report
+            .and_then(|report| report.warning())
+            .filter(|_| !is_json),
+    );
+    Ok(code)
 }
 
 fn print(bytes: &[u8]) -> Result<(), Stop> {

@@ -10,6 +10,7 @@
 //! own escapes, and CSV is for programs.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
@@ -426,7 +427,12 @@ pub fn findings(mut out: impl Write, look: Look, found: &[(&str, &str)]) -> Resu
 
 /// A bar on standard error that shows how far a long piece of work is; there where that is a terminal, and gone when it is
 /// dropped.
-pub struct Bar(indicatif::ProgressBar);
+pub struct Bar {
+    wanted: bool,
+    style: &'static str,
+    /// From the first time on that there is something to show.
+    bar: OnceCell<indicatif::ProgressBar>,
+}
 
 impl Bar {
     /// A bar, or where none is wanted something that shows nothing.
@@ -445,35 +451,52 @@ impl Bar {
         )
     }
 
-    fn styled(wanted: bool, style: &str) -> Bar {
-        let bar = match wanted && io::stderr().is_terminal() {
-            true => indicatif::ProgressBar::new(0),
+    fn styled(wanted: bool, style: &'static str) -> Bar {
+        Bar {
+            wanted: wanted && io::stderr().is_terminal(),
+            style,
+            bar: OnceCell::new(),
+        }
+    }
+
+    fn make(&self, of: u64) -> indicatif::ProgressBar {
+        let bar = match self.wanted {
+            true => indicatif::ProgressBar::new(of),
             false => indicatif::ProgressBar::hidden(),
         };
         // It is a style: nothing it says depends on what is shown.
-        if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
+        if let Ok(style) = indicatif::ProgressStyle::with_template(self.style) {
             bar.set_style(style.progress_chars("=> "));
         }
-        Bar(bar)
+        bar
     }
 
-    /// So much of so much is done.
+    /// So much of so much is done. Of nothing there is nothing to show: it would be a full bar.
     pub fn show(&self, doing: &'static str, done: u64, of: u64) {
-        self.0.set_message(doing);
-        self.0.set_length(of);
-        self.0.set_position(done);
+        if of == 0 {
+            return;
+        }
+        let bar = self.bar.get_or_init(|| self.make(of));
+        // Shown all at once, or words and numbers would be of different work for a moment.
+        bar.clone().with_message(doing).update(|state| {
+            state.set_len(of);
+            state.set_pos(done);
+        });
     }
 
     /// Something goes on that cannot be measured.
     pub fn say(&self, doing: &'static str) {
-        self.0.set_message(doing);
-        self.0.tick();
+        if let Some(bar) = self.bar.get() {
+            bar.set_message(doing);
+        }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
     }
 }
 

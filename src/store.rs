@@ -89,28 +89,52 @@ pub struct Report {
     pub failing_since: Option<String>,
 }
 
+impl Report {
+    /// Adds itself to a JSON object, as `/ready` and `crm health` write it.
+    pub fn beside(&self, json: &str) -> String {
+        let mut json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+        json["last_backup"] = self.last.clone().into();
+        json["backups_failing_since"] = self.failing_since.clone().into();
+        json.to_string()
+    }
+
+    /// Reads what [`Report::beside`] added, `None` where there is nothing of it.
+    pub fn from_json(json: &[u8]) -> Option<Report> {
+        let json: serde_json::Value = serde_json::from_slice(json).ok()?;
+        let text = |name: &str| Some(json.get(name)?.as_str().map(str::to_string));
+        Some(Report {
+            last: text("last_backup")?,
+            failing_since: text("backups_failing_since")?,
+        })
+    }
+
+    /// What is to be told of backups that fail: one line.
+    pub fn warning(&self) -> Option<String> {
+        let since = self.failing_since.as_ref()?;
+        let last = self.last.as_deref().unwrap_or("none so far");
+        Some(format!(
+            "the service's backups fail since {since} (UTC), the last whole one: {last}; its log says why"
+        ))
+    }
+}
+
 impl Ready {
     /// As `/ready` and `crm health` write it.
     pub fn to_json(&self) -> String {
-        let mut json = serde_json::json!({ "status": "ready", "last_commit": self.last_commit });
-        if let Some(report) = &self.backups {
-            json["last_backup"] = report.last.clone().into();
-            json["backups_failing_since"] = report.failing_since.clone().into();
+        let json = serde_json::json!({ "status": "ready", "last_commit": self.last_commit });
+        let json = json.to_string();
+        match &self.backups {
+            Some(report) => report.beside(&json),
+            None => json,
         }
-        json.to_string()
     }
 
     /// Reads what [`Ready::to_json`] wrote, `None` where it is nothing of the kind.
     pub fn from_json(json: &[u8]) -> Option<Ready> {
-        let json: serde_json::Value = serde_json::from_slice(json).ok()?;
-        let text = |name: &str| json.get(name)?.as_str().map(str::to_string);
-        let has_backups = json.get("last_backup").is_some();
+        let parsed: serde_json::Value = serde_json::from_slice(json).ok()?;
         Some(Ready {
-            last_commit: text("last_commit")?,
-            backups: has_backups.then(|| Report {
-                last: text("last_backup"),
-                failing_since: text("backups_failing_since"),
-            }),
+            last_commit: parsed.get("last_commit")?.as_str()?.to_string(),
+            backups: Report::from_json(json),
         })
     }
 }
@@ -160,6 +184,12 @@ pub trait Store {
 
     /// Whether writes are taken.
     fn ready(&self) -> impl Future<Output = Result<Ready>> + Send;
+
+    /// How the backups go that the store makes by itself, also where it takes no writes; `None` where it makes none. That
+    /// of a server as it answered last.
+    fn backups(&self) -> Option<Report> {
+        None
+    }
 
     /// Finishes what was accepted and leaves the database tidy. Later writes are refused.
     fn close(&self) -> impl Future<Output = Result<()>> + Send;
@@ -227,6 +257,10 @@ impl Store for AnyStore {
 
     async fn ready(&self) -> Result<Ready> {
         each!(self, store => store.ready().await)
+    }
+
+    fn backups(&self) -> Option<Report> {
+        each!(self, store => store.backups())
     }
 
     async fn close(&self) -> Result<()> {

@@ -338,14 +338,19 @@ impl Request<'_> {
     }
 
     async fn ready(&self) -> Result<Response> {
-        let ready = self.store.ready().await.map_err(|error| match error.code {
-            Code::Internal => {
+        let error = match self.store.ready().await {
+            Ok(ready) => return Ok(uncached(reply::json(StatusCode::OK, ready.to_json()))),
+            Err(error) if error.code == Code::Internal => {
                 tracing::error!("request {}: not ready: {error}", self.request_id);
                 Error::new(Code::Unavailable, "no writes are taken; the log says why")
             }
-            _ => error,
-        })?;
-        Ok(uncached(reply::json(StatusCode::OK, ready.to_json())))
+            Err(error) => error,
+        };
+        let mut response = reply::error(&error, self.request_id);
+        if let Some(report) = self.store.backups() {
+            *response.body_mut() = report.beside(&error.to_json()).into();
+        }
+        Ok(uncached(response))
     }
 
     /// The parameters of a route that knows only these, each at most once.

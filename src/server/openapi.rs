@@ -310,6 +310,14 @@ fn common_schemas() -> Map<String, Value> {
                     "minProperties": 1,
                     "additionalProperties": {"type": "string"},
                 },
+                "last_backup": {
+                    "type": ["string", "null"],
+                    "description": "Of /ready alone, as where it succeeds. There where the service makes backups.",
+                },
+                "backups_failing_since": {
+                    "type": ["string", "null"],
+                    "description": "Of /ready alone, as where it succeeds. There where the service makes backups.",
+                },
             },
             "required": ["error"],
             "additionalProperties": false,

@@ -5,6 +5,7 @@
 //! broken answer from a finished one.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -16,7 +17,7 @@ use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query};
 use crate::record::{Cell, Noun, Record, Rows, Value};
-use crate::store::{Chunks, Listing, Ready, Saved, Store};
+use crate::store::{Chunks, Listing, Ready, Report, Saved, Store};
 
 /// How long a connection may take to come up.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -30,6 +31,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub struct Remote {
     client: Client,
     url: String,
+    /// What the server said last of its backups.
+    backups: Arc<Mutex<Option<Report>>>,
 }
 
 impl Remote {
@@ -58,6 +61,7 @@ impl Remote {
         Ok(Remote {
             client,
             url: url.trim_end_matches('/').to_string(),
+            backups: Arc::default(),
         })
     }
 
@@ -84,6 +88,8 @@ impl Remote {
             .bytes()
             .await
             .map_err(|error| self.unreachable(&error))?;
+        // `/ready` tells it whether it takes writes or not.
+        *self.told() = Report::from_json(&body);
         let error = code.and_then(|code| Error::from_json(code, &body));
         Err(error.unwrap_or_else(|| match code {
             Some(Code::Denied) => Error::new(
@@ -92,6 +98,10 @@ impl Remote {
             ),
             _ => self.stranger(&format!("it answered {status}")),
         }))
+    }
+
+    fn told(&self) -> MutexGuard<'_, Option<Report>> {
+        self.backups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn record(
@@ -252,7 +262,14 @@ impl Store for Remote {
             .bytes()
             .await
             .map_err(|error| self.unreachable(&error))?;
-        Ready::from_json(&body).ok_or_else(|| self.stranger("its readiness names no commit"))
+        let ready = Ready::from_json(&body);
+        let ready = ready.ok_or_else(|| self.stranger("its readiness names no commit"))?;
+        *self.told() = ready.backups.clone();
+        Ok(ready)
+    }
+
+    fn backups(&self) -> Option<Report> {
+        self.told().clone()
     }
 
     async fn close(&self) -> Result<()> {

@@ -21,6 +21,7 @@ mod legacy;
 mod list;
 mod part;
 mod place;
+mod reading;
 pub mod restore;
 pub mod schedule;
 mod schema;
@@ -49,6 +50,7 @@ use crate::store::{Listing, Ready, Report, Saved, Store};
 use crate::time;
 use cache::Cache;
 use place::Place;
+use reading::Way;
 use schedule::{Schedule, Scheduler};
 use stop::Stop;
 use writer::{Desk, State, Undo, Writer};
@@ -87,6 +89,8 @@ const KEPT_STATEMENTS: usize = 64;
 pub enum Work {
     /// One command: everything runs where it is called, no thread is started.
     Command,
+    /// One that only reads: it leaves a file of today's schema as it is, and works on one that may not be written to.
+    Reading,
     /// A server: writes run on a thread and share their syncs, lists run beside the threads that serve.
     Server,
 }
@@ -106,6 +110,10 @@ pub struct Sqlite {
 struct Inner {
     path: PathBuf,
     work: Work,
+    /// How those that read are connected to it.
+    way: Way,
+    /// Where a command that writes has made the file: it goes again if nothing is committed to it.
+    made: Option<Place>,
     writer: Writer,
     /// What a server keeps of the file.
     cache: Option<Arc<Cache>>,
@@ -180,8 +188,28 @@ impl Sqlite {
             )));
         }
         place::ordinary(path)?;
-        let (connection, notice) =
-            place::settled(path, |place| connect_to_write(path, place, work, syncs))?;
+        let made = place::make(path);
+        let opened = Sqlite::open_made(path, made, work, syncs, for_copy);
+        if let (Err(_), Some(made)) = (&opened, made) {
+            place::unmake(path, made);
+        }
+        opened
+    }
+
+    fn open_made(
+        path: &Path,
+        made: Option<Place>,
+        work: Work,
+        syncs: &str,
+        for_copy: bool,
+    ) -> Result<(Sqlite, Option<String>)> {
+        let (connection, way, notice) = place::settled(path, |place| match work {
+            Work::Reading => connect_to_read(path, place),
+            Work::Command | Work::Server => {
+                let (connection, notice) = connect_to_write(path, place, work, syncs)?;
+                Ok((connection, Way::Writing, notice))
+            }
+        })?;
         if !for_copy && let Some(source) = mark(&connection).map_err(|e| map_err(&e))? {
             return Err(sql::unfinished(&source));
         }
@@ -189,13 +217,15 @@ impl Sqlite {
         let desk = Desk::new(connection, path, cache.clone())
             .map_err(|error| schema::unusable(path, &error))?;
         let beside = match work {
-            Work::Server => Some(connect(path)?),
-            Work::Command => None,
+            Work::Server => Some(connect(path, &way)?),
+            Work::Command | Work::Reading => None,
         };
         let writer = Writer::new(desk, beside)?;
         let inner = Inner {
             path: path.to_path_buf(),
             work,
+            way,
+            made: made.filter(|_| work == Work::Command),
             writer,
             cache,
             readers: Mutex::default(),
@@ -264,17 +294,6 @@ impl Sqlite {
         Scheduler::start(&self.inner.path, schedule, report.clone())
     }
 
-    /// How the backups go, `None` where there is no schedule for them.
-    fn backups(&self) -> Option<Report> {
-        let report = self.inner.backups.get()?;
-        Some(
-            report
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-        )
-    }
-
     /// Runs a rule in a transaction that is synced when this answers.
     async fn write<R: Send + 'static>(
         &self,
@@ -297,10 +316,15 @@ impl Inner {
         match kept {
             Some(connection) => Ok(connection),
             None => Ok(Reader {
-                connection: connect(&self.path)?,
+                connection: self.connect()?,
                 seen: None,
             }),
         }
+    }
+
+    /// Another connection for reading, and for temporary tables.
+    fn connect(&self) -> Result<Connection> {
+        connect(&self.path, &self.way)
     }
 
     fn keep(&self, reader: Reader) {
@@ -315,7 +339,7 @@ impl Inner {
         &self,
         work: impl FnOnce() -> Result<R> + Send + 'static,
     ) -> Result<R> {
-        if self.work == Work::Command {
+        if self.work != Work::Server {
             return work();
         }
         let stop = Stop::new(self.closing.clone());
@@ -347,8 +371,43 @@ impl Inner {
         let mut connection = self.reader()?;
         let result = read(&mut connection);
         self.keep(connection);
+        self.way.holds(&self.path)?;
         result
     }
+}
+
+/// The connection of a command that reads, how others are to be made, and what was done for it.
+fn connect_to_read(path: &Path, place: Place) -> Result<(Connection, Way, Option<String>)> {
+    let refuse = |error: rusqlite::Error| schema::unusable(path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let (mut connection, way, notice) = reading::open(path, flags, |connection| {
+        let notice = match connection.is_readonly("main").map_err(refuse)? {
+            false => schema::prepare(path, place, connection)?,
+            true => {
+                connection.busy_timeout(PATIENCE).map_err(refuse)?;
+                let state = schema::state(connection).map_err(|refused| refused.error(path))?;
+                reading::refuse_old(path, state)?;
+                None
+            }
+        };
+        set_up(connection).map_err(refuse)?;
+        Ok(notice)
+    })?;
+    connection.busy_handler(Some(turn::again)).map_err(refuse)?;
+    let way = match way {
+        Way::Writing => {
+            let mode: String = connection
+                .pragma_query_value(None, "journal_mode", |row| row.get(0))
+                .map_err(refuse)?;
+            // Without a log nothing keeps another file from being restored over this one between two reads.
+            match mode == "wal" {
+                true => Way::Writing,
+                false => Way::Reading,
+            }
+        }
+        way => way,
+    };
+    Ok((connection, way, notice))
 }
 
 /// The connection that writes, to a file that was brought up to date, and what was done for that.
@@ -366,6 +425,10 @@ fn connect_to_write(
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(refuse)?;
+    // SQLite opens what it may not write to for reading, and says so at the first write.
+    if connection.is_readonly("main").map_err(refuse)? {
+        return Err(schema::unwritable(path));
+    }
     let notice = schema::prepare(path, place, &mut connection)?;
     // After the schema, which has a patience of its own and leaves none behind.
     connection.busy_handler(Some(turn::again)).map_err(refuse)?;
@@ -423,10 +486,8 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
 }
 
 /// Another connection to the file, for reading and for temporary tables.
-fn connect(path: &Path) -> Result<Connection> {
-    // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| map_err(&e))?;
+fn connect(path: &Path, way: &Way) -> Result<Connection> {
+    let mut connection = way.another(path).map_err(|e| map_err(&e))?;
     connection
         .busy_handler(Some(turn::again))
         .map_err(|e| map_err(&e))?;
@@ -523,6 +584,16 @@ impl Store for Sqlite {
         Ok(ready(at))
     }
 
+    fn backups(&self) -> Option<Report> {
+        let report = self.inner.backups.get()?;
+        Some(
+            report
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
+    }
+
     async fn close(&self) -> Result<()> {
         self.inner.closing.store(true, Ordering::Relaxed);
         self.inner
@@ -530,7 +601,13 @@ impl Store for Sqlite {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
-        self.inner.writer.close().await
+        let held = self.inner.way.holds(&self.inner.path);
+        let written = self.inner.writer.committed_within(Duration::MAX);
+        let closed = self.inner.writer.close().await;
+        if let (Some(made), Ok(None)) = (self.inner.made, written) {
+            place::unmake(&self.inner.path, made);
+        }
+        closed.and(held)
     }
 }
 

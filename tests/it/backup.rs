@@ -38,7 +38,7 @@ fn fill(path: &Path, count: usize, length: usize) {
 }
 
 /// A home with a database that has one record of each noun.
-fn home() -> Home {
+pub fn home() -> Home {
     let home = Home::new();
     for line in [
         "lead create --email ada@example.com --db crm.db",
@@ -51,7 +51,7 @@ fn home() -> Home {
 }
 
 /// Copies files by another process: one that closes a file loses SQLite's locks on it.
-fn copy(home: &Home, from: &str, to: &str, ends: &[&str]) {
+pub fn copy(home: &Home, from: &str, to: &str, ends: &[&str]) {
     for end in ends {
         let (from, to) = (home.path(from), home.path(to));
         let ended = |path: std::path::PathBuf| format!("{}{end}", path.display());
@@ -89,7 +89,7 @@ fn emails(path: &Path) -> Vec<String> {
 }
 
 /// The names in a folder, sorted.
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -259,6 +259,7 @@ fn progress_is_shown_on_a_terminal_unless_told_otherwise() {
     );
     assert_eq!(code, Some(0));
     assert!(shown.contains("copying ["), "{shown:?}");
+    assert!(!shown.contains("0 B of 0 B"), "{shown:?}");
     let (shown, code) = at_terminal(
         home.line("restore b.db -q --db crm.db")
             .env("TERM", "xterm"),
@@ -473,6 +474,40 @@ fn a_kill_during_a_backup_leaves_no_file_or_a_whole_one() {
     // The next one removes what they left.
     home.line("backup b.db --db crm.db").ok();
     assert_eq!(names(&home.path("")), ["b.db", "crm.db", "whole.db"]);
+}
+
+#[test]
+fn what_was_left_of_other_backups_is_removed_in_time_and_what_only_looks_so_is_not() {
+    let home = home();
+    let digits = "0123456789abcdef";
+    let dated = format!("to/crm-20260102T030405Z.db.part-{digits}");
+    let new = format!("to/monday.db.part-{digits}");
+    let old = format!("to/tuesday.db.part-{digits}");
+    let empty = format!("to/wednesday.db.part-{digits}");
+    let live = format!("to/thursday.db.part-{digits}");
+    let foreign = format!("to/film.part-{digits}");
+    let capitals = format!("to/a.db.part-{}", digits.to_uppercase());
+    for name in [&dated, &new, &old, &live, &capitals] {
+        home.write(name, OLD);
+    }
+    home.write(&empty, "");
+    home.write(&foreign, "a part of a film");
+    for name in [&old, &empty, &live, &foreign, &capitals] {
+        let file = std::fs::File::options().write(true).open(home.path(name));
+        let hours = SystemTime::now() - Duration::from_secs(7_200);
+        file.unwrap().set_modified(hours).unwrap();
+    }
+    std::os::unix::fs::symlink("crm.db", home.path("to/link.db.part-0123456789abcdef")).unwrap();
+    // Its maker has it locked.
+    let mut writing = std::fs::File::options();
+    let file = writing.write(true).open(home.path(&live)).unwrap();
+    rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    home.line("backup -q to/friday.db --db crm.db").ok();
+    let short = |name: &String| name.trim_start_matches("to/").to_string();
+    let mut expected = vec!["friday.db".into(), format!("link.db.part-{digits}")];
+    expected.extend([&new, &live, &foreign, &capitals].map(short));
+    expected.sort();
+    assert_eq!(names(&home.path("to")), expected);
 }
 
 #[test]
@@ -751,7 +786,7 @@ fn the_log_beside_a_backup_is_part_of_it() {
 
 /// The shell's line in a place of its own where `disk` is a disk of so many KiB; `None` where the system does not allow
 /// that.
-fn with_small_disk(home: &Home, kib: usize, line: &str) -> Option<(String, Option<i32>)> {
+pub fn with_small_disk(home: &Home, kib: usize, line: &str) -> Option<(String, Option<i32>)> {
     std::fs::create_dir_all(home.path("disk")).unwrap();
     let run = |line: &str| {
         let inner = format!("mount -t tmpfs -o size={kib}k none disk || exit 99; {line}");
@@ -817,7 +852,8 @@ fn what_keeps_a_log_from_being_made_is_named() {
     let home = home();
     home.line("backup small.db --db crm.db").ok();
     // `head` ends at the full disk.
-    let line = "cp small.db disk/crm.db; crm lead list --count --db disk/crm.db; \
+    // A change gives it a log.
+    let line = "cp small.db disk/crm.db; crm lead update 1 --name Ada -o id --db disk/crm.db; \
                 head -c 1000000 /dev/zero > disk/fill; crm lead list --db disk/crm.db; \
                 crm check disk/crm.db; crm backup b.db --db disk/crm.db; \
                 timeout 60 crm serve --host 127.0.0.1 --port 0 --db disk/crm.db; \
@@ -839,16 +875,53 @@ fn what_keeps_a_log_from_being_made_is_named() {
         );
         assert!(line.contains("crm.db-wal and crm.db-shm"), "{line}");
     }
-    let line = "cp small.db disk/crm.db; crm lead list --count --db disk/crm.db; \
-                mount -o remount,ro disk; crm lead list --db disk/crm.db; crm check disk/crm.db";
-    let (told, _) = with_small_disk(&home, 400, line).unwrap();
-    assert_eq!(told.lines().count(), 3, "{told}");
-    for line in told.lines().skip(1) {
-        assert!(
-            line.contains("disk/crm.db: may not be written to (Read-only"),
-            "{line}"
-        );
-    }
+}
+
+/// However far it comes.
+#[test]
+fn a_database_that_finds_no_room_is_not_left_half_made() {
+    let home = Home::new();
+    let line = "for free in 0 4 8 16 32 48 64 72 80 96 112 400; do \
+                head -c $((400 - free))k /dev/zero > disk/fill; \
+                crm lead create --email a@example.com --db disk/crm.db > out 2> err; \
+                echo $? $(ls disk) $(grep -c full err); rm -f disk/*; done; \
+                head -c 400k /dev/zero > disk/fill; : > disk/crm.db; \
+                crm lead create --email a@example.com --db disk/crm.db 2> err; ls disk";
+    let Some((told, _)) = with_small_disk(&home, 400, line) else {
+        return;
+    };
+    let refused = "1 fill 1\n".repeat(11);
+    // One that was there stays.
+    assert_eq!(told, format!("{refused}0 crm.db fill 0\ncrm.db\nfill\n"));
+}
+
+#[test]
+fn a_server_that_takes_no_writes_tells_of_its_backups_all_the_same() {
+    let home = Home::new();
+    let line = "crm serve --host 127.0.0.1 --port 0 --db disk/crm.db --backup-dir back > out 2> log & \
+                until grep -qs listens out; do kill -0 $! || exit; done; url=$(grep -o 'http://[0-9.:]*' out); \
+                until grep -qs 'INFO backup' log; do kill -0 $! || exit; done; \
+                head -c 1000000 /dev/zero > disk/fill 2> /dev/null; \
+                while crm health -o json --url $url > /dev/null 2> err; do :; done; cat err; \
+                crm health --url $url; echo $?; kill -9 $!";
+    let Some((told, _)) = with_small_disk(&home, 400, line) else {
+        return;
+    };
+    let (first, second) = told.split_once('\n').unwrap();
+    let json = json_of(first.trim());
+    let lines: Vec<&str> = second.lines().collect();
+    // Standard output comes first.
+    let (json, code) = match json.is_object() {
+        true => (json, lines[0]),
+        false => (json_of(lines[0]), first),
+    };
+    assert_eq!(code, "1", "{told}");
+    assert!(
+        json["error"].as_str().unwrap().contains("disk is full"),
+        "{told}"
+    );
+    assert!(json["last_backup"].is_string(), "{told}");
+    assert_eq!(json["backups_failing_since"], Value::Null, "{told}");
 }
 
 #[test]
@@ -1032,6 +1105,19 @@ fn a_server_makes_backups_by_the_clock_and_keeps_the_newest() {
         !api.get("/ready").json()["backups_failing_since"].is_null()
     });
     assert!(health(&api)["backups_failing_since"].is_string());
+    let asked = api
+        .home
+        .line(&format!("health --url {}", api.server.url))
+        .run();
+    assert_eq!((asked.code, asked.stdout.as_str()), (Some(0), "ok\n"));
+    assert!(
+        asked
+            .stderr
+            .starts_with("warning: the service's backups fail since "),
+        "{}",
+        asked.stderr
+    );
+    assert_eq!(asked.stderr.lines().count(), 1, "{}", asked.stderr);
     assert_eq!(
         api.post("/leads", r#"{"email": "a@example.com"}"#).status,
         201
@@ -1409,6 +1495,15 @@ fn the_log_of_a_database_is_no_place_for_a_backup() {
         "backup crm.db-wal --force --db other.db",
     ] {
         assert!(home.line(line).run().code != Some(0), "{line}");
+    }
+    // Whether the other one is in use or not.
+    for line in [
+        "backup crm.db-shm --db other.db",
+        "restore crm.db-wal --db other.db",
+        "restore crm.db-shm --db other.db",
+        "check crm.db-shm",
+    ] {
+        assert_eq!(home.line(line).run().code, Some(1), "{line}");
     }
     drop(server);
     assert_eq!(home.line("lead list -o id --db crm.db").ok(), "1\n");

@@ -22,4 +22,5 @@ mod http;
 mod postgres;
 mod process;
 mod property;
+mod reading;
 mod support;

@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::check::{self, Finding};
 use super::part::{self, Part, SIDES, belongs_to, exists, failed, unusable, with_end};
+use super::schedule::Names;
 use super::schema::State;
 use super::stop;
 use crate::error::{Code, Error, Result};
@@ -80,25 +81,45 @@ pub fn backup(
     force: bool,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<Content> {
+    backup_with(path, file, force, false, watch)
+}
+
+/// The same for a database that this process has open, if it `is_ours`.
+pub(super) fn backup_with(
+    path: &Path,
+    file: &Path,
+    force: bool,
+    is_ours: bool,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<Content> {
+    let names = Names::of(path);
     // SQLite follows a link to a database, and keeps its log beside the file.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
     refuse_target(path, file, force)?;
-    let (from, state) = check::snapshot(path)?;
-    let state = state.map_err(|refused| refused.error(path))?;
+    let from = check::snapshot(path, is_ours)?;
+    let state = from.state.map_err(|refused| refused.error(path))?;
     if state == State::Empty {
         return Err(because(path, "holds nothing that could be backed up"));
     }
     let name = file.file_name().map(|name| name.to_string_lossy());
-    part::sweep(file, |of| name.as_deref() == Some(of));
+    part::sweep(file, |of| {
+        name.as_deref() == Some(of) || names.read(of).is_some()
+    });
+    part::sweep_forgotten(file);
     // Whoever may not read the database may not read its backup.
     let found = fs::metadata(path).map_err(|error| failed(path, "cannot be read", &error))?;
-    let mut part = Part::beside(file, found.permissions().mode())?;
+    // Its maker writes it, though nobody may write the database.
+    let mut part = Part::beside(file, found.permissions().mode() | 0o600)?;
     part.keep_to_group(found.gid())
         .map_err(|error| failed(file, "cannot be kept from others", &error))?;
     let mut to = part.connect().map_err(|error| unusable(file, &error))?;
-    copy(&from, &part, &mut to, watch).map_err(|error| explain(file, &error))?;
+    copy(&from.connection, &part, &mut to, watch).map_err(|error| match is_read(&error) {
+        true => unusable(path, &error),
+        false => explain(file, &error),
+    })?;
     // Ends the read transaction.
-    drop(from);
+    drop(from.connection);
+    from.way.holds(path)?;
     watch(Stage::Checking);
     let content = finish(&part, &to, state, file, |finding| {
         let why = format!(
@@ -136,6 +157,17 @@ fn explain(file: &Path, error: &rusqlite::Error) -> Error {
         }
         _ => unusable(file, error),
     }
+}
+
+/// Whether it was the database that could not be read, and not the copy that could not be written.
+fn is_read(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
+    let is_damage = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    );
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    is_damage || matches!(code, Some(SQLITE_IOERR_READ | SQLITE_IOERR_SHORT_READ))
 }
 
 fn refuse_target(path: &Path, file: &Path, force: bool) -> Result<()> {

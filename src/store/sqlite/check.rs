@@ -6,9 +6,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::part::unusable;
+use super::reading::{self, Way};
 use super::schema::{self, Refused, State};
 use super::{PATIENCE, legacy, place, restore, set_up};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::record::{Kind, Noun};
 
 /// How many references to nothing are named one by one.
@@ -46,50 +47,76 @@ pub fn check(path: &Path) -> Result<Vec<Finding>> {
         true => OpenFlags::SQLITE_OPEN_READ_ONLY,
         false => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
-    let (connection, state) = snapshot_with(path, flags)?;
+    let snapshot = snapshot_with(path, flags, false)?;
+    let found = look_through(path, &snapshot.connection, snapshot.state);
+    // What is found in a file that was changed meanwhile tells nothing of it.
+    snapshot.way.holds(path)?;
+    found
+}
+
+fn look_through(
+    path: &Path,
+    connection: &Connection,
+    state: Result<State, Refused>,
+) -> Result<Vec<Finding>> {
     match state {
-        Ok(state) => findings(&connection, state).map_err(|error| unusable(path, &error)),
+        Ok(state) => findings(connection, state).map_err(|error| unusable(path, &error)),
         Err(Refused::Because(why)) => Ok(vec![Finding::new("schema", &why)]),
         Err(Refused::Sql(error)) if is_damage(&error) => {
             Ok(vec![Finding::new("integrity", &schema::reason(&error))])
-        }
-        Err(Refused::Sql(error)) if is_half_written(&error) => {
-            let why = "a program has ended in the middle of a write to it, which the next command that works with it \
-                       undoes; check it after that";
-            Err(Error::failed(format!("{}: {why}", path.display())))
         }
         Err(Refused::Sql(error)) => Err(unusable(path, &error)),
     }
 }
 
-fn is_half_written(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error().map(|error| error.extended_code);
-    code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+/// A connection in a read transaction over the file as it is now.
+pub(super) struct Snapshot {
+    pub(super) connection: Connection,
+    /// What the file is.
+    pub(super) state: Result<State, Refused>,
+    /// How it is read; to be asked whether it holds when all is read.
+    pub(super) way: Way,
 }
 
-/// A connection in a read transaction over the file as it is now, and what the file is.
-pub(super) fn snapshot(path: &Path) -> Result<(Connection, Result<State, Refused>)> {
-    // Not SQLITE_OPEN_READ_ONLY: a reader takes part in the write-ahead log's shared memory.
-    snapshot_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+/// That of a file as it is now. `is_ours` tells that this process has it open elsewhere: then it is opened as that was, as
+/// to look at it by other means would end the locks on it.
+pub(super) fn snapshot(path: &Path, is_ours: bool) -> Result<Snapshot> {
+    snapshot_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE, is_ours)
 }
 
-fn snapshot_with(path: &Path, flags: OpenFlags) -> Result<(Connection, Result<State, Refused>)> {
+fn snapshot_with(path: &Path, flags: OpenFlags, is_ours: bool) -> Result<Snapshot> {
     place::ordinary(path)?;
     place::settled(path, |_| {
-        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let refuse = |error: rusqlite::Error| unusable(path, &error);
-        let mut connection = Connection::open_with_flags(path, flags).map_err(refuse)?;
-        connection.busy_timeout(PATIENCE).map_err(refuse)?;
-        // A log that a program left behind stays: closing would write it into the file, or throw it away as damaged.
-        let log = schema::size(&connection, "-wal") > 0;
-        connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, log)
-            .map_err(refuse)?;
-        let begun = set_up(&mut connection).and_then(|()| connection.execute_batch("BEGIN"));
-        let state = begun
-            .map_err(Refused::from)
-            .and_then(|()| schema::state(&connection));
-        Ok((connection, state))
+        let begin = |connection: &mut Connection| {
+            connection.busy_timeout(PATIENCE).map_err(refuse)?;
+            // A log that a program left behind stays: closing would write it into the file, or throw it away as damaged.
+            let log = schema::size(connection, "-wal") > 0;
+            connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, log)
+                .map_err(refuse)?;
+            set_up(connection)
+                .and_then(|()| connection.execute_batch("BEGIN"))
+                .map_err(refuse)?;
+            match schema::state(connection) {
+                Err(Refused::Sql(error)) if !is_damage(&error) => Err(refuse(error)),
+                state => Ok(state),
+            }
+        };
+        let (connection, way, state) = match is_ours {
+            true => {
+                let way = Way::Writing;
+                let mut connection = way.another(path).map_err(refuse)?;
+                let state = begin(&mut connection)?;
+                (connection, way, state)
+            }
+            false => reading::open(path, flags, begin)?,
+        };
+        Ok(Snapshot {
+            connection,
+            state,
+            way,
+        })
     })
 }
 

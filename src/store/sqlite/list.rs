@@ -331,7 +331,7 @@ fn order<R>(inner: &Arc<Inner>, query: &Query, listing: &mut Listing<R>) -> Resu
         inner.ordered.fetch_sub(1, Relaxed);
         return Err(too_many_ordered());
     }
-    let reserved = match super::connect(&inner.path) {
+    let reserved = match inner.connect() {
         Ok(connection) => Ordered {
             connection,
             inner: inner.clone(),

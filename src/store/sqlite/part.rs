@@ -2,19 +2,22 @@
 //!
 //! It has a name of its own, which nobody else makes: `crm.db.part-` and 16 hexadecimal digits. As long as it is being made
 //! its maker holds a lock on it, which ends with the process however that ends; so whoever finds one without a lock knows
-//! that it was left over, and removes it.
+//! that it was left over, and removes it, with the lock in its own hands. The maker of a new one looks whether it is still
+//! there once it has its lock.
 
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::io::Errno;
 use rustix::process::{Flock, FlockType};
 
 use super::place::Place;
@@ -55,22 +58,29 @@ impl Part {
 
     /// The same, with the system's reason where it fails.
     pub(super) fn make(target: &Path, mode: u32) -> io::Result<Part> {
-        let random = RandomState::new().build_hasher().finish();
-        let path = with_end(target, &format!("{MARK}{random:016x}"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(mode & 0o777)
-            .open(&path)?;
-        // Where the file system has no locks, SQLite will say so.
-        let _ = rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
-        Ok(Part {
-            path,
-            target: target.into(),
-            file,
-            placed: false,
-        })
+        loop {
+            let random = RandomState::new().build_hasher().finish();
+            let path = with_end(target, &format!("{MARK}{random:016x}"));
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(mode & 0o777)
+                .open(&path)?;
+            // Where the file system has no locks, SQLite will say so.
+            let locked = rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
+            // Who sweeps may have found it before it had its lock: it is gone then, or about to go.
+            let is_swept = matches!(locked, Err(Errno::AGAIN | Errno::ACCESS));
+            if is_swept || file.metadata()?.nlink() == 0 {
+                continue;
+            }
+            return Ok(Part {
+                path,
+                target: target.into(),
+                file,
+                placed: false,
+            });
+        }
     }
 
     /// Gives it to this group; where that is not allowed, its own group may not read it.
@@ -132,11 +142,28 @@ impl Drop for Part {
 
 /// Removes parts that a program which ended midway left in the folder of `target`, of those files that are `ours`.
 pub(super) fn sweep(target: &Path, ours: impl Fn(&str) -> bool) {
-    // Nobody waits for the room they take: where one cannot be removed now it can be later.
-    let Ok(entries) = fs::read_dir(folder_of(target)) else {
-        return;
-    };
+    for stem in stems(target, ours) {
+        remove_left(&stem, false);
+    }
+}
+
+/// Removes those that were left of whatever else: what has the name of a part, begins as one does, and nobody has changed
+/// for [`FORGOTTEN`].
+pub(super) fn sweep_forgotten(target: &Path) {
+    for stem in stems(target, |_| true) {
+        remove_left(&stem, true);
+    }
+}
+
+/// When a part that nobody has locked is certainly nobody's. One that is restored from has moments without a lock.
+const FORGOTTEN: Duration = Duration::from_secs(3_600);
+
+/// The parts in the folder of `target`, of those files that are `ours`, whether they themselves are there or only what was
+/// beside them.
+fn stems(target: &Path, ours: impl Fn(&str) -> bool) -> HashSet<PathBuf> {
     let mut stems = HashSet::new();
+    // Nobody waits for the room they take: where one cannot be removed now it can be later.
+    let entries = fs::read_dir(folder_of(target)).into_iter().flatten();
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some((of, rest)) = name.to_str().and_then(|name| name.split_once(MARK)) else {
@@ -146,20 +173,50 @@ pub(super) fn sweep(target: &Path, ours: impl Fn(&str) -> bool) {
             continue;
         };
         let ends = SIDES.contains(&end) || end == BEFORE_UPGRADE || end.is_empty();
-        if ends && ours(of) && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        if ends && !of.is_empty() && ours(of) && digits.bytes().all(is_digit) {
             stems.insert(target.with_file_name(format!("{of}{MARK}{digits}")));
         }
     }
-    for stem in stems {
-        if File::open(&stem).is_ok_and(|file| is_locked(&file)) {
-            continue;
+    stems
+}
+
+/// Removes a part that nobody has locked, and what is beside it.
+fn remove_left(stem: &Path, if_forgotten: bool) {
+    let file = match fs::symlink_metadata(stem) {
+        Ok(found) if found.is_file() => {
+            let Ok(mut file) = OpenOptions::new().read(true).write(true).open(stem) else {
+                return;
+            };
+            let locked = rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
+            if locked.is_err() || if_forgotten && !is_forgotten(&mut file) {
+                return;
+            }
+            Some(file)
         }
-        let _ = fs::remove_file(&stem);
-        for end in SIDES.into_iter().chain([BEFORE_UPGRADE]) {
-            let _ = fs::remove_file(with_end(&stem, end));
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound && !if_forgotten => None,
+        _ => return,
+    };
+    let _ = fs::remove_file(stem);
+    // Not before it is gone, so that a maker who has not locked it yet finds out.
+    drop(file);
+    for end in SIDES.into_iter().chain([BEFORE_UPGRADE]) {
+        let _ = fs::remove_file(with_end(stem, end));
     }
 }
+
+fn is_forgotten(file: &mut File) -> bool {
+    let changed = file.metadata().and_then(|found| found.modified());
+    let age = changed.map(|at| at.elapsed().unwrap_or_default());
+    // SQLite may write its first page last.
+    let mut begin = Vec::new();
+    let read = file.take(BEGIN.len() as u64).read_to_end(&mut begin);
+    let is_database = begin == *BEGIN || begin.iter().all(|byte| *byte == 0);
+    age.is_ok_and(|age| age > FORGOTTEN) && read.is_ok() && is_database
+}
+
+/// How a database begins.
+pub(super) const BEGIN: &[u8; 16] = b"SQLite format 3\0";
 
 /// Whether another process has a lock on the file, as SQLite has on a database that is being used.
 pub(super) fn is_locked(file: &File) -> bool {
@@ -169,7 +226,6 @@ pub(super) fn is_locked(file: &File) -> bool {
 
 /// Renames where nothing has the name yet.
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::io::Errno;
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // Not all file systems have it. Then this is as good as it gets.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {

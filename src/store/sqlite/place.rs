@@ -5,11 +5,16 @@
 //! by the name: that corrupts both. So whoever opens a database looks where it is, opens it, reads, and looks again. The
 //! first read takes a lock that a restore does not get past.
 //!
-//! Nothing here opens the file: a process that closes any descriptor of it would lose all its locks on it (POSIX, `fcntl`).
+//! Nothing here opens the file while this process has it open: one that closes any descriptor of it would lose all its locks on it (POSIX, `fcntl`).
 
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
+use rustix::fs::FlockOperation;
+
+use super::part::{SIDES, with_end};
+use super::reading;
 use crate::error::{Error, Result};
 
 /// How often a file may turn out to be another one before whoever opens it gives up.
@@ -34,6 +39,53 @@ impl Place {
     /// Whether both are one file.
     pub(super) fn same(one: &Path, other: &Path) -> bool {
         Place::of(one).holds(other)
+    }
+}
+
+/// Makes an empty file for a database, if nothing has this name. Answers its place, by which [`unmake`] knows it again;
+/// `None` where it was not made here. SQLite would make it too, but not tell.
+pub(super) fn make(path: &Path) -> Option<Place> {
+    let is_free = std::fs::symlink_metadata(path).is_err();
+    let mut make = File::options();
+    // The rights that SQLite gives a new database.
+    make.write(true).create_new(true).mode(0o644);
+    let made = is_free.then(|| make.open(path))?.ok()?.metadata().ok()?;
+    Some(Place(Some((made.dev(), made.ino()))))
+}
+
+/// Removes a database that this process has made and has closed, unless anybody has it open or has been given an id by it.
+pub(super) fn unmake(path: &Path, made: Place) {
+    // SQLite's locks collide with this one. Who has opened it and has no lock yet finds it gone, and opens it anew.
+    let Ok(file) = File::options().read(true).write(true).open(path) else {
+        return;
+    };
+    if rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
+        || !made.holds(path)
+    {
+        return;
+    }
+    let sides = SIDES.map(|side| with_end(path, side));
+    let has_more = |side: &PathBuf| std::fs::metadata(side).is_ok_and(|side| side.len() > 0);
+    // Nothing but what is in the file, and not even half of a write.
+    if has_more(&sides[0]) || has_more(&sides[1]) {
+        return;
+    }
+    let is_empty = file.metadata().is_ok_and(|found| found.len() == 0);
+    // To be closed after the file is gone: that ends the lock.
+    let connection = (!is_empty).then(|| reading::immutable(path));
+    let is_unused = match &connection {
+        None => true,
+        Some(Ok(connection)) => connection
+            .query_row("SELECT count(*) FROM sqlite_sequence", [], |row| row.get(0))
+            .is_ok_and(|given: i64| given == 0),
+        Some(Err(_)) => false,
+    };
+    if is_unused {
+        // What led here is the error to tell.
+        let _ = std::fs::remove_file(path);
+        for side in sides {
+            let _ = std::fs::remove_file(side);
+        }
     }
 }
 

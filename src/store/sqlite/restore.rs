@@ -153,6 +153,13 @@ impl Source<'_> {
         if !found.is_file() {
             return Err(because(path, "is no file, expected a backup"));
         }
+        if let Some(database) = part::owner(path) {
+            let why = format!(
+                "belongs to the database {}, expected a backup",
+                database.display()
+            );
+            return Err(because(path, why));
+        }
         let main = File::open(path).map_err(refuse)?;
         let mut size = found.len();
         let mut beside = Vec::new();

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::backup::backup;
+use super::backup::backup_with;
 use super::part::{self, Part};
 use super::stop::Stop;
 use crate::error::{Error, Result};
@@ -172,9 +172,8 @@ impl Work {
     fn back_up(&self) -> bool {
         let Schedule { folder, keep, .. } = &self.schedule;
         let file = folder.join(self.names.name(&time::stamp()));
-        part::sweep(&file, |of| self.names.read(of).is_some());
         let began = Instant::now();
-        match backup(&self.path, &file, false, &mut |_| {}) {
+        match backup_with(&self.path, &file, false, true, &mut |_| {}) {
             Ok(content) => {
                 let (bytes, took) = (content.bytes, began.elapsed().as_secs_f64());
                 tracing::info!("backup {}: {bytes} bytes in {took:.1} s", file.display());
@@ -216,7 +215,7 @@ impl Work {
 fn is_database(file: &Path) -> bool {
     let mut begin = [0; 16];
     let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut begin));
-    read.is_ok() && begin == *b"SQLite format 3\0"
+    read.is_ok() && begin == *part::BEGIN
 }
 
 /// How long until the next backup is due, given the age of the newest one, whoever made it, and how long ago the last was
@@ -227,12 +226,12 @@ fn due(newest: Option<Duration>, tried: Option<Duration>, every: Duration) -> Du
 }
 
 /// The names of a database's backups: its own name without its end, a time, and `.db`.
-struct Names {
+pub(super) struct Names {
     stem: String,
 }
 
 impl Names {
-    fn of(path: &Path) -> Names {
+    pub(super) fn of(path: &Path) -> Names {
         let stem = path.file_stem().unwrap_or(OsStr::new("crm"));
         Names {
             stem: stem.to_string_lossy().into_owned(),
@@ -244,7 +243,7 @@ impl Names {
     }
 
     /// When the backup of this name was made; `None` for all other names.
-    fn read(&self, name: &str) -> Option<SystemTime> {
+    pub(super) fn read(&self, name: &str) -> Option<SystemTime> {
         let rest = name.strip_prefix(&self.stem)?.strip_prefix('-')?;
         time::read_stamp(rest.strip_suffix(".db")?)
     }

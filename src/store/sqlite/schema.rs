@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use rustix::fs::Access;
+use rustix::io::Errno;
 
 use super::place::Place;
 use super::{legacy, part};
@@ -56,6 +57,9 @@ pub(super) fn model(steps: usize) -> rusqlite::Result<Connection> {
 
 /// The sentence for a file that SQLite could not open, read or write.
 pub(super) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
+    if is_half_written(error) {
+        return Refused::Because(HALF_WRITTEN.into()).error(path);
+    }
     if let Some(obstacle) = obstacle(path, error) {
         return obstacle;
     }
@@ -105,22 +109,20 @@ fn obstacle(path: &Path, error: &rusqlite::Error) -> Option<Error> {
     let folder = part::folder_of(path);
     let files = std::iter::once(path).chain(sides.iter().map(|side| side.as_path()));
     for file in files.filter(|file| part::exists(file)) {
-        for (access, what) in [
-            (Access::READ_OK, "may not be read"),
-            (Access::WRITE_OK, "may not be written to"),
-        ] {
-            if let Err(error) = rustix::fs::access(file, access) {
-                return Some(Error::failed(format!(
-                    "{}: {what} ({error}); give this user the right to, or run crm as the file's owner",
-                    file.display()
-                )));
-            }
+        if let Err(error) = rustix::fs::access(file, Access::READ_OK) {
+            return Some(denied(file, "may not be read", error));
+        }
+        if rustix::fs::access(file, Access::WRITE_OK).is_err() {
+            return Some(unwritable(file));
         }
     }
     let writable = rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK);
     if let Err(error) = writable
         && folder.is_dir()
     {
+        if error == Errno::ROFS {
+            return Some(read_only(path));
+        }
         return Some(Error::failed(format!(
             "{shown}: {beside} cannot be made beside it, as its folder may not be written to ({error}); give this \
              user the right to, or run crm as the folder's owner"
@@ -138,6 +140,44 @@ fn obstacle(path: &Path, error: &rusqlite::Error) -> Option<Error> {
     })
 }
 
+fn denied(file: &Path, what: &str, error: Errno) -> Error {
+    Error::failed(format!(
+        "{}: {what} ({error}); give this user the right to, or run crm as the file's owner",
+        file.display()
+    ))
+}
+
+/// The sentence for a file that is to be written to and cannot be.
+pub(super) fn unwritable(file: &Path) -> Error {
+    match rustix::fs::access(file, Access::WRITE_OK) {
+        Err(Errno::ROFS) => read_only(file),
+        Err(error) => denied(file, "may not be written to", error),
+        Ok(()) => Refused::Because(NOT_WRITABLE.into()).error(file),
+    }
+}
+
+/// No right helps there, and no owner.
+fn read_only(file: &Path) -> Error {
+    Error::failed(format!(
+        "{}: {READ_ONLY}, expected one that can be written to",
+        file.display()
+    ))
+}
+
+/// Why nothing can be written to a database, as a part of a sentence.
+pub(super) fn barrier(path: &Path) -> String {
+    let written = rustix::fs::access(path, Access::WRITE_OK);
+    let made = rustix::fs::access(part::folder_of(path), Access::WRITE_OK | Access::EXEC_OK);
+    match (written, made) {
+        (Err(Errno::ROFS), _) | (_, Err(Errno::ROFS)) => READ_ONLY.into(),
+        (Err(error), _) => format!("this user may not write to it ({error})"),
+        (_, Err(error)) => format!("its folder may not be written to ({error})"),
+        (Ok(()), Ok(())) => "it cannot be written to".into(),
+    }
+}
+
+const READ_ONLY: &str = "its file system is mounted read-only";
+
 /// SQLite's own sentence; rusqlite's adds the whole SQL.
 pub(super) fn reason(error: &rusqlite::Error) -> String {
     match error {
@@ -146,6 +186,15 @@ pub(super) fn reason(error: &rusqlite::Error) -> String {
         other => other.to_string(),
     }
 }
+
+/// Whether a file could not be read as half a write would have to be undone first, and may not be written to.
+fn is_half_written(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
+const HALF_WRITTEN: &str = "a program has ended in the middle of a write to it, which the next command that may write to \
+                            it undoes; try again after that";
 
 const NO_DATABASE: &str = "is no SQLite database";
 
