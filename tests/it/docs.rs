@@ -11,7 +11,7 @@ use crm::query::{CONTROLS, OPERATORS};
 use crm::{NOUNS, cli, server::openapi};
 use reqwest::Method;
 
-use crate::support::{Home, Server};
+use crate::support::{Home, Server, client};
 
 /// The address that the examples use.
 const ADDRESS: &str = "http://localhost:8000";
@@ -64,7 +64,7 @@ async fn curl(home: &Home, line: &str) -> String {
         (None, Some(_)) => Method::POST,
         (None, None) => Method::GET,
     };
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let mut request = client.request(method, url);
     for (name, value) in headers {
         request = request.header(name, value);

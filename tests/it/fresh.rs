@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::Service;
+use crate::support::{Service, client};
 
 /// The documented bound.
 const BOUND: Duration = Duration::from_millis(5);
@@ -24,7 +24,7 @@ impl Api {
     async fn start() -> Api {
         Api {
             service: Service::start().await,
-            client: Client::builder().no_proxy().build().unwrap(),
+            client: client(),
         }
     }
 

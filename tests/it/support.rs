@@ -27,6 +27,13 @@ pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// A client for HTTP.
+pub fn client() -> reqwest::Client {
+    // Whoever comes second finds it there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 /// An empty folder that is home, current folder and temporary folder of what runs in it.
 pub struct Home {
     folder: TempDir,

@@ -8,7 +8,7 @@ use crm::store::Store;
 use futures_util::FutureExt;
 use rusqlite::Connection;
 
-use crate::support::Service;
+use crate::support::{Service, client};
 
 /// More than may wait. No bound of crm's own; without one the test would go on for ever.
 const TOO_MANY: usize = 20_000;
@@ -38,7 +38,7 @@ async fn a_full_queue_refuses_and_what_fails_in_it_fails_alone() {
     };
     assert_eq!(refused.code, Code::Unavailable);
     // The same over HTTP, where reads go on.
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let leads = format!("{}/leads", service.url);
     let post = || {
         let request = client
