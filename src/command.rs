@@ -74,7 +74,11 @@ pub async fn verb(settings: &Settings, noun: &'static Noun, verb: Verb) -> Ended
 async fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
     match &settings.target.value {
         Target::Url(url) => Ok(AnyStore::connect(url)?),
-        Target::Postgres(url) => Ok(AnyStore::Postgres(Postgres::open(url, 1).await?)),
+        // As with a file below: a name with a slip in it would look like an empty database.
+        Target::Postgres(url) if matches!(verb, Verb::Create { .. }) => {
+            Ok(AnyStore::Postgres(Postgres::open(url, 1).await?))
+        }
+        Target::Postgres(url) => Ok(AnyStore::Postgres(Postgres::open_existing(url, 1).await?)),
         Target::Database(path) => {
             let creates = matches!(verb, Verb::Create { .. });
             if settings.explicit() && !creates {
@@ -544,7 +548,7 @@ pub async fn copy(
     }
     let source = match &from {
         Target::Url(url) => AnyStore::connect(url)?,
-        Target::Postgres(url) => AnyStore::Postgres(Postgres::open(url, COPYING).await?),
+        Target::Postgres(url) => AnyStore::Postgres(Postgres::open_existing(url, COPYING).await?),
         Target::Database(path) => {
             there(path)?;
             let (store, notice) = AnyStore::open(path, Work::Reading)?;
@@ -564,8 +568,9 @@ pub async fn copy(
     let mut watch = |stage| match stage {
         copy::Stage::Copied(noun, done, of) => bar.show(noun.plural, done, of),
         copy::Stage::Compared(_, done, of) => bar.show("comparing", done, of),
+        copy::Stage::Checked(_, done, of) => bar.show("looking again", done, of),
     };
-    let copied = copy::copy(&source, &target, &shown(&from), &mut watch).await;
+    let copied = copy::copy(&source, &target, &name_of(&from), &mut watch).await;
     drop(bar);
     let closed = (source.close().await, target.close().await);
     let copied = copied?;
@@ -583,6 +588,18 @@ pub async fn copy(
 
 /// Connections of a copy: two lists are read side by side.
 const COPYING: usize = 2;
+
+/// What the target of a copy remembers its source by: a file's name from the root, as another time it may be called
+/// otherwise.
+fn name_of(source: &Target) -> String {
+    match source {
+        Target::Database(path) => match path.canonicalize() {
+            Ok(path) => path.display().to_string(),
+            Err(_) => shown(source),
+        },
+        source => shown(source),
+    }
+}
 
 /// A target as it may be shown.
 fn shown(target: &Target) -> String {

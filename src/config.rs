@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use directories::BaseDirs;
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use crate::error::{Error, Result, quoted};
@@ -680,8 +681,11 @@ pub fn parse_end(text: &str, folder: &Path) -> Result<Target, String> {
 
 fn parse_target(text: &str, folder: &Path) -> Result<Target, String> {
     if is_postgres(text) {
-        postgres::check_url(text)?;
-        return Ok(Target::Postgres(text.into()));
+        // The library knows the scheme in small letters alone.
+        let (scheme, rest) = text.split_at(text.find(':').unwrap_or_default());
+        let url = scheme.to_ascii_lowercase() + rest;
+        postgres::check_url(&url)?;
+        return Ok(Target::Postgres(url));
     }
     let path = parse_database(text)?;
     // Collected anew, `./crm.db` is shown without its dot.
@@ -700,21 +704,21 @@ fn is_postgres(text: &str) -> bool {
 pub fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(end);
-    let authority = match authority.rsplit_once('@') {
-        Some((user, hosts)) => {
-            let user = user.split_once(':').map_or(user, |(user, _)| user);
-            format!("{user}@{hosts}")
-        }
-        None => authority.into(),
+    // A password with a / or a ? of its own is refused, but not everything that is shown has been looked at.
+    let user_end = rest[..end].rfind('@').or_else(|| rest.rfind('@'));
+    let (user, rest) = user_end.map_or(("", rest), |at| rest.split_at(at));
+    let user = user.split_once(':').map_or(user, |(user, _)| user);
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_password = |pair: &str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        percent_decode_str(name).decode_utf8_lossy() == "password"
     };
-    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let kept: Vec<&str> = query
         .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("password="))
+        .filter(|pair| !pair.is_empty() && !is_password(pair))
         .collect();
     let mark = if kept.is_empty() { "" } else { "?" };
-    format!("{scheme}://{authority}{path}{mark}{}", kept.join("&"))
+    format!("{scheme}://{user}{place}{mark}{}", kept.join("&"))
 }
 
 /// Reads a file's name: a path, or a `sqlite:` URL as SQLAlchemy means it (three slashes are relative, four are absolute),
@@ -739,6 +743,11 @@ pub fn parse_database(text: &str) -> Result<PathBuf, String> {
             path.unwrap_or(rest)
         }
         "file" => return expected("a file: URL"),
+        "postgres" | "postgresql" => return expected("one without // behind its colon"),
+        // libpq's other form, or a URL with a slip in it. What is said of files would show its password.
+        _ if rest.contains("password=") || text.starts_with("postgres") && text.contains('@') => {
+            return expected("what is neither");
+        }
         _ if rest.starts_with("//") && !scheme.is_empty() => {
             return expected(&format!("a {scheme}:// URL"));
         }
@@ -1210,6 +1219,15 @@ mod tests {
                 "postgres://host/crm?user=me",
             ),
             ("postgres://host", "postgres://host"),
+            ("postgres://me:se/cr@et?@host/crm", "postgres://me@host/crm"),
+            (
+                "postgres://host/crm?user=me&pass%77ord=secret",
+                "postgres://host/crm?user=me",
+            ),
+            (
+                "postgres://me:secret@host/crm?application_name=a@b",
+                "postgres://me@host/crm?application_name=a@b",
+            ),
         ] {
             assert_eq!(without_password(url), shown);
         }

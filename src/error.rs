@@ -29,7 +29,7 @@ pub enum Code {
     Internal,
     /// Nothing was saved, and the same request may succeed in a moment.
     Unavailable,
-    /// The database was lost while it saved: the write may have been saved, or not.
+    /// The database has not told whether it saved this: the write may have been saved, or not.
     Unknown,
     /// The disk is full; nothing was saved.
     Full,

@@ -695,12 +695,12 @@ fn common_responses() -> Map<String, Value> {
     add(
         "Unknown",
         failure(
-            "The database was lost while it saved, as in a failover of PostgreSQL: the write may have been saved, or not.",
+            "The database has not told whether it saved this, as in a failover of PostgreSQL: the write may have been saved, or not.",
             &[(
                 "lost",
                 error(
                     Code::Unknown,
-                    "the database was lost while it saved: the write may have been saved; look before you try again",
+                    "the database has not told whether it saved this: it may have been saved; look before you try again",
                 ),
             )],
         ),

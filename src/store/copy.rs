@@ -6,8 +6,10 @@
 //! target carries a mark with the name of its source. Nobody else opens it meanwhile, and no other source continues it.
 //!
 //! At its end both are read once more, side by side, and compared value by value. That finds what was changed in the
-//! source while it was copied as well as any fault of the copy. What changes in the source behind the comparison shows in
-//! its counts and in its newest change, which are looked at last.
+//! source while it was copied as well as any fault of the copy. What changes in the source behind the comparison shows
+//! when the source is read a last time, and its content has another digest than when it was compared.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::NOUNS;
 use crate::error::{Code, Error, Result};
@@ -31,6 +33,8 @@ pub enum Stage {
     Copied(&'static Noun, u64, u64),
     /// So many were compared, of so many.
     Compared(&'static Noun, u64, u64),
+    /// So many were looked at a last time, of so many.
+    Checked(&'static Noun, u64, u64),
 }
 
 /// Copies all that `from` has to `to`, which has to be empty, or to have been begun from the same source. `name` is what the
@@ -45,12 +49,12 @@ pub async fn copy(
     watch: &mut dyn FnMut(Stage),
 ) -> Result<Copied> {
     let is_new = begin(to, name).await?;
-    let before = fingerprints(from).await?;
     let mut copied = Copied::new();
-    for (noun, print) in NOUNS.into_iter().zip(&before) {
+    for noun in NOUNS {
+        let all = count(from, noun).await?;
         let mut sum = if is_new { 0 } else { count(to, noun).await? };
         let last = if is_new { 0 } else { highest(to, noun).await? };
-        watch(Stage::Copied(noun, sum, print.count));
+        watch(Stage::Copied(noun, sum, all));
         let mut listing = everything(from, noun, last).await?;
         let mut batch = Batch::default();
         while let Some(chunk) = listing.next_chunk().await? {
@@ -59,7 +63,7 @@ pub async fn copy(
                 if batch.is_full() {
                     sum += batch.records.len() as u64;
                     take(to, noun, batch.empty()).await?;
-                    watch(Stage::Copied(noun, sum, print.count));
+                    watch(Stage::Copied(noun, sum, all));
                 }
             }
         }
@@ -69,10 +73,15 @@ pub async fn copy(
         }
         copied.push((noun, sum));
     }
+    let mut compared = Digest::default();
     for (noun, sum) in &copied {
-        compare(from, to, noun, *sum, watch).await?;
+        compare(from, to, noun, *sum, &mut compared, watch).await?;
     }
-    if fingerprints(from).await? != before {
+    let mut last = Digest::default();
+    for (noun, sum) in &copied {
+        look_again(from, noun, *sum, &mut last, watch).await?;
+    }
+    if last.finish() != compared.finish() {
         return Err(changed());
     }
     let mut given = Vec::new();
@@ -106,33 +115,9 @@ impl Batch {
 }
 
 fn changed() -> Error {
-    let message = "the source has changed while it was copied; stop what writes to it, remove the target, and copy again";
+    let message = "the source has changed while it was copied; stop what writes to it and give the same command again; \
+                   where it says the same again, copy into another target";
     Error::new(Code::Conflict, message)
-}
-
-/// What shows that records were changed, as far as one page of a list can tell.
-#[derive(Debug, PartialEq, Eq)]
-struct Fingerprint {
-    count: u64,
-    /// The record that was changed last.
-    newest: Option<Record>,
-    /// The one with the highest id.
-    last: i64,
-}
-
-async fn fingerprints(store: &AnyStore) -> Result<Vec<Fingerprint>> {
-    let mut prints = Vec::new();
-    for noun in NOUNS {
-        let newest = list(store, noun, "sort=-updated_at&limit=1&count=true").await?;
-        let count = newest.total.unwrap_or_default();
-        let newest = Records::new(newest).next().await?;
-        prints.push(Fingerprint {
-            count,
-            newest,
-            last: highest(store, noun).await?,
-        });
-    }
-    Ok(prints)
 }
 
 async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> Result<Listing<Vec<Record>>> {
@@ -168,6 +153,7 @@ async fn compare(
     to: &AnyStore,
     noun: &'static Noun,
     sum: u64,
+    digest: &mut Digest,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<()> {
     let mut ours = Records::new(everything(to, noun, 0).await?);
@@ -179,7 +165,10 @@ async fn compare(
         }
         match (theirs.next().await?, ours.next().await?) {
             (None, None) => return Ok(()),
-            (Some(theirs), Some(ours)) if theirs == ours => seen += 1,
+            (Some(theirs), Some(ours)) if theirs == ours => {
+                digest.add(&theirs);
+                seen += 1;
+            }
             (theirs, ours) => {
                 let differing = theirs.or(ours).map_or(0, |record| record.id());
                 let error = changed();
@@ -192,6 +181,46 @@ async fn compare(
                 ));
             }
         }
+    }
+}
+
+/// Reads the source once more.
+async fn look_again(
+    from: &AnyStore,
+    noun: &'static Noun,
+    sum: u64,
+    digest: &mut Digest,
+    watch: &mut dyn FnMut(Stage),
+) -> Result<()> {
+    let mut records = Records::new(everything(from, noun, 0).await?);
+    let mut seen = 0;
+    while let Some(record) = records.next().await? {
+        if seen % MOST as u64 == 0 {
+            watch(Stage::Checked(noun, seen, sum));
+        }
+        digest.add(&record);
+        seen += 1;
+    }
+    Ok(())
+}
+
+/// A number that records have which are the same in the same order, and hardly any others.
+#[derive(Default)]
+struct Digest(DefaultHasher);
+
+impl Digest {
+    fn add(&mut self, record: &Record) {
+        for value in &record.values {
+            match value {
+                Value::Null => 0_u8.hash(&mut self.0),
+                Value::Int(int) => (1_u8, int).hash(&mut self.0),
+                Value::Text(text) => (2_u8, text.as_str()).hash(&mut self.0),
+            }
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.finish()
     }
 }
 

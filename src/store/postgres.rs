@@ -19,12 +19,14 @@ mod list;
 mod residue;
 mod schema;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use deadpool::managed::{Object, Pool, PoolError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -48,6 +50,9 @@ const FIRST_TRY: Duration = Duration::from_millis(2_200);
 
 /// How long a batch of a copy may take.
 const COPY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// For how long the pool makes do with fewer connections than it may have, where the server gives no more.
+const NARROW: Duration = Duration::from_secs(10);
 
 /// How old the commit may be that shows that writes are taken.
 const FRESH: Duration = Duration::from_secs(5);
@@ -75,6 +80,14 @@ struct Inner {
     last: Mutex<Option<(Instant, String)>>,
     /// Sorted whole lists that are being read.
     ordered: AtomicUsize,
+    /// Connections that lists may use at once.
+    lists: Semaphore,
+    /// Writes whose answer was not waited for any longer, and which still have their connection.
+    unanswered: Arc<AtomicUsize>,
+    /// How many connections the pool may have.
+    connections: usize,
+    /// When it was made smaller, as the server gave no more.
+    narrowed: Mutex<Option<Instant>>,
 }
 
 /// Why something did not go well.
@@ -84,6 +97,13 @@ enum Failure {
     Late,
     /// What the server or the connection says.
     Told(tokio_postgres::Error),
+    /// There was no connection.
+    Unreachable {
+        /// Each host, and what came in the way.
+        why: String,
+        /// Whether it may pass by itself.
+        passes: bool,
+    },
 }
 
 impl From<tokio_postgres::Error> for Failure {
@@ -106,7 +126,7 @@ async fn within<R>(
 impl Failure {
     fn code(&self) -> Option<&SqlState> {
         match self {
-            Failure::Late => None,
+            Failure::Late | Failure::Unreachable { .. } => None,
             Failure::Told(error) => error.code(),
         }
     }
@@ -133,7 +153,7 @@ impl Failure {
     /// What the server says of the values at fault.
     fn detail(&self) -> String {
         let told = match self {
-            Failure::Late => None,
+            Failure::Late | Failure::Unreachable { .. } => None,
             Failure::Told(error) => error.as_db_error(),
         };
         told.map_or_else(String::new, |told| {
@@ -144,10 +164,20 @@ impl Failure {
     /// As crm says it, of something that has not been saved.
     fn error(&self) -> Error {
         let unavailable = |message: String| Error::new(Code::Unavailable, message);
-        let Failure::Told(error) = self else {
-            return unavailable(
-                "the database does not answer; nothing was saved, try again".into(),
-            );
+        let error = match self {
+            Failure::Told(error) => error,
+            Failure::Late => {
+                return unavailable(
+                    "the database does not answer; nothing was saved, try again".into(),
+                );
+            }
+            Failure::Unreachable { why, passes } => {
+                complain(format_args!("cannot be reached: {why}"));
+                let advice = if *passes { ", try again" } else { "" };
+                return unavailable(format!(
+                    "the database cannot be reached ({why}); nothing was saved{advice}"
+                ));
+            }
         };
         let Some(told) = error.as_db_error() else {
             complain(format_args!("cannot be reached: {}", reason(error)));
@@ -173,6 +203,20 @@ impl Failure {
                 unavailable(
                     "others are changing the same records; nothing was saved, try again".into(),
                 )
+            }
+            _ if *code == SqlState::UNIQUE_VIOLATION => {
+                complain(format_args!("{told}"));
+                unavailable(
+                    "the database gave an id that is taken, as it does while `crm copy` fills it; nothing was saved"
+                        .into(),
+                )
+            }
+            _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+                complain(format_args!("{told}"));
+                unavailable(format!(
+                    "the database: {}; its owner has to grant it",
+                    told.message()
+                ))
             }
             // Who may use it, and that there is none such: trying again does not help.
             "28" | "3D" => {
@@ -213,7 +257,7 @@ fn reason(error: &tokio_postgres::Error) -> String {
 
 /// The error of a write of which nobody knows.
 fn unknown() -> Error {
-    let message = "the database was lost while it saved: the write may have been saved; look before you try again";
+    let message = "the database has not told whether it saved this: it may have been saved; look before you try again";
     Error::new(Code::Unknown, message)
 }
 
@@ -222,18 +266,36 @@ pub fn check_url(url: &str) -> Result<(), String> {
     link::parse(url).map(drop)
 }
 
+/// Of so many connections those that lists may use: a few searches through millions would else keep all writes waiting.
+fn most_lists(connections: usize) -> usize {
+    (connections - connections.div_ceil(3)).max(1)
+}
+
 impl Postgres {
-    /// Connects, and brings the schema up to date. Opens at most so many connections.
+    /// Connects, and brings the schema up to date, or makes it. Opens at most so many connections.
     pub async fn open(url: &str, connections: usize) -> Result<Postgres> {
-        let store = Postgres::open_for_copy(url, connections).await?;
+        Postgres::whole(Postgres::connect(url, connections, true).await?).await
+    }
+
+    /// The same for a database that has to be there.
+    pub async fn open_existing(url: &str, connections: usize) -> Result<Postgres> {
+        Postgres::whole(Postgres::connect(url, connections, false).await?).await
+    }
+
+    /// The same for a database that a copy is to go into, which may have been begun.
+    pub async fn open_for_copy(url: &str, connections: usize) -> Result<Postgres> {
+        Postgres::connect(url, connections, true).await
+    }
+
+    /// The store, unless it is half of a copy.
+    async fn whole(store: Postgres) -> Result<Postgres> {
         match schema::mark(&store.inner).await? {
             Some(source) => Err(sql::unfinished(&source)),
             None => Ok(store),
         }
     }
 
-    /// The same for a database that a copy is to go into, which may have been begun.
-    pub async fn open_for_copy(url: &str, connections: usize) -> Result<Postgres> {
+    async fn connect(url: &str, connections: usize, makes: bool) -> Result<Postgres> {
         let pool = Pool::builder(Link::new(url)?)
             .max_size(connections)
             .build()
@@ -243,9 +305,13 @@ impl Postgres {
                 pool,
                 last: Mutex::default(),
                 ordered: AtomicUsize::new(0),
+                lists: Semaphore::new(most_lists(connections)),
+                unanswered: Arc::default(),
+                connections,
+                narrowed: Mutex::default(),
             }),
         };
-        schema::prepare(&store.inner).await?;
+        schema::prepare(&store.inner, makes).await?;
         Ok(store)
     }
 
@@ -344,9 +410,22 @@ impl Postgres {
 impl Inner {
     /// A connection, within a patience.
     async fn session(&self, patience: Duration) -> Result<Object<Link>, Error> {
-        match tokio::time::timeout(patience, self.pool.get()).await {
+        let until = Instant::now() + patience;
+        self.widen();
+        let mut got = tokio::time::timeout(patience, self.pool.get()).await;
+        while let Ok(Err(PoolError::Backend(failure))) = &got
+            && failure.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
+            && Instant::now() < until
+            && self.narrow()
+        {
+            got = tokio::time::timeout(left(until), self.pool.get()).await;
+        }
+        match got {
             Ok(Ok(session)) => Ok(session),
-            Ok(Err(PoolError::Backend(failure))) => Err(failure.error()),
+            Ok(Err(PoolError::Backend(failure))) => {
+                self.lost();
+                Err(failure.error())
+            }
             Ok(Err(PoolError::Closed)) => Err(Error::new(
                 Code::Unavailable,
                 "the service is shutting down; nothing was saved",
@@ -364,8 +443,50 @@ impl Inner {
         }
     }
 
+    /// Makes do with the connections that there are, where there are some and the server gives no more.
+    fn narrow(&self) -> bool {
+        let there = self.pool.status().size;
+        if there > 0 {
+            self.pool.resize(there);
+            *self.narrowed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        there > 0
+    }
+
+    /// Lets the pool grow again after a while.
+    fn widen(&self) {
+        let mut narrowed = self.narrowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if narrowed.is_some_and(|at| at.elapsed() >= NARROW) {
+            *narrowed = None;
+            self.pool.resize(self.connections);
+        }
+    }
+
+    /// Leave to read a list.
+    async fn list(&self) -> Result<SemaphorePermit<'_>> {
+        match tokio::time::timeout(list::LIST_PATIENCE, self.lists.acquire()).await {
+            Ok(Ok(leave)) => Ok(leave),
+            _ => Err(Error::new(
+                Code::Unavailable,
+                "too many lists are being read; try again",
+            )),
+        }
+    }
+
+    /// That the last write was committed does not tell any more that the next one can be.
+    fn lost(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Begins a write.
     async fn write(&self, mode: Mode) -> Result<Writing<'_>> {
+        // Each has a connection that a standby or a lock may keep for ever. The others go on.
+        if self.unanswered.load(Ordering::Relaxed) > self.connections / 2 {
+            return Err(Error::new(
+                Code::Unavailable,
+                "the database does not answer writes; nothing was saved, try again",
+            ));
+        }
         let until = Instant::now() + PATIENCE;
         let session = self.session(left(until)).await?;
         // What was warned of before is not about this write.
@@ -406,15 +527,22 @@ impl Inner {
         W: for<'a> Fn(&'a C, &'a mut Session) -> Reading<'a, R>,
     {
         let until = Instant::now() + patience;
-        let mut session = self.session(patience).await?;
+        let mut session = Busy::new(self.session(patience).await?);
         let read = tokio::time::timeout(left(until), work(context, &mut session)).await;
         match read.unwrap_or(Err(Failure::Late)) {
-            Ok(result) => Ok(Ok(result)),
+            Ok(result) => {
+                session.done();
+                Ok(Ok(result))
+            }
             Err(failure) if failure.is_lost() => {
-                drop(Object::take(session));
+                self.lost();
+                session.end(&failure);
                 Err(failure.error())
             }
-            Err(failure) => Ok(Err(failure.error())),
+            Err(failure) => {
+                session.done();
+                Ok(Err(failure.error()))
+            }
         }
     }
 
@@ -426,6 +554,52 @@ impl Inner {
     fn committed(&self) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some((Instant::now(), time::now()));
+    }
+}
+
+/// A connection that reads. Where that is given up midway, what runs on it is ended.
+struct Busy(Option<Object<Link>>);
+
+impl Busy {
+    fn new(session: Object<Link>) -> Busy {
+        Busy(Some(session))
+    }
+
+    /// Back into the pool.
+    fn done(mut self) {
+        drop(self.0.take());
+    }
+
+    /// Never to be used again, after this.
+    fn end(mut self, failure: &Failure) {
+        if !matches!(failure, Failure::Late) {
+            drop(self.0.take().map(Object::take));
+        }
+    }
+}
+
+impl Deref for Busy {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.0.as_ref().expect(BUSY)
+    }
+}
+
+impl DerefMut for Busy {
+    fn deref_mut(&mut self) -> &mut Session {
+        self.0.as_mut().expect(BUSY)
+    }
+}
+
+/// It is taken by what takes all of it.
+const BUSY: &str = "a connection is there until it is done";
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            link::give_up(session, true);
+        }
     }
 }
 
@@ -447,7 +621,8 @@ enum Mode {
     Over,
 }
 
-/// A write that is going on. Where it is given up, its connection is closed and never used again.
+/// A write that is going on. Where it is given up, its connection is closed when the server has answered, and never used
+/// again.
 struct Writing<'i> {
     session: Option<Object<Link>>,
     inner: &'i Inner,
@@ -459,7 +634,10 @@ struct Writing<'i> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        drop(self.session.take().map(Object::take));
+        if let Some(session) = self.session.take() {
+            // Not cancelled: it may be saved, and a cancelled wait for a standby is what nobody should see.
+            link::give_up(session, false);
+        }
     }
 }
 
@@ -510,7 +688,7 @@ impl Writing<'_> {
     async fn fault(&mut self, failure: Failure) -> Fault {
         let is_unknown = self.mode == Mode::Statement && self.sent && !failure.is_certain();
         if !failure.is_certain() {
-            self.close();
+            self.lose(&failure);
         } else if self.mode == (Mode::Transaction { begun: true })
             && self.run("ROLLBACK").await.is_err()
         {
@@ -535,6 +713,26 @@ impl Writing<'_> {
 
     fn close(&mut self) {
         drop(self.session.take().map(Object::take));
+    }
+
+    /// Closes a connection that has not answered when it does, so that those that never do are no more than the pool may
+    /// have; any other at once.
+    fn lose(&mut self, failure: &Failure) {
+        self.inner.lost();
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        if !matches!(failure, Failure::Late) {
+            drop(Object::take(session));
+            return;
+        }
+        let unanswered = Unanswered::new(self.inner.unanswered.clone());
+        tokio::spawn(async move {
+            // Fails where the connection does.
+            let _ = session.client.batch_execute("").await;
+            drop(Object::take(session));
+            drop(unanswered);
+        });
     }
 
     /// Commits what a rule has done, or undoes it.
@@ -564,13 +762,29 @@ impl Writing<'_> {
         match self.run("COMMIT").await {
             Ok(()) => Ok(()),
             Err(failure) => {
-                self.close();
+                self.lose(&failure);
                 match failure.is_certain() {
                     true => Err(failure.error()),
                     false => Err(unknown()),
                 }
             }
         }
+    }
+}
+
+/// One of the writes that are counted as long as this is there.
+struct Unanswered(Arc<AtomicUsize>);
+
+impl Unanswered {
+    fn new(count: Arc<AtomicUsize>) -> Unanswered {
+        count.fetch_add(1, Ordering::Relaxed);
+        Unanswered(count)
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,7 +1,8 @@
 //! SQL for any noun, and the rules that touch several rows, written once for all databases.
 //!
-//! The text is what SQLite and PostgreSQL both take, with `$1` markers that first appear in order. A rule is an async function over a [`Transaction`]. PostgreSQL runs it as it is; SQLite runs it on its writer thread, where it never
-//! has to wait.
+//! The text is what SQLite and PostgreSQL both take, with `$1` markers that first appear in order. A rule is an async
+//! function over a [`Transaction`]. PostgreSQL runs it as it is; SQLite runs it on its writer thread, where it never has to
+//! wait.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -159,7 +160,7 @@ impl Create {
         let noun = draft.noun;
         if self.on_duplicate != OnDuplicate::Create
             && let Some(address) = draft.text("email").and_then(record::email)
-            && let Some(id) = lead_with_address(tx, &address).await?
+            && let Some(id) = lead_with_address(tx, &address, self.on_duplicate).await?
         {
             return match self.on_duplicate {
                 OnDuplicate::Update => {
@@ -199,17 +200,38 @@ impl Create {
     }
 }
 
-/// The lead with an address; nobody else looks for it until the end of the transaction.
-async fn lead_with_address(tx: &mut impl Transaction, address: &str) -> Result<Option<i64>> {
+/// The lead with an address; nobody else looks for it until the end of the transaction, and one that is to be updated
+/// stays what it is until then.
+async fn lead_with_address<T: Transaction>(
+    tx: &mut T,
+    address: &str,
+    on_duplicate: OnDuplicate,
+) -> Result<Option<i64>> {
     tx.alone_with(address).await?;
-    let sql = format!(
-        "SELECT min(id) FROM leads WHERE lower(email) = $1 AND octet_length(email) <= {LONGEST_INDEXED}"
+    let condition = format!("lower(email) = $1 AND octet_length(email) <= {LONGEST_INDEXED}");
+    let sql = format!("SELECT min(id) FROM leads WHERE {condition}");
+    let keep = format!(
+        "SELECT id FROM leads WHERE {condition} AND id = $2{}",
+        T::LOCKING
     );
-    let rows = tx.query(&sql, &[address.into()]).await?;
-    Ok(rows
-        .first()
-        .and_then(|row| row.first())
-        .and_then(Value::int))
+    loop {
+        let rows = tx.query(&sql, &[address.into()]).await?;
+        let found = rows.first().and_then(|row| row.first());
+        let Some(id) = found.and_then(Value::int) else {
+            return Ok(None);
+        };
+        // Who updates or deletes the lead by its id asks nobody about its address. Where it had one and has it no more,
+        // the next look finds what there is now.
+        if on_duplicate != OnDuplicate::Update
+            || T::LOCKING.is_empty()
+            || !tx
+                .query(&keep, &[address.into(), id.into()])
+                .await?
+                .is_empty()
+        {
+            return Ok(Some(id));
+        }
+    }
 }
 
 /// The refusal of a draft: its problems, and its references to records that are not there.

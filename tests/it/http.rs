@@ -208,7 +208,7 @@ impl Answer {
 
     /// The ids of a list.
     #[track_caller]
-    fn ids(&self) -> Vec<i64> {
+    pub fn ids(&self) -> Vec<i64> {
         assert_eq!(self.status, 200, "{}", self.text());
         let records = self.json();
         let records = records.as_array().unwrap().iter();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::ready;
 use std::time::Duration;
 
-use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use deadpool::managed::{Manager, Metrics, Object, RecycleError, RecycleResult};
 use percent_encoding::percent_decode_str;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -18,6 +18,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::Severity;
@@ -36,14 +37,18 @@ const HOST_PATIENCE: Duration = Duration::from_millis(1_300);
 const NETWORK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every session is told. No statement is cancelled by the server: a cancelled wait for a synchronous standby would
-/// be told as a success. `synchronous_commit = off` would answer before a commit is on disk.
-const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '4s'; \
+/// be told as a success, with a warning that has to come. `synchronous_commit = off` would answer before a commit is on
+/// disk. A lock is waited for as long as leaves time to say so, also by the first of two tries to read.
+const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '2s'; SET client_min_messages = 'warning'; \
     SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on; \
     SET default_transaction_isolation = 'read committed'; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// The most that `pool_max_conns` may ask for.
 const MOST_CONNECTIONS: usize = 1_000;
+
+/// How long the end of what was given up is waited for, twice: until it was asked for, and until it is there.
+const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Statements kept prepared by a session.
 const KEPT_STATEMENTS: usize = 64;
@@ -89,6 +94,7 @@ struct Own {
 /// Reads a URL as libpq does, with `sslmode` up to `verify-full` and `sslrootcert`.
 pub(super) fn parse(url: &str) -> Result<Parsed, String> {
     const EXPECTED: &str = "expected a URL like postgres://user@host:5432/crm";
+    look_at_user(url)?;
     let (plain, own) = split(url)?;
     let (mode, roots) = (own.mode, own.roots);
     let connections = own
@@ -172,6 +178,19 @@ impl Link {
             last: AtomicUsize::new(0),
             tls: MakeRustlsConnect::new(tls(verify, roots.as_deref())?),
         })
+    }
+}
+
+/// Refuses a user or password that ends elsewhere for this program than for others. The library takes all before the first
+/// `@` for them.
+fn look_at_user(url: &str) -> Result<(), String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(end);
+    match authority.matches('@').count() {
+        0 if !behind.contains('@') => Ok(()),
+        1 => Ok(()),
+        _ => Err("expected @, / and ? of a user or a password as %40, %2F and %3F".into()),
     }
 }
 
@@ -437,6 +456,55 @@ impl Link {
     }
 }
 
+/// A host as a URL names it.
+fn named(host: &Config) -> String {
+    let port = host.get_ports().first().copied().unwrap_or(5432);
+    match (host.get_hosts().first(), host.get_hostaddrs().first()) {
+        (Some(Host::Tcp(name)), _) => format!("{name}:{port}"),
+        (Some(Host::Unix(path)), _) => path.display().to_string(),
+        (None, Some(address)) => format!("{address}:{port}"),
+        (None, None) => port.to_string(),
+    }
+}
+
+/// Why a host could not be connected to, and whether that may pass.
+fn unreachable(failure: &Failure) -> (String, bool) {
+    let error = match failure {
+        Failure::Told(error) => error,
+        Failure::Late => return ("no answer in time".into(), true),
+        Failure::Unreachable { why, passes } => return (why.clone(), *passes),
+    };
+    let why = reason(error);
+    if why == "password missing" {
+        let why = "the URL has no password; PGPASSWORD and .pgpass are not read".into();
+        return (why, false);
+    }
+    let cause = std::error::Error::source(error);
+    let cause = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    (
+        why,
+        cause.is_some_and(|cause| cause.raw_os_error().is_some()),
+    )
+}
+
+/// Ends what may still run on a connection whose user has gone. It keeps its place in the pool until then, so that there
+/// are never more than the pool may have.
+pub(super) fn give_up(session: Object<Link>, cancels: bool) {
+    let ending = async move {
+        if cancels && let Some(pool) = Object::pool(&session) {
+            let token = session.client.cancel_token();
+            let _ = within(END_PATIENCE, token.cancel_query(pool.manager().tls.clone())).await;
+        }
+        // Answered when all before it is. Then it is not used again: the cancel might still be on its way.
+        let _ = within(END_PATIENCE, session.client.batch_execute("")).await;
+        drop(Object::take(session));
+    };
+    // Without a runtime the program ends, and the connection with it.
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(ending);
+    }
+}
+
 impl Manager for Link {
     type Type = Session;
     type Error = Failure;
@@ -444,7 +512,7 @@ impl Manager for Link {
     /// Connects to the host that answered last, or to the next that does.
     async fn create(&self) -> Result<Session, Failure> {
         let first = self.last.load(Ordering::Relaxed);
-        let mut failure = Failure::Late;
+        let (mut refused, mut missed, mut passes) = (None, Vec::new(), false);
         for at in 0..self.hosts.len() {
             let at = (first + at) % self.hosts.len();
             match self.connect(&self.hosts[at]).await {
@@ -452,10 +520,21 @@ impl Manager for Link {
                     self.last.store(at, Ordering::Relaxed);
                     return Ok(session);
                 }
-                Err(error) => failure = error,
+                Err(Failure::Told(error)) if error.as_db_error().is_some() => {
+                    refused = Some(Failure::Told(error));
+                }
+                Err(failure) => {
+                    let (why, may_pass) = unreachable(&failure);
+                    passes |= may_pass;
+                    missed.push(format!("{}: {why}", named(&self.hosts[at])));
+                }
             }
         }
-        Err(failure)
+        // What a server says itself is the better answer.
+        Err(refused.unwrap_or(Failure::Unreachable {
+            why: missed.join("; "),
+            passes,
+        }))
     }
 
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Failure> {
@@ -525,6 +604,9 @@ mod tests {
             ),
             ("postgres://me:secret@host:x/crm", "port"),
             ("postgres:///crm", "host"),
+            ("postgres://me:se/secret@host/crm", "%2F"),
+            ("postgres://me:secret@x@host/crm", "%40"),
+            ("postgres://me:secret?@host/crm", "%3F"),
             (
                 "postgres://me:secret@host/crm?sslmode=verify-ca&sslrootcert=/none.pem",
                 "/none.pem",

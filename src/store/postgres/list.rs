@@ -12,13 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use deadpool::managed::Object;
 use futures_util::{FutureExt, StreamExt, pin_mut, stream};
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row, Statement};
 
 use super::link::Session;
 use super::residue::Residue;
-use super::{Failure, Inner, PATIENCE, cell, slice, within};
+use super::{Busy, Failure, Inner, PATIENCE, cell, slice, within};
 use crate::error::{Code, Error, Result};
 use crate::query::{Cursor, Query};
 use crate::record::{Cell, Noun, Record, Rows, Value};
@@ -29,11 +28,14 @@ use crate::store::{Chunks, Listing};
 /// The records that are asked for where their size is not known yet.
 const FIRST_ROWS: u64 = 100;
 
+/// The records that are taken at once from a select that goes through all of them.
+const FETCHED: u64 = 5_000;
+
 /// The most that are asked for at once.
 const MOST_ROWS: u64 = 4_000;
 
 /// How long the database may take to the next row of a list; its first may come after a sort of millions.
-const LIST_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const LIST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A select of more parameters is not kept prepared: there are too many such.
 const MOST_KEPT_PARAMS: usize = 12;
@@ -318,6 +320,7 @@ impl<R: Rows> Reading<R> {
 
     /// A page of at most `limit` records.
     async fn page(&self, limit: u64) -> Result<Page<R>> {
+        let _leave = self.inner.list().await?;
         let page = self
             .inner
             .read(LIST_PATIENCE, (self, limit), |(reading, limit), session| {
@@ -348,7 +351,8 @@ impl<R: Rows> Reading<R> {
         Ok(filled)
     }
 
-    /// Fills a page with what fits, asking for more and more.
+    /// Fills a page with what fits: a few records are mostly enough, and then one select goes through all behind them.
+    /// Asking for more and more would sort what is left every time.
     async fn fill(
         &self,
         session: &mut Session,
@@ -358,29 +362,43 @@ impl<R: Rows> Reading<R> {
         let noun = self.query.noun;
         let mut query = self.query.clone();
         let mut filling = Filling::new(self, limit);
-        let mut asked = FIRST_ROWS.max(limit + 1);
+        let asked = FIRST_ROWS.max(limit + 1);
+        let select = Select::page(Dialect::Postgres, &query, asked);
+        let (mut seen, mut last) = (0, None);
+        stream_rows(session, &select, |row| {
+            seen += 1;
+            with_cells(noun, row, |cells| {
+                filling.take_if(residue, cells);
+                if seen == asked {
+                    last = Some(record(noun, cells));
+                }
+            });
+            true
+        })
+        .await?;
+        let Some(last) = last.filter(|_| !filling.is_over()) else {
+            return Ok(filling.page);
+        };
+        query.after = Some(Cursor::of(&query, &last));
+        let select = Select::page(Dialect::Postgres, &query, u64::MAX);
+        let client = &session.client;
+        let declare = format!("DECLARE page NO SCROLL CURSOR FOR {}", select.text);
+        let declare = client.prepare(&declare).await?;
+        client.execute(&declare, &slice(&select.params)).await?;
+        // Not to be kept: the next page has another cursor of this name.
+        let fetch = format!("FETCH FORWARD {FETCHED} FROM page");
+        let fetch = client.prepare(&fetch).await?;
         loop {
-            let select = Select::page(Dialect::Postgres, &query, asked);
             let mut seen = 0;
-            let mut last = None;
-            stream_rows(session, &select, |row| {
+            stream(client, &fetch, &[], |row| {
                 seen += 1;
-                with_cells(noun, row, |cells| {
-                    if !filling.is_over() && residue.holds(cells) {
-                        filling.take(cells);
-                    }
-                    if seen == asked {
-                        last = Some(record(noun, cells));
-                    }
-                });
+                with_cells(noun, row, |cells| filling.take_if(residue, cells));
                 true
             })
             .await?;
-            match last.filter(|_| !filling.is_over()) {
-                Some(last) => query.after = Some(Cursor::of(&query, &last)),
-                None => return Ok(filling.page),
+            if seen < FETCHED || filling.is_over() {
+                return Ok(filling.page);
             }
-            asked = (asked * 4).min(MOST_ROWS * 10);
         }
     }
 
@@ -409,7 +427,8 @@ impl<R: Rows> Reading<R> {
             if let Some(id) = id {
                 if ordered.left == limit {
                     beyond = true;
-                    return Ok(false);
+                    // All of an answer without an end is taken: the next to use the connection would have to.
+                    return Ok(self.residue.is_some());
                 }
                 ordered.push(id)?;
                 last = id;
@@ -462,6 +481,12 @@ impl<'q, R: Rows> Filling<'q, R> {
         self.count > self.limit
     }
 
+    fn take_if(&mut self, residue: &Residue, cells: &[Cell<'_>]) {
+        if !self.is_over() && residue.holds(cells) {
+            self.take(cells);
+        }
+    }
+
     fn take(&mut self, cells: &[Cell<'_>]) {
         self.count += 1;
         if self.is_over() {
@@ -503,9 +528,10 @@ async fn rows(
     select: &Select,
     mut each: impl FnMut(&Row) -> Result<bool> + Send,
 ) -> Result<()> {
+    let _leave = inner.list().await?;
     let mut is_first = true;
     loop {
-        let mut session = inner.session(PATIENCE).await?;
+        let mut session = Busy::new(inner.session(PATIENCE).await?);
         let (mut seen, mut failed) = (false, None);
         let asked = stream_rows(&mut session, select, |row| {
             seen = true;
@@ -517,13 +543,26 @@ async fn rows(
                 }
             }
         });
-        match (asked.await, failed) {
-            (_, Some(error)) => return Err(error),
-            (Ok(()), None) => return Ok(()),
+        let asked = asked.await;
+        match (asked, failed) {
+            (asked, Some(error)) => {
+                if asked.is_ok() {
+                    session.done();
+                }
+                return Err(error);
+            }
+            (Ok(()), None) => {
+                session.done();
+                return Ok(());
+            }
             (Err(failure), None) => {
                 let is_lost = failure.is_lost();
-                if is_lost {
-                    drop(Object::take(session));
+                match is_lost {
+                    true => {
+                        inner.lost();
+                        session.end(&failure);
+                    }
+                    false => session.done(),
                 }
                 let is_late = matches!(failure, Failure::Late);
                 if !is_lost || is_late || seen || !is_first {
@@ -540,20 +579,26 @@ async fn rows(
 async fn stream_rows(
     session: &mut Session,
     select: &Select,
+    each: impl FnMut(&Row) -> bool + Send,
+) -> Result<(), Failure> {
+    let prepare = async {
+        // Those that come again and again have few parameters.
+        match select.params.len() <= MOST_KEPT_PARAMS {
+            true => session.prepared(&select.text).await,
+            false => session.client.prepare(&select.text).await,
+        }
+    };
+    let statement = within(LIST_PATIENCE, prepare).await?;
+    stream(&session.client, &statement, &select.params, each).await
+}
+
+async fn stream(
+    client: &Client,
+    statement: &Statement,
+    params: &[Value],
     mut each: impl FnMut(&Row) -> bool + Send,
 ) -> Result<(), Failure> {
-    let rows = async {
-        // Those that come again and again have few parameters.
-        let statement = match select.params.len() <= MOST_KEPT_PARAMS {
-            true => session.prepared(&select.text).await?,
-            false => session.client.prepare(&select.text).await?,
-        };
-        session
-            .client
-            .query_raw(&statement, slice(&select.params))
-            .await
-    };
-    let rows = within(LIST_PATIENCE, rows).await?;
+    let rows = within(LIST_PATIENCE, client.query_raw(statement, slice(params))).await?;
     pin_mut!(rows);
     while let Some(row) = within(LIST_PATIENCE, rows.next().map(Option::transpose)).await? {
         if !each(&row) {

@@ -23,27 +23,34 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Every schema of every database has its own lock; the first number is crm's, by its name in ASCII.
 const LOCK: &str = "pg_advisory_xact_lock(6517357, hashtext(current_schema()))";
 
-/// Whether a relation of this name is in one of the schemas of `search_path`. By the rows of the catalog, which a statement
-/// sees as they were when it began: `to_regclass` sees every commit at once, so that one statement could miss the first
-/// table of a migration and find its second.
-macro_rules! there {
+/// The first schema of `search_path` with a relation of this name. By the rows of the catalog, which a statement sees as
+/// they were when it began: `to_regclass` sees every commit at once, so that one statement could miss the first table of a
+/// migration and find its second.
+macro_rules! place {
     ($name:literal) => {
         concat!(
-            "EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+            "(SELECT nspname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
              WHERE relname = '",
             $name,
-            "' AND nspname = ANY (current_schemas(false)))"
+            "' AND nspname = ANY (current_schemas(false)) \
+             ORDER BY array_position(current_schemas(false), nspname) LIMIT 1)"
         )
     };
 }
 
-/// Brings the schema up to date, or refuses one that is newer than this program.
-pub(super) async fn prepare(inner: &Inner) -> Result<()> {
+/// Brings the schema up to date, or refuses one that is newer than this program. One that is not there is made, or
+/// refused too.
+pub(super) async fn prepare(inner: &Inner, makes: bool) -> Result<()> {
     let start = Instant::now();
     loop {
         let mut session = inner.session(super::PATIENCE).await?;
         let done = match check(&session).await? {
             number if number == MIGRATIONS.len() => return Ok(()),
+            0 if !makes => {
+                return Err(Error::failed(
+                    "the database: crm's tables are not there; `crm serve` and the create commands make them",
+                ));
+            }
             _ => migrate(&mut session).await,
         };
         match done {
@@ -68,9 +75,10 @@ async fn check(session: &Session) -> Result<usize> {
     let refuse = |text: String| Error::failed(format!("the database: {text}"));
     let sql = concat!(
         "SELECT current_setting('server_encoding'), current_schema()::text, current_setting('fsync'), ",
-        there!("crm_schema"),
+        place!("crm_schema"),
         ", ",
-        there!("leads")
+        place!("leads"),
+        ", pg_is_in_recovery()"
     );
     let row = within(super::PATIENCE, session.client.query_one(sql, &[]))
         .await
@@ -88,15 +96,28 @@ async fn check(session: &Session) -> Result<usize> {
     if text(2) == Some("off") {
         tracing::warn!("PostgreSQL runs with fsync=off: a power cut can take acknowledged writes");
     }
-    match (row.get(3), row.get(4)) {
-        (true, _) => {}
-        (false, false) => return Ok(0),
-        (false, true) => {
+    match (text(3), text(4)) {
+        (Some(ours), Some(leads)) if ours != leads => {
+            return Err(refuse(format!(
+                "a table leads in the schema {leads} comes before crm's own in {ours}; expected another search_path"
+            )));
+        }
+        (Some(_), _) => {}
+        (None, None) if row.get(5) => {
+            return Err(refuse(
+                "it is a standby without crm's tables, which come from its primary".into(),
+            ));
+        }
+        (None, None) => return Ok(0),
+        (None, Some(_)) => {
             return Err(refuse(
                 "a table leads is there that is not crm's; expected an empty schema or crm's own"
                     .into(),
             ));
         }
+    }
+    if row.get(5) {
+        tracing::warn!("PostgreSQL is a standby here: reads are answered, writes are not");
     }
     let row = within(
         super::PATIENCE,
@@ -140,10 +161,11 @@ async fn migrate(session: &mut Session) -> Result<(), Failure> {
     let migrate = async {
         session.client.batch_execute(&lock).await?;
         // Another may have been faster.
-        let there = concat!("SELECT ", there!("crm_schema"));
-        let applied = match session.client.query_one(there, &[]).await?.get(0) {
-            false => 0,
-            true => {
+        let there = concat!("SELECT ", place!("crm_schema"));
+        let place: Option<String> = session.client.query_one(there, &[]).await?.get(0);
+        let applied = match place {
+            None => 0,
+            Some(_) => {
                 let sql = "SELECT number FROM crm_schema FOR UPDATE";
                 session.client.query_one(sql, &[]).await?.get::<_, i64>(0)
             }
