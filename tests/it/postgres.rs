@@ -413,6 +413,46 @@ async fn a_commit_that_waits_for_no_standby_any_more_is_no_success() {
     }
 }
 
+/// Writes that no standby confirms keep their connections, but not all, and no more than there may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_that_nobody_confirms_leave_room_for_reads() {
+    let cluster = tokio::task::spawn_blocking(|| Cluster::start(&[]))
+        .await
+        .unwrap();
+    let Some(cluster) = cluster else {
+        return;
+    };
+    let home = Home::new();
+    let url = cluster.url("application_name=waits&pool_max_conns=4");
+    let server = home.serve(&["--db", &url]);
+    let address = server.address();
+    assert_eq!(ask(address, "POST", "/leads", LEAD).status, 201);
+    let confirm = async |by: &str| {
+        let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{by}'");
+        cluster.run(&set).await;
+        cluster.run("SELECT pg_reload_conf()").await;
+    };
+    confirm("nobody").await;
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(ask(address, "POST", "/leads", LEAD).status, 504));
+        }
+    });
+    let refused = ask(address, "POST", "/leads", LEAD);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.status, 503);
+    assert_eq!(ask(address, "GET", "/leads/1", "").status, 200);
+    assert_eq!(ask(address, "GET", "/leads?limit=1", "").status, 200);
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'waits'";
+    cluster
+        .run(&format!("DO $$ BEGIN ASSERT ({open}) <= 4; END $$"))
+        .await;
+    confirm("").await;
+    wait_for("writes to be taken", || {
+        ask(address, "POST", "/leads", LEAD).status == 201
+    });
+}
+
 /// A folder of PostgreSQL's user that is removed at the end.
 struct Folder(PathBuf);
 
