@@ -247,7 +247,7 @@ async fn lists_leave_connections_to_others_and_end_with_their_clients() {
     let server = home.serve(&["--db", &format!("{url}&application_name=busy")]);
     assert_eq!(ask(server.address(), "POST", "/leads", LEAD).status, 201);
     let name = url.rsplit("%3D").next().unwrap();
-    let hold = format!("BEGIN; LOCK TABLE {name}.actions; SELECT pg_sleep(3); COMMIT");
+    let hold = format!("BEGIN; LOCK TABLE {name}.actions; SELECT pg_sleep(6); COMMIT");
     let held = tokio::spawn(async move { cluster.run(&hold).await });
     let waiting = |most: &str| {
         format!(
@@ -275,8 +275,11 @@ async fn lists_leave_connections_to_others_and_end_with_their_clients() {
     assert_eq!(ask(&address, "GET", "/ready", "").status, 200);
     assert!(!held.is_finished(), "{:?}", start.elapsed());
     drop(lists);
+    let start = Instant::now();
     cluster.run(&waiting("> 0")).await;
-    assert!(!held.is_finished(), "they have waited for the lock");
+    let took = start.elapsed();
+    // A lock is given up after two seconds anyway.
+    assert!(took < Duration::from_millis(1_900), "{took:?}");
     let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'busy'";
     cluster
         .run(&format!("DO $$ BEGIN ASSERT ({open}) <= 8; END $$"))
@@ -374,6 +377,20 @@ fn a_database_that_does_not_answer_is_said_in_time() {
     assert_eq!(name, "y");
 }
 
+/// Makes every commit wait for a standby that is not there, from when this answers.
+async fn wait_for_nobody(cluster: &Cluster) {
+    cluster
+        .run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        .await;
+    cluster.run("SELECT pg_reload_conf()").await;
+    // PostgreSQL looks at its settings when it comes to it. A commit that waits shows that it has.
+    let commit = || cluster.run("SELECT pg_logical_emit_message(true, 'crm', 'commit')");
+    while tokio::time::timeout(Duration::from_millis(300), commit())
+        .await
+        .is_ok()
+    {}
+}
+
 /// PostgreSQL tells a wait for a standby that was cancelled as a success, with a warning. What it has not said of the
 /// standby, crm does not say either.
 #[tokio::test(flavor = "multi_thread")]
@@ -388,10 +405,7 @@ async fn a_commit_that_waits_for_no_standby_any_more_is_no_success() {
     // The warning has to come, whoever asked for none.
     let url = cluster.url("options=-cclient_min_messages%3Derror");
     let server = home.serve(&["--db", &url]);
-    cluster
-        .run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-        .await;
-    cluster.run("SELECT pg_reload_conf()").await;
+    wait_for_nobody(&cluster).await;
     let address = server.address().to_string();
     for (method, path, body) in [
         ("POST", "/leads", LEAD),
@@ -427,12 +441,7 @@ async fn writes_that_nobody_confirms_leave_room_for_reads() {
     let server = home.serve(&["--db", &url]);
     let address = server.address();
     assert_eq!(ask(address, "POST", "/leads", LEAD).status, 201);
-    let confirm = async |by: &str| {
-        let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{by}'");
-        cluster.run(&set).await;
-        cluster.run("SELECT pg_reload_conf()").await;
-    };
-    confirm("nobody").await;
+    wait_for_nobody(&cluster).await;
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| assert_eq!(ask(address, "POST", "/leads", LEAD).status, 504));
@@ -447,7 +456,10 @@ async fn writes_that_nobody_confirms_leave_room_for_reads() {
     cluster
         .run(&format!("DO $$ BEGIN ASSERT ({open}) <= 4; END $$"))
         .await;
-    confirm("").await;
+    cluster
+        .run("ALTER SYSTEM RESET synchronous_standby_names")
+        .await;
+    cluster.run("SELECT pg_reload_conf()").await;
     wait_for("writes to be taken", || {
         ask(address, "POST", "/leads", LEAD).status == 201
     });
