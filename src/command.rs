@@ -392,9 +392,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a Path, Error> {
     match &settings.target.value {
         Target::Database(path) => Ok(path),
-        Target::Postgres(_) => Err(Error::invalid(format!(
-            "{command}: expected a SQLite file; PostgreSQL has tools of its own for it, such as pg_dump and pg_restore"
-        ))),
+        Target::Postgres(_) => {
+            let tools = match command {
+                "check" => "pg_amcheck",
+                _ => "pg_dump and pg_restore",
+            };
+            Err(Error::invalid(format!(
+                "{command}: expected a SQLite file; PostgreSQL has tools of its own for it, such as {tools}"
+            )))
+        }
         Target::Url(url) => Err(Error::invalid(format!(
             "{command}: expected a database and no URL ({url}); run it on the machine where the database is"
         ))),
@@ -472,6 +478,7 @@ async fn unless_stopped<R: Send + 'static>(
 /// `crm backup`
 pub async fn back_up(settings: &Settings, file: PathBuf, force: bool, quiet: bool) -> Ended {
     let path = file_of(settings, "backup")?;
+    no_url(&file)?;
     there(path)?;
     let (from, to) = (path.to_path_buf(), file.clone());
     let work = move || backup::backup(&from, &to, force, &mut progress(quiet));
@@ -500,6 +507,7 @@ fn warn(warning: Option<String>) {
 /// `crm restore`
 pub async fn restore(settings: &Settings, file: PathBuf, quiet: bool) -> Ended {
     let path = file_of(settings, "restore")?;
+    no_url(&file)?;
     settings.create_default_folder()?;
     let (to, from) = (path.to_path_buf(), file.clone());
     let work = move || restore::restore(&to, &from, &mut progress(quiet));
@@ -524,6 +532,16 @@ pub async fn restore(settings: &Settings, file: PathBuf, quiet: bool) -> Ended {
         .collect();
     output::summary(io::stdout().lock(), look(settings), &said)?;
     Ok(0)
+}
+
+/// Refuses what is no file's name before a sentence about files repeats it: a URL may hold a password.
+fn no_url(file: &Path) -> Result<(), Error> {
+    match file.to_string_lossy().contains("://") {
+        true => Err(Error::invalid(
+            "FILE: expected the name of a file, got a URL",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// `crm copy`

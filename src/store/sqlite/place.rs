@@ -5,7 +5,8 @@
 //! by the name: that corrupts both. So whoever opens a database looks where it is, opens it, reads, and looks again. The
 //! first read takes a lock that a restore does not get past.
 //!
-//! Nothing here opens the file while this process has it open: one that closes any descriptor of it would lose all its locks on it (POSIX, `fcntl`).
+//! Nothing here opens the file while this process has it open: one that closes any descriptor of it would lose all its
+//! locks on it (POSIX, `fcntl`).
 
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};

@@ -124,8 +124,8 @@ impl Way {
     }
 }
 
-/// Opens a file that this process has not open to read it, and runs `begin` on the connection, which is to read and to keep nothing where it fails.
-/// `flags` are for one that may be written to.
+/// Opens a file that this process has not open to read it, and runs `begin` on the connection, which is to read and to
+/// keep nothing where it fails. `flags` are for one that may be written to.
 pub(super) fn open<T>(
     path: &Path,
     flags: OpenFlags,
