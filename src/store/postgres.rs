@@ -8,8 +8,11 @@
 //! saved: that is 503. From then on only the server knows, and where it does not say (a lost connection, no answer in
 //! time, a server that is shut down) the answer is 504, "may have been saved", and nothing is sent again. A commit is
 //! never cancelled: a cancelled wait for a synchronous standby is told as a success, with a warning, which counts here as
-//! not knowing. Reads are tried once more by themselves. All but lists ends within five seconds; a list may have to wait for a
-//! sort of millions.
+//! not knowing. Reads are tried once more by themselves. All but lists ends within five seconds; a list may have to wait
+//! for a sort of millions.
+//!
+//! Whatever runs has a connection of the pool until the server has ended it, also where nobody waits for it any more: a
+//! read is cancelled then, a write is left alone. So a server never has more of them than its URL says.
 //!
 //! Ids are given before a commit, so that a record with a lower id may appear after one with a higher; and a create that
 //! is refused leaves a gap.
@@ -57,8 +60,8 @@ const NARROW: Duration = Duration::from_secs(10);
 /// How old the commit may be that shows that writes are taken.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// Connections that a server opens at most where the URL does not say: those of ten replicas fit into the hundred that PostgreSQL takes by default,
-/// with some left for people.
+/// Connections that a server opens at most where the URL does not say: those of ten replicas fit into the hundred that
+/// PostgreSQL takes by default, with some left for people.
 pub const CONNECTIONS: usize = 8;
 
 /// Connections that a server opens at most, as `pool_max_conns` of the URL says.
@@ -82,8 +85,8 @@ struct Inner {
     ordered: AtomicUsize,
     /// Connections that lists may use at once.
     lists: Semaphore,
-    /// Writes whose answer was not waited for any longer, and which still have their connection.
-    unanswered: Arc<AtomicUsize>,
+    /// Connections that writes may keep whose answer is not waited for any longer.
+    unanswered: Arc<Semaphore>,
     /// How many connections the pool may have.
     connections: usize,
     /// When it was made smaller, as the server gave no more.
@@ -306,7 +309,7 @@ impl Postgres {
                 last: Mutex::default(),
                 ordered: AtomicUsize::new(0),
                 lists: Semaphore::new(most_lists(connections)),
-                unanswered: Arc::default(),
+                unanswered: Arc::new(Semaphore::new(connections / 2 + 1)),
                 connections,
                 narrowed: Mutex::default(),
             }),
@@ -463,7 +466,7 @@ impl Inner {
     }
 
     /// Leave to read a list.
-    async fn list(&self) -> Result<SemaphorePermit<'_>> {
+    async fn leave_to_list(&self) -> Result<SemaphorePermit<'_>> {
         match tokio::time::timeout(list::LIST_PATIENCE, self.lists.acquire()).await {
             Ok(Ok(leave)) => Ok(leave),
             _ => Err(Error::new(
@@ -481,7 +484,7 @@ impl Inner {
     /// Begins a write.
     async fn write(&self, mode: Mode) -> Result<Writing<'_>> {
         // Each has a connection that a standby or a lock may keep for ever. The others go on.
-        if self.unanswered.load(Ordering::Relaxed) > self.connections / 2 {
+        if self.unanswered.available_permits() == 0 {
             return Err(Error::new(
                 Code::Unavailable,
                 "the database does not answer writes; nothing was saved, try again",
@@ -534,14 +537,12 @@ impl Inner {
                 session.done();
                 Ok(Ok(result))
             }
-            Err(failure) if failure.is_lost() => {
-                self.lost();
-                session.end(&failure);
-                Err(failure.error())
-            }
             Err(failure) => {
-                session.done();
-                Ok(Err(failure.error()))
+                session.failed(self, &failure);
+                match failure.is_lost() {
+                    true => Err(failure.error()),
+                    false => Ok(Err(failure.error())),
+                }
             }
         }
     }
@@ -570,8 +571,13 @@ impl Busy {
         drop(self.0.take());
     }
 
-    /// Never to be used again, after this.
-    fn end(mut self, failure: &Failure) {
+    /// Back into the pool as well, unless another connection may do better.
+    fn failed(mut self, inner: &Inner, failure: &Failure) {
+        if !failure.is_lost() {
+            return self.done();
+        }
+        inner.lost();
+        // What is late may still run.
         if !matches!(failure, Failure::Late) {
             drop(self.0.take().map(Object::take));
         }
@@ -689,11 +695,13 @@ impl Writing<'_> {
         let is_unknown = self.mode == Mode::Statement && self.sent && !failure.is_certain();
         if !failure.is_certain() {
             self.lose(&failure);
-        } else if self.mode == (Mode::Transaction { begun: true })
-            && self.run("ROLLBACK").await.is_err()
+        } else if failure.is_lost()
+            || self.mode == (Mode::Transaction { begun: true })
+                && self.run("ROLLBACK").await.is_err()
         {
-            // Without it nothing more could be read.
-            self.close();
+            // A server that takes no writes any more is no place for the next one; and without a ROLLBACK nothing more
+            // could be read.
+            self.lose(&failure);
         }
         self.mode = Mode::Over;
         match failure.code() {
@@ -726,7 +734,8 @@ impl Writing<'_> {
             drop(Object::take(session));
             return;
         }
-        let unanswered = Unanswered::new(self.inner.unanswered.clone());
+        // Those that had begun when the last of it was taken go beyond it.
+        let unanswered = self.inner.unanswered.clone().try_acquire_owned();
         tokio::spawn(async move {
             // Fails where the connection does.
             let _ = session.client.batch_execute("").await;
@@ -769,22 +778,6 @@ impl Writing<'_> {
                 }
             }
         }
-    }
-}
-
-/// One of the writes that are counted as long as this is there.
-struct Unanswered(Arc<AtomicUsize>);
-
-impl Unanswered {
-    fn new(count: Arc<AtomicUsize>) -> Unanswered {
-        count.fetch_add(1, Ordering::Relaxed);
-        Unanswered(count)
-    }
-}
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

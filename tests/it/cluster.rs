@@ -147,6 +147,12 @@ pub fn children(of: u32) -> Vec<u32> {
     ids.map(|id| id.parse().unwrap()).collect()
 }
 
+/// A cluster for one test alone, `None` where there is no PostgreSQL.
+pub async fn own() -> Option<Cluster> {
+    let started = tokio::task::spawn_blocking(|| Cluster::start(&[]));
+    started.await.unwrap()
+}
+
 /// The cluster that all tests share, `None` where there is no PostgreSQL; the test that asks is then skipped, and says so.
 pub async fn shared() -> Option<&'static Cluster> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();

@@ -120,6 +120,11 @@ async fn commands_on_files_and_bad_urls_are_refused_without_a_password() {
         .fails(2);
     assert!(told.contains("--db: sslmode: expected disable"), "{told}");
     assert!(!told.contains("secret"), "{told}");
+    for command in ["backup", "restore"] {
+        let told = home.line(&format!("{command} {url}")).fails(2);
+        assert!(told.contains("FILE: expected the name"), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
     for slip in [
         "postgres://me:se/secret@127.0.0.1:1/crm",
         "postgres:/me:secret@127.0.0.1/crm",
@@ -395,10 +400,7 @@ async fn wait_for_nobody(cluster: &Cluster) {
 /// standby, crm does not say either.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_waits_for_no_standby_any_more_is_no_success() {
-    let cluster = tokio::task::spawn_blocking(|| Cluster::start(&[]))
-        .await
-        .unwrap();
-    let Some(cluster) = cluster else {
+    let Some(cluster) = cluster::own().await else {
         return;
     };
     let home = Home::new();
@@ -430,10 +432,7 @@ async fn a_commit_that_waits_for_no_standby_any_more_is_no_success() {
 /// Writes that no standby confirms keep their connections, but not all, and no more than there may be.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_that_nobody_confirms_leave_room_for_reads() {
-    let cluster = tokio::task::spawn_blocking(|| Cluster::start(&[]))
-        .await
-        .unwrap();
-    let Some(cluster) = cluster else {
+    let Some(cluster) = cluster::own().await else {
         return;
     };
     let home = Home::new();
@@ -463,6 +462,40 @@ async fn writes_that_nobody_confirms_leave_room_for_reads() {
     wait_for("writes to be taken", || {
         ask(address, "POST", "/leads", LEAD).status == 201
     });
+}
+
+/// A server that takes no writes any more is left for the other host of the URL.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_go_to_the_host_that_takes_them() {
+    let (Some(first), Some(second)) = (cluster::own().await, cluster::own().await) else {
+        return;
+    };
+    let home = Home::new();
+    for (cluster, email) in [
+        (&first, "first@example.com"),
+        (&second, "second@example.com"),
+    ] {
+        let url = cluster.url("");
+        home.crm(["lead", "create", "--email", email, "--db", &url])
+            .ok();
+    }
+    let (one, other) = (first.url(""), second.url(""));
+    let (at, rest) = one.split_once("/postgres?").unwrap();
+    let other = other.split_once('@').unwrap().1.split('/').next().unwrap();
+    let server = home.serve(&["--db", &format!("{at},{other}/postgres?{rest}")]);
+    let address = server.address();
+    let create = || ask(address, "POST", "/leads", LEAD).status;
+    assert_eq!(create(), 201);
+    first
+        .run("ALTER SYSTEM SET default_transaction_read_only = on")
+        .await;
+    first.run("SELECT pg_reload_conf()").await;
+    wait_for("the other to be found", || {
+        create();
+        ask(address, "GET", "/leads/1", "").json()["email"] == "second@example.com"
+    });
+    assert_eq!(create(), 201);
+    assert_eq!(ask(address, "GET", "/ready", "").status, 200);
 }
 
 /// A folder of PostgreSQL's user that is removed at the end.

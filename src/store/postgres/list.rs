@@ -4,20 +4,20 @@
 //! A page has the ids of what is still to come; a whole list by id the last id and the highest there was; one in another
 //! order all of its ids, in a file of this machine when they are many.
 //!
-//! Where crm has the last word on what fits (`residue`), a page asks for more and more records until it is full, all of
-//! one snapshot.
+//! Where crm has the last word on what fits (`residue`), a page that the first records do not fill goes through all that
+//! come after them, in one snapshot.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt, pin_mut, stream};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::link::Session;
 use super::residue::Residue;
-use super::{Busy, Failure, Inner, PATIENCE, cell, slice, within};
+use super::{Busy, Failure, Inner, PATIENCE, cell, left, slice, within};
 use crate::error::{Code, Error, Result};
 use crate::query::{Cursor, Query};
 use crate::record::{Cell, Noun, Record, Rows, Value};
@@ -320,10 +320,11 @@ impl<R: Rows> Reading<R> {
 
     /// A page of at most `limit` records.
     async fn page(&self, limit: u64) -> Result<Page<R>> {
-        let _leave = self.inner.list().await?;
+        let until = Instant::now() + LIST_PATIENCE;
+        let _leave = self.inner.leave_to_list().await?;
         let page = self
             .inner
-            .read(LIST_PATIENCE, (self, limit), |(reading, limit), session| {
+            .read(left(until), (self, limit), |(reading, limit), session| {
                 Box::pin(reading.page_of(session, *limit))
             });
         page.await
@@ -528,7 +529,7 @@ async fn rows(
     select: &Select,
     mut each: impl FnMut(&Row) -> Result<bool> + Send,
 ) -> Result<()> {
-    let _leave = inner.list().await?;
+    let _leave = inner.leave_to_list().await?;
     let mut is_first = true;
     loop {
         let mut session = Busy::new(inner.session(PATIENCE).await?);
@@ -556,16 +557,9 @@ async fn rows(
                 return Ok(());
             }
             (Err(failure), None) => {
-                let is_lost = failure.is_lost();
-                match is_lost {
-                    true => {
-                        inner.lost();
-                        session.end(&failure);
-                    }
-                    false => session.done(),
-                }
+                session.failed(inner, &failure);
                 let is_late = matches!(failure, Failure::Late);
-                if !is_lost || is_late || seen || !is_first {
+                if !failure.is_lost() || is_late || seen || !is_first {
                     return Err(failure.error());
                 }
                 is_first = false;
