@@ -52,6 +52,24 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to l
 complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-dir -d 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] [config: backup_dir]' -r -f -a "(__fish_complete_directories)"
 complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-every -d 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-keep -d 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l tls-cert -d 'Serve HTTPS with this certificate and those that vouch for it, in PEM; read again when it changes [env: CRM_TLS_CERT] [config: tls_cert]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -l tls-key -d 'The private key of the certificate, in PEM [env: CRM_TLS_KEY] [config: tls_key]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -l cors-origin -d 'Let the pages of this origin use the API, such as https://app.example.com; may be given several times [env: CRM_CORS_ORIGIN] [config: cors_origin]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l trusted-proxy -d 'Believe X-Forwarded-For of this proxy, an address or a network like 10.0.0.0/8; may be given several times [env: CRM_TRUSTED_PROXY] [config: trusted_proxy]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l log -d 'How the log is written to standard error [env: CRM_LOG] [config: log] [default: text]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-body -d 'The largest body of a request, in bytes [env: CRM_MAX_BODY] [config: max_body] [default: 1m]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-head -d 'The largest head of a request: its first line and its headers, in bytes [env: CRM_MAX_HEAD] [config: max_head] [default: 64k]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-url -d 'The longest path of a request with its parameters, in bytes [env: CRM_MAX_URL] [config: max_url] [default: 32k]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-depth -d 'The most levels of objects and arrays in a body [env: CRM_MAX_DEPTH] [config: max_depth] [default: 127]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-connections -d 'The most connections at a time; more are closed at once [env: CRM_MAX_CONNECTIONS] [config: max_connections] [default: 1024]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-connections-per-address -d 'The most connections of one address at a time; those of a trusted proxy do not count [env: CRM_MAX_CONNECTIONS_PER_ADDRESS] [config: max_connections_per_address] [default: 512]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l head-timeout -d 'How long the head of a request may take, from its first byte [env: CRM_HEAD_TIMEOUT] [config: head_timeout] [default: 10s]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l body-timeout -d 'How long the body of a request may take, from the end of its head [env: CRM_BODY_TIMEOUT] [config: body_timeout] [default: 30s]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l request-timeout -d 'How long an answer may take to begin, from the end of the request [env: CRM_REQUEST_TIMEOUT] [config: request_timeout] [default: 1m]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l idle-timeout -d 'How long a connection may be silent between two requests [env: CRM_IDLE_TIMEOUT] [config: idle_timeout] [default: 30s]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-token -d 'The most requests of one token in a second [env: CRM_RATE_PER_TOKEN] [config: rate_per_token] [default: off]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-address -d 'The most requests of one address in a second [env: CRM_RATE_PER_ADDRESS] [config: rate_per_address] [default: off]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-waiting-writes -d 'The most writes that wait for the database at a time [env: CRM_MAX_WAITING_WRITES] [config: max_waiting_writes] [default: 4096]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand serve" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -60,6 +78,9 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand serve" -l open -d 'Let everybody read and write, also where the database has tokens [env: CRM_OPEN] [config: open]'
+complete -c crm -n "__fish_crm_using_subcommand serve" -l require-token -d 'Let nobody in without a token, also where the database has none yet [env: CRM_REQUIRE_TOKEN] [config: require_token]'
+complete -c crm -n "__fish_crm_using_subcommand serve" -l quiet -d 'Log warnings and errors alone, and no line for each request [env: CRM_QUIET] [config: quiet]'
 complete -c crm -n "__fish_crm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f

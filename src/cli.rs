@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::NOUNS;
 use crate::attributes::Attributes;
+use crate::config::service::{KNOBS, Kind as Takes, Knob};
 use crate::config::{Flags, Format};
 use crate::draft::{Draft, Input, input_from_text};
 use crate::error::{Error, Problems, Result, quoted};
@@ -297,11 +298,45 @@ fn serve() -> Command {
                      [default: 24]",
                 ),
         )
+        .args(KNOBS.iter().map(|knob| knob_arg(knob)))
         .after_help(examples(&[
             "crm serve",
             "crm serve --host 127.0.0.1 --port 0 --db crm.db",
             "crm serve --backup-dir backups --backup-every 1h --backup-keep 24",
         ]))
+}
+
+/// The flag of a setting of the service.
+fn knob_arg(knob: &'static Knob) -> Arg {
+    let (variable, key) = (knob.variable(), knob.key);
+    let mut help = format!("{} [env: {variable}] [config: {key}]", knob.about);
+    if !knob.default.is_empty() {
+        help.push_str(&format!(" [default: {}]", knob.default));
+    }
+    let arg = Arg::new(knob.key).long(knob.flag()).help(help);
+    let arg = match knob.value_name() {
+        Some(name) => arg.value_name(name),
+        None => arg.action(ArgAction::SetTrue),
+    };
+    match knob.kind {
+        Takes::Many(..) => arg.action(ArgAction::Append),
+        Takes::File => arg.value_hint(ValueHint::FilePath),
+        _ => arg,
+    }
+}
+
+/// What was given as the flag of a setting.
+fn knob_given(knob: &Knob, matches: &ArgMatches) -> Option<String> {
+    match knob.kind {
+        Takes::Switch => matches.get_flag(knob.key).then(|| "true".to_string()),
+        _ => {
+            let all: Vec<&str> = matches
+                .get_many::<String>(knob.key)?
+                .map(String::as_str)
+                .collect();
+            Some(all.join(","))
+        }
+    }
 }
 
 /// The commands that keep a database from being lost.
@@ -690,6 +725,10 @@ pub fn flags(matches: &ArgMatches) -> Flags {
         backup_dir: of_serve("backup_dir"),
         backup_every: of_serve("backup_every"),
         backup_keep: of_serve("backup_keep"),
+        service: KNOBS
+            .iter()
+            .filter_map(|knob| Some((knob.key, knob_given(knob, serve?)?)))
+            .collect(),
     }
 }
 

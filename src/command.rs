@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{self, Source, Verb};
+use crate::config::service::Service;
 use crate::config::{
     Asker, Backups, Flags, Format, Listen, Settings, Source as From, Surroundings, Target,
     parse_end, without_password,
@@ -660,6 +661,7 @@ pub fn config(flags: &Flags, around: &Surroundings) -> Ended {
     let rows = settings.rows(
         &Listen::find(flags, around)?,
         &Backups::find(flags, around)?,
+        &Service::find(flags, around)?,
     );
     output::settings(io::stdout().lock(), look(&settings), &rows)?;
     Ok(0)

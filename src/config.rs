@@ -15,6 +15,8 @@
 //! backup_keep = 24
 //! ```
 //!
+//! and those of [`service`].
+//!
 //! A relative path in a flag or the environment counts from the current folder.
 
 use std::ffi::OsString;
@@ -31,6 +33,9 @@ use reqwest::Url;
 
 use crate::error::{Error, Result, quoted};
 use crate::store::postgres;
+use service::{KNOBS, Service};
+
+pub mod service;
 
 /// The name of the database where none is given.
 pub const DATABASE: &str = "crm.db";
@@ -76,6 +81,8 @@ pub struct Flags {
     pub backup_every: Option<String>,
     /// `--backup-keep`, of `serve` alone.
     pub backup_keep: Option<String>,
+    /// The flags of [`service`], each by its key.
+    pub service: Vec<(&'static str, String)>,
 }
 
 /// What settings depend on besides the flags.
@@ -293,8 +300,9 @@ impl Settings {
         }
     }
 
-    /// What `crm config` shows. `listen` is what `crm serve` would listen on, `backups` those it would make.
-    pub fn rows(&self, listen: &Listen, backups: &Backups) -> Vec<Row> {
+    /// What `crm config` shows. `listen` is what `crm serve` would listen on, `backups` those it would make, `service` what
+    /// else it would go by.
+    pub fn rows(&self, listen: &Listen, backups: &Backups, service: &Service) -> Vec<Row> {
         let source = &self.target.source;
         let hidden = match source {
             Source::Default => "not set".into(),
@@ -321,7 +329,7 @@ impl Settings {
             Some(file) => Row::new("config", file.value.display(), "default, not there"),
             None => Row::without_value("config", "not there: no home directory".into()),
         };
-        vec![
+        let mut rows = vec![
             database,
             url,
             Row::new("output", self.output.value.word(), &self.output.source),
@@ -337,8 +345,10 @@ impl Settings {
                 &backups.every.source,
             ),
             Row::new("backup_keep", backups.keep.value, &backups.keep.source),
-            file,
-        ]
+        ];
+        rows.extend(service.rows());
+        rows.push(file);
+        rows
     }
 }
 
@@ -555,8 +565,19 @@ impl File {
             }
         };
         for (key, value) in &keys {
+            if let Some(knob) = KNOBS.iter().find(|knob| knob.key == key) {
+                if !knob.takes(value) {
+                    let expected = knob.expected();
+                    return refuse(format!("{key}: {expected}, got {}", value.type_str()));
+                }
+                continue;
+            }
             if !Self::KEYS.contains(&key.as_str()) {
-                let known = Self::KEYS.join(", ");
+                let known: Vec<&str> = Self::KEYS
+                    .into_iter()
+                    .chain(KNOBS.iter().map(|knob| knob.key))
+                    .collect();
+                let known = known.join(", ");
                 return refuse(format!("no such key {}; expected {known}", quoted(key)));
             }
             let number = value.is_integer() && Self::NUMBERS.contains(&key.as_str());
@@ -570,6 +591,11 @@ impl File {
     fn get(&self, key: &'static str) -> Option<Setting<String>> {
         let value = match self.keys.get(key)? {
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(on) => on.to_string(),
+            toml::Value::Array(all) => {
+                let all: Option<Vec<&str>> = all.iter().map(toml::Value::as_str).collect();
+                all?.join(",")
+            }
             other => other.as_str()?.to_string(),
         };
         let path = self.place.as_ref()?.value.clone();
@@ -1280,19 +1306,20 @@ mod tests {
 
     #[test]
     fn a_config_file_that_is_wrong_is_refused_by_its_name() {
+        let service: Vec<&str> = KNOBS.iter().map(|knob| knob.key).collect();
+        let known = format!(
+            "expected database, url, output, backup_dir, backup_every, backup_keep, {}",
+            service.join(", ")
+        );
+        let (typo, table) = (
+            format!("no such key \"datebase\"; {known}"),
+            format!("no such key \"crm\"; {known}"),
+        );
         for (text, refusal) in [
-            (
-                "datebase = 'x.db'",
-                "no such key \"datebase\"; expected database, url, output, backup_dir, \
-                 backup_every, backup_keep",
-            ),
+            ("datebase = 'x.db'", typo.as_str()),
             ("output = 3", "output: expected text, got integer"),
             ("database = ['a']", "database: expected text, got array"),
-            (
-                "[crm]\nurl = 'http://h'",
-                "no such key \"crm\"; expected database, url, output, backup_dir, \
-                 backup_every, backup_keep",
-            ),
+            ("[crm]\nurl = 'http://h'", table.as_str()),
             (
                 "output = 'xml'",
                 "output: expected table, json, ndjson, csv, id, got \"xml\"",
@@ -1510,8 +1537,10 @@ mod tests {
     fn every_setting_is_shown_with_its_source() {
         let rows = |user: &User| {
             let settings = user.settings(Asker::Command).unwrap();
-            let rows = settings.rows(&user.listen().unwrap(), &user.backups().unwrap());
-            let rows = rows.into_iter().map(|row| {
+            let service = user.ask(Service::find).unwrap();
+            let rows = settings.rows(&user.listen().unwrap(), &user.backups().unwrap(), &service);
+            let is_other = |row: &Row| KNOBS.iter().all(|knob| knob.key != row.setting);
+            let rows = rows.into_iter().filter(is_other).map(|row| {
                 let value = row.value.unwrap_or("-".into());
                 user.homeless(&format!("{} | {value} | {}", row.setting, row.source))
             });
@@ -1551,6 +1580,82 @@ mod tests {
                 "backup_keep | 24 | default",
                 "config | ~/settings/crm/config.toml | default",
             ]
+        );
+    }
+
+    #[test]
+    fn settings_of_the_service_are_found_at_every_level() {
+        use service::{CORS_ORIGIN, MAX_BODY, MAX_CONNECTIONS, OPEN, RATE_PER_TOKEN, TLS_CERT};
+        let find = |user: &User| user.ask(Service::find);
+        let shown = |user: &User, knob| {
+            let found = find(user).unwrap();
+            let setting = found.setting(knob);
+            user.homeless(&format!("{} ({})", setting.value, setting.source))
+        };
+        let mut user = User::new().config(
+            "max_body = '2k'\nmax_connections = 7\nopen = true\ntls_cert = 'c.pem'\ntls_key = '/k.pem'\n\
+             cors_origin = ['http://a', 'https://b:8443']",
+        );
+        assert_eq!(shown(&User::new(), &MAX_BODY), "1m (default)");
+        assert_eq!(shown(&User::new(), &RATE_PER_TOKEN), "off (default)");
+        let file = "(~/settings/crm/config.toml)";
+        for (knob, value) in [
+            (&MAX_BODY, "2k"),
+            (&MAX_CONNECTIONS, "7"),
+            (&OPEN, "on"),
+            (&TLS_CERT, "~/settings/crm/c.pem"),
+            (&CORS_ORIGIN, "http://a,https://b:8443"),
+        ] {
+            assert_eq!(shown(&user, knob), format!("{value} {file}"));
+        }
+        user = user
+            .variable("CRM_MAX_BODY", "3000")
+            .variable("CRM_OPEN", "false");
+        assert_eq!(shown(&user, &MAX_BODY), "3000 (environment CRM_MAX_BODY)");
+        assert_eq!(shown(&user, &OPEN), "off (environment CRM_OPEN)");
+        user.flags.service = vec![("max_body", "4k".into()), ("tls_cert", "d.pem".into())];
+        assert_eq!(shown(&user, &MAX_BODY), "4k (flag --max-body)");
+        assert_eq!(shown(&user, &TLS_CERT), "~/here/d.pem (flag --tls-cert)");
+    }
+
+    #[test]
+    fn settings_of_the_service_that_make_no_sense_are_refused() {
+        for (key, value, expected) in [
+            ("max_body", "2m", "from 1k to 1m"),
+            ("max_body", "1023", "from 1k to 1m"),
+            ("max_body", "1kb", "from 1k to 1m"),
+            ("max_body", "", "from 1k to 1m"),
+            ("max_connections", "0", "from 1 to 65536"),
+            ("max_connections", "+1", "from 1 to 65536"),
+            ("rate_per_token", "0", "from 1 to 1000000, or off"),
+            ("head_timeout", "2h", "from 1s to 1h"),
+            ("log", "xml", "expected text or json"),
+            ("cors_origin", "https://a/", "an origin like"),
+            ("cors_origin", "https://a,*", "an origin like"),
+            ("trusted_proxy", "10.0.0.0/33", "an address like"),
+            ("tls_cert", "c.pem", "--tls-key"),
+            ("tls_key", "k.pem", "--tls-cert"),
+        ] {
+            let mut user = User::new();
+            user.flags.service = vec![(key, value.into())];
+            let error = user.ask(Service::find).unwrap_err();
+            let flag = format!("--{}: ", key.replace('_', "-"));
+            assert!(error.message.starts_with(&flag), "{error}");
+            assert!(error.message.contains(expected), "{error}");
+        }
+        let both = User::new().config("open = true\nrequire_token = true");
+        let error = both.ask(Service::find).unwrap_err();
+        assert!(
+            error.message.contains("require_token: expected it or open"),
+            "{error}"
+        );
+        let error = User::new()
+            .config("open = 1")
+            .ask(Service::find)
+            .unwrap_err();
+        assert!(
+            error.message.contains("open: expected true or false"),
+            "{error}"
         );
     }
 

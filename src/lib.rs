@@ -13,6 +13,7 @@
 //! | [`draft`] | what is to be created or changed, and all that is wrong with it |
 //! | [`lead`], [`action`], [`process`] | one noun a file |
 //! | [`query`] | the parameters of a list: filters, sort, cursor |
+//! | [`token`] | who may: tokens, their scopes and what is kept of them |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
 //! | [`server`] | routes, limits, the accept loop |
 //! | [`config`] | settings and where each comes from |
@@ -56,6 +57,8 @@ pub mod action;
 pub mod process;
 
 pub mod query;
+
+pub mod token;
 
 pub mod store;
 

@@ -1,19 +1,24 @@
 //! The HTTP service: which connections are taken, which routes there are, and what they answer.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
 use crate::error::Result;
 use crate::store::{AnyStore, Store};
+use api::Api;
 use connection::Limits;
+use peer::Peer;
 
 mod answers;
 pub mod api;
 mod body;
 pub mod connection;
+pub mod cors;
 pub mod docs;
 pub mod openapi;
+pub mod peer;
 mod reply;
 
 /// Serves the store on the listener until `shutdown` is done; then answers what was accepted and closes the store.
@@ -23,8 +28,11 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let service = warp::service(api::routes(store.clone()));
-    let service = hyper_util::service::TowerToHyperService::new(service);
+    let api = Arc::new(Api::new(store.clone()));
+    let service = |address| {
+        let routes = api::routes(api.clone(), Peer::new(address));
+        hyper_util::service::TowerToHyperService::new(warp::service(routes))
+    };
     connection::serve(listener, service, api::refuse, limits, shutdown).await;
     store.close().await
 }

@@ -20,6 +20,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use super::answers::Answers;
+use super::peer::Peer;
 use super::reply::{self, Media, Written};
 use super::{body, docs, openapi};
 use crate::NOUNS;
@@ -29,17 +30,35 @@ use crate::lead::OnDuplicate;
 use crate::query::{self, Query, boolean};
 use crate::record::{Noun, Record, Shown};
 use crate::store::{AnyStore, Store};
+use crate::token::Scope;
 
 /// The header that names a request in answers and in the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// All routes over a store.
-pub fn routes(store: AnyStore) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
-    let service = Arc::new(Service {
-        store,
-        bodies: body::Bodies::default(),
-        answers: Answers::default(),
-    });
+/// What answers the requests of all connections.
+pub struct Api {
+    store: AnyStore,
+    bodies: body::Bodies,
+    answers: Answers,
+}
+
+impl Api {
+    /// Over a store.
+    pub fn new(store: AnyStore) -> Api {
+        Api {
+            store,
+            bodies: body::Bodies::default(),
+            answers: Answers::default(),
+        }
+    }
+}
+
+/// All routes, for one connection.
+pub fn routes(
+    api: Arc<Api>,
+    peer: Peer,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let peer = Arc::new(peer);
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(warp::path::full())
@@ -48,15 +67,31 @@ pub fn routes(store: AnyStore) -> impl Filter<Extract = (Response,), Error = Rej
         .and(warp::body::stream())
         .then(
             move |method, path: FullPath, query: String, headers, body| {
-                let service = service.clone();
+                let (api, peer) = (api.clone(), peer.clone());
                 async move {
-                    let answer = answer(&service, &method, path.as_str(), &query, &headers, body);
+                    let asked = Asked {
+                        method: &method,
+                        path: path.as_str(),
+                        query: &query,
+                        headers: &headers,
+                    };
                     // A defect of ours, said in the log by the hook for panics; the client still gets an answer.
-                    let answered = AssertUnwindSafe(answer).catch_unwind().await;
+                    let answered = AssertUnwindSafe(answer(&api, &peer, asked, body))
+                        .catch_unwind()
+                        .await;
                     answered.unwrap_or_else(|_| refuse(Error::internal("an answer panicked")))
                 }
             },
         )
+}
+
+/// A request without its body.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    method: &'a Method,
+    path: &'a str,
+    query: &'a str,
+    headers: &'a HeaderMap,
 }
 
 /// What a path leads to.
@@ -97,70 +132,147 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn allowed(&self) -> &'static str {
+    /// What can be done there.
+    fn acts(&self) -> &'static [Act] {
         match self {
-            Place::All(_) => "GET, HEAD, POST",
-            Place::One(..) => "GET, HEAD, PUT, PATCH, DELETE",
-            Place::Health | Place::Ready | Place::OpenApi | Place::Docs(_) => "GET, HEAD",
+            Place::All(_) => ALL,
+            Place::One(..) => ONE,
+            Place::Health => HEALTH,
+            Place::Ready => READY,
+            Place::OpenApi => OPEN_API,
+            Place::Docs(_) => DOCS,
+        }
+    }
+
+    /// What a method does there; HEAD is a GET whose body hyper leaves out.
+    fn act(&self, method: &Method) -> Option<&'static Act> {
+        let name = match method {
+            &Method::HEAD => "GET",
+            method => method.as_str(),
+        };
+        self.acts().iter().find(|act| act.method == name)
+    }
+
+    /// The methods that are there.
+    fn allowed(&self) -> String {
+        let names = self.acts().iter().map(|act| match act.method {
+            "GET" => "GET, HEAD",
+            method => method,
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What a method does at a place, and who may ask for it.
+struct Act {
+    method: &'static str,
+    access: Access,
+    does: Does,
+}
+
+impl Act {
+    const fn new(method: &'static str, access: Access, does: Does) -> Act {
+        Act {
+            method,
+            access,
+            does,
         }
     }
 }
 
-/// What all requests share.
-struct Service {
-    store: AnyStore,
-    bodies: body::Bodies,
-    answers: Answers,
+/// Who may ask for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Who has a token of this scope, or everybody while the service is open.
+    Token(Scope),
 }
 
-async fn answer<S, B>(
-    service: &Service,
-    method: &Method,
-    path: &str,
-    query: &str,
-    headers: &HeaderMap,
-    body: S,
-) -> Response
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Does {
+    List,
+    Create,
+    Get,
+    Update,
+    Delete,
+    Health,
+    Ready,
+    OpenApi,
+    Docs,
+}
+
+const READ: Access = Access::Token(Scope::Read);
+const WRITE: Access = Access::Token(Scope::Write);
+const ALL: &[Act] = &[
+    Act::new("GET", READ, Does::List),
+    Act::new("POST", WRITE, Does::Create),
+];
+const ONE: &[Act] = &[
+    Act::new("GET", READ, Does::Get),
+    Act::new("PUT", WRITE, Does::Update),
+    Act::new("PATCH", WRITE, Does::Update),
+    Act::new("DELETE", WRITE, Does::Delete),
+];
+const HEALTH: &[Act] = &[Act::new("GET", Access::Public, Does::Health)];
+const READY: &[Act] = &[Act::new("GET", Access::Public, Does::Ready)];
+const OPEN_API: &[Act] = &[Act::new("GET", Access::Public, Does::OpenApi)];
+const DOCS: &[Act] = &[Act::new("GET", Access::Public, Does::Docs)];
+
+/// One route: what a method does at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`; where it is, HEAD is too.
+    pub method: &'static str,
+    /// `/leads/{id}`, as the OpenAPI document writes it.
+    pub path: String,
+    /// Who may ask for it.
+    pub access: Access,
+}
+
+/// Every route there is.
+pub fn table() -> Vec<Route> {
+    let nouns = NOUNS.into_iter().flat_map(|noun| {
+        let all = (format!("/{}", noun.plural), ALL);
+        [all, (format!("/{}/{{id}}", noun.plural), ONE)]
+    });
+    let service = [
+        ("/health", HEALTH),
+        ("/ready", READY),
+        ("/openapi.json", OPEN_API),
+        ("/docs", DOCS),
+    ];
+    let service = service.map(|(path, acts)| (path.to_string(), acts));
+    let places = nouns.chain(service);
+    let routes = places.flat_map(|(path, acts)| {
+        acts.iter().map(move |act| Route {
+            method: act.method,
+            path: path.clone(),
+            access: act.access,
+        })
+    });
+    routes.collect()
+}
+
+async fn answer<S, B>(api: &Api, peer: &Peer, asked: Asked<'_>, body: S) -> Response
 where
     S: Stream<Item = Result<B, warp::Error>>,
     B: Buf,
 {
-    let id = request_id(headers);
+    let id = request_id(asked.headers);
     // It came as text and was made of text.
     let request_id = id.to_str().unwrap_or_default();
     let request = Request {
-        store: &service.store,
-        bodies: &service.bodies,
-        answers: &service.answers,
-        query,
-        headers,
+        store: &api.store,
+        bodies: &api.bodies,
+        answers: &api.answers,
+        query: asked.query,
+        headers: asked.headers,
         request_id,
     };
-    let answered = match Place::find(path) {
-        None => {
-            let message = format!(
-                "{} is no path of this service; GET /docs shows them",
-                quoted(path)
-            );
-            Err(Error::new(Code::NotFound, message))
-        }
-        // hyper leaves the body of an answer to HEAD out. The routes that are large as futures are boxed, as what waits for
-        // the small ones would be moved about with room for the largest.
-        Some(place) => match (place, method) {
-            (Place::All(noun), &Method::GET | &Method::HEAD) => Box::pin(request.list(noun)).await,
-            (Place::All(noun), &Method::POST) => Box::pin(request.create(noun, body)).await,
-            (Place::One(noun, id), &Method::GET | &Method::HEAD) => request.get(noun, id).await,
-            (Place::One(noun, id), &Method::PUT | &Method::PATCH) => {
-                Box::pin(request.update(noun, id, body)).await
-            }
-            (Place::One(noun, id), &Method::DELETE) => Box::pin(request.delete(noun, id)).await,
-            (Place::Health, &Method::GET | &Method::HEAD) => Ok(health()),
-            (Place::Ready, &Method::GET | &Method::HEAD) => Box::pin(request.ready()).await,
-            (Place::OpenApi, &Method::GET | &Method::HEAD) => Ok(openapi()),
-            (Place::Docs(file), &Method::GET | &Method::HEAD) => docs_file(file),
-            (place, _) => Ok(reply::not_allowed(place.allowed(), request_id)),
-        },
-    };
+    let _ = peer;
+    let answered = request.answer(asked, body).await;
     let response = answered.unwrap_or_else(|error| reply::error(&error, request_id));
     named(response, id)
 }
@@ -210,6 +322,37 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
+    async fn answer<S, B>(&self, asked: Asked<'_>, body: S) -> Result<Response>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
+        let Some(place) = Place::find(asked.path) else {
+            let message = format!(
+                "{} is no path of this service; GET /docs shows them",
+                quoted(asked.path)
+            );
+            return Err(Error::new(Code::NotFound, message));
+        };
+        let Some(act) = place.act(asked.method) else {
+            return Ok(reply::not_allowed(&place.allowed(), self.request_id));
+        };
+        // The routes that are large as futures are boxed, as what waits for the small ones would be moved about with room
+        // for the largest.
+        match (act.does, place) {
+            (Does::List, Place::All(noun)) => Box::pin(self.list(noun)).await,
+            (Does::Create, Place::All(noun)) => Box::pin(self.create(noun, body)).await,
+            (Does::Get, Place::One(noun, id)) => self.get(noun, id).await,
+            (Does::Update, Place::One(noun, id)) => Box::pin(self.update(noun, id, body)).await,
+            (Does::Delete, Place::One(noun, id)) => Box::pin(self.delete(noun, id)).await,
+            (Does::Health, _) => Ok(health()),
+            (Does::Ready, _) => Box::pin(self.ready()).await,
+            (Does::OpenApi, _) => Ok(openapi()),
+            (Does::Docs, Place::Docs(file)) => docs_file(file),
+            (does, _) => Err(Error::internal(format!("{does:?} has no place"))),
+        }
+    }
+
     async fn list(&self, noun: &'static Noun) -> Result<Response> {
         let query = Query::new(noun, query::pairs(self.query)?)?;
         let pairs = query.pairs.clone();

@@ -11,6 +11,7 @@ mod watch;
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -99,17 +100,18 @@ const WARN_PAUSE: Duration = Duration::from_secs(60);
 
 /// Serves HTTP/1.1 on `listener` until `shutdown` resolves.
 ///
-/// `service` answers a request; a request that may not reach it, for its Host, is answered by `refuse`. Returns when
+/// `service` makes what answers the requests of a connection from an address; a request that may not reach it, for its
+/// Host, is answered by `refuse`. Returns when
 /// every request that was read has been answered, or after [`Limits::drain`], when what still runs is cut. Errors of one
 /// connection end that connection and go to the log, those of `accept` are waited out.
 pub async fn serve<S, B>(
     listener: TcpListener,
-    service: S,
+    service: impl Fn(SocketAddr) -> S,
     refuse: impl Fn(Error) -> Response<B> + Clone + Send + 'static,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) where
-    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Error: Into<Box<dyn StdError + Send + Sync>>,
     S::Future: Send + 'static,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -140,10 +142,10 @@ pub async fn serve<S, B>(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) if tasks.len() < limits.connections => {
+            Ok((stream, address)) if tasks.len() < limits.connections => {
                 let watch = Shared::new(limits);
                 let service = Watched {
-                    service: service.clone(),
+                    service: service(address),
                     refuse: refuse.clone(),
                     watch: watch.clone(),
                 };

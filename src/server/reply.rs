@@ -86,12 +86,12 @@ pub(super) fn error(error: &Error, request_id: &str) -> Response {
 }
 
 /// A method that a path does not have.
-pub(super) fn not_allowed(allowed: &'static str, request_id: &str) -> Response {
+pub(super) fn not_allowed(allowed: &str, request_id: &str) -> Response {
     let message = format!("this path takes {allowed}");
     let mut response = error(&Error::new(Code::Method, message), request_id);
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
     response
 }
 

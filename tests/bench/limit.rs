@@ -50,7 +50,14 @@ async fn create(port: u16) -> std::io::Result<()> {
     let service = TowerToHyperService::new(warp::service(create));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let for_ever = std::future::pending();
-    connection::serve(listener, service, refuse, Limits::default(), for_ever).await;
+    connection::serve(
+        listener,
+        move |_| service,
+        refuse,
+        Limits::default(),
+        for_ever,
+    )
+    .await;
     Ok(())
 }
 

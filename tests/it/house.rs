@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "error",
     "time",
     "attributes",
@@ -14,6 +14,7 @@ const ORDER: [&str; 17] = [
     "action",
     "process",
     "query",
+    "token",
     "store",
     "server",
     "config",

@@ -130,6 +130,7 @@ impl Server {
         let refuse = |error: Error| {
             warp::reply::with_status(error.to_json(), StatusCode::BAD_REQUEST).into_response()
         };
+        let service = move |_| service.clone();
         let task = tokio::spawn(serve(listener, service, refuse, limits, async {
             // Also when the test drops the sender.
             let _ = stopped.await;
