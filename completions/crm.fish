@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_crm_global_optspecs
-    string join \n db= url= config= o/output= h/help V/version
+    string join \n db= url= config= o/output= token-file= token= h/help V/version
 end
 
 function __fish_crm_needs_command
@@ -32,9 +32,12 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_needs_command" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_needs_command" -l token -r
 complete -c crm -n "__fish_crm_needs_command" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_needs_command" -s V -l version -d 'Print version'
 complete -c crm -n "__fish_crm_needs_command" -f -a "serve" -d 'Run the HTTP service'
+complete -c crm -n "__fish_crm_needs_command" -f -a "token" -d 'Tokens: who may use the service; create, list, revoke'
 complete -c crm -n "__fish_crm_needs_command" -f -a "lead" -d 'A person to win: create, get, list, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "action" -d 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
@@ -78,10 +81,63 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand serve" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l open -d 'Let everybody read and write, also where the database has tokens [env: CRM_OPEN] [config: open]'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l require-token -d 'Let nobody in without a token, also where the database has none yet [env: CRM_REQUIRE_TOKEN] [config: require_token]'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l quiet -d 'Log warnings and errors alone, and no line for each request [env: CRM_QUIET] [config: quiet]'
 complete -c crm -n "__fish_crm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -f -a "create" -d 'Make a token and print it, this once'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -f -a "list" -d 'List the tokens, without their secrets'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -f -a "revoke" -d 'Revoke a token; it stops working at once'
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l scope -d 'What it lets its holder do; write includes read, and admin, which manages tokens, both' -r -f -a "read\t''
+write\t''
+admin\t''"
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l expires -d 'When it expires: a time from now like 90d, 12h or 2w, or a time [default: never]' -r
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -90,6 +146,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create a lead'
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show leads by their ids'
@@ -114,6 +172,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
@@ -124,6 +184,9 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l email -d 'Filter by email' -r
@@ -146,6 +209,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l email -d 'The e-mail address, international ones included' -r
@@ -157,6 +222,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the lead\'s ETag still, as `lead get ID --etag` shows it' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -165,7 +231,10 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the lead\'s ETag still, as `lead get ID --etag` shows it' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -174,6 +243,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Delete the lead\'s actions and processes with it'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
@@ -185,6 +256,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create an action'
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show actions by their ids'
@@ -207,6 +280,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
@@ -217,6 +292,9 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
@@ -240,6 +318,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
@@ -252,6 +332,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the action\'s ETag still, as `action get ID --etag` shows it' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -260,7 +341,10 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the action\'s ETag still, as `action get ID --etag` shows it' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -269,6 +353,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
@@ -279,6 +365,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create a process'
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show processes by their ids'
@@ -303,6 +391,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
@@ -313,6 +403,9 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
@@ -338,6 +431,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l name -d 'What the process is called' -r
@@ -352,6 +447,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the process\'s ETag still, as `process get ID --etag` shows it' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -360,7 +456,10 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the process\'s ETag still, as `process get ID --etag` shows it' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -369,6 +468,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand backup" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
@@ -379,6 +480,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand backup" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand backup" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand backup" -l force -d 'Replace a file that is there'
 complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -390,6 +493,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand restore" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand restore" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
@@ -400,6 +505,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand check" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand check" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand check" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand copy" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
@@ -410,6 +517,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand copy" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand copy" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand copy" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
@@ -420,6 +529,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand config" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand config" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand config" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand health" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand health" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -429,6 +540,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand health" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand health" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand completions" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand completions" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -438,6 +551,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand completions" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand completions" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand help" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -447,6 +562,8 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand help" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand help" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand help" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
@@ -456,4 +573,6 @@ json\t''
 ndjson\t''
 csv\t''
 id\t''"
+complete -c crm -n "__fish_crm_using_subcommand man" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand man" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand man" -s h -l help -d 'Print help'

@@ -18,7 +18,9 @@ use crate::error::{Error, Problems, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{CONTROLS, OPERATORS};
 use crate::record::{Field, Kind, Noun, Presence};
+use crate::terms::{Versions, etag};
 use crate::time;
+use crate::token::Scope;
 
 /// What the user asks for.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub enum Ask {
     Serve,
     /// A verb on a noun.
     Verb(&'static Noun, Verb),
+    /// `crm token`
+    Token(TokenVerb),
     /// `crm backup`
     Backup {
         /// The file to make.
@@ -69,6 +73,24 @@ pub enum Ask {
     Help(Vec<String>),
 }
 
+/// What to do with tokens.
+#[derive(Debug)]
+pub enum TokenVerb {
+    /// `create`
+    Create {
+        /// Its name.
+        name: String,
+        /// What it lets its holder do.
+        scope: Scope,
+        /// As given.
+        expires: Option<String>,
+    },
+    /// `list`
+    List,
+    /// `revoke`
+    Revoke(String),
+}
+
 /// What to do with the records of a noun.
 #[derive(Debug)]
 pub enum Verb {
@@ -87,6 +109,8 @@ pub enum Verb {
         ids: Vec<String>,
         /// `--fields`
         fields: Option<String>,
+        /// Print the ETags instead.
+        etag: bool,
     },
     /// `list`
     List {
@@ -107,6 +131,8 @@ pub enum Verb {
         source: Source,
         /// `--fields`
         fields: Option<String>,
+        /// `--if-match`
+        versions: Option<Versions>,
     },
     /// `delete`
     Delete {
@@ -116,6 +142,8 @@ pub enum Verb {
         yes: bool,
         /// For leads: with their actions and processes.
         cascade: bool,
+        /// `--if-match`
+        versions: Option<Versions>,
     },
 }
 
@@ -166,7 +194,18 @@ pub fn command() -> Command {
                 .value_parser(PossibleValuesParser::new(Format::WORDS.map(|format| format.0)))
                 .help("How records are printed [env: CRM_OUTPUT] [default: table]"),
         ))
+        .arg(global(
+            Arg::new("token_file")
+                .long("token-file")
+                .value_name("FILE")
+                .value_parser(ValueParser::path_buf())
+                .value_hint(ValueHint::FilePath)
+                .help("The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]"),
+        ))
+        // It is taken to be refused: what stands on a command line can be read by everybody on the machine.
+        .arg(Arg::new("token").long("token").global(true).hide(true).num_args(0..=1).action(ArgAction::Append))
         .subcommand(serve())
+        .subcommand(token())
         .subcommands(NOUNS.map(noun_command))
         .subcommands(keeping())
         .subcommand(
@@ -304,6 +343,67 @@ fn serve() -> Command {
             "crm serve --host 127.0.0.1 --port 0 --db crm.db",
             "crm serve --backup-dir backups --backup-every 1h --backup-keep 24",
         ]))
+}
+
+fn token() -> Command {
+    let name = || {
+        Arg::new("name")
+            .value_name("NAME")
+            .required(true)
+            .help("The token's name")
+    };
+    Command::new("token")
+        .disable_help_subcommand(true)
+        .about("Tokens: who may use the service; create, list, revoke")
+        .long_about(
+            "Tokens: who may use the service. As long as a database has none, a service over it is open to everybody who \
+             reaches it; with the first one every request needs one, but for /health, /ready, /docs and /openapi.json. Works on \
+             the database itself, or over --url with a token of the scope admin.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(examples(&[
+            "crm token create ci --scope write --expires 90d",
+            "crm token list",
+        ]))
+        .subcommand(
+            Command::new("create")
+                .about("Make a token and print it, this once")
+                .long_about(
+                    "Make a token and print it. It is shown this once: the database keeps only its SHA-256 and its first \
+                     letters.",
+                )
+                .arg(name())
+                .arg(
+                    Arg::new("scope")
+                        .long("scope")
+                        .value_name("SCOPE")
+                        .required(true)
+                        .value_parser(PossibleValuesParser::new(Scope::WORDS.map(|known| known.0)))
+                        .help("What it lets its holder do; write includes read, and admin, which manages tokens, both"),
+                )
+                .arg(
+                    Arg::new("expires")
+                        .long("expires")
+                        .value_name("TIME")
+                        .help("When it expires: a time from now like 90d, 12h or 2w, or a time [default: never]"),
+                )
+                .after_help(examples(&[
+                    "crm token create ada --scope admin",
+                    "crm token create cron --scope read --expires 90d > token",
+                ])),
+        )
+        .subcommand(
+            Command::new("list")
+                .about("List the tokens, without their secrets")
+                .after_help(examples(&["crm token list", "crm token list -o json"])),
+        )
+        .subcommand(
+            Command::new("revoke")
+                .about("Revoke a token; it stops working at once")
+                .arg(name())
+                .after_help(examples(&["crm token create ci --scope read > token && crm token revoke ci"])),
+        )
 }
 
 /// The flag of a setting of the service.
@@ -453,6 +553,14 @@ fn noun_command(noun: &'static Noun) -> Command {
                 "One or more ids of {plural}, - to read them from standard input"
             ))
     };
+    let if_match = || {
+        Arg::new("if_match")
+            .long("if-match")
+            .value_name("ETAG")
+            .help(format!(
+                "Only if this is the {name}'s ETag still, as `{name} get ID --etag` shows it"
+            ))
+    };
     let [create, get, list, update, delete] = noun_examples(noun);
     let mut creation = Command::new("create")
         .about(format!("Create {} {name}", noun.article()))
@@ -470,6 +578,7 @@ fn noun_command(noun: &'static Noun) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Do not ask"),
         )
+        .arg(if_match())
         .after_help(examples(delete));
     if noun.name == "lead" {
         creation = creation.arg(
@@ -497,7 +606,13 @@ fn noun_command(noun: &'static Noun) -> Command {
         .after_help(examples(&[create[0], list[0]]))
         .subcommand(creation)
         .subcommand(
-            Command::new("get").about(format!("Show {plural} by their ids")).arg(ids()).arg(fields()).after_help(examples(get)),
+            Command::new("get").about(format!("Show {plural} by their ids")).arg(ids()).arg(fields()).arg(
+                Arg::new("etag")
+                    .long("etag")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with("show")
+                    .help("Print the ETag instead, which changes with each change of the record"),
+            ).after_help(examples(get)),
         )
         .subcommand(
             Command::new("list")
@@ -519,6 +634,7 @@ fn noun_command(noun: &'static Noun) -> Command {
                 .args(field_args(noun, Verbal::Update))
                 .arg(json_arg(noun))
                 .arg(fields())
+                .arg(if_match())
                 .after_help(examples(update)),
         )
         .subcommand(deletion)
@@ -720,6 +836,7 @@ pub fn flags(matches: &ArgMatches) -> Flags {
         url: text("url"),
         config: matches.get_one::<PathBuf>("config").cloned(),
         output: text("output"),
+        token_file: matches.get_one::<PathBuf>("token_file").cloned(),
         host: of_serve("host"),
         port: of_serve("port"),
         backup_dir: of_serve("backup_dir"),
@@ -734,6 +851,12 @@ pub fn flags(matches: &ArgMatches) -> Flags {
 
 /// What was asked for.
 pub fn ask(matches: &ArgMatches) -> Result<Ask> {
+    if matches.value_source("token").is_some() {
+        return Err(Error::invalid(
+            "--token: a token is not taken on the command line, where others can read it; expected CRM_TOKEN, \
+             --token-file or the config file",
+        ));
+    }
     let (name, matches) = matches.subcommand().unwrap_or(("", matches));
     let file = || {
         matches
@@ -743,6 +866,22 @@ pub fn ask(matches: &ArgMatches) -> Result<Ask> {
     };
     match name {
         "serve" => Ok(Ask::Serve),
+        "token" => {
+            let (verb, matches) = matches.subcommand().unwrap_or(("", matches));
+            let text = |name: &str| matches.get_one::<String>(name).cloned();
+            let name = || text("name").unwrap_or_default();
+            Ok(Ask::Token(match verb {
+                "create" => TokenVerb::Create {
+                    name: name(),
+                    scope: text("scope")
+                        .and_then(|word| Scope::parse(&word))
+                        .unwrap_or(Scope::Read),
+                    expires: text("expires"),
+                },
+                "revoke" => TokenVerb::Revoke(name()),
+                _ => TokenVerb::List,
+            }))
+        }
         "backup" => Ok(Ask::Backup {
             file: file(),
             force: matches.get_flag("force"),
@@ -813,6 +952,7 @@ fn verb_of(noun: &'static Noun, verb: &str, matches: &ArgMatches) -> Result<Verb
         "get" => Ok(Verb::Get {
             ids: all("ids"),
             fields: fields(),
+            etag: matches.get_flag("etag"),
         }),
         "list" => Ok(Verb::List {
             pairs: pairs(noun, matches)?,
@@ -824,13 +964,33 @@ fn verb_of(noun: &'static Noun, verb: &str, matches: &ArgMatches) -> Result<Verb
             ids: all("ids"),
             source: source(noun, matches)?,
             fields: fields(),
+            versions: versions(matches)?,
         }),
         _ => Ok(Verb::Delete {
             ids: all("ids"),
             yes: matches.get_flag("yes"),
             cascade: noun.name == "lead" && matches.get_flag("cascade"),
+            versions: versions(matches)?,
         }),
     }
+}
+
+/// The versions that `--if-match` names; a bare number is taken for the ETag that it is in.
+fn versions(matches: &ArgMatches) -> Result<Option<Versions>> {
+    let Some(text) = matches.get_one::<String>("if_match") else {
+        return Ok(None);
+    };
+    let ids = matches.get_many::<String>("ids").into_iter().flatten();
+    if ids.clone().count() > 1 || ids.into_iter().any(|id| id == "-") {
+        return Err(Error::invalid("--if-match: expected one id beside it"));
+    }
+    let versions = match text.parse::<u64>() {
+        Ok(version) => Versions::parse(&etag(i64::try_from(version).unwrap_or(i64::MAX)), false),
+        Err(_) => Versions::parse(text, false),
+    };
+    versions
+        .map(Some)
+        .map_err(|expected| Error::invalid(format!("--if-match: {expected}")))
 }
 
 /// The draft that the flags give.

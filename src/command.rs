@@ -1,6 +1,7 @@
 //! What each command does with a store, whichever store it is.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +10,11 @@ use clap_complete::Shell;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::{self, Source, Verb};
-use crate::config::service::Service;
+use crate::cli::{self, Source, TokenVerb, Verb};
+use crate::config::service::{self, Service};
 use crate::config::{
     Asker, Backups, Flags, Format, Listen, Settings, Source as From, Surroundings, Target,
-    parse_end, without_password,
+    find_token, parse_end, without_password,
 };
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
@@ -21,13 +22,16 @@ use crate::lead::OnDuplicate;
 use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
 use crate::query::Query;
 use crate::record::{LARGEST, Noun, Shown, too_large};
+use crate::server::gate::Policy;
 use crate::server::{self, connection::Limits};
 use crate::store::postgres::{self, Postgres};
 use crate::store::sqlite::backup::{self, Content, Stage};
 use crate::store::sqlite::restore;
 use crate::store::sqlite::schedule::{self, Schedule};
 use crate::store::sqlite::{self, Sqlite, Work, check};
-use crate::store::{AnyStore, Store, copy};
+use crate::store::{AnyStore, Done, Store, Write, copy};
+use crate::terms::{Terms, Versions, etag};
+use crate::token::{NewToken, Secret};
 
 /// How a command ended, when it could say everything itself: its exit code.
 pub type Ended = Result<u8, Stop>;
@@ -38,14 +42,22 @@ pub async fn verb(settings: &Settings, noun: &'static Noun, verb: Verb) -> Ended
         look: look(settings),
         noun,
     };
-    let store = open(settings, &verb).await?;
+    let work = match verb {
+        Verb::Create { .. } => Wants::Make,
+        Verb::Get { .. } | Verb::List { .. } => Wants::Read,
+        Verb::Update { .. } | Verb::Delete { .. } => Wants::Write,
+    };
+    let store = open(settings, work).await?;
     let ended = match verb {
         Verb::Create {
             source,
             on_duplicate,
             fields,
         } => does.create(&store, source, on_duplicate, fields).await,
-        Verb::Get { ids, fields } => does.get(&store, &ids, fields).await,
+        Verb::Get {
+            ids, etag: true, ..
+        } => does.etags(&store, &ids).await,
+        Verb::Get { ids, fields, .. } => does.get(&store, &ids, fields).await,
         Verb::List {
             pairs,
             limit,
@@ -62,8 +74,14 @@ pub async fn verb(settings: &Settings, noun: &'static Noun, verb: Verb) -> Ended
             ids,
             source,
             fields,
-        } => does.update(&store, &ids, source, fields).await,
-        Verb::Delete { ids, yes, cascade } => does.delete(&store, &ids, yes, cascade).await,
+            versions,
+        } => does.update(&store, &ids, source, fields, versions).await,
+        Verb::Delete {
+            ids,
+            yes,
+            cascade,
+            versions,
+        } => does.delete(&store, &ids, yes, cascade, versions).await,
     };
     let closed = store.close().await;
     let code = ended?;
@@ -71,25 +89,120 @@ pub async fn verb(settings: &Settings, noun: &'static Noun, verb: Verb) -> Ended
     Ok(code)
 }
 
+/// What a command wants of a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    /// It may have to be made.
+    Make,
+    Read,
+    Write,
+}
+
+/// What a server is shown.
+fn secret(settings: &Settings) -> Option<&Secret> {
+    settings.token.as_ref().map(|token| &token.value)
+}
+
+/// `crm token`
+pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
+    let wants = match verb {
+        TokenVerb::Create { .. } => Wants::Make,
+        TokenVerb::List => Wants::Read,
+        TokenVerb::Revoke(_) => Wants::Write,
+    };
+    let store = open(settings, wants).await?;
+    let look = look(settings);
+    let write = async |write| store.write(write, Terms::default()).await;
+    let ended = match verb {
+        TokenVerb::Create {
+            name,
+            scope,
+            expires,
+        } => {
+            let new = NewToken {
+                name,
+                scope,
+                expires,
+                secret: Secret::new()?,
+            };
+            write(Write::CreateToken(new))
+                .await
+                .map_err(Stop::from)
+                .and_then(|outcome| show_token(look, outcome.done))
+        }
+        TokenVerb::List => match store.tokens().await {
+            Ok(tokens) => output::tokens(io::stdout().lock(), look, &tokens),
+            Err(error) => Err(error.into()),
+        },
+        TokenVerb::Revoke(name) => match write(Write::RevokeToken(name.clone())).await {
+            Ok(_) => {
+                let said = [("name", name.into()), ("message", "Token revoked".into())];
+                output::summary(io::stdout().lock(), look, &said)
+            }
+            Err(error) => Err(error.into()),
+        },
+    };
+    let closed = store.close().await;
+    ended?;
+    closed?;
+    Ok(0)
+}
+
+/// Prints a new token: for people and scripts the secret alone.
+fn show_token(look: Look, done: Done) -> output::Result {
+    let Done::Token(token, secret) = done else {
+        return Err(Error::internal("expected a token").into());
+    };
+    match look.format {
+        Format::Table | Format::Id => {
+            print(format!("{}\n", secret.text()).as_bytes())?;
+            // Nobody has to be told who has it in a file.
+            if !io::stdout().is_terminal() {
+                return Ok(());
+            }
+            let until = token
+                .expires_at
+                .as_ref()
+                .map_or_else(String::new, |at| format!(" until {at} UTC"));
+            say(&format!(
+                "the token {} of the scope {} is valid{until}; it is shown this once",
+                token.name,
+                token.scope.word()
+            ));
+            Ok(())
+        }
+        Format::Json | Format::Ndjson | Format::Csv => {
+            let said = [
+                ("name", token.name.into()),
+                ("scope", token.scope.word().into()),
+                ("start", token.start.into()),
+                ("created_at", token.created_at.into()),
+                ("expires_at", token.expires_at.into()),
+                ("token", secret.text().into()),
+            ];
+            output::summary(io::stdout().lock(), look, &said)
+        }
+    }
+}
+
 /// Opens the store that the settings name.
-async fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
+async fn open(settings: &Settings, wants: Wants) -> Result<AnyStore, Stop> {
     match &settings.target.value {
-        Target::Url(url) => Ok(AnyStore::connect(url)?),
+        Target::Url(url) => Ok(AnyStore::connect(url, secret(settings))?),
         // As with a file below: a name with a slip in it would look like an empty database.
-        Target::Postgres(url) if matches!(verb, Verb::Create { .. }) => {
+        Target::Postgres(url) if wants == Wants::Make => {
             Ok(AnyStore::Postgres(Postgres::open(url, 1).await?))
         }
         Target::Postgres(url) => Ok(AnyStore::Postgres(Postgres::open_existing(url, 1).await?)),
         Target::Database(path) => {
-            let creates = matches!(verb, Verb::Create { .. });
-            if settings.explicit() && !creates {
+            if settings.explicit() && wants != Wants::Make {
                 // A name with a slip in it would otherwise look like an empty database.
                 there(path)?;
             }
             settings.create_default_folder()?;
-            let work = match verb {
-                Verb::Get { .. } | Verb::List { .. } => Work::Reading,
-                Verb::Create { .. } | Verb::Update { .. } | Verb::Delete { .. } => Work::Command,
+            let work = match wants {
+                Wants::Read => Work::Reading,
+                Wants::Make | Wants::Write => Work::Command,
             };
             let (store, notice) = AnyStore::open(path, work)?;
             if let Some(notice) = notice {
@@ -97,6 +210,14 @@ async fn open(settings: &Settings, verb: &Verb) -> Result<AnyStore, Stop> {
             }
             Ok(store)
         }
+    }
+}
+
+/// The terms of a write that is asked for under these versions.
+fn under(versions: &Option<Versions>) -> Terms {
+    Terms {
+        versions: versions.clone(),
+        key: None,
     }
 }
 
@@ -173,7 +294,7 @@ impl Doing {
     }
 
     /// Does something with each id by itself, in order, and goes on after a failure. Ends with the first failure's code.
-    async fn each<W: Write>(
+    async fn each<W: io::Write>(
         &self,
         ids: &[String],
         mut printer: Printer<W>,
@@ -218,12 +339,23 @@ impl Doing {
         .await
     }
 
+    async fn etags(&self, store: &AnyStore, ids: &[String]) -> Ended {
+        let ids = expand(ids)?;
+        let printer = Printer::etags(io::stdout().lock(), self.look, self.noun, extent(&ids));
+        self.each(&ids, printer, async |id, printer| {
+            let record = store.get(self.noun, id).await?;
+            printer.etag(id, &etag(record.version()))
+        })
+        .await
+    }
+
     async fn update(
         &self,
         store: &AnyStore,
         ids: &[String],
         source: Source,
         fields: Option<String>,
+        versions: Option<Versions>,
     ) -> Ended {
         if matches!(&source, Source::Json(path) if path.as_os_str() == "-")
             && ids.iter().any(|id| id == "-")
@@ -238,12 +370,21 @@ impl Doing {
         let ids = expand(ids)?;
         let printer = self.printer(shown, extent(&ids));
         self.each(&ids, printer, async |id, printer| {
-            printer.record(&store.update(id, draft.clone()).await?)
+            let write = Write::Update(id, draft.clone());
+            let outcome = store.write(write, under(&versions)).await?;
+            printer.record(&outcome.saved()?.record)
         })
         .await
     }
 
-    async fn delete(&self, store: &AnyStore, ids: &[String], yes: bool, cascade: bool) -> Ended {
+    async fn delete(
+        &self,
+        store: &AnyStore,
+        ids: &[String],
+        yes: bool,
+        cascade: bool,
+        versions: Option<Versions>,
+    ) -> Ended {
         let piped = ids.iter().any(|id| id == "-");
         if !yes {
             if piped || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
@@ -260,7 +401,9 @@ impl Doing {
         let ids = expand(ids)?;
         let printer = Printer::deletions(io::stdout().lock(), self.look, self.noun, extent(&ids));
         self.each(&ids, printer, async |id, printer| {
-            store.delete(self.noun, id, cascade).await?;
+            let noun = self.noun;
+            let delete = Write::Delete { noun, id, cascade };
+            store.write(delete, under(&versions)).await?;
             printer.deleted(id)
         })
         .await
@@ -548,6 +691,7 @@ fn no_url(file: &Path) -> Result<(), Error> {
 /// `crm copy`
 pub async fn copy(
     settings: &Settings,
+    flags: &Flags,
     around: &Surroundings<'_>,
     from: &str,
     to: &str,
@@ -566,7 +710,10 @@ pub async fn copy(
         return Err(Error::invalid("TO: expected another database than FROM").into());
     }
     let source = match &from {
-        Target::Url(url) => AnyStore::connect(url)?,
+        Target::Url(url) => {
+            let token = find_token(flags, around)?;
+            AnyStore::connect(url, token.as_ref().map(|token| &token.value))?
+        }
         Target::Postgres(url) => AnyStore::Postgres(Postgres::open_existing(url, COPYING).await?),
         Target::Database(path) => {
             there(path)?;
@@ -684,7 +831,7 @@ pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
             format!("http://{host}:{}", listen.port.value)
         }
     };
-    let store = AnyStore::connect(&url)?;
+    let store = AnyStore::connect(&url, None)?;
     let ready = store.ready().await;
     let report = store.backups();
     let is_json = matches!(settings.output.value, Format::Json | Format::Ndjson);
@@ -754,7 +901,12 @@ pub fn man(folder: &Path) -> Ended {
 }
 
 /// `crm serve`
-pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> Ended {
+pub async fn serve(
+    settings: &Settings,
+    listen: &Listen,
+    backups: Backups,
+    service: &Service,
+) -> Ended {
     // To standard error: standard output has the one line that says that the service is ready, for who waits for it.
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
@@ -822,16 +974,56 @@ pub async fn serve(settings: &Settings, listen: &Listen, backups: Backups) -> En
             stopper.stop();
         }
     };
+    let policy = policy(service);
+    tell_of_tokens(&store, policy, address).await?;
     let version = env!("CARGO_PKG_VERSION");
     let line = format!("crm {version} listens on http://{address}, database {database}\n");
     // Nobody may be reading it, which is no reason not to serve.
     let _ = print(line.as_bytes());
-    let served = server::serve(listener, store, limits, shutdown).await;
+    let served = server::serve(listener, store, limits, policy, shutdown).await;
     if let Some(scheduler) = scheduler {
         scheduler.end();
     }
     served?;
     Ok(0)
+}
+
+/// Whether tokens are asked for.
+fn policy(service: &Service) -> Policy {
+    match (
+        service.is_on(&service::OPEN),
+        service.is_on(&service::REQUIRE_TOKEN),
+    ) {
+        (true, _) => Policy::Open,
+        (_, true) => Policy::Required,
+        (false, false) => Policy::FromFirstToken,
+    }
+}
+
+/// Says who may use the service, where that is everybody or nobody.
+async fn tell_of_tokens(
+    store: &AnyStore,
+    policy: Policy,
+    address: SocketAddr,
+) -> Result<(), Error> {
+    let is_empty = store.keyring().await?.is_empty();
+    let is_beyond = !address.ip().to_canonical().is_loopback();
+    match policy {
+        Policy::Required if is_empty => say(
+            "warning: nobody is let in, as there is no token yet: make the first by `crm token create NAME --scope admin`",
+        ),
+        Policy::Open if is_beyond => say(&format!(
+            "warning: THE SERVICE IS OPEN: everybody who reaches {address} may read, change and delete all records, as it \
+             runs with --open"
+        )),
+        Policy::FromFirstToken if is_empty && is_beyond => say(&format!(
+            "warning: THE SERVICE IS OPEN: everybody who reaches {address} may read, change and delete all records, as \
+             there is no token yet; make the first by `crm token create NAME --scope admin`, or listen on this machine \
+             alone by --host 127.0.0.1"
+        )),
+        Policy::Required | Policy::Open | Policy::FromFirstToken => {}
+    }
+    Ok(())
 }
 
 /// Open files that a server asks the system for: 1,024 connections, and [`OTHER_FILES`] with much to spare.

@@ -10,6 +10,7 @@
 //! database = "work.db"              # a relative path counts from the folder of this file
 //! url = "http://localhost:8000"     # one of database and url
 //! output = "json"
+//! token_file = "token"              # what the server at the URL is shown; or `token`, the token itself
 //! backup_dir = "backups"            # counts from the folder of this file too
 //! backup_every = "1h"
 //! backup_keep = 24
@@ -33,6 +34,7 @@ use reqwest::Url;
 
 use crate::error::{Error, Result, quoted};
 use crate::store::postgres;
+use crate::token::Secret;
 use service::{KNOBS, Service};
 
 pub mod service;
@@ -71,6 +73,8 @@ pub struct Flags {
     pub config: Option<PathBuf>,
     /// `--output`
     pub output: Option<String>,
+    /// `--token-file`
+    pub token_file: Option<PathBuf>,
     /// `--host`, of `serve` alone.
     pub host: Option<String>,
     /// `--port`, of `serve` alone.
@@ -261,14 +265,22 @@ pub struct Settings {
     pub file: Option<Setting<PathBuf>>,
     /// Whether the config file is there.
     pub file_exists: bool,
+    /// What a server is shown; looked for only where the records are behind one.
+    pub token: Option<Setting<Secret>>,
 }
 
 impl Settings {
     /// Finds the settings, or says which flag, variable or file is wrong and what was expected.
     pub fn find(flags: &Flags, around: &Surroundings, asker: Asker) -> Result<Settings> {
         let file = File::read(flags, around)?;
+        let target = target(flags, around, &file, asker)?;
+        let token = match target.value {
+            Target::Url(_) => token(flags, around, &file)?,
+            Target::Database(_) | Target::Postgres(_) => None,
+        };
         Ok(Settings {
-            target: target(flags, around, &file, asker)?,
+            target,
+            token,
             output: output(flags, around, &file)?,
             file_exists: file.exists,
             file: file.place,
@@ -346,6 +358,13 @@ impl Settings {
             ),
             Row::new("backup_keep", backups.keep.value, &backups.keep.source),
         ];
+        rows.push(match (&self.token, &self.target.value) {
+            (Some(token), _) => {
+                Row::new("token", format!("{}…", token.value.start()), &token.source)
+            }
+            (None, Target::Url(_)) => Row::without_value("token", "not set".into()),
+            (None, _) => Row::without_value("token", "not used: there is no url".into()),
+        });
         rows.extend(service.rows());
         rows.push(file);
         rows
@@ -501,10 +520,12 @@ struct File {
 }
 
 impl File {
-    const KEYS: [&'static str; 6] = [
+    const KEYS: [&'static str; 8] = [
         "database",
         "url",
         "output",
+        "token",
+        "token_file",
         "backup_dir",
         "backup_every",
         "backup_keep",
@@ -624,6 +645,51 @@ fn output(flags: &Flags, around: &Surroundings, file: &File) -> Result<Setting<F
         let expected = || format!("expected {}, got {}", known.join(", "), quoted(word));
         Format::parse(word).ok_or_else(expected)
     })
+}
+
+/// The token that a server is shown.
+pub fn find_token(flags: &Flags, around: &Surroundings) -> Result<Option<Setting<Secret>>> {
+    token(flags, around, &File::read(flags, around)?)
+}
+
+fn token(flags: &Flags, around: &Surroundings, file: &File) -> Result<Option<Setting<Secret>>> {
+    let read = |path: PathBuf, source: Source| match read_token(&path) {
+        Ok(secret) => Ok(Some(Setting::new(secret, source))),
+        Err(expected) => Err(source.refuse(expected)),
+    };
+    if let Some(path) = &flags.token_file {
+        return read(around.folder.join(path), Source::Flag("--token-file"));
+    }
+    if let Some(given) = around.variable("CRM_TOKEN")? {
+        return given.read(|text| parse_token(text)).map(Some);
+    }
+    match (file.get("token"), file.get("token_file")) {
+        (Some(token), Some(_)) => Err(token.source.refuse("expected it or token_file, got both")),
+        (Some(given), None) => given.read(|text| parse_token(text)).map(Some),
+        (None, Some(given)) => read(file.folder().join(&given.value), given.source),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Reads a token. The error does not repeat it.
+fn parse_token(text: &str) -> Result<Secret, String> {
+    Secret::parse(text.trim()).ok_or_else(|| {
+        "expected a token as `crm token create` printed it, crm_ and 32 letters and digits".into()
+    })
+}
+
+fn read_token(path: &Path) -> Result<Secret, String> {
+    use std::io::Read;
+    let shown = path.display();
+    let mut text = String::new();
+    // More than this is no token.
+    let read = fs::File::open(path).and_then(|file| file.take(4_096).read_to_string(&mut text));
+    match read {
+        Ok(_) => parse_token(&text).map_err(|expected| format!("{shown}: {expected}")),
+        Err(error) => Err(format!(
+            "{shown}: expected a file that can be read: {error}"
+        )),
+    }
 }
 
 /// The first level that names a database or a URL decides; it must not name both.
@@ -1308,7 +1374,7 @@ mod tests {
     fn a_config_file_that_is_wrong_is_refused_by_its_name() {
         let service: Vec<&str> = KNOBS.iter().map(|knob| knob.key).collect();
         let known = format!(
-            "expected database, url, output, backup_dir, backup_every, backup_keep, {}",
+            "expected database, url, output, token, token_file, backup_dir, backup_every, backup_keep, {}",
             service.join(", ")
         );
         let (typo, table) = (
@@ -1557,6 +1623,7 @@ mod tests {
                 "backup_dir | - | not set",
                 "backup_every | 1h | default",
                 "backup_keep | 24 | default",
+                "token | - | not used: there is no url",
                 "config | ~/settings/crm/config.toml | default, not there",
             ]
         );
@@ -1578,6 +1645,7 @@ mod tests {
                 "backup_dir | ~/here/b | flag --backup-dir",
                 "backup_every | 90m | environment CRM_BACKUP_EVERY",
                 "backup_keep | 24 | default",
+                "token | - | not set",
                 "config | ~/settings/crm/config.toml | default",
             ]
         );

@@ -33,8 +33,14 @@ pub enum Code {
     Unknown,
     /// The disk is full; nothing was saved.
     Full,
+    /// Whoever asks has not said who it is, or not so that it could be believed.
+    Unauthenticated,
     /// Whoever asks may not do this.
     Denied,
+    /// The record is no longer what the request takes it for; nothing was changed.
+    Stale,
+    /// The request's key belongs to another request; nothing was changed.
+    KeyReused,
     /// The server could not be reached, or what answered was no crm.
     Unreachable,
     /// The command could not do its work (a file that is no database, an unwritable output).
@@ -47,12 +53,15 @@ impl Code {
     /// The last two never cross HTTP: they are made where the command runs.
     pub const TABLE: &'static [(Code, Option<u16>, u8)] = &[
         (Code::Invalid, Some(400), 2),
+        (Code::Unauthenticated, Some(401), 4),
         (Code::NotFound, Some(404), 3),
         (Code::Method, Some(405), 2),
         (Code::Timeout, Some(408), 1),
         (Code::Conflict, Some(409), 5),
+        (Code::Stale, Some(412), 5),
         (Code::TooLarge, Some(413), 2),
         (Code::MediaType, Some(415), 2),
+        (Code::KeyReused, Some(422), 5),
         (Code::Denied, Some(403), 4),
         (Code::Internal, Some(500), 1),
         (Code::Unavailable, Some(503), 1),

@@ -14,6 +14,7 @@
 //! | [`lead`], [`action`], [`process`] | one noun a file |
 //! | [`query`] | the parameters of a list: filters, sort, cursor |
 //! | [`token`] | who may: tokens, their scopes and what is kept of them |
+//! | [`terms`] | what a write is asked under: `If-Match`, `Idempotency-Key` |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
 //! | [`server`] | routes, limits, the accept loop |
 //! | [`config`] | settings and where each comes from |
@@ -59,6 +60,8 @@ pub mod process;
 pub mod query;
 
 pub mod token;
+
+pub mod terms;
 
 pub mod store;
 

@@ -23,6 +23,7 @@ pub use crate::config::Format;
 use crate::config::Row;
 use crate::error::Error;
 use crate::record::{Kind, Noun, Record, Shown, Value};
+use crate::token::Token;
 
 /// How narrow a column of a table may get, in terminal columns: the date of a time still stands whole before its `…`.
 pub const NARROWEST: usize = 11;
@@ -126,8 +127,10 @@ pub struct Printer<W: Write> {
     out: BufWriter<W>,
     look: Look,
     noun: &'static Noun,
-    /// Which fields; `None` prints deletions.
+    /// Which fields; `None` prints something else of each record.
     shown: Option<Shown>,
+    /// What that is called.
+    told: &'static str,
     extent: Extent,
     count: u64,
     /// Whether the line of an array's last record was ended, as an error was printed after it.
@@ -151,12 +154,17 @@ impl<W: Write> Printer<W> {
             Format::Json | Format::Ndjson => Shown::all(noun),
             Format::Table | Format::Csv | Format::Id => Shown::once(noun),
         });
-        Self::new(out, look, noun, Some(shown), extent)
+        Self::new(out, look, noun, Some(shown), "", extent)
     }
 
     /// Prints which records of a noun were deleted.
     pub fn deletions(out: W, look: Look, noun: &'static Noun, extent: Extent) -> Printer<W> {
-        Self::new(out, look, noun, None, extent)
+        Self::new(out, look, noun, None, "message", extent)
+    }
+
+    /// Prints the ETags of records of a noun.
+    pub fn etags(out: W, look: Look, noun: &'static Noun, extent: Extent) -> Printer<W> {
+        Self::new(out, look, noun, None, "etag", extent)
     }
 
     fn new(
@@ -164,6 +172,7 @@ impl<W: Write> Printer<W> {
         look: Look,
         noun: &'static Noun,
         shown: Option<Shown>,
+        told: &'static str,
         extent: Extent,
     ) -> Printer<W> {
         Printer {
@@ -171,6 +180,7 @@ impl<W: Write> Printer<W> {
             look,
             noun,
             shown,
+            told,
             extent,
             count: 0,
             line_ended: false,
@@ -233,6 +243,24 @@ impl<W: Write> Printer<W> {
         self.after()
     }
 
+    /// Prints a record's ETag, as it is in a table and as the id.
+    pub fn etag(&mut self, id: i64, etag: &str) -> Result {
+        self.before()?;
+        match self.look.format {
+            Format::Json | Format::Ndjson => {
+                let object = serde_json::json!({"id": id, "etag": etag});
+                write!(self.buffer, "{object}")?;
+            }
+            Format::Csv => csv_line(
+                [id.to_string(), etag.to_string()].into_iter(),
+                &mut self.buffer,
+            ),
+            Format::Id => write!(self.buffer, "{etag}")?,
+            Format::Table => writeln!(self.buffer, "{etag}")?,
+        }
+        self.after()
+    }
+
     /// Ends what was begun. Not to be called after a list has failed midway; after several ids of which some failed it is.
     pub fn end(mut self) -> Result<u64> {
         let many = self.extent == Extent::Many;
@@ -283,7 +311,7 @@ impl<W: Write> Printer<W> {
         }
         let mut names: Vec<&str> = self.columns().map(|column| column.name).collect();
         if self.shown.is_none() {
-            names = vec!["id", "message"];
+            names = vec!["id", self.told];
         }
         let mut line = Vec::new();
         csv_line(names.into_iter(), &mut line);
@@ -316,45 +344,82 @@ impl<W: Write> Printer<W> {
 }
 
 /// Prints the rows of `crm config`.
-pub fn settings(mut out: impl Write, look: Look, rows: &[Row]) -> Result {
-    let value = |row: &Row| row.value.clone().unwrap_or_default();
+pub fn settings(out: impl Write, look: Look, rows: &[Row]) -> Result {
+    let rows = rows.iter().map(|row| {
+        [
+            Some(row.setting.to_string()),
+            row.value.clone(),
+            Some(row.source.clone()),
+        ]
+    });
+    listed(out, look, ["setting", "value", "source"], rows)
+}
+
+/// Prints tokens.
+pub fn tokens(out: impl Write, look: Look, tokens: &[Token]) -> Result {
+    let names = ["name", "scope", "start", "created_at", "expires_at"];
+    let rows = tokens.iter().map(|token| {
+        [
+            Some(token.name.clone()),
+            Some(token.scope.word().to_string()),
+            Some(token.start.clone()),
+            Some(token.created_at.clone()),
+            token.expires_at.clone(),
+        ]
+    });
+    listed(out, look, names, rows)
+}
+
+/// Prints rows of texts under these names; the first is the id.
+fn listed<const N: usize>(
+    mut out: impl Write,
+    look: Look,
+    names: [&'static str; N],
+    rows: impl Iterator<Item = [Option<String>; N]>,
+) -> Result {
     let mut text = Vec::new();
     match look.format {
         Format::Json | Format::Ndjson => {
-            let objects = rows.iter().map(|row| {
-                serde_json::json!({"setting": row.setting, "value": row.value, "source": row.source})
-                    .to_string()
+            let objects = rows.map(|row| {
+                let members = names.into_iter().zip(row);
+                let members = members.map(|(name, cell)| (name.to_string(), cell.into()));
+                serde_json::Value::Object(members.collect()).to_string()
             });
             let objects: Vec<String> = objects.collect();
             match look.format {
+                Format::Json if objects.is_empty() => writeln!(text, "[]")?,
                 Format::Json => writeln!(text, "[\n{}\n]", objects.join(",\n"))?,
-                _ => writeln!(text, "{}", objects.join("\n"))?,
+                _ => objects
+                    .iter()
+                    .try_for_each(|object| writeln!(text, "{object}"))?,
             }
         }
         Format::Csv => {
-            csv_line(["setting", "value", "source"].into_iter(), &mut text);
+            csv_line(names.into_iter(), &mut text);
             for row in rows {
-                let cells = [row.setting.into(), value(row), row.source.clone()];
-                csv_line(cells.into_iter(), &mut text);
+                csv_line(row.into_iter().map(Option::unwrap_or_default), &mut text);
             }
         }
         Format::Id => {
             for row in rows {
-                writeln!(text, "{}", row.setting)?;
+                writeln!(text, "{}", row[0].as_deref().unwrap_or_default())?;
             }
         }
         Format::Table => {
-            let columns = ["setting", "value", "source"].map(|name| Column {
+            let columns = names.map(|name| Column {
                 name,
                 right: false,
                 spare: false,
                 usual: false,
             });
-            let rows = rows.iter().map(|row| {
-                let cells = [row.setting, &value(row), &row.source];
-                cells.map(|cell| visible(cell).into_owned()).to_vec()
+            let rows = rows.map(|row| {
+                let cells = row.into_iter().map(Option::unwrap_or_default);
+                cells.map(|cell| visible(&cell).into_owned()).collect()
             });
-            table(&columns, rows.collect(), look.terminal, &mut text)?;
+            let rows: Vec<Vec<String>> = rows.collect();
+            if !rows.is_empty() {
+                table(&columns, rows, look.terminal, &mut text)?;
+            }
         }
     }
     out.write_all(&text)?;

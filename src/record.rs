@@ -10,6 +10,7 @@
 use std::fmt;
 use std::io::Write;
 
+use bytes::Bytes;
 use email_address::{EmailAddress, Options};
 
 use crate::attributes::Entries;
@@ -279,7 +280,7 @@ pub trait Rows: Send + Sync + Sized + 'static {
     /// The same without any record.
     fn empty(&self) -> Self;
 
-    /// Takes a record: one cell a field of its noun.
+    /// Takes a record: one cell a field of its noun, and behind them its version where it is known.
     fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]);
 
     /// Whether it takes records as [`Record::to_json`] writes them, and tells what it wrote of others.
@@ -330,14 +331,47 @@ impl fmt::Display for Value {
     }
 }
 
-/// What is read: the values of one record in the order of its noun's fields.
+/// A record as JSON with all of its fields, and its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// As [`Record::to_json`] writes it.
+    pub json: Bytes,
+    /// 0 where it is not known.
+    pub version: i64,
+}
+
+impl From<&Record> for Snapshot {
+    fn from(record: &Record) -> Snapshot {
+        Snapshot {
+            json: record.to_json_bytes().into(),
+            version: record.version(),
+        }
+    }
+}
+
+/// What is read: the values of one record in the order of its noun's fields.
+#[derive(Clone, Debug)]
 pub struct Record {
     /// What it is.
     pub noun: &'static Noun,
-    /// One value a field.
+    /// One value a field, and behind them the version where it is known.
     pub values: Vec<Value>,
 }
+
+/// Records are the same where their fields are: a list of another server's does not tell versions.
+impl PartialEq for Record {
+    fn eq(&self, other: &Record) -> bool {
+        let fields = self.noun.fields.len();
+        self.noun == other.noun
+            && self
+                .values
+                .iter()
+                .take(fields)
+                .eq(other.values.iter().take(fields))
+    }
+}
+
+impl Eq for Record {}
 
 impl PartialEq for Noun {
     fn eq(&self, other: &Noun) -> bool {
@@ -350,18 +384,40 @@ impl Eq for Noun {}
 impl Record {
     /// A new record of what a draft's [row](crate::draft::Draft::row) has, made at the time `now`.
     pub fn new(noun: &'static Noun, id: i64, row: Vec<Option<Value>>, now: &str) -> Record {
-        let mut values = Vec::with_capacity(noun.fields.len());
+        let mut values = Vec::with_capacity(noun.fields.len() + 1);
         values.push(Value::Int(id));
         values.extend(
             row.into_iter()
                 .map(|value| value.unwrap_or_else(|| now.into())),
         );
+        values.push(Value::Int(1));
         Record { noun, values }
     }
 
     /// The record's id.
     pub fn id(&self) -> i64 {
         self.values.first().and_then(Value::int).unwrap_or_default()
+    }
+
+    /// The record's version, 0 where it is not known. See [`crate::terms`].
+    pub fn version(&self) -> i64 {
+        let version = self.values.get(self.noun.fields.len());
+        version.and_then(Value::int).unwrap_or_default()
+    }
+
+    /// Its row: the values and the version, 1 where it is not known.
+    pub fn row(&self) -> Vec<Value> {
+        let fields = self.noun.fields.len();
+        let mut row = self.values[..fields].to_vec();
+        row.push(Value::Int(self.version().max(1)));
+        row
+    }
+
+    /// The same record with this version.
+    pub fn with_version(mut self, version: i64) -> Record {
+        self.values.truncate(self.noun.fields.len());
+        self.values.push(Value::Int(version));
+        self
     }
 
     /// A field's value, by its name.

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::store::{AnyStore, Store};
 use api::Api;
 use connection::Limits;
+use gate::Policy;
 use peer::Peer;
 
 mod answers;
@@ -17,18 +18,21 @@ mod body;
 pub mod connection;
 pub mod cors;
 pub mod docs;
+pub mod gate;
 pub mod openapi;
 pub mod peer;
 mod reply;
+mod tokens;
 
 /// Serves the store on the listener until `shutdown` is done; then answers what was accepted and closes the store.
 pub async fn serve(
     listener: TcpListener,
     store: AnyStore,
     limits: Limits,
+    policy: Policy,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let api = Arc::new(Api::new(store.clone()));
+    let api = Arc::new(Api::new(store.clone(), policy));
     let service = |address| {
         let routes = api::routes(api.clone(), Peer::new(address));
         hyper_util::service::TowerToHyperService::new(warp::service(routes))

@@ -9,19 +9,25 @@
 //! - An id is never given twice, not even after a delete.
 //! - Ids are in the order of creation. A list is in its order, ties by id, null before everything.
 //! - A record that does not change while a list is read comes in it exactly once.
+//! - A write with a key that was used within a day for the same request is not done again, and answers what it did then.
+//! - A record's version goes up by one with each change, by whatever rule; a write under a version that the record no longer
+//!   has changes nothing.
 //! - Creating an action changes no process. Deleting an action that a process names as its last sets that to null.
 
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use crate::draft::Draft;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lead::OnDuplicate;
 use crate::query::Query;
-use crate::record::{Noun, Record, Rows};
+use crate::record::{Noun, Record, Rows, Snapshot};
+use crate::terms::Terms;
+use crate::token::{Keyring, NewToken, Secret, Token};
 
 mod chunk;
 pub mod copy;
@@ -41,6 +47,76 @@ pub struct Saved {
     pub record: Record,
     /// False where an existing lead was changed instead, see [`OnDuplicate::Update`].
     pub created: bool,
+}
+
+/// What is to be written.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A new record, or what `on_duplicate` says of a lead whose address is known.
+    Create(Draft, OnDuplicate),
+    /// A change of the fields that the draft gives.
+    Update(i64, Draft),
+    /// The end of a record. A lead with actions or processes is a conflict unless `cascade` takes them with it.
+    Delete {
+        /// What it is.
+        noun: &'static Noun,
+        /// Its id.
+        id: i64,
+        /// With all that refers to it.
+        cascade: bool,
+    },
+    /// A new token. One of the same name is a conflict.
+    CreateToken(NewToken),
+    /// The end of the token with this name.
+    RevokeToken(String),
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// A new record.
+    Created(Record),
+    /// The whole record as it is now.
+    Updated(Record),
+    /// The record is gone.
+    Deleted,
+    /// The token, and its secret.
+    Token(Token, Secret),
+    /// The token is gone.
+    Revoked,
+}
+
+/// The outcome of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was written.
+    pub done: Done,
+    /// Whether that was by an earlier request with the same key, and this one has changed nothing.
+    pub replayed: bool,
+}
+
+impl Outcome {
+    fn new(done: Done) -> Outcome {
+        Outcome {
+            done,
+            replayed: false,
+        }
+    }
+
+    /// The record that was created or changed.
+    pub fn saved(self) -> Result<Saved> {
+        match self.done {
+            Done::Created(record) => Ok(Saved {
+                record,
+                created: true,
+            }),
+            Done::Updated(record) => Ok(Saved {
+                record,
+                created: false,
+            }),
+            done => Err(Error::internal(format!("expected a record, got {done:?}"))),
+        }
+    }
 }
 
 /// A list that is being read.
@@ -141,26 +217,50 @@ impl Ready {
 
 /// What every store does. See the module for its laws.
 pub trait Store {
+    /// Writes something under these terms.
+    fn write(&self, write: Write, terms: Terms) -> impl Future<Output = Result<Outcome>> + Send;
+
     /// Creates a record, or does with a lead whose address is known what `on_duplicate` says.
     fn create(
         &self,
         draft: Draft,
         on_duplicate: OnDuplicate,
-    ) -> impl Future<Output = Result<Saved>> + Send;
+    ) -> impl Future<Output = Result<Saved>> + Send
+    where
+        Self: Sync,
+    {
+        async move {
+            let write = Write::Create(draft, on_duplicate);
+            self.write(write, Terms::default()).await?.saved()
+        }
+    }
 
     /// Reads a record.
     fn get(&self, noun: &'static Noun, id: i64) -> impl Future<Output = Result<Record>> + Send;
 
-    /// Reads a record as JSON with all of its fields, as [`Record::to_json`] writes it.
-    fn get_json(&self, noun: &'static Noun, id: i64) -> impl Future<Output = Result<Bytes>> + Send
+    /// Reads a record as JSON with all of its fields.
+    fn get_json(
+        &self,
+        noun: &'static Noun,
+        id: i64,
+    ) -> impl Future<Output = Result<Snapshot>> + Send
     where
         Self: Sync,
     {
-        async move { Ok(self.get(noun, id).await?.to_json_bytes().into()) }
+        async move { Ok(Snapshot::from(&self.get(noun, id).await?)) }
     }
 
     /// Changes the fields that the draft gives and answers the whole record.
-    fn update(&self, id: i64, draft: Draft) -> impl Future<Output = Result<Record>> + Send;
+    fn update(&self, id: i64, draft: Draft) -> impl Future<Output = Result<Record>> + Send
+    where
+        Self: Sync,
+    {
+        async move {
+            let write = Write::Update(id, draft);
+            let saved = self.write(write, Terms::default()).await?.saved()?;
+            Ok(saved.record)
+        }
+    }
 
     /// Deletes a record. A lead with actions or processes is a conflict unless `cascade` takes them with it.
     fn delete(
@@ -168,7 +268,21 @@ pub trait Store {
         noun: &'static Noun,
         id: i64,
         cascade: bool,
-    ) -> impl Future<Output = Result<()>> + Send;
+    ) -> impl Future<Output = Result<()>> + Send
+    where
+        Self: Sync,
+    {
+        async move {
+            let write = Write::Delete { noun, id, cascade };
+            self.write(write, Terms::default()).await.map(drop)
+        }
+    }
+
+    /// The tokens, by their names.
+    fn tokens(&self) -> impl Future<Output = Result<Vec<Token>>> + Send;
+
+    /// The tokens, to look up who asks: as they are now, or were within the last [`STALE`] where another process writes.
+    fn keyring(&self) -> impl Future<Output = Result<Arc<Keyring>>> + Send;
 
     /// Lists records into what `rows` is an empty one of. Its first records have been read when this answers, so that what fails at once fails here.
     fn list_into<R: Rows>(
@@ -194,6 +308,9 @@ pub trait Store {
     /// Finishes what was accepted and leaves the database tidy. Later writes are refused.
     fn close(&self) -> impl Future<Output = Result<()>> + Send;
 }
+
+/// For how long a token may still be let in that another process has revoked.
+pub const STALE: Duration = Duration::from_secs(4);
 
 /// One of the stores. An enum and not a `dyn`: its calls are native async.
 #[derive(Clone)]
@@ -224,31 +341,31 @@ impl AnyStore {
         Ok((AnyStore::Sqlite(store), notice))
     }
 
-    /// The store behind the server at `url`.
-    pub fn connect(url: &str) -> Result<AnyStore> {
-        Remote::new(url).map(AnyStore::Remote)
+    /// The store behind the server at `url`, which is shown this token.
+    pub fn connect(url: &str, token: Option<&Secret>) -> Result<AnyStore> {
+        Remote::new(url, token).map(AnyStore::Remote)
     }
 }
 
 impl Store for AnyStore {
-    async fn create(&self, draft: Draft, on_duplicate: OnDuplicate) -> Result<Saved> {
-        each!(self, store => store.create(draft, on_duplicate).await)
+    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
+        each!(self, store => store.write(write, terms).await)
     }
 
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
         each!(self, store => store.get(noun, id).await)
     }
 
-    async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Bytes> {
+    async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Snapshot> {
         each!(self, store => store.get_json(noun, id).await)
     }
 
-    async fn update(&self, id: i64, draft: Draft) -> Result<Record> {
-        each!(self, store => store.update(id, draft).await)
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        each!(self, store => store.tokens().await)
     }
 
-    async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
-        each!(self, store => store.delete(noun, id, cascade).await)
+    async fn keyring(&self) -> Result<Arc<Keyring>> {
+        each!(self, store => store.keyring().await)
     }
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {

@@ -6,11 +6,14 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::error::{Error, Result, quoted};
+use crate::time;
 
 /// What a token begins with.
 pub const PREFIX: &str = "crm_";
@@ -170,10 +173,61 @@ impl Hash {
     }
 }
 
-/// A token as a database keeps it.
+/// A token that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToken {
+    /// See [`check_name`].
+    pub name: String,
+    /// What it lets its holder do.
+    pub scope: Scope,
+    /// From when on it is not valid any more, as [`expiry`] reads it.
+    pub expires: Option<String>,
+    /// The secret; another server makes its own.
+    pub secret: Secret,
+}
+
+/// The longest life of a token, in days: ten years.
+const LONGEST_LIFE: u64 = 3_653;
+
+/// Reads when a token expires: a time from now such as `90d`, `12h` or `2w`, or a time itself. The error says what was
+/// expected.
+pub fn expiry(text: &str) -> Result<String, String> {
+    let expected = || {
+        format!(
+            "expected a time from now like 90d, or a time like 2026-01-31 09:30:00, {LONGEST_LIFE} days from now at \
+             most, got {}",
+            quoted(text)
+        )
+    };
+    let now = SystemTime::now();
+    let last = time::stored(now + Duration::from_secs(LONGEST_LIFE * 86_400)).unwrap_or_default();
+    let at = match text.char_indices().next_back() {
+        Some((at, unit @ ('m' | 'h' | 'd' | 'w')))
+            if text[..at].bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            let seconds = match unit {
+                'm' => 60,
+                'h' => 3_600,
+                'd' => 86_400,
+                _ => 7 * 86_400,
+            };
+            let number = text[..at]
+                .parse::<u64>()
+                .ok()
+                .filter(|number| (1..=10_000_000).contains(number));
+            let after = number.map(|number| Duration::from_secs(number * seconds));
+            after.and_then(|after| time::stored(now + after))
+        }
+        _ => time::parse(text),
+    };
+    at.filter(|at| *at > time::now() && *at <= last)
+        .ok_or_else(expected)
+}
+
+/// A token as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Given by the database, never given twice.
+    /// Given by the database, never given twice; 0 where another server keeps it.
     pub id: i64,
     /// Given by people, the only one of its kind.
     pub name: String,
@@ -181,8 +235,6 @@ pub struct Token {
     pub scope: Scope,
     /// The first letters of its secret.
     pub start: String,
-    /// The SHA-256 of its secret.
-    pub hash: Hash,
     /// As times are stored.
     pub created_at: String,
     /// As times are stored; `None` where it does not expire.
@@ -193,6 +245,19 @@ impl Token {
     /// Whether its time is over.
     pub fn has_expired(&self, now: &str) -> bool {
         self.expires_at.as_deref().is_some_and(|at| at <= now)
+    }
+
+    /// Reads what [`Token::to_json`] wrote.
+    pub fn from_json(json: &serde_json::Value) -> Option<Token> {
+        let text = |name: &str| Some(json.get(name)?.as_str()?.to_string());
+        Some(Token {
+            id: 0,
+            name: text("name")?,
+            scope: Scope::parse(&text("scope")?)?,
+            start: text("start")?,
+            created_at: text("created_at")?,
+            expires_at: text("expires_at"),
+        })
     }
 
     /// As the API and `-o json` show it.
@@ -230,13 +295,17 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// The tokens of a database, to look one up by its secret.
 #[derive(Clone, Debug, Default)]
 pub struct Keyring {
-    tokens: Vec<Token>,
+    tokens: Vec<(Hash, Arc<Token>)>,
 }
 
 impl Keyring {
     /// Of these.
-    pub fn new(mut tokens: Vec<Token>) -> Keyring {
-        tokens.sort_by_key(|token| token.hash.0);
+    pub fn new(tokens: impl IntoIterator<Item = (Hash, Token)>) -> Keyring {
+        let tokens = tokens
+            .into_iter()
+            .map(|(hash, token)| (hash, Arc::new(token)));
+        let mut tokens: Vec<_> = tokens.collect();
+        tokens.sort_by_key(|(hash, _)| hash.0);
         Keyring { tokens }
     }
 
@@ -247,11 +316,11 @@ impl Keyring {
 
     /// The token with this secret. How long it takes tells nothing of how much of it is right: what is looked for is a
     /// hash, whose digits nobody can choose, and the last comparison takes the same time whatever it finds.
-    pub fn find(&self, secret: &Secret) -> Option<&Token> {
+    pub fn find(&self, secret: &Secret) -> Option<&Arc<Token>> {
         let hash = secret.hash();
-        let at = self.tokens.partition_point(|token| token.hash.0 < hash.0);
-        let token = self.tokens.get(at)?;
-        bool::from(token.hash.0.ct_eq(&hash.0)).then_some(token)
+        let at = self.tokens.partition_point(|(known, _)| known.0 < hash.0);
+        let (known, token) = self.tokens.get(at)?;
+        bool::from(known.0.ct_eq(&hash.0)).then_some(token)
     }
 }
 
@@ -284,16 +353,16 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn token(id: i64, secret: &Secret) -> Token {
-        Token {
+    fn token(id: i64, secret: &Secret) -> (Hash, Token) {
+        let token = Token {
             id,
             name: format!("t{id}"),
             scope: Scope::Read,
             start: secret.start().into(),
-            hash: secret.hash(),
             created_at: String::new(),
             expires_at: None,
-        }
+        };
+        (secret.hash(), token)
     }
 
     #[test]
@@ -303,7 +372,7 @@ mod tests {
             .iter()
             .zip(0..)
             .map(|(secret, id)| token(id, secret));
-        let keyring = Keyring::new(tokens.collect());
+        let keyring = Keyring::new(tokens);
         for (secret, id) in secrets.iter().zip(0..) {
             assert_eq!(keyring.find(secret).map(|token| token.id), Some(id));
             let mut wrong = secret.text().to_string();
@@ -349,6 +418,31 @@ mod tests {
             other.derive(&["a", "bc"]),
         ] {
             assert_ne!(different, derived);
+        }
+    }
+
+    #[test]
+    fn a_life_ends_in_the_future() {
+        for text in ["1m", "12h", "90d", "2w", "3653d", "+3000-01-01"] {
+            let read = expiry(text);
+            assert_eq!(read.is_ok(), !text.starts_with('+'), "{text}: {read:?}");
+        }
+        let next = time::stored(SystemTime::now() + Duration::from_secs(100)).unwrap();
+        assert_eq!(expiry(&next), Ok(next));
+        for text in [
+            "",
+            "d",
+            "0d",
+            "-1d",
+            "+1d",
+            "1.5d",
+            "90",
+            "3654d",
+            "99999999999d",
+            "2020-01-01 00:00:00",
+            "never",
+        ] {
+            assert!(expiry(text).is_err(), "{text}");
         }
     }
 

@@ -13,24 +13,29 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::{Buf, Bytes};
 use futures_util::{FutureExt, Stream};
-use warp::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, LINK, LOCATION, VARY};
+use warp::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY,
+};
 use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use super::answers::Answers;
+use super::gate::{self, Access, Policy};
 use super::peer::Peer;
 use super::reply::{self, Media, Written};
+use super::tokens::Wanted;
 use super::{body, docs, openapi};
 use crate::NOUNS;
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query, boolean};
-use crate::record::{Noun, Record, Shown};
-use crate::store::{AnyStore, Store};
-use crate::token::Scope;
+use crate::record::{Noun, Record, Shown, Snapshot};
+use crate::store::{AnyStore, Done, Store, Write};
+use crate::terms::{self, Key, Terms, Versions};
+use crate::token::{NewToken, Scope, Token};
 
 /// The header that names a request in answers and in the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,15 +43,17 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What answers the requests of all connections.
 pub struct Api {
     store: AnyStore,
+    policy: Policy,
     bodies: body::Bodies,
     answers: Answers,
 }
 
 impl Api {
     /// Over a store.
-    pub fn new(store: AnyStore) -> Api {
+    pub fn new(store: AnyStore, policy: Policy) -> Api {
         Api {
             store,
+            policy,
             bodies: body::Bodies::default(),
             answers: Answers::default(),
         }
@@ -100,6 +107,10 @@ enum Place<'a> {
     All(&'static Noun),
     /// `/leads/1`
     One(&'static Noun, &'a str),
+    /// `/tokens`
+    Tokens,
+    /// `/tokens/name`
+    Token(&'a str),
     /// `/health`
     Health,
     /// `/ready`
@@ -124,6 +135,10 @@ impl<'a> Place<'a> {
             (Some(noun), _, Some(id)) if !id.is_empty() && !id.contains('/') => {
                 Some(Place::One(noun, id))
             }
+            (None, "tokens", None) => Some(Place::Tokens),
+            (None, "tokens", Some(name)) if !name.is_empty() && !name.contains('/') => {
+                Some(Place::Token(name))
+            }
             (None, "health", None) => Some(Place::Health),
             (None, "ready", None) => Some(Place::Ready),
             (None, "openapi.json", None) => Some(Place::OpenApi),
@@ -137,6 +152,8 @@ impl<'a> Place<'a> {
         match self {
             Place::All(_) => ALL,
             Place::One(..) => ONE,
+            Place::Tokens => TOKENS,
+            Place::Token(_) => TOKEN,
             Place::Health => HEALTH,
             Place::Ready => READY,
             Place::OpenApi => OPEN_API,
@@ -180,15 +197,6 @@ impl Act {
     }
 }
 
-/// Who may ask for something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody.
-    Public,
-    /// Who has a token of this scope, or everybody while the service is open.
-    Token(Scope),
-}
-
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
@@ -197,6 +205,9 @@ enum Does {
     Get,
     Update,
     Delete,
+    Tokens,
+    CreateToken,
+    RevokeToken,
     Health,
     Ready,
     OpenApi,
@@ -205,6 +216,7 @@ enum Does {
 
 const READ: Access = Access::Token(Scope::Read);
 const WRITE: Access = Access::Token(Scope::Write);
+const ADMIN: Access = Access::Token(Scope::Admin);
 const ALL: &[Act] = &[
     Act::new("GET", READ, Does::List),
     Act::new("POST", WRITE, Does::Create),
@@ -215,6 +227,11 @@ const ONE: &[Act] = &[
     Act::new("PATCH", WRITE, Does::Update),
     Act::new("DELETE", WRITE, Does::Delete),
 ];
+const TOKENS: &[Act] = &[
+    Act::new("GET", ADMIN, Does::Tokens),
+    Act::new("POST", ADMIN, Does::CreateToken),
+];
+const TOKEN: &[Act] = &[Act::new("DELETE", ADMIN, Does::RevokeToken)];
 const HEALTH: &[Act] = &[Act::new("GET", Access::Public, Does::Health)];
 const READY: &[Act] = &[Act::new("GET", Access::Public, Does::Ready)];
 const OPEN_API: &[Act] = &[Act::new("GET", Access::Public, Does::OpenApi)];
@@ -238,6 +255,8 @@ pub fn table() -> Vec<Route> {
         [all, (format!("/{}/{{id}}", noun.plural), ONE)]
     });
     let service = [
+        ("/tokens", TOKENS),
+        ("/tokens/{name}", TOKEN),
         ("/health", HEALTH),
         ("/ready", READY),
         ("/openapi.json", OPEN_API),
@@ -263,17 +282,27 @@ where
     let id = request_id(asked.headers);
     // It came as text and was made of text.
     let request_id = id.to_str().unwrap_or_default();
-    let request = Request {
-        store: &api.store,
-        bodies: &api.bodies,
-        answers: &api.answers,
-        query: asked.query,
-        headers: asked.headers,
-        request_id,
-    };
     let _ = peer;
-    let answered = request.answer(asked, body).await;
-    let response = answered.unwrap_or_else(|error| reply::error(&error, request_id));
+    let place = Place::find(asked.path);
+    let act = place.as_ref().and_then(|place| place.act(asked.method));
+    // What there is, and what not, is nobody's business who may not even read.
+    let access = act.map_or(READ, |act| act.access);
+    let admitted = gate::admit(&api.store, api.policy, access, asked.headers).await;
+    let response = match admitted {
+        Ok(token) => {
+            let request = Request {
+                store: &api.store,
+                bodies: &api.bodies,
+                answers: &api.answers,
+                asked,
+                request_id,
+                token: token.as_deref(),
+            };
+            let answered = request.answer(place, act, body).await;
+            answered.unwrap_or_else(|error| reply::error(&error, request_id))
+        }
+        Err(refusal) => refusal.respond(request_id),
+    };
     named(response, id)
 }
 
@@ -316,25 +345,31 @@ struct Request<'a> {
     store: &'a AnyStore,
     bodies: &'a body::Bodies,
     answers: &'a Answers,
-    query: &'a str,
-    headers: &'a HeaderMap,
+    asked: Asked<'a>,
     request_id: &'a str,
+    /// Whose request it is, where a token says so.
+    token: Option<&'a Token>,
 }
 
 impl Request<'_> {
-    async fn answer<S, B>(&self, asked: Asked<'_>, body: S) -> Result<Response>
+    async fn answer<S, B>(
+        &self,
+        place: Option<Place<'_>>,
+        act: Option<&Act>,
+        body: S,
+    ) -> Result<Response>
     where
         S: Stream<Item = Result<B, warp::Error>>,
         B: Buf,
     {
-        let Some(place) = Place::find(asked.path) else {
+        let Some(place) = place else {
             let message = format!(
                 "{} is no path of this service; GET /docs shows them",
-                quoted(asked.path)
+                quoted(self.asked.path)
             );
             return Err(Error::new(Code::NotFound, message));
         };
-        let Some(act) = place.act(asked.method) else {
+        let Some(act) = act else {
             return Ok(reply::not_allowed(&place.allowed(), self.request_id));
         };
         // The routes that are large as futures are boxed, as what waits for the small ones would be moved about with room
@@ -345,6 +380,9 @@ impl Request<'_> {
             (Does::Get, Place::One(noun, id)) => self.get(noun, id).await,
             (Does::Update, Place::One(noun, id)) => Box::pin(self.update(noun, id, body)).await,
             (Does::Delete, Place::One(noun, id)) => Box::pin(self.delete(noun, id)).await,
+            (Does::Tokens, _) => Box::pin(self.tokens()).await,
+            (Does::CreateToken, _) => Box::pin(self.create_token(body)).await,
+            (Does::RevokeToken, Place::Token(name)) => Box::pin(self.revoke_token(name)).await,
             (Does::Health, _) => Ok(health()),
             (Does::Ready, _) => Box::pin(self.ready()).await,
             (Does::OpenApi, _) => Ok(openapi()),
@@ -354,9 +392,9 @@ impl Request<'_> {
     }
 
     async fn list(&self, noun: &'static Noun) -> Result<Response> {
-        let query = Query::new(noun, query::pairs(self.query)?)?;
+        let query = Query::new(noun, query::pairs(self.asked.query)?)?;
         let pairs = query.pairs.clone();
-        let media = Media::asked(self.headers.get(ACCEPT));
+        let media = Media::asked(self.asked.headers.get(ACCEPT));
         let rows = Written::new(noun, query.shown.clone(), media);
         let mut listing = self.store.list_into(query, rows).await?;
         let (total, next) = (listing.total, listing.next.take());
@@ -381,8 +419,16 @@ impl Request<'_> {
             "lead" => on_duplicate(&self.parameters(&["on_duplicate"])?)?,
             _ => self.parameters(&[]).map(|_| OnDuplicate::Create)?,
         };
-        let draft = self.draft(noun, body, Purpose::Create).await?;
-        let saved = self.store.create(draft, on_duplicate).await?;
+        self.no_versions()?;
+        let (draft, key) = self.draft(noun, body, Purpose::Create).await?;
+        let terms = Terms {
+            versions: None,
+            key,
+        };
+        let outcome = self.store.write(Write::Create(draft, on_duplicate), terms);
+        let outcome = outcome.await?;
+        let replayed = outcome.replayed;
+        let saved = outcome.saved()?;
         let status = if saved.created {
             StatusCode::CREATED
         } else {
@@ -393,23 +439,37 @@ impl Request<'_> {
         if let Ok(location) = HeaderValue::from_str(&location) {
             response.headers_mut().insert(LOCATION, location);
         }
-        Ok(response)
+        Ok(marked(response, replayed))
     }
 
     async fn get(&self, noun: &'static Noun, id: &str) -> Result<Response> {
         let id = noun.parse_id(id)?;
-        let json = match self.parameters(&["fields"])?.first() {
+        let read = match self.parameters(&["fields"])?.first() {
             Some((_, fields)) => {
                 let shown = Shown::parse(noun, fields)?;
                 let record = self.store.get(noun, id).await?;
                 let mut json = Vec::with_capacity(256);
                 record.write_json(&shown, &mut json);
-                json.into()
+                Snapshot {
+                    json: json.into(),
+                    version: record.version(),
+                }
             }
             None => self.store.get_json(noun, id).await?,
         };
-        let json = self.answers.hold(json)?;
-        Ok(json.respond(|json| reply::json(StatusCode::OK, json)))
+        // In this order (RFC 9110, section 13.2.2).
+        if let Some(versions) = self.versions(&IF_MATCH, false)? {
+            versions.hold(read.version)?;
+        }
+        let known = self.versions(&IF_NONE_MATCH, true)?;
+        if known.is_some_and(|known| known.have(read.version)) {
+            let mut response = Response::new(Bytes::new().into());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return Ok(tagged(response, read.version));
+        }
+        let json = self.answers.hold(read.json)?;
+        let response = json.respond(|json| reply::json(StatusCode::OK, json));
+        Ok(tagged(response, read.version))
     }
 
     async fn update<S, B>(&self, noun: &'static Noun, id: &str, body: S) -> Result<Response>
@@ -419,25 +479,160 @@ impl Request<'_> {
     {
         let id = noun.parse_id(id)?;
         self.parameters(&[])?;
-        let draft = self.draft(noun, body, Purpose::Update).await?;
-        let record = self.store.update(id, draft).await?;
-        Ok(self.written(StatusCode::OK, record).await)
+        let versions = self.versions(&IF_MATCH, false)?;
+        self.no_known_versions()?;
+        let (draft, key) = self.draft(noun, body, Purpose::Update).await?;
+        let terms = Terms { versions, key };
+        let outcome = self.store.write(Write::Update(id, draft), terms).await?;
+        let replayed = outcome.replayed;
+        let response = self.written(StatusCode::OK, outcome.saved()?.record).await;
+        Ok(marked(response, replayed))
     }
 
-    async fn draft<S, B>(&self, noun: &'static Noun, body: S, purpose: Purpose) -> Result<Draft>
+    /// Reads a draft, and the key of the request if it has one.
+    async fn draft<S, B>(
+        &self,
+        noun: &'static Noun,
+        body: S,
+        purpose: Purpose,
+    ) -> Result<(Draft, Option<Key>)>
     where
         S: Stream<Item = Result<B, warp::Error>>,
         B: Buf,
     {
-        let parse = move |body: &[u8]| Draft::from_json(noun, body, purpose);
-        body::read(self.bodies, self.headers, body, parse).await
+        let keyed = self.keyed()?;
+        let parse = move |body: &[u8]| {
+            let draft = Draft::from_json(noun, body, purpose)?;
+            Ok((draft, keyed.map(|keyed| keyed.key(body)).transpose()?))
+        };
+        body::read(self.bodies, self.asked.headers, body, parse).await
+    }
+
+    /// The key of the request, whose body is still to come.
+    fn keyed(&self) -> Result<Option<Keyed>> {
+        let Some(text) = single(self.asked.headers, &IDEMPOTENCY_KEY)? else {
+            return Ok(None);
+        };
+        let caller = self.token.map_or(0, |token| token.id);
+        let Asked {
+            method,
+            path,
+            query,
+            ..
+        } = self.asked;
+        Ok(Some(Keyed {
+            text: text.into(),
+            request: [
+                caller.to_string(),
+                method.to_string(),
+                path.into(),
+                query.into(),
+            ],
+        }))
+    }
+
+    /// The versions that a condition names.
+    fn versions(&self, name: &HeaderName, weak: bool) -> Result<Option<Versions>> {
+        let mut lines = self.asked.headers.get_all(name).iter().peekable();
+        if lines.peek().is_none() {
+            return Ok(None);
+        }
+        let lines: Option<Vec<&str>> = lines.map(|line| line.to_str().ok()).collect();
+        let named = if *name == IF_MATCH {
+            "If-Match"
+        } else {
+            "If-None-Match"
+        };
+        let versions = Versions::parse(&lines.unwrap_or_default().join(","), weak);
+        let versions = versions.map_err(|expected| Error::invalid(format!("{named}: {expected}")));
+        versions.map(Some)
+    }
+
+    /// Refuses conditions on what has no version yet.
+    fn no_versions(&self) -> Result<()> {
+        match self.asked.headers.contains_key(&IF_MATCH) {
+            true => Err(Error::invalid(
+                "If-Match: not for a create; expected it with a record's own path",
+            )),
+            false => self.no_known_versions(),
+        }
+    }
+
+    fn no_known_versions(&self) -> Result<()> {
+        match self.asked.headers.contains_key(&IF_NONE_MATCH) {
+            true => Err(Error::invalid(
+                "If-None-Match: not for a write; expected it with GET",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    async fn tokens(&self) -> Result<Response> {
+        self.parameters(&[])?;
+        let tokens = self.store.tokens().await?;
+        let tokens: Vec<serde_json::Value> = tokens.iter().map(Token::to_json).collect();
+        let json = serde_json::Value::Array(tokens).to_string();
+        Ok(uncached(reply::json(StatusCode::OK, json)))
+    }
+
+    async fn create_token<S, B>(&self, body: S) -> Result<Response>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
+        self.parameters(&[])?;
+        self.no_versions()?;
+        let keyed = self.keyed()?;
+        let parse = move |body: &[u8]| {
+            let wanted = Wanted::parse(body)?;
+            Ok((wanted, keyed.map(|keyed| keyed.key(body)).transpose()?))
+        };
+        let (wanted, key) = body::read(self.bodies, self.asked.headers, body, parse).await?;
+        let asker = gate::presented(self.asked.headers);
+        let secret = wanted.secret(asker.as_ref(), key.as_ref().map(|key| key.text.as_str()))?;
+        let new = NewToken {
+            name: wanted.name,
+            scope: wanted.scope,
+            expires: wanted.expires,
+            secret,
+        };
+        let terms = Terms {
+            versions: None,
+            key,
+        };
+        let outcome = self.store.write(Write::CreateToken(new), terms).await?;
+        let Done::Token(token, secret) = outcome.done else {
+            return Err(Error::internal("expected a token"));
+        };
+        let mut json = token.to_json();
+        json["token"] = secret.text().into();
+        let response = reply::json(StatusCode::CREATED, json.to_string());
+        Ok(marked(uncached(response), outcome.replayed))
+    }
+
+    async fn revoke_token(&self, name: &str) -> Result<Response> {
+        self.parameters(&[])?;
+        self.no_versions()?;
+        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+        let terms = Terms {
+            versions: None,
+            key: self.keyed()?.map(|keyed| keyed.key(b"")).transpose()?,
+        };
+        let revoke = Write::RevokeToken(name.into_owned());
+        let outcome = self.store.write(revoke, terms).await?;
+        let response = reply::json(StatusCode::OK, r#"{"message":"Token revoked"}"#);
+        Ok(marked(response, outcome.replayed))
     }
 
     /// The answer to a write. That has happened and cannot be refused any more: where there is no room for a large record,
     /// it is let go of and read again when there is.
     async fn written(&self, status: StatusCode, record: Record) -> Response {
-        match self.answers.hold_written(record.to_json_bytes().into()) {
-            Ok(json) => json.respond(|json| reply::json(status, json)),
+        let written = Snapshot::from(&record);
+        match self.answers.hold_written(written.json) {
+            Ok(json) => {
+                let response = json.respond(|json| reply::json(status, json));
+                tagged(response, written.version)
+            }
             Err(_) => {
                 let (noun, id) = (record.noun, record.id());
                 drop(record);
@@ -449,15 +644,15 @@ impl Request<'_> {
     async fn read_again(&self, status: StatusCode, noun: &'static Noun, id: i64) -> Response {
         let read = async {
             let place = self.answers.place().await?;
-            let json = self.store.get_json(noun, id).await?;
+            let read = self.store.get_json(noun, id).await?;
             let load = self.answers.load();
-            Ok((place.hold(&load, json).await?, load))
+            Ok((place.hold(&load, read.json).await?, read.version, load))
         };
         match read.await {
-            Ok((json, load)) => {
+            Ok((json, version, load)) => {
                 let mut response = reply::json(status, json);
                 load.tell(&mut response);
-                response
+                tagged(response, version)
             }
             Err(error) => reply::broken(status, error, self.request_id),
         }
@@ -473,11 +668,17 @@ impl Request<'_> {
             .first()
             .map(|(name, value)| boolean(name, value))
             .transpose()?;
-        self.store
-            .delete(noun, id, cascade.unwrap_or(false))
-            .await?;
+        self.no_known_versions()?;
+        let terms = Terms {
+            versions: self.versions(&IF_MATCH, false)?,
+            key: self.keyed()?.map(|keyed| keyed.key(b"")).transpose()?,
+        };
+        let cascade = cascade.unwrap_or(false);
+        let delete = Write::Delete { noun, id, cascade };
+        let outcome = self.store.write(delete, terms).await?;
         let message = format!("{{\"message\":\"{} deleted\"}}", noun.title);
-        Ok(reply::json(StatusCode::OK, message))
+        let response = reply::json(StatusCode::OK, message);
+        Ok(marked(response, outcome.replayed))
     }
 
     async fn ready(&self) -> Result<Response> {
@@ -498,7 +699,7 @@ impl Request<'_> {
 
     /// The parameters of a route that knows only these, each at most once.
     fn parameters(&self, known: &[&str]) -> Result<Vec<(String, String)>> {
-        let pairs = query::pairs(self.query)?;
+        let pairs = query::pairs(self.asked.query)?;
         for (at, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let known = match known {
@@ -516,6 +717,56 @@ impl Request<'_> {
         }
         Ok(pairs)
     }
+}
+
+/// A request with an idempotency key, whose body is still to come.
+struct Keyed {
+    text: String,
+    request: [String; 4],
+}
+
+impl Keyed {
+    fn key(self, body: &[u8]) -> Result<Key> {
+        let request = self.request.each_ref().map(String::as_str);
+        Key::parse(&self.text, &request, body)
+            .map_err(|expected| Error::invalid(format!("Idempotency-Key: {expected}")))
+    }
+}
+
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The value of a header that may be there once.
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>> {
+    let mut given = headers.get_all(name).iter();
+    let refuse = |expected: &str| {
+        let expected = format!("Idempotency-Key: expected {expected}");
+        Err(Error::invalid(expected))
+    };
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => refuse("one of them, got several"),
+        (Some(value), None) => match value.to_str() {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => refuse("visible characters of ASCII"),
+        },
+    }
+}
+
+/// The answer with its record's ETag.
+fn tagged(mut response: Response, version: i64) -> Response {
+    if let Ok(tag) = HeaderValue::from_str(&terms::etag(version)) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+/// The answer, which says where it is that to an earlier request.
+fn marked(mut response: Response, replayed: bool) -> Response {
+    if replayed {
+        let headers = response.headers_mut();
+        headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    response
 }
 
 fn on_duplicate(parameters: &[(String, String)]) -> Result<OnDuplicate> {

@@ -17,6 +17,7 @@
 //! Ids are given before a commit, so that a record with a lower id may appear after one with a higher; and a create that
 //! is refused leaves a gap.
 
+mod keys;
 mod link;
 mod list;
 mod residue;
@@ -35,14 +36,15 @@ use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Row, Statement};
 
-use crate::draft::Draft;
 use crate::error::{Code, Error, Result};
-use crate::lead::OnDuplicate;
 use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Value};
-use crate::store::sql::{self, Fault, Transaction};
-use crate::store::{Listing, Ready, Saved, Store};
+use crate::store::sql::{self, Fault, Prepared, Transaction};
+use crate::store::{Listing, Outcome, Ready, Store, Write};
+use crate::terms::Terms;
 use crate::time;
+use crate::token::{Keyring, Token};
+use keys::Keys;
 use link::{Link, Session};
 
 /// How long a request takes at most, so that what waits for it is told within five seconds.
@@ -91,6 +93,7 @@ struct Inner {
     connections: usize,
     /// When it was made smaller, as the server gave no more.
     narrowed: Mutex<Option<Instant>>,
+    keys: Keys,
 }
 
 /// Why something did not go well.
@@ -312,6 +315,7 @@ impl Postgres {
                 unanswered: Arc::new(Semaphore::new(connections / 2 + 1)),
                 connections,
                 narrowed: Mutex::default(),
+                keys: Keys::default(),
             }),
         };
         schema::prepare(&store.inner, makes).await?;
@@ -330,7 +334,7 @@ impl Postgres {
         let session = self.inner.session(PATIENCE).await?;
         let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
         let sql = format!(
-            "COPY {} ({}) FROM STDIN BINARY",
+            "COPY {} ({}, version) FROM STDIN BINARY",
             noun.plural,
             names.join(", ")
         );
@@ -344,13 +348,14 @@ impl Postgres {
                     Type::TEXT
                 }
             })
+            .chain([Type::INT8])
             .collect();
         let taken = async {
             let sink = session.client.copy_in(&sql).await?;
             let writer = BinaryCopyInWriter::new(sink, &types);
             futures_util::pin_mut!(writer);
             for record in &records {
-                writer.as_mut().write(&slice(&record.values)).await?;
+                writer.as_mut().write(&slice(&record.row())).await?;
             }
             writer.finish().await
         };
@@ -491,7 +496,7 @@ impl Inner {
             ));
         }
         let until = Instant::now() + PATIENCE;
-        let session = self.session(left(until)).await?;
+        let session = Box::pin(self.session(left(until))).await?;
         // What was warned of before is not about this write.
         session.warned.store(false, Ordering::Relaxed);
         Ok(Writing {
@@ -530,7 +535,7 @@ impl Inner {
         W: for<'a> Fn(&'a C, &'a mut Session) -> Reading<'a, R>,
     {
         let until = Instant::now() + patience;
-        let mut session = Busy::new(self.session(patience).await?);
+        let mut session = Busy::new(Box::pin(self.session(patience)).await?);
         let read = tokio::time::timeout(left(until), work(context, &mut session)).await;
         match read.unwrap_or(Err(Failure::Late)) {
             Ok(result) => {
@@ -783,6 +788,7 @@ impl Writing<'_> {
 
 impl Transaction for Writing<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
+    const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
 
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
         let rows = self.rows(sql, params, false).await?;
@@ -864,15 +870,29 @@ fn values(row: &Row) -> Vec<Value> {
 }
 
 impl Store for Postgres {
-    async fn create(&self, draft: Draft, on_duplicate: OnDuplicate) -> Result<Saved> {
-        let create = sql::Create::new(draft, on_duplicate)?;
-        let mode = match on_duplicate {
-            OnDuplicate::Create => Mode::Statement,
-            OnDuplicate::Reject | OnDuplicate::Update => Mode::Transaction { begun: false },
+    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
+        let write = Prepared::new(write, terms)?;
+        let mode = match write.is_one_statement() {
+            true => Mode::Statement,
+            false => Mode::Transaction { begun: false },
         };
+        let of_tokens = write.is_of_tokens();
         let mut writing = self.inner.write(mode).await?;
-        let result = create.run(&mut writing).await;
-        writing.finish(result).await
+        let result = write.run(&mut writing).await;
+        let outcome = writing.finish(result).await;
+        if of_tokens {
+            self.inner.keys.forget();
+        }
+        outcome
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        let tokens = self.inner.read_tokens().await?;
+        Ok(tokens.into_iter().map(|(_, token)| token).collect())
+    }
+
+    async fn keyring(&self) -> Result<Arc<Keyring>> {
+        keys::keyring(&self.inner).await
     }
 
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
@@ -888,18 +908,6 @@ impl Store for Postgres {
             });
         let values = values.await?.ok_or_else(|| noun.not_found())?;
         Ok(Record { noun, values })
-    }
-
-    async fn update(&self, id: i64, draft: Draft) -> Result<Record> {
-        let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
-        let result = sql::update(&mut writing, draft.noun, id, &draft).await;
-        writing.finish(result).await
-    }
-
-    async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
-        let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
-        let result = sql::delete(&mut writing, noun, id, cascade).await;
-        writing.finish(result).await
     }
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {

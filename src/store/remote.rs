@@ -3,21 +3,28 @@
 //! It sends what was given and answers what the server said, so that a command prints the same bytes and exits with the
 //! same code as on a file. A list is asked for as one record a line, which needs no parser for half an array and tells a
 //! broken answer from a finished one.
+//!
+//! Each write has an idempotency key, so that one whose answer is lost can be sent again and is done once.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::json;
 
-use crate::draft::Draft;
 use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query};
 use crate::record::{Cell, Noun, Record, Rows, Value};
-use crate::store::{Chunks, Listing, Ready, Report, Saved, Store};
+use crate::store::{Chunks, Done, Listing, Outcome, Ready, Report, Store, Write};
+use crate::terms::{self, Key, Terms};
+use crate::token::{Keyring, Secret, Token};
 
 /// How long a connection may take to come up.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -36,8 +43,8 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// A server by its URL, without a slash at its end. Nothing is sent yet.
-    pub fn new(url: &str) -> Result<Remote> {
+    /// A server by its URL, without a slash at its end, and the token that it is to be shown. Nothing is sent yet.
+    pub fn new(url: &str, token: Option<&Secret>) -> Result<Remote> {
         // Whoever comes second finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder();
@@ -49,6 +56,12 @@ impl Remote {
         if is_loopback(url) {
             // A proxy for the world outside cannot reach this machine's own services.
             builder = builder.no_proxy();
+        }
+        if let Some(token) = token {
+            let header = HeaderValue::from_str(&format!("Bearer {}", token.text()));
+            let mut header = header.map_err(Error::internal)?;
+            header.set_sensitive(true);
+            builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, header)]));
         }
         let client = builder
             .connect_timeout(CONNECT)
@@ -79,11 +92,7 @@ impl Remote {
         if status.is_success() {
             return Ok(response);
         }
-        let code = match status {
-            // Of a proxy that asks who is there.
-            StatusCode::UNAUTHORIZED => Some(Code::Denied),
-            status => Code::from_status(status.as_u16()),
-        };
+        let code = Code::from_status(status.as_u16());
         let body = response
             .bytes()
             .await
@@ -92,8 +101,9 @@ impl Remote {
         *self.told() = Report::from_json(&body);
         let error = code.and_then(|code| Error::from_json(code, &body));
         Err(error.unwrap_or_else(|| match code {
-            Some(Code::Denied) => Error::new(
-                Code::Denied,
+            // Of a proxy that asks who is there.
+            Some(code @ (Code::Denied | Code::Unauthenticated)) => Error::new(
+                code,
                 format!("{} does not let you: it answered {status}", self.url),
             ),
             _ => self.stranger(&format!("it answered {status}")),
@@ -104,19 +114,38 @@ impl Remote {
         self.backups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn record(
-        &self,
-        noun: &'static Noun,
-        request: RequestBuilder,
-    ) -> Result<(StatusCode, Record)> {
-        let response = self.send(request).await?;
-        let status = response.status();
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
-        match Record::from_json(noun, &body).filter(|record| record.id() >= 1) {
-            Some(record) => Ok((status, record)),
+    /// An answer with all of its body. What is lost on the way, or not taken at the moment, is asked for again.
+    async fn whole(&self, request: RequestBuilder) -> Result<Whole> {
+        let mut tries = Tries::default();
+        loop {
+            let again = request.try_clone();
+            let next = again.ok_or_else(|| Error::internal("a request cannot be sent again"))?;
+            let told = async {
+                let response = self.send(next).await?;
+                let header = |name: &str| response.headers().get(name)?.to_str().ok();
+                let version = header("etag").and_then(terms::parse_etag);
+                let (status, replayed) = (
+                    response.status(),
+                    header("idempotent-replayed") == Some("true"),
+                );
+                let body = response.bytes().await;
+                Ok(Whole {
+                    status,
+                    version: version.unwrap_or_default(),
+                    replayed,
+                    body: body.map_err(|error| self.unreachable(&error))?,
+                })
+            };
+            match told.await {
+                Err(error) if tries.again(&error).await => {}
+                told => return told,
+            }
+        }
+    }
+
+    fn record(&self, noun: &'static Noun, whole: &Whole) -> Result<Record> {
+        match Record::from_json(noun, &whole.body).filter(|record| record.id() >= 1) {
+            Some(record) => Ok(record.with_version(whole.version)),
             None => Err(self.stranger("its answer is no record")),
         }
     }
@@ -162,54 +191,138 @@ fn causes(error: &reqwest::Error) -> String {
     last
 }
 
-fn json(request: RequestBuilder, draft: &Draft) -> RequestBuilder {
-    request
-        .header("content-type", "application/json")
-        .body(draft.to_json())
+/// An answer.
+struct Whole {
+    status: StatusCode,
+    /// Of the record, 0 where there is none.
+    version: i64,
+    replayed: bool,
+    body: Bytes,
+}
+
+/// How often a request is sent that is lost or turned away: a server that is started again takes about a second.
+const MOST_TRIES: u32 = 5;
+
+/// How long the first pause is at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a pause is at most that a server asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The tries of one request.
+#[derive(Default)]
+struct Tries(u32);
+
+impl Tries {
+    /// Waits, and answers whether the request is to be sent again: not after what will be the same the next time.
+    async fn again(&mut self, error: &Error) -> bool {
+        let passes = matches!(error.code, Code::Unreachable | Code::Unavailable);
+        self.0 += 1;
+        if !passes || self.0 >= MOST_TRIES {
+            return false;
+        }
+        // Twice as long each time, and each time by chance up to half less, so that many who were turned away together do
+        // not come back together.
+        let longest = (FIRST_PAUSE * 2_u32.pow(self.0 - 1)).min(LONGEST_PAUSE);
+        let chance = RandomState::new().hash_one(self.0) % 1_000;
+        tokio::time::sleep(longest / 2 + longest / 2 * chance as u32 / 1_000).await;
+        true
+    }
 }
 
 impl Store for Remote {
-    async fn create(&self, draft: Draft, on_duplicate: OnDuplicate) -> Result<Saved> {
-        let noun = draft.noun;
-        let path = match on_duplicate {
-            OnDuplicate::Create => format!("/{}", noun.plural),
-            other => format!("/{}?on_duplicate={}", noun.plural, other.word()),
+    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
+        let (method, path, body) = match &write {
+            Write::Create(draft, on_duplicate) => {
+                let plural = draft.noun.plural;
+                let path = match on_duplicate {
+                    OnDuplicate::Create => format!("/{plural}"),
+                    other => format!("/{plural}?on_duplicate={}", other.word()),
+                };
+                (Method::POST, path, Some(draft.to_json()))
+            }
+            Write::Update(id, draft) => {
+                let path = format!("/{}/{id}", draft.noun.plural);
+                (Method::PUT, path, Some(draft.to_json()))
+            }
+            Write::Delete { noun, id, cascade } => {
+                let cascade = if *cascade { "?cascade=true" } else { "" };
+                let path = format!("/{}/{id}{cascade}", noun.plural);
+                (Method::DELETE, path, None)
+            }
+            Write::CreateToken(new) => {
+                let mut body = json!({"name": new.name, "scope": new.scope.word()});
+                if let Some(expires) = &new.expires {
+                    body["expires"] = expires.as_str().into();
+                }
+                (Method::POST, "/tokens".into(), Some(body.to_string()))
+            }
+            Write::RevokeToken(name) => {
+                let path = format!("/tokens/{}", query::escape(name));
+                (Method::DELETE, path, None)
+            }
         };
-        let request = json(self.request(Method::POST, &path), &draft);
-        let (status, record) = self.record(noun, request).await?;
-        Ok(Saved {
-            record,
-            created: status == StatusCode::CREATED,
+        let key = match terms.key {
+            Some(key) => key,
+            None => Key::new()?,
+        };
+        let mut request = self
+            .request(method, &path)
+            .header("idempotency-key", key.text);
+        if let Some(versions) = &terms.versions {
+            request = request.header("if-match", versions.text());
+        }
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
+        }
+        let whole = self.whole(request).await?;
+        let done = match write {
+            Write::Create(draft, _) | Write::Update(_, draft) => {
+                let record = self.record(draft.noun, &whole)?;
+                match whole.status {
+                    StatusCode::CREATED => Done::Created(record),
+                    _ => Done::Updated(record),
+                }
+            }
+            Write::Delete { .. } => Done::Deleted,
+            Write::RevokeToken(_) => Done::Revoked,
+            Write::CreateToken(_) => {
+                let json: serde_json::Value =
+                    serde_json::from_slice(&whole.body).unwrap_or_default();
+                let secret = json["token"].as_str().and_then(Secret::parse);
+                Token::from_json(&json)
+                    .zip(secret)
+                    .map(|(token, secret)| Done::Token(token, secret))
+                    .ok_or_else(|| self.stranger("its answer is no token"))?
+            }
+        };
+        Ok(Outcome {
+            done,
+            replayed: whole.replayed,
         })
     }
 
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
         let request = self.request(Method::GET, &format!("/{}/{id}", noun.plural));
-        Ok(self.record(noun, request).await?.1)
+        self.record(noun, &self.whole(request).await?)
     }
 
-    async fn update(&self, id: i64, draft: Draft) -> Result<Record> {
-        let noun = draft.noun;
-        let request = json(
-            self.request(Method::PUT, &format!("/{}/{id}", noun.plural)),
-            &draft,
-        );
-        Ok(self.record(noun, request).await?.1)
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        let whole = self.whole(self.request(Method::GET, "/tokens")).await?;
+        let json: serde_json::Value = serde_json::from_slice(&whole.body).unwrap_or_default();
+        let tokens = json
+            .as_array()
+            .map(|all| all.iter().map(Token::from_json).collect());
+        let tokens: Option<Option<Vec<Token>>> = tokens;
+        tokens
+            .flatten()
+            .ok_or_else(|| self.stranger("its answer is no list of tokens"))
     }
 
-    async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
-        let query = if cascade { "?cascade=true" } else { "" };
-        let request = self.request(Method::DELETE, &format!("/{}/{id}{query}", noun.plural));
-        let response = self.send(request).await?;
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
-        let body: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
-        match body.is_some_and(|body| body.get("message").is_some()) {
-            true => Ok(()),
-            false => Err(self.stranger("its answer does not say that it deleted anything")),
-        }
+    async fn keyring(&self) -> Result<Arc<Keyring>> {
+        Err(Error::internal("the tokens of another server are its own"))
     }
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {

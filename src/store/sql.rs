@@ -6,6 +6,7 @@
 
 use std::fmt::Write;
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 use crate::action::ACTION;
 use crate::draft::Draft;
@@ -14,9 +15,11 @@ use crate::lead::{LEAD, OnDuplicate};
 use crate::process::PROCESS;
 use crate::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
 use crate::record::{self, Kind, Noun, Record, Value};
-use crate::store::Saved;
+use crate::store::{Done, Outcome, Write as Wanted};
+use crate::terms::{KEPT, Key, Terms};
 use crate::text::fold;
 use crate::time;
+use crate::token::{self, Hash, NewToken, Scope, Token};
 
 /// Why a statement failed.
 #[derive(Debug)]
@@ -49,6 +52,9 @@ pub(crate) trait Transaction {
     /// What makes a select keep its rows from being changed by others until the end of the transaction, where others
     /// write at the same time.
     const LOCKING: &'static str;
+
+    /// What makes a select pass over rows that others keep, where others write at the same time.
+    const SKIPPING: &'static str;
 
     /// Runs a statement and answers its rows.
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault>;
@@ -119,18 +125,270 @@ impl Statements {
     }
 }
 
-/// The columns in the order of the noun's fields.
+/// The columns in the order of the noun's fields, and behind them the version.
 pub(crate) fn columns(noun: &Noun) -> String {
     let names: Vec<String> = noun
         .fields
         .iter()
         .map(|field| format!("{}.{}", noun.plural, field.name))
         .collect();
-    names.join(", ")
+    format!("{}, {}.version", names.join(", "), noun.plural)
+}
+
+/// A write, checked as far as it can be without the database.
+pub(crate) struct Prepared {
+    write: Checked,
+    terms: Terms,
+}
+
+enum Checked {
+    Create(Create),
+    Update(i64, Draft),
+    Delete(&'static Noun, i64, bool),
+    CreateToken(NewToken, Option<String>),
+    RevokeToken(String),
+}
+
+impl Prepared {
+    /// Checks a write. What no look into the database can change is refused here.
+    pub(crate) fn new(write: Wanted, terms: Terms) -> Result<Prepared> {
+        let write = match write {
+            Wanted::Create(draft, on_duplicate) => {
+                Checked::Create(Create::new(draft, on_duplicate)?)
+            }
+            Wanted::Update(id, draft) => Checked::Update(id, draft),
+            Wanted::Delete { noun, id, cascade } => Checked::Delete(noun, id, cascade),
+            Wanted::CreateToken(new) => {
+                let mut problems = Problems::default();
+                if let Err(expected) = token::check_name(&new.name) {
+                    problems.push("name", expected);
+                }
+                let expires = new.expires.as_deref().map(token::expiry).transpose();
+                let expires = expires.unwrap_or_else(|expected| {
+                    problems.push("expires", expected);
+                    None
+                });
+                if !problems.is_empty() {
+                    return Err(Error::fields(problems));
+                }
+                Checked::CreateToken(new, expires)
+            }
+            Wanted::RevokeToken(name) => Checked::RevokeToken(name),
+        };
+        Ok(Prepared { write, terms })
+    }
+
+    /// Whether all of it is one statement, and what it reads before.
+    pub(crate) fn is_one_statement(&self) -> bool {
+        self.terms.key.is_none()
+            && match &self.write {
+                Checked::Create(create) => create.on_duplicate == OnDuplicate::Create,
+                Checked::CreateToken(..) | Checked::RevokeToken(_) => true,
+                Checked::Update(..) | Checked::Delete(..) => false,
+            }
+    }
+
+    /// Whether at most one of its statements writes.
+    pub(crate) fn writes_once(&self) -> bool {
+        self.terms.key.is_none() && !matches!(self.write, Checked::Delete(..))
+    }
+
+    /// Roughly the bytes that it holds until it is done.
+    pub(crate) fn size(&self) -> usize {
+        match &self.write {
+            // The draft, and the row that was made of it.
+            Checked::Create(create) => 2 * create.draft.size(),
+            Checked::Update(_, draft) => draft.size(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it changes who may.
+    pub(crate) fn is_of_tokens(&self) -> bool {
+        matches!(
+            self.write,
+            Checked::CreateToken(..) | Checked::RevokeToken(_)
+        )
+    }
+
+    /// Does it, unless its key says that it was done.
+    pub(crate) async fn run(self, tx: &mut impl Transaction) -> Result<Outcome> {
+        let Prepared { write, terms } = self;
+        let Some(key) = &terms.key else {
+            return Ok(Outcome::new(write.run(tx, &terms).await?));
+        };
+        tx.alone_with(&key.id).await?;
+        if let Some(done) = done_before(tx, key, &write).await? {
+            return Ok(Outcome {
+                done,
+                replayed: true,
+            });
+        }
+        let done = write.run(tx, &terms).await?;
+        remember(tx, key, &done).await?;
+        Ok(Outcome::new(done))
+    }
+}
+
+impl Checked {
+    async fn run(self, tx: &mut impl Transaction, terms: &Terms) -> Result<Done> {
+        match self {
+            Checked::Create(create) => create.run(tx).await,
+            Checked::Update(id, draft) => Ok(Done::Updated(update(tx, id, &draft, terms).await?)),
+            Checked::Delete(noun, id, cascade) => {
+                delete(tx, noun, id, cascade, terms).await?;
+                Ok(Done::Deleted)
+            }
+            Checked::CreateToken(new, expires) => create_token(tx, new, expires).await,
+            Checked::RevokeToken(name) => {
+                let sql = "DELETE FROM crm_tokens WHERE name = $1";
+                match tx.execute(sql, &[name.as_str().into()]).await? {
+                    0 => Err(Error::new(
+                        Code::NotFound,
+                        format!("no token has the name {}", crate::error::quoted(&name)),
+                    )),
+                    _ => Ok(Done::Revoked),
+                }
+            }
+        }
+    }
+}
+
+/// What a request with this key has done within the last day.
+async fn done_before(
+    tx: &mut impl Transaction,
+    key: &Key,
+    write: &Checked,
+) -> Result<Option<Done>> {
+    let since = SystemTime::now() - Duration::from_secs(KEPT);
+    let since = time::stored(since).unwrap_or_default();
+    let id = [Value::from(key.id.as_str())];
+    let sql = "SELECT body, done, version, answer, at FROM crm_idempotency_keys WHERE id = $1";
+    let rows = tx.query(sql, &id).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
+    if text(4) < since.as_str() {
+        let forget = "DELETE FROM crm_idempotency_keys WHERE id = $1";
+        tx.execute(forget, &id).await?;
+        return Ok(None);
+    }
+    if text(0) != key.body {
+        let message = "Idempotency-Key: it was used for this path with another body; expected a new key for a new request";
+        return Err(Error::new(Code::KeyReused, message));
+    }
+    let version = row.get(2).and_then(Value::int).unwrap_or_default();
+    let record = |noun| {
+        Record::from_json(noun, text(3).as_bytes()).map(|record| record.with_version(version))
+    };
+    let done = match (write, text(1)) {
+        (Checked::Create(create), "created") => record(create.draft.noun).map(Done::Created),
+        (Checked::Create(create), "updated") => record(create.draft.noun).map(Done::Updated),
+        (Checked::Update(_, draft), "updated") => record(draft.noun).map(Done::Updated),
+        (Checked::Delete(..), "deleted") => Some(Done::Deleted),
+        (Checked::RevokeToken(_), "revoked") => Some(Done::Revoked),
+        (Checked::CreateToken(new, _), "token") => {
+            let json = serde_json::from_str(text(3)).unwrap_or_default();
+            Token::from_json(&json).map(|token| Done::Token(token, new.secret.clone()))
+        }
+        _ => None,
+    };
+    match done {
+        Some(done) => Ok(Some(done)),
+        None => Err(Error::internal("an answer that was kept cannot be read")),
+    }
+}
+
+/// How many outlived answers are forgotten with each that is kept: more than one, so that they get fewer.
+const FORGOTTEN: usize = 4;
+
+/// Keeps what a request with this key has done, and forgets what is older than a day.
+async fn remember<T: Transaction>(tx: &mut T, key: &Key, done: &Done) -> Result<()> {
+    let (word, version, answer) = match done {
+        Done::Created(record) => ("created", record.version(), record.to_json()),
+        Done::Updated(record) => ("updated", record.version(), record.to_json()),
+        Done::Deleted => ("deleted", 0, String::new()),
+        Done::Token(token, _) => ("token", 0, token.to_json().to_string()),
+        Done::Revoked => ("revoked", 0, String::new()),
+    };
+    let since = SystemTime::now() - Duration::from_secs(KEPT);
+    let since = time::stored(since).unwrap_or_default();
+    let old = format!(
+        "DELETE FROM crm_idempotency_keys WHERE id IN \
+         (SELECT id FROM crm_idempotency_keys WHERE at < $1 ORDER BY at LIMIT {FORGOTTEN}{})",
+        T::SKIPPING
+    );
+    tx.execute(&old, &[since.as_str().into()]).await?;
+    let keep = "INSERT INTO crm_idempotency_keys (id, body, done, version, answer, at) VALUES ($1, $2, $3, $4, $5, $6)";
+    let params = [
+        key.id.as_str().into(),
+        key.body.as_str().into(),
+        word.into(),
+        version.into(),
+        answer.as_str().into(),
+        time::now().as_str().into(),
+    ];
+    tx.execute(keep, &params).await?;
+    Ok(())
+}
+
+/// The columns of a token, in the order of [`token`].
+pub(crate) const TOKENS: &str =
+    "SELECT id, name, scope, start, created_at, expires_at, hash FROM crm_tokens ORDER BY name";
+
+/// A row of [`TOKENS`].
+pub(crate) fn token(row: &[Value]) -> Option<(Hash, Token)> {
+    let text = |at: usize| Some(row.get(at)?.text()?.to_string());
+    let token = Token {
+        id: row.first()?.int()?,
+        name: text(1)?,
+        scope: Scope::parse(&text(2)?)?,
+        start: text(3)?,
+        created_at: text(4)?,
+        expires_at: text(5),
+    };
+    Some((Hash::parse(&text(6)?)?, token))
+}
+
+async fn create_token(
+    tx: &mut impl Transaction,
+    new: NewToken,
+    expires_at: Option<String>,
+) -> Result<Done> {
+    let taken = "SELECT id FROM crm_tokens WHERE name = $1";
+    if !tx
+        .query(taken, &[new.name.as_str().into()])
+        .await?
+        .is_empty()
+    {
+        let mut error = Error::field("name", format!("a token is called {} already", new.name));
+        error.code = Code::Conflict;
+        return Err(error);
+    }
+    let mut token = Token {
+        id: 0,
+        name: new.name,
+        scope: new.scope,
+        start: new.secret.start().into(),
+        created_at: time::now(),
+        expires_at,
+    };
+    let sql = "INSERT INTO crm_tokens (name, scope, start, created_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6)";
+    let params = [
+        token.name.as_str().into(),
+        token.scope.word().into(),
+        token.start.as_str().into(),
+        token.created_at.as_str().into(),
+        token.expires_at.as_deref().map_or(Value::Null, Value::from),
+        new.secret.hash().hex().as_str().into(),
+    ];
+    token.id = tx.insert(sql, &params).await?;
+    Ok(Done::Token(token, new.secret))
 }
 
 /// A create, checked as far as it can be without the database.
-pub(crate) struct Create {
+struct Create {
     draft: Draft,
     on_duplicate: OnDuplicate,
     row: Result<Vec<Option<Value>>, Problems>,
@@ -138,7 +396,7 @@ pub(crate) struct Create {
 
 impl Create {
     /// Checks the draft. What no look into the database can change is refused here.
-    pub(crate) fn new(draft: Draft, on_duplicate: OnDuplicate) -> Result<Create> {
+    fn new(draft: Draft, on_duplicate: OnDuplicate) -> Result<Create> {
         let row = draft.row();
         match row {
             Err(problems)
@@ -155,7 +413,7 @@ impl Create {
     }
 
     /// Creates the record; at most one of its statements writes.
-    pub(crate) async fn run(self, tx: &mut impl Transaction) -> Result<Saved> {
+    async fn run(self, tx: &mut impl Transaction) -> Result<Done> {
         let draft = &self.draft;
         let noun = draft.noun;
         if self.on_duplicate != OnDuplicate::Create
@@ -164,11 +422,8 @@ impl Create {
         {
             return match self.on_duplicate {
                 OnDuplicate::Update => {
-                    let record = update(tx, noun, id, draft).await?;
-                    Ok(Saved {
-                        record,
-                        created: false,
-                    })
+                    let record = update(tx, id, draft, &Terms::default()).await?;
+                    Ok(Done::Updated(record))
                 }
                 _ => {
                     let taken = format!("lead {id} has the address {address} already");
@@ -186,17 +441,17 @@ impl Create {
         let mut record = Record::new(noun, i64::MAX, row, &time::now());
         record.fits()?;
         record.values[0] = match tx
-            .insert(&statements(noun).insert, &record.values[1..])
+            .insert(
+                &statements(noun).insert,
+                &record.values[1..noun.fields.len()],
+            )
             .await
         {
             Ok(id) => Value::Int(id),
             Err(Fault::Reference) => return Err(refused(tx, draft, Problems::default()).await?),
             Err(Fault::Error(error)) => return Err(error),
         };
-        Ok(Saved {
-            record,
-            created: true,
-        })
+        Ok(Done::Created(record))
     }
 }
 
@@ -263,13 +518,15 @@ async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> Resul
 }
 
 /// Changes a record, by one statement that writes. A draft that changes nothing writes nothing, and `updated_at` stays.
-pub(crate) async fn update(
+async fn update(
     tx: &mut impl Transaction,
-    noun: &'static Noun,
     id: i64,
     draft: &Draft,
+    terms: &Terms,
 ) -> Result<Record> {
+    let noun = draft.noun;
     let mut record = read(tx, noun, id).await?;
+    terms.hold(record.version())?;
     let mut changes = match draft.changes(&record) {
         Ok(changes) => changes,
         Err(problems) => return Err(refused(tx, draft, problems).await?),
@@ -297,6 +554,9 @@ pub(crate) async fn update(
         params.push(value.clone());
         let _ = write!(sql, "{comma}{} = ${}", noun.fields[*at].name, params.len());
     }
+    let version = record.version() + 1;
+    params.push(version.into());
+    let _ = write!(sql, ", version = ${}", params.len());
     params.push(id.into());
     let _ = write!(sql, " WHERE id = ${}", params.len());
     match tx.execute(&sql, &params).await {
@@ -304,19 +564,21 @@ pub(crate) async fn update(
         Err(Fault::Reference) => return Err(refused(tx, draft, Problems::default()).await?),
         Err(Fault::Error(error)) => return Err(error),
     }
-    Ok(record)
+    Ok(record.with_version(version))
 }
 
 /// Deletes a record.
-pub(crate) async fn delete<T: Transaction>(
+async fn delete<T: Transaction>(
     tx: &mut T,
     noun: &'static Noun,
     id: i64,
     cascade: bool,
+    terms: &Terms,
 ) -> Result<()> {
-    if noun.name == "lead" && cascade && !T::LOCKING.is_empty() {
-        // Or others could give it another action meanwhile.
-        read(tx, noun, id).await?;
+    // Others could give a lead another action meanwhile.
+    if noun.name == "lead" && cascade && !T::LOCKING.is_empty() || terms.versions.is_some() {
+        let record = read(tx, noun, id).await?;
+        terms.hold(record.version())?;
     }
     match noun.name {
         "lead" if cascade => cascade_lead(tx, id).await?,
@@ -350,8 +612,9 @@ async fn cascade_lead(tx: &mut impl Transaction, id: i64) -> Result<()> {
 /// Clears the last action of the processes that the condition finds. The schema would do it by itself, but without
 /// telling in `updated_at` that the process has changed.
 async fn forget_action(tx: &mut impl Transaction, condition: &str, id: i64) -> Result<()> {
-    let sql =
-        format!("UPDATE processes SET last_action_id = NULL, updated_at = $1 WHERE {condition}");
+    let sql = format!(
+        "UPDATE processes SET last_action_id = NULL, updated_at = $1, version = version + 1 WHERE {condition}"
+    );
     tx.execute(&sql, &[time::now().as_str().into(), id.into()])
         .await?;
     Ok(())
@@ -438,12 +701,13 @@ pub(crate) async fn take(
     noun: &'static Noun,
     records: &[Record],
 ) -> Result<()> {
-    let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
+    let names = noun.fields.iter().map(|field| field.name);
+    let names: Vec<&str> = names.chain(["version"]).collect();
     let markers: Vec<String> = (1..=names.len()).map(|at| format!("${at}")).collect();
     let (names, markers) = (names.join(", "), markers.join(", "));
     let sql = format!("INSERT INTO {} ({names}) VALUES ({markers})", noun.plural);
     for record in records {
-        match tx.execute(&sql, &record.values).await {
+        match tx.execute(&sql, &record.row()).await {
             Ok(_) => {}
             Err(Fault::Reference) => return Err(dangling(noun, record)),
             Err(Fault::Error(error)) => return Err(error),

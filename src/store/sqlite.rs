@@ -17,6 +17,7 @@ mod cache;
 pub mod check;
 mod checkpoint;
 mod functions;
+mod keys;
 mod legacy;
 mod list;
 mod part;
@@ -34,21 +35,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql};
 use tokio::sync::Semaphore;
 
-use crate::draft::Draft;
 use crate::error::{Code, Error, Result};
-use crate::lead::OnDuplicate;
 use crate::query::Query;
-use crate::record::{Cell, Noun, Record, Rows, Value};
-use crate::store::sql::{self, Fault, Transaction};
-use crate::store::{Listing, Ready, Report, Saved, Store};
+use crate::record::{Cell, Noun, Record, Rows, Snapshot, Value};
+use crate::store::sql::{self, Fault, Prepared, Transaction};
+use crate::store::{Listing, Outcome, Ready, Report, Store, Write};
+use crate::terms::Terms;
 use crate::time;
+use crate::token::{Hash, Keyring, Token};
 use cache::Cache;
+use keys::Keys;
 use place::Place;
 use reading::Way;
 use schedule::{Schedule, Scheduler};
@@ -126,6 +127,7 @@ struct Inner {
     ordered: AtomicUsize,
     /// How the backups go, where there is a schedule for them.
     backups: OnceLock<Arc<Mutex<Report>>>,
+    keys: Keys,
 }
 
 /// A connection for reading.
@@ -233,6 +235,7 @@ impl Sqlite {
             closing: Arc::default(),
             ordered: AtomicUsize::new(0),
             backups: OnceLock::new(),
+            keys: Keys::default(),
         };
         Ok((
             Sqlite {
@@ -250,13 +253,13 @@ impl Sqlite {
     /// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
     pub(super) async fn mark(&self, source: &str) -> Result<Option<String>> {
         let source = source.to_string();
-        self.write(Undo::Savepoint, 0, move |tx| now(sql::mark(tx, &source)))
+        self.run(Undo::Savepoint, 0, move |tx| now(sql::mark(tx, &source)))
             .await
     }
 
     /// Takes records as they are, ids and times included.
     pub(super) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
-        self.write(Undo::Savepoint, 0, move |tx| {
+        self.run(Undo::Savepoint, 0, move |tx| {
             now(sql::take(tx, noun, &records))
         })
         .await
@@ -265,7 +268,7 @@ impl Sqlite {
     /// Removes the mark; ids up to those that were given elsewhere, a noun each, are not given again.
     pub(super) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let given = given.to_vec();
-        self.write(Undo::Savepoint, 0, move |tx| {
+        self.run(Undo::Savepoint, 0, move |tx| {
             for (noun, id) in crate::NOUNS.into_iter().zip(given) {
                 let params = [id.into(), noun.plural.into()];
                 let raise = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = $2";
@@ -295,7 +298,7 @@ impl Sqlite {
     }
 
     /// Runs a rule in a transaction that is synced when this answers.
-    async fn write<R: Send + 'static>(
+    async fn run<R: Send + 'static>(
         &self,
         undo: Undo,
         size: usize,
@@ -374,6 +377,25 @@ impl Inner {
         self.way.holds(&self.path)?;
         result
     }
+}
+
+fn read_tokens(connection: &Connection) -> Result<Vec<(Hash, Token)>> {
+    let read = || -> rusqlite::Result<Vec<Vec<Value>>> {
+        let mut statement = connection.prepare_cached(sql::TOKENS)?;
+        let width = statement.column_count();
+        let mut rows = statement.query([])?;
+        let mut read = Vec::new();
+        while let Some(row) = rows.next()? {
+            let values = (0..width).map(|at| row.get_ref(at).map(value));
+            read.push(values.collect::<rusqlite::Result<_>>()?);
+        }
+        Ok(read)
+    };
+    let rows = read().map_err(|error| map_err(&error))?;
+    let tokens = rows.iter().map(|row| sql::token(row));
+    let tokens: Option<Vec<_>> = tokens.collect();
+    // One that cannot be read may be the one that keeps a service from being open.
+    tokens.ok_or_else(|| Error::internal("the database: a token cannot be read"))
 }
 
 /// The connection of a command that reads, how others are to be made, and what was done for it.
@@ -512,12 +534,19 @@ fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 impl Store for Sqlite {
-    async fn create(&self, draft: Draft, on_duplicate: OnDuplicate) -> Result<Saved> {
-        // The draft, and the row that is made of it.
-        let size = 2 * draft.size();
-        let create = sql::Create::new(draft, on_duplicate)?;
-        self.write(Undo::Statement, size, move |tx| now(create.run(tx)))
-            .await
+    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
+        let write = Prepared::new(write, terms)?;
+        let undo = match write.writes_once() {
+            true => Undo::Statement,
+            false => Undo::Savepoint,
+        };
+        let of_tokens = write.is_of_tokens();
+        let size = write.size();
+        let outcome = self.run(undo, size, move |tx| now(write.run(tx))).await;
+        if of_tokens {
+            self.inner.keys.forget();
+        }
+        outcome
     }
 
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
@@ -533,33 +562,28 @@ impl Store for Sqlite {
         })
     }
 
-    async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Bytes> {
+    async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Snapshot> {
         let Some(cache) = &self.inner.cache else {
-            return Ok(self.get(noun, id).await?.to_json_bytes().into());
+            return Ok(Snapshot::from(&self.get(noun, id).await?));
         };
         if self.inner.is_trusted(cache)
-            && let Some(json) = cache.get(noun, id)
+            && let Some(kept) = cache.get(noun, id)
         {
-            return Ok(json);
+            return Ok(kept);
         }
         let generation = cache.generation();
-        let json = Bytes::from(self.get(noun, id).await?.to_json_bytes());
-        cache.keep(generation, noun, id, &json);
-        Ok(json)
+        let read = Snapshot::from(&self.get(noun, id).await?);
+        cache.keep(generation, noun, id, &read);
+        Ok(read)
     }
 
-    async fn update(&self, id: i64, draft: Draft) -> Result<Record> {
-        self.write(Undo::Statement, draft.size(), move |tx| {
-            now(sql::update(tx, draft.noun, id, &draft))
-        })
-        .await
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        let tokens = self.inner.read(|reader| read_tokens(reader))?;
+        Ok(tokens.into_iter().map(|(_, token)| token).collect())
     }
 
-    async fn delete(&self, noun: &'static Noun, id: i64, cascade: bool) -> Result<()> {
-        self.write(Undo::Savepoint, 0, move |tx| {
-            now(sql::delete(tx, noun, id, cascade))
-        })
-        .await
+    async fn keyring(&self) -> Result<Arc<Keyring>> {
+        self.inner.keyring()
     }
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
@@ -576,7 +600,7 @@ impl Store for Sqlite {
         }
         let at = time::now();
         let beat = at.clone();
-        self.write(Undo::Statement, 0, move |tx| {
+        self.run(Undo::Statement, 0, move |tx| {
             let sql = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
             now(tx.execute(sql, &[beat.as_str().into()])).map_err(Error::from)
         })
@@ -639,6 +663,7 @@ impl Writing<'_> {
 impl Transaction for Writing<'_> {
     /// Nobody else writes.
     const LOCKING: &'static str = "";
+    const SKIPPING: &'static str = "";
 
     async fn alone_with(&mut self, _key: &str) -> Result<()> {
         Ok(())
@@ -722,7 +747,7 @@ fn with_cells<T>(
     take: impl FnOnce(&[Cell<'_>]) -> T,
 ) -> Result<T> {
     let mut cells = [Cell::Null; MOST_COLUMNS];
-    let cells = &mut cells[..noun.fields.len()];
+    let cells = &mut cells[..=noun.fields.len()];
     for (at, place) in cells.iter_mut().enumerate() {
         *place = cell(row.get_ref(at).map_err(|error| map_err(&error))?)?;
     }

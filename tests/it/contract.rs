@@ -105,13 +105,13 @@ async fn on_remote_postgres<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) 
     };
     let store = AnyStore::Postgres(Postgres::open(&url, CONNECTIONS).await.unwrap());
     let service = Service::over(store).await;
-    test(AnyStore::connect(&service.url).unwrap()).await;
+    test(AnyStore::connect(&service.url, None).unwrap()).await;
     service.stop().await;
 }
 
 async fn on_remote<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
     let service = Service::start().await;
-    test(AnyStore::connect(&service.url).unwrap()).await;
+    test(AnyStore::connect(&service.url, None).unwrap()).await;
     service.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "error",
     "time",
     "attributes",
@@ -15,6 +15,7 @@ const ORDER: [&str; 18] = [
     "process",
     "query",
     "token",
+    "terms",
     "store",
     "server",
     "config",

@@ -150,7 +150,13 @@ fn what_cannot_be_read_without_a_write_is_told() {
     let home = home();
     both(&home);
     let open = || Connection::open(home.path("in/backup.db")).unwrap();
-    open().pragma_update(None, "user_version", 1).unwrap();
+    open()
+        .execute_batch(
+            "PRAGMA user_version = 2; DROP TABLE crm_tokens; DROP TABLE crm_idempotency_keys;
+             ALTER TABLE leads DROP COLUMN version; ALTER TABLE actions DROP COLUMN version;
+             ALTER TABLE processes DROP COLUMN version;",
+        )
+        .unwrap();
     set_mode(&home.path("in/backup.db"), 0o444);
     let told = fails(&home, "lead list --db in/backup.db");
     assert!(

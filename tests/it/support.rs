@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crm::server::gate::Policy;
 use crm::server::{self, connection::Limits};
 use crm::store::AnyStore;
 use crm::store::sqlite::Work;
@@ -281,6 +282,7 @@ impl Service {
             listener,
             store.clone(),
             Limits::default(),
+            Policy::default(),
             shutdown,
         ));
         Service {

@@ -515,7 +515,8 @@ impl Manager for Link {
         let (mut refused, mut missed, mut passes) = (None, Vec::new(), false);
         for at in 0..self.hosts.len() {
             let at = (first + at) % self.hosts.len();
-            match self.connect(&self.hosts[at]).await {
+            // Boxed, as are the waits for it: what a request waits for is not to have room for the way to a new connection.
+            match Box::pin(self.connect(&self.hosts[at])).await {
                 Ok(session) => {
                     self.last.store(at, Ordering::Relaxed);
                     return Ok(session);

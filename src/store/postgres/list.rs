@@ -532,7 +532,7 @@ async fn rows(
     let _leave = inner.leave_to_list().await?;
     let mut is_first = true;
     loop {
-        let mut session = Busy::new(inner.session(PATIENCE).await?);
+        let mut session = Busy::new(Box::pin(inner.session(PATIENCE)).await?);
         let (mut seen, mut failed) = (false, None);
         let asked = stream_rows(&mut session, select, |row| {
             seen = true;
@@ -617,7 +617,7 @@ async fn number(inner: &Inner, select: &Select) -> Result<i64> {
 
 /// Hands over a row of [`sql::columns`] without a copy of it.
 fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>])) {
-    let cells: Vec<Cell<'_>> = (0..noun.fields.len()).map(|at| cell(row, at)).collect();
+    let cells: Vec<Cell<'_>> = (0..=noun.fields.len()).map(|at| cell(row, at)).collect();
     take(&cells);
 }
 

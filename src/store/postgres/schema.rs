@@ -13,9 +13,10 @@ use super::{Failure, Inner, within};
 use crate::error::{Code, Error, Result};
 
 /// The migrations, each in a transaction of its own; the number of the schema is how many were applied.
-const MIGRATIONS: [&str; 1] = [include_str!(
-    "../schema/postgres/0001_leads_actions_processes.sql"
-)];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
+    include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
+];
 
 /// How long a start waits for the migrations of another, or for its own locks.
 const PATIENCE: Duration = Duration::from_secs(60);

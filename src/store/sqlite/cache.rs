@@ -13,11 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use quick_cache::Weighter;
 
 use crate::NOUNS;
-use crate::record::Noun;
+use crate::record::{Noun, Snapshot};
 
 /// How long after a look at the file what is kept may be answered. A commit of another process is seen within this time
 /// and that of an answer; the documented bound is 5 ms.
@@ -50,9 +49,9 @@ pub(super) fn key(table: &str, id: i64) -> Option<Key> {
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<Key, Bytes> for Weight {
-    fn weight(&self, _: &Key, json: &Bytes) -> u64 {
-        json.len() as u64 + KEEPING
+impl Weighter<Key, Snapshot> for Weight {
+    fn weight(&self, _: &Key, kept: &Snapshot) -> u64 {
+        kept.json.len() as u64 + KEEPING
     }
 }
 
@@ -68,13 +67,15 @@ impl Generation {
 
 /// What is kept.
 pub(super) struct Cache {
-    kept: quick_cache::sync::Cache<Key, Bytes, Weight>,
+    kept: quick_cache::sync::Cache<Key, Snapshot, Weight>,
     generation: RwLock<Generation>,
     start: Instant,
     /// When the last look at the file began, in microseconds since `start`; 0 for never.
     looked: AtomicU64,
     /// Whether a look has been asked for.
     asked: AtomicBool,
+    /// How many looks have found that others wrote.
+    others: AtomicU64,
 }
 
 impl Cache {
@@ -87,6 +88,7 @@ impl Cache {
             start: Instant::now(),
             looked: AtomicU64::new(0),
             asked: AtomicBool::new(false),
+            others: AtomicU64::new(0),
         }
     }
 
@@ -112,7 +114,12 @@ impl Cache {
         self.looked.load(Ordering::Acquire) > at
     }
 
-    pub(super) fn get(&self, noun: &'static Noun, id: i64) -> Option<Bytes> {
+    /// How many looks have found that others wrote.
+    pub(super) fn others(&self) -> u64 {
+        self.others.load(Ordering::Acquire)
+    }
+
+    pub(super) fn get(&self, noun: &'static Noun, id: i64) -> Option<Snapshot> {
         self.kept.get(&key(noun.plural, id)?)
     }
 
@@ -130,8 +137,8 @@ impl Cache {
     }
 
     /// Keeps what was read, unless it may be older than a commit.
-    pub(super) fn keep(&self, noted: Generation, noun: &'static Noun, id: i64, json: &Bytes) {
-        let Some(key) = key(noun.plural, id).filter(|_| json.len() <= LARGEST_KEPT) else {
+    pub(super) fn keep(&self, noted: Generation, noun: &'static Noun, id: i64, read: &Snapshot) {
+        let Some(key) = key(noun.plural, id).filter(|_| read.json.len() <= LARGEST_KEPT) else {
             return;
         };
         // Held until it is in, so that a commit that begins now finds it there to be dropped.
@@ -140,7 +147,7 @@ impl Cache {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         if noted.is_between_commits() && *generation == noted {
-            self.kept.insert(key, json.clone());
+            self.kept.insert(key, read.clone());
         }
     }
 
@@ -177,6 +184,7 @@ impl Cache {
     /// To be said with the outcome of a look that began `at`.
     pub(super) fn look_ends(&self, at: u64, others_wrote: bool) {
         if others_wrote {
+            self.others.fetch_add(1, Ordering::AcqRel);
             self.commit_begins();
             self.kept.clear();
             self.next_generation();
@@ -190,8 +198,11 @@ mod tests {
     use super::*;
     use crate::lead::LEAD;
 
-    fn json(text: &'static str) -> Bytes {
-        Bytes::from_static(text.as_bytes())
+    fn json(text: &'static str) -> Snapshot {
+        Snapshot {
+            json: text.into(),
+            version: 1,
+        }
     }
 
     #[test]
@@ -255,7 +266,10 @@ mod tests {
     #[test]
     fn a_giant_is_not_kept() {
         let cache = Cache::new();
-        let giant = Bytes::from(vec![b' '; LARGEST_KEPT + 1]);
+        let giant = Snapshot {
+            json: vec![b' '; LARGEST_KEPT + 1].into(),
+            version: 1,
+        };
         cache.keep(cache.generation(), &LEAD, 1, &giant);
         assert_eq!(cache.get(&LEAD, 1), None);
     }

@@ -18,7 +18,7 @@ use super::cache::{self, Cache};
 use super::{Inner, Reader, Seen, Work, map_err, record, stop, with_cells};
 use crate::error::Result;
 use crate::query::Query;
-use crate::record::{Noun, Record, Rows, Value};
+use crate::record::{Noun, Record, Rows, Snapshot, Value};
 use crate::store::chunk::{CHUNK, Chunk, MOST_ORDERED, REMEMBERED, too_many_ordered};
 use crate::store::sql::{self, Dialect, Select};
 use crate::store::{Chunks, Listing};
@@ -126,7 +126,7 @@ impl<R: Rows> Reading<R> {
                         Some(cache) if rows.is_json() => {
                             kept_page(&inner, cache, connection, &query, limit, &mut listing)?
                         }
-                        _ => page(connection, &query, limit, &mut listing, |_, _| {})?,
+                        _ => page(connection, &query, limit, &mut listing, |_, _, _| {})?,
                     };
                     rest = Some(Rest::Ids(ids.into_iter()));
                 }
@@ -218,15 +218,16 @@ fn kept_page<R: Rows>(
         let follows = ids.len() as u64 > limit;
         ids.truncate(limit as usize);
         let kept = ids.iter().map_while(|id| cache.get(query.noun, *id));
-        let kept: Vec<Bytes> = kept.collect();
-        let size: usize = kept.iter().map(Bytes::len).sum();
+        let kept: Vec<Snapshot> = kept.collect();
+        let size: usize = kept.iter().map(|kept| kept.json.len()).sum();
         let is_whole = kept.len() == ids.len() && size < CHUNK;
         if is_whole && cache.is_still(generation) && reader.version()? == seen.version {
-            for json in &kept {
-                listing.first.push_json(json);
+            for kept in &kept {
+                listing.first.push_json(&kept.json);
             }
             if let Some(last) = kept.last().filter(|_| follows) {
-                listing.next = Record::from_json(query.noun, last).map(|last| query.cursor(&last));
+                listing.next =
+                    Record::from_json(query.noun, &last.json).map(|last| query.cursor(&last));
             }
             return Ok(Vec::new());
         }
@@ -240,21 +241,22 @@ fn kept_page<R: Rows>(
         // Asks for the look that is missing.
         inner.is_trusted(cache);
     }
-    page(reader, query, limit, listing, |id, json| {
+    page(reader, query, limit, listing, |id, version, json| {
         if json.len() <= cache::LARGEST_KEPT {
-            cache.keep(generation, query.noun, id, &Bytes::copy_from_slice(json));
+            let json = Bytes::copy_from_slice(json);
+            cache.keep(generation, query.noun, id, &Snapshot { json, version });
         }
     })
 }
 
 /// Reads a page: its records as far as a chunk goes and the cursor into the listing. Answers the ids of the others, and
-/// shows `see` the id and the JSON of each record, where it is written as that.
+/// shows `see` the id, the version and the JSON of each record, where it is written as that.
 fn page<R: Rows>(
     connection: &Connection,
     query: &Query,
     limit: u64,
     listing: &mut Listing<R>,
-    mut see: impl FnMut(i64, &[u8]),
+    mut see: impl FnMut(i64, i64, &[u8]),
 ) -> Result<Vec<i64>> {
     let select = Select::page(Dialect::Sqlite, query, limit + 1);
     let mut ids = Vec::new();
@@ -275,7 +277,9 @@ fn page<R: Rows>(
             false => {
                 push(&mut first, query.noun, row)?;
                 if let Some(id) = first.end.filter(|_| first.rows.is_json()) {
-                    see(id, first.rows.last_json());
+                    let version = row.get(query.noun.fields.len());
+                    let version = version.map_err(|error| map_err(&error))?;
+                    see(id, version, first.rows.last_json());
                 }
             }
         }
@@ -383,7 +387,7 @@ fn next_ordered<R: Rows>(
     let select = Select::of(text, vec![Value::Int(*place)]);
     fill(connection, query.noun, &select, chunk, |row| {
         *place = row
-            .get(query.noun.fields.len())
+            .get(query.noun.fields.len() + 1)
             .map_err(|error| map_err(&error))?;
         Ok(())
     })

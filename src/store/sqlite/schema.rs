@@ -23,6 +23,7 @@ use crate::error::{Code, Error, Result, quoted};
 const SCHEMA: &[&str] = &[
     include_str!("../schema/0001_records.sql"),
     include_str!("../schema/0002_newest_of_a_status.sql"),
+    include_str!("../schema/0003_versions_tokens_keys.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.
@@ -548,7 +549,7 @@ pub(super) mod tests {
         let folder = Folder::new();
         assert_eq!(folder.prepare(), Ok(None));
         let add = "ALTER TABLE leads ADD COLUMN a TEXT; INSERT INTO leads VALUES
-            (1, 'a@b.de', NULL, 'new', '{}', '', '', 'x');";
+            (1, 'a@b.de', NULL, 'new', '{}', '', '', 1, 'x');";
         let more = "ALTER TABLE leads RENAME COLUMN a TO b";
         let run = |steps: &[&str]| {
             let (path, schema) = (folder.path(), [SCHEMA, steps].concat());
@@ -561,13 +562,13 @@ pub(super) mod tests {
             error.message.ends_with("SQLite says: incomplete input"),
             "{error}"
         );
-        let dangling = "INSERT INTO actions VALUES (1, 7, 'call', NULL, '', '{}', '', '')";
+        let dangling = "INSERT INTO actions VALUES (1, 7, 'call', NULL, '', '{}', '', '', 1)";
         let error = run(&[add, dangling]).unwrap_err();
         assert!(error.message.contains("ones that are gone"), "{error}");
         assert!(before == folder.files()["crm.db"].0);
         // Those that were there before could not be repaired if they kept the file closed.
         let before = "PRAGMA foreign_keys = OFF;
-            INSERT INTO actions VALUES (9, 7, 'call', NULL, '', '{}', '', '')";
+            INSERT INTO actions VALUES (9, 7, 'call', NULL, '', '{}', '', '', 1)";
         folder.open().execute_batch(before).unwrap();
 
         let today = SCHEMA.len();

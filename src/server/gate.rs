@@ -1,0 +1,180 @@
+//! The gate: who is let in to what. Every request passes it; what it does not know, it refuses.
+
+use std::sync::Arc;
+
+use warp::http::HeaderMap;
+use warp::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use warp::reply::Response;
+
+use super::reply;
+use crate::error::{Code, Error, Result};
+use crate::store::{AnyStore, Store};
+use crate::time;
+use crate::token::{Scope, Secret, Token};
+
+/// Who may ask for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Who has a token of this scope, or everybody while the service is open; that is never so for [`Scope::Admin`].
+    Token(Scope),
+}
+
+/// Whether tokens are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// From the first token of the database on.
+    #[default]
+    FromFirstToken,
+    /// Never.
+    Open,
+    /// Always.
+    Required,
+}
+
+/// Why somebody was not let in.
+pub(super) struct Refusal {
+    error: Error,
+    /// `WWW-Authenticate` (RFC 6750, section 3).
+    challenge: &'static str,
+}
+
+impl Refusal {
+    /// The answer.
+    pub(super) fn respond(&self, request_id: &str) -> Response {
+        let mut response = reply::error(&self.error, request_id);
+        if !self.challenge.is_empty() {
+            let challenge = HeaderValue::from_static(self.challenge);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal {
+            error,
+            challenge: "",
+        }
+    }
+}
+
+fn unauthenticated(message: impl Into<String>, challenge: &'static str) -> Refusal {
+    Refusal {
+        error: Error::new(Code::Unauthenticated, message),
+        challenge,
+    }
+}
+
+const NOBODY: &str = r#"Bearer realm="crm""#;
+const INVALID: &str = r#"Bearer realm="crm", error="invalid_token""#;
+
+/// What was presented.
+enum Credentials {
+    Nothing,
+    Secret(Secret),
+    /// A `Bearer` that is none of crm's, or another scheme.
+    Other,
+}
+
+fn credentials(headers: &HeaderMap) -> Credentials {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Credentials::Nothing,
+        (Some(value), None) => match secret(value) {
+            Some(secret) => Credentials::Secret(secret),
+            None => Credentials::Other,
+        },
+        (Some(_), Some(_)) => Credentials::Other,
+    }
+}
+
+fn secret(value: &HeaderValue) -> Option<Secret> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::parse(token))
+        .flatten()
+}
+
+/// The secret of whoever asks.
+pub(super) fn presented(headers: &HeaderMap) -> Option<Secret> {
+    match credentials(headers) {
+        Credentials::Secret(secret) => Some(secret),
+        Credentials::Nothing | Credentials::Other => None,
+    }
+}
+
+/// Lets a request in, or not; answers whose it is, where a token says so.
+pub(super) async fn admit(
+    store: &AnyStore,
+    policy: Policy,
+    access: Access,
+    headers: &HeaderMap,
+) -> Result<Option<Arc<Token>>, Refusal> {
+    let Access::Token(needed) = access else {
+        return Ok(None);
+    };
+    let keyring = store.keyring().await?;
+    let is_open = match policy {
+        Policy::FromFirstToken => keyring.is_empty(),
+        Policy::Open => true,
+        Policy::Required => false,
+    };
+    let secret = match credentials(headers) {
+        Credentials::Secret(secret) => secret,
+        // A proxy may have its own use for the header.
+        Credentials::Nothing | Credentials::Other if is_open && needed < Scope::Admin => {
+            return Ok(None);
+        }
+        Credentials::Nothing if keyring.is_empty() => {
+            let message = "this takes a token, and there is none yet: the first is made on the database itself, by \
+                           `crm token create NAME --scope admin`";
+            return Err(unauthenticated(message, NOBODY));
+        }
+        Credentials::Nothing => {
+            let message = "expected a token: Authorization: Bearer crm_…";
+            return Err(unauthenticated(message, NOBODY));
+        }
+        Credentials::Other => {
+            let message =
+                "Authorization: expected one header with Bearer and a token that begins with crm_";
+            return Err(unauthenticated(message, INVALID));
+        }
+    };
+    let Some(token) = keyring.find(&secret) else {
+        let message =
+            "Authorization: expected a token of this service; this one is unknown, or was revoked";
+        return Err(unauthenticated(message, INVALID));
+    };
+    if token.expires_at.is_some() && token.has_expired(&time::now()) {
+        let message = format!(
+            "Authorization: the token {} expired at {} UTC",
+            token.name,
+            token.expires_at.as_deref().unwrap_or_default()
+        );
+        return Err(unauthenticated(message, INVALID));
+    }
+    if token.scope < needed {
+        return Err(Refusal {
+            error: Error::new(
+                Code::Denied,
+                format!(
+                    "the token {} has the scope {}; expected one of the scope {}",
+                    token.name,
+                    token.scope.word(),
+                    needed.word()
+                ),
+            ),
+            challenge: match needed {
+                Scope::Read => r#"Bearer realm="crm", error="insufficient_scope", scope="read""#,
+                Scope::Write => r#"Bearer realm="crm", error="insufficient_scope", scope="write""#,
+                Scope::Admin => r#"Bearer realm="crm", error="insufficient_scope", scope="admin""#,
+            },
+        });
+    }
+    Ok(Some(token.clone()))
+}

@@ -1,0 +1,230 @@
+//! What a write is asked under: only while the record is as it was seen (`If-Match`), and at most once
+//! (`Idempotency-Key`).
+//!
+//! A record's version is a counter in its row: 1 when it is made, one more with each change. Its ETag is that number, so
+//! that two changes within a second differ, and a clock that is set back confuses nobody.
+
+use crate::error::{Code, Error, Result, quoted};
+use crate::token::Hash;
+
+/// The ETag of a version (RFC 9110, section 8.8.3): a strong one.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// Reads an ETag of crm's, `None` for any other.
+pub fn parse_etag(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('"')?.strip_suffix('"')?;
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| plain)
+}
+
+/// The versions that a condition names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// `*`: whichever it has.
+    Any,
+    /// One of these.
+    Of(Vec<i64>),
+}
+
+impl Versions {
+    /// Reads the list of a header: `*`, or ETags with commas between them. Those that are not crm's, and where `weak` is
+    /// not given those that are weak, name no version. The error says what was expected.
+    pub fn parse(text: &str, weak: bool) -> Result<Versions, String> {
+        let text = text.trim();
+        if text == "*" {
+            return Ok(Versions::Any);
+        }
+        let mut versions = Vec::new();
+        for part in text.split(',').map(str::trim) {
+            let (is_weak, bare) = match part.strip_prefix("W/") {
+                Some(bare) => (true, bare),
+                None => (false, part),
+            };
+            if bare.len() < 2 || !bare.starts_with('"') || !bare.ends_with('"') {
+                return Err(format!(
+                    "expected an ETag like \"3\" as an answer gave it, or *, got {}",
+                    quoted(text)
+                ));
+            }
+            if weak || !is_weak {
+                versions.extend(parse_etag(bare));
+            }
+        }
+        Ok(Versions::Of(versions))
+    }
+
+    /// Whether a version is one of them.
+    pub fn have(&self, version: i64) -> bool {
+        match self {
+            Versions::Any => true,
+            Versions::Of(versions) => versions.contains(&version),
+        }
+    }
+
+    /// Refuses a record that has another version by now.
+    pub fn hold(&self, version: i64) -> Result<()> {
+        match self.have(version) {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::Stale,
+                format!(
+                    "If-Match: the record has changed meanwhile, its ETag is {} now; nothing was saved",
+                    etag(version)
+                ),
+            )),
+        }
+    }
+
+    /// As a header has them.
+    pub fn text(&self) -> String {
+        match self {
+            Versions::Any => "*".into(),
+            Versions::Of(versions) => {
+                let all: Vec<String> = versions.iter().map(|version| etag(*version)).collect();
+                all.join(", ")
+            }
+        }
+    }
+}
+
+/// The key of a request that may come again, and shall be done once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// As it was given.
+    pub text: String,
+    /// What names the request: the SHA-256 of the key, of who asks, and of method, path and parameters.
+    pub id: String,
+    /// The SHA-256 of its body.
+    pub body: String,
+}
+
+/// For how long the answer to a key is kept, in seconds.
+pub const KEPT: u64 = 86_400;
+
+/// The longest key, in bytes.
+const LONGEST_KEY: usize = 255;
+
+impl Key {
+    /// Reads a key, as a text or quoted (draft-ietf-httpapi-idempotency-key-header-07). `request` are the words that part
+    /// it from the same key of others.
+    pub fn parse(text: &str, request: &[&str], body: &[u8]) -> Result<Key, String> {
+        let bare = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or(text);
+        let plain = bare.bytes().all(|byte| byte.is_ascii_graphic());
+        if !plain || !(1..=LONGEST_KEY).contains(&bare.len()) {
+            return Err(format!(
+                "expected 1 to {LONGEST_KEY} visible characters of ASCII, such as a UUID"
+            ));
+        }
+        let mut words = Vec::new();
+        for word in request.iter().chain([&bare]) {
+            words.extend_from_slice(&(word.len() as u64).to_be_bytes());
+            words.extend_from_slice(word.as_bytes());
+        }
+        Ok(Key {
+            text: bare.into(),
+            id: Hash::of(&words).hex(),
+            body: Hash::of(body).hex(),
+        })
+    }
+
+    /// A new one, for requests whose store tells them apart by itself.
+    pub fn new() -> Result<Key> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| {
+            Error::failed(format!("the system gives no random numbers: {error}"))
+        })?;
+        let text = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Key {
+            text,
+            id: String::new(),
+            body: String::new(),
+        })
+    }
+}
+
+/// What a write is asked under.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The versions that the record may have.
+    pub versions: Option<Versions>,
+    /// The key under which it is done once.
+    pub key: Option<Key>,
+}
+
+impl Terms {
+    /// Refuses a record that has another version by now.
+    pub fn hold(&self, version: i64) -> Result<()> {
+        match &self.versions {
+            Some(versions) => versions.hold(version),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn etags_are_read_as_they_are_written() {
+        assert_eq!(etag(3), "\"3\"");
+        assert_eq!(parse_etag("\"3\""), Some(3));
+        for other in [
+            "3",
+            "\"3",
+            "W/\"3\"",
+            "\"\"",
+            "\"+3\"",
+            "\"a\"",
+            "\"99999999999999999999\"",
+        ] {
+            assert_eq!(parse_etag(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_condition_names_versions() {
+        let read = |text: &str, weak| Versions::parse(text, weak);
+        assert_eq!(read(" * ", false), Ok(Versions::Any));
+        assert_eq!(read("\"1\", \"2\"", false), Ok(Versions::Of(vec![1, 2])));
+        assert_eq!(
+            read("\"1\",W/\"2\",\"other\"", false),
+            Ok(Versions::Of(vec![1]))
+        );
+        assert_eq!(read("W/\"2\"", true), Ok(Versions::Of(vec![2])));
+        for wrong in ["", "1", "\"", "\"1\",", "\"1\" \"2", "W/1"] {
+            assert!(read(wrong, false).is_err(), "{wrong}");
+        }
+        assert!(Versions::Any.hold(7).is_ok());
+        let stale = Versions::Of(vec![1]).hold(2).unwrap_err();
+        assert_eq!((stale.code, stale.code.status()), (Code::Stale, 412));
+        assert!(stale.message.contains("\"2\""), "{stale}");
+    }
+
+    #[test]
+    fn keys_are_apart_by_who_asks_for_what() {
+        let key = |text: &str, request: &[&str], body: &str| {
+            Key::parse(text, request, body.as_bytes()).unwrap()
+        };
+        let one = key("k", &["1", "POST", "/leads", ""], "{}");
+        assert_eq!(key("\"k\"", &["1", "POST", "/leads", ""], "{}"), one);
+        for request in [
+            ["2", "POST", "/leads", ""],
+            ["1", "PUT", "/leads", ""],
+            ["1", "POST", "/lead", "s"],
+            ["1", "POST", "/leads", "a=b"],
+        ] {
+            assert_ne!(key("k", &request, "{}").id, one.id);
+        }
+        let other = key("k", &["1", "POST", "/leads", ""], "{ }");
+        assert!(other.id == one.id && other.body != one.body);
+        for wrong in ["", "\"\"", "a b", "é", "a\u{7f}", &"x".repeat(256)] {
+            assert!(Key::parse(wrong, &[], b"").is_err(), "{wrong}");
+        }
+    }
+}
