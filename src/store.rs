@@ -16,6 +16,8 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 
 use crate::draft::Draft;
 use crate::error::Result;
@@ -25,6 +27,7 @@ use crate::record::{Noun, Record, Rows};
 
 mod chunk;
 pub mod copy;
+pub mod meter;
 pub mod postgres;
 pub mod remote;
 mod sql;
@@ -227,6 +230,16 @@ impl AnyStore {
     /// The store behind the server at `url`.
     pub fn connect(url: &str) -> Result<AnyStore> {
         Remote::new(url).map(AnyStore::Remote)
+    }
+
+    /// Registers what the store measures. Answers the counter of the writes that it refused, as too many waited.
+    pub fn register(&self, registry: &mut Registry) -> Counter {
+        match self {
+            AnyStore::Sqlite(store) => store.register(registry),
+            AnyStore::Postgres(store) => store.register(registry),
+            // The server there measures itself.
+            AnyStore::Remote(_) => Counter::default(),
+        }
     }
 }
 

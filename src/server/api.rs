@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -20,6 +21,8 @@ use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use super::answers::Answers;
+use super::connection::Refused;
+use super::observe::{self, Observer};
 use super::peer::Peer;
 use super::reply::{self, Media, Written};
 use super::{body, docs, openapi};
@@ -40,16 +43,37 @@ pub struct Api {
     store: AnyStore,
     bodies: body::Bodies,
     answers: Answers,
+    pub(super) observer: Observer,
 }
 
 impl Api {
     /// Over a store.
     pub fn new(store: AnyStore) -> Api {
+        let mut templates: Vec<String> = table().into_iter().map(|route| route.path).collect();
+        templates.dedup();
+        let observer = Observer::new(&store, templates);
         Api {
             store,
-            bodies: body::Bodies::default(),
+            bodies: body::Bodies::with(observer.meter.hits.clone()),
             answers: Answers::default(),
+            observer,
         }
+    }
+
+    /// The answer to a request that no route may see.
+    pub(super) fn refuse(&self, error: Error, refused: &Refused<'_>) -> Response {
+        let client = Peer::new(refused.address).client();
+        self.fail(error, client, refused.method, refused.path)
+    }
+
+    /// An error as the answer to a request, with an id of its own.
+    fn fail(&self, error: Error, client: IpAddr, method: &Method, path: &str) -> Response {
+        let route = Place::find(path).map(|place| place.number());
+        let seen = self.observer.sees(client, method, path, route);
+        let id = new_request_id();
+        let request_id = id.to_str().unwrap_or_default();
+        let response = seen.answered(reply::error(&error, request_id), request_id, None);
+        named(response, id)
     }
 }
 
@@ -79,7 +103,10 @@ pub fn routes(
                     let answered = AssertUnwindSafe(answer(&api, &peer, asked, body))
                         .catch_unwind()
                         .await;
-                    answered.unwrap_or_else(|_| refuse(Error::internal("an answer panicked")))
+                    answered.unwrap_or_else(|_| {
+                        let error = Error::internal("an answer panicked");
+                        api.fail(error, peer.client(), &method, path.as_str())
+                    })
                 }
             },
         )
@@ -104,6 +131,8 @@ enum Place<'a> {
     Health,
     /// `/ready`
     Ready,
+    /// `/metrics`
+    Metrics,
     /// `/openapi.json`
     OpenApi,
     /// `/docs` and its files: what follows the slash after it.
@@ -126,6 +155,7 @@ impl<'a> Place<'a> {
             }
             (None, "health", None) => Some(Place::Health),
             (None, "ready", None) => Some(Place::Ready),
+            (None, "metrics", None) => Some(Place::Metrics),
             (None, "openapi.json", None) => Some(Place::OpenApi),
             (None, "docs", rest) => Some(Place::Docs(rest.unwrap_or_default())),
             _ => None,
@@ -139,8 +169,27 @@ impl<'a> Place<'a> {
             Place::One(..) => ONE,
             Place::Health => HEALTH,
             Place::Ready => READY,
+            Place::Metrics => METRICS,
             Place::OpenApi => OPEN_API,
             Place::Docs(_) => DOCS,
+        }
+    }
+
+    /// Where its template stands among those of [`table`]: what metrics count it by.
+    fn number(&self) -> usize {
+        const SERVICE: usize = 2 * NOUNS.len();
+        let of = |noun: &'static Noun| {
+            let at = NOUNS.iter().position(|known| std::ptr::eq(*known, noun));
+            2 * at.unwrap_or_default()
+        };
+        match self {
+            Place::All(noun) => of(noun),
+            Place::One(noun, _) => of(noun) + 1,
+            Place::Health => SERVICE,
+            Place::Ready => SERVICE + 1,
+            Place::Metrics => SERVICE + 2,
+            Place::OpenApi => SERVICE + 3,
+            Place::Docs(_) => SERVICE + 4,
         }
     }
 
@@ -199,6 +248,7 @@ enum Does {
     Delete,
     Health,
     Ready,
+    Metrics,
     OpenApi,
     Docs,
 }
@@ -217,6 +267,7 @@ const ONE: &[Act] = &[
 ];
 const HEALTH: &[Act] = &[Act::new("GET", Access::Public, Does::Health)];
 const READY: &[Act] = &[Act::new("GET", Access::Public, Does::Ready)];
+const METRICS: &[Act] = &[Act::new("GET", READ, Does::Metrics)];
 const OPEN_API: &[Act] = &[Act::new("GET", Access::Public, Does::OpenApi)];
 const DOCS: &[Act] = &[Act::new("GET", Access::Public, Does::Docs)];
 
@@ -240,6 +291,7 @@ pub fn table() -> Vec<Route> {
     let service = [
         ("/health", HEALTH),
         ("/ready", READY),
+        ("/metrics", METRICS),
         ("/openapi.json", OPEN_API),
         ("/docs", DOCS),
     ];
@@ -260,6 +312,9 @@ where
     S: Stream<Item = Result<B, warp::Error>>,
     B: Buf,
 {
+    let route = Place::find(asked.path).map(|place| place.number());
+    let observer = &api.observer;
+    let seen = observer.sees(peer.client(), asked.method, asked.path, route);
     let id = request_id(asked.headers);
     // It came as text and was made of text.
     let request_id = id.to_str().unwrap_or_default();
@@ -267,20 +322,14 @@ where
         store: &api.store,
         bodies: &api.bodies,
         answers: &api.answers,
+        observer,
         query: asked.query,
         headers: asked.headers,
         request_id,
     };
-    let _ = peer;
     let answered = request.answer(asked, body).await;
     let response = answered.unwrap_or_else(|error| reply::error(&error, request_id));
-    named(response, id)
-}
-
-/// The answer to a request that no route may see.
-pub(super) fn refuse(error: Error) -> Response {
-    let id = new_request_id();
-    let response = reply::error(&error, id.to_str().unwrap_or_default());
+    let response = seen.answered(response, request_id, None);
     named(response, id)
 }
 
@@ -316,6 +365,7 @@ struct Request<'a> {
     store: &'a AnyStore,
     bodies: &'a body::Bodies,
     answers: &'a Answers,
+    observer: &'a Observer,
     query: &'a str,
     headers: &'a HeaderMap,
     request_id: &'a str,
@@ -347,6 +397,7 @@ impl Request<'_> {
             (Does::Delete, Place::One(noun, id)) => Box::pin(self.delete(noun, id)).await,
             (Does::Health, _) => Ok(health()),
             (Does::Ready, _) => Box::pin(self.ready()).await,
+            (Does::Metrics, _) => Ok(metrics(self.observer)),
             (Does::OpenApi, _) => Ok(openapi()),
             (Does::Docs, Place::Docs(file)) => docs_file(file),
             (does, _) => Err(Error::internal(format!("{does:?} has no place"))),
@@ -556,6 +607,14 @@ fn health() -> Response {
     uncached(reply::json(StatusCode::OK, r#"{"status":"ok"}"#))
 }
 
+fn metrics(observer: &Observer) -> Response {
+    uncached(reply::bytes(
+        StatusCode::OK,
+        observe::MEDIA,
+        observer.metrics(),
+    ))
+}
+
 fn openapi() -> Response {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document(&NOUNS).into());
     reply::json(StatusCode::OK, DOCUMENT.clone())
@@ -579,4 +638,20 @@ fn docs_file(path: &str) -> Result<Response> {
             .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_counts_by_its_own_template() {
+        let mut templates: Vec<String> = table().into_iter().map(|route| route.path).collect();
+        templates.dedup();
+        for (at, template) in templates.iter().enumerate() {
+            let path = template.replace("{id}", "1");
+            let place = Place::find(&path).unwrap();
+            assert_eq!(place.number(), at, "{template}");
+        }
+    }
 }

@@ -127,11 +127,12 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
-        let refuse = |error: Error| {
+        let refuse = |error: Error, _: Refused<'_>| {
             warp::reply::with_status(error.to_json(), StatusCode::BAD_REQUEST).into_response()
         };
         let service = move |_| service.clone();
-        let task = tokio::spawn(serve(listener, service, refuse, limits, async {
+        let meter = Meter::default();
+        let task = tokio::spawn(serve(listener, service, refuse, limits, meter, async {
             // Also when the test drops the sender.
             let _ = stopped.await;
         }));
