@@ -180,7 +180,13 @@ impl Log {
                 Form::Text => {
                     clock.write(SystemTime::now(), 6, line);
                     // Right-aligned, as readers of such lines know them.
-                    let _ = write!(line, " {level:>5}");
+                    line.extend_from_slice(match level {
+                        Level::ERROR => b" ERROR",
+                        Level::WARN => b"  WARN",
+                        Level::INFO => b"  INFO",
+                        Level::DEBUG => b" DEBUG",
+                        Level::TRACE => b" TRACE",
+                    });
                     write(form, line);
                 }
                 Form::Json => {
