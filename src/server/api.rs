@@ -69,10 +69,10 @@ impl Api {
     /// An error as the answer to a request, with an id of its own.
     fn fail(&self, error: Error, client: IpAddr, method: &Method, path: &str) -> Response {
         let route = Place::find(path).map(|place| place.number());
-        let seen = self.observer.sees(client, method, path, route);
         let id = new_request_id();
         let request_id = id.to_str().unwrap_or_default();
-        let response = seen.answered(reply::error(&error, request_id), request_id, None);
+        let seen = self.observer.sees(client, method, path, route, request_id);
+        let response = seen.answered(reply::error(&error, request_id), None);
         named(response, id)
     }
 }
@@ -312,12 +312,12 @@ where
     S: Stream<Item = Result<B, warp::Error>>,
     B: Buf,
 {
-    let route = Place::find(asked.path).map(|place| place.number());
-    let observer = &api.observer;
-    let seen = observer.sees(peer.client(), asked.method, asked.path, route);
     let id = request_id(asked.headers);
     // It came as text and was made of text.
     let request_id = id.to_str().unwrap_or_default();
+    let route = Place::find(asked.path).map(|place| place.number());
+    let observer = &api.observer;
+    let seen = observer.sees(peer.client(), asked.method, asked.path, route, request_id);
     let request = Request {
         store: &api.store,
         bodies: &api.bodies,
@@ -329,7 +329,7 @@ where
     };
     let answered = request.answer(asked, body).await;
     let response = answered.unwrap_or_else(|error| reply::error(&error, request_id));
-    let response = seen.answered(response, request_id, None);
+    let response = seen.answered(response, None);
     named(response, id)
 }
 

@@ -141,6 +141,11 @@ impl Hits {
     pub fn hit(&self, limit: Limit) {
         self.0[limit as usize].inc();
     }
+
+    /// How often one was hit.
+    pub fn count(&self, limit: Limit) -> u64 {
+        self.0[limit as usize].get()
+    }
 }
 
 impl EncodeMetric for Hits {
@@ -366,14 +371,15 @@ impl Observer {
         self.replays.inc();
     }
 
-    /// A request has come, to the route of this number among those that the observer was given; `None` for a path that
-    /// does not exist.
+    /// The request of this id has come, to the route of this number among those that the observer was given; `None` for a
+    /// path that does not exist.
     pub(super) fn sees<'a>(
         &'a self,
         client: IpAddr,
         method: &'a Method,
         path: &'a str,
         route: Option<usize>,
+        id: &'a str,
     ) -> Seen<'a> {
         Seen {
             observer: self,
@@ -381,6 +387,7 @@ impl Observer {
             path,
             route: route.unwrap_or(usize::MAX),
             client,
+            id,
             began: Instant::now(),
             answered: false,
         }
@@ -406,6 +413,7 @@ pub(super) struct Seen<'a> {
     path: &'a str,
     route: usize,
     client: IpAddr,
+    id: &'a str,
     began: Instant,
     answered: bool,
 }
@@ -413,12 +421,7 @@ pub(super) struct Seen<'a> {
 impl Seen<'_> {
     /// It is answered with this, for the token of this name. What is answered at once is told at once, what is streamed
     /// when it ends.
-    pub(super) fn answered(
-        mut self,
-        response: Response,
-        id: &str,
-        who: Option<&Arc<str>>,
-    ) -> Response {
+    pub(super) fn answered(mut self, response: Response, who: Option<&Arc<str>>) -> Response {
         self.answered = true;
         let status = response.status().as_u16();
         // A HEAD is answered without the body.
@@ -435,7 +438,7 @@ impl Seen<'_> {
                 client: self.client,
                 began: self.began,
                 status,
-                id: id.into(),
+                id: self.id.into(),
                 who: who.cloned(),
                 bytes: 0,
                 whole: false,
@@ -446,7 +449,6 @@ impl Seen<'_> {
             status: Some(status),
             bytes,
             who: who.map(AsRef::as_ref),
-            id,
             ..self.line()
         };
         self.observer.ended(&line, self.route);
@@ -461,7 +463,7 @@ impl Seen<'_> {
             took: self.began.elapsed(),
             bytes: 0,
             client: self.client,
-            id: "-",
+            id: self.id,
             who: None,
             broken: false,
         }
@@ -704,6 +706,7 @@ mod tests {
         hits.hit(Limit::WaitingWrites);
         hits.hit(Limit::Body);
         assert_eq!(waiting.get(), 2);
+        assert_eq!(hits.count(Limit::Body), 1);
         let mut registry = Registry::default();
         registry.register("hits", "Hits", hits);
         let mut shown = String::new();

@@ -514,3 +514,34 @@ fn the_readme_names_every_metric_and_no_other() {
     families.sort_unstable();
     assert_eq!(named, families);
 }
+
+#[test]
+fn a_request_whose_client_has_gone_is_told_without_a_status() {
+    let home = Home::new();
+    let server = home.serve(&["--db", "crm.db"]);
+    let other = rusqlite::Connection::open(home.path("crm.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut client = Client::new(&server);
+    let mut leaves = Client::new(&server);
+    let body = r#"{"email": "ada@example.com"}"#;
+    let length = body.len();
+    leaves.write(&format!(
+        "POST /leads HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nX-Request-Id: gone\r\n\r\n{body}"
+    ));
+    wait_for("the write to wait", || {
+        metrics(&mut client)["crm_waiting_writes"] == 1.0
+    });
+    drop(leaves);
+    wait_for("the request to be given up", || {
+        metrics(&mut client)["crm_http_requests_abandoned_total"] == 1.0
+    });
+    other.execute_batch("ROLLBACK").unwrap();
+    let shown = metrics(&mut client);
+    assert!(!shown.contains_key(&requests("POST", "/leads", 201)));
+    let (status, log) = server.stop();
+    assert!(status.success());
+    let lines = request_lines(&log);
+    let line = lines.iter().find(|line| line.starts_with("POST")).unwrap();
+    assert!(line.starts_with("POST /leads - "), "{line}");
+    assert!(line.ends_with("ms 0B 127.0.0.1 gone -"), "{line}");
+}
