@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap_complete::Shell;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::Level;
 
 use crate::cli::{self, Source, TokenVerb, Verb};
 use crate::config::service::{self, Service};
@@ -19,6 +20,7 @@ use crate::config::{
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
 use crate::lead::OnDuplicate;
+use crate::log;
 use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
 use crate::query::Query;
 use crate::record::{LARGEST, Noun, Shown, too_large};
@@ -31,7 +33,7 @@ use crate::store::sqlite::schedule::{self, Schedule};
 use crate::store::sqlite::{self, Sqlite, Work, check};
 use crate::store::{AnyStore, Done, Store, Write, copy};
 use crate::terms::{Terms, Versions, etag};
-use crate::token::{NewToken, Secret};
+use crate::token::{self, NewToken, Secret};
 
 /// How a command ended, when it could say everything itself: its exit code.
 pub type Ended = Result<u8, Stop>;
@@ -173,7 +175,7 @@ fn show_token(look: Look, done: Done) -> output::Result {
         }
         Format::Json | Format::Ndjson | Format::Csv => {
             let said = [
-                ("name", token.name.into()),
+                ("name", (&*token.name).into()),
                 ("scope", token.scope.word().into()),
                 ("start", token.start.into()),
                 ("created_at", token.created_at.into()),
@@ -232,15 +234,21 @@ fn there(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// A line on standard error. Nobody may be reading it, which stops nothing.
+/// A line on standard error. Nobody may be reading it, which stops nothing. That of a service goes into its log.
 pub fn say(line: &str) {
+    if let Some(log) = log::current() {
+        return log.say(Level::WARN, line);
+    }
     // In one write, or the lines of commands that run side by side would get into one another.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Prints an error to standard error.
 pub fn complain(format: Format, error: &Error) {
-    say(&output::error(format, Terminal::stderr().color, error));
+    match log::current().filter(|log| log.form() == log::Form::Json) {
+        Some(log) => log.message(Level::ERROR, &error.message),
+        None => say(&output::error(format, Terminal::stderr().color, error)),
+    }
 }
 
 /// A command on a noun.
@@ -900,19 +908,26 @@ pub fn man(folder: &Path) -> Ended {
     Ok(0)
 }
 
-/// `crm serve`
+/// Begins the log of a service. It is on standard error: standard output has the one line that says that the service is
+/// ready, for who waits for it.
+pub fn begin_log(service: &Service) -> Result<(), Error> {
+    log::begin(log::Options {
+        form: match service.word(&service::LOG) {
+            "json" => log::Form::Json,
+            _ => log::Form::Text,
+        },
+        quiet: service.is_on(&service::QUIET),
+        redact: token::redacted,
+    })
+}
+
+/// `crm serve`, which has a log.
 pub async fn serve(
     settings: &Settings,
     listen: &Listen,
     backups: Backups,
     service: &Service,
 ) -> Ended {
-    // To standard error: standard output has the one line that says that the service is ready, for who waits for it.
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .init();
     let mut limits = Limits::default();
     // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
     let files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or(OPEN_FILES);

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`error`] | what can go wrong: code, HTTP status and exit code in one table |
 //! | [`time`] | the stored form of a time, the forms taken in, the words of the command line |
+//! | [`log`] | the lines of a service on standard error, which nobody waits for |
 //! | [`attributes`] | the user's own fields: a JSON object with its order and digits |
 //! | [`text`] | case folding and `LIKE`, alike on every database |
 //! | [`record`] | nouns as tables of fields; records, and how they are written |
@@ -42,6 +43,8 @@
 pub mod error;
 
 pub mod time;
+
+pub mod log;
 
 pub mod attributes;
 

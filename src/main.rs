@@ -9,6 +9,7 @@ use crm::command::{self, Ended, complain};
 use crm::config::service::Service;
 use crm::config::{Asker, Backups, Flags, Format, Listen, Settings, Surroundings, error_format};
 use crm::error::Error;
+use crm::log;
 use crm::output::Stop;
 use tokio::runtime::{Builder, Runtime};
 
@@ -24,6 +25,8 @@ fn main() -> ExitCode {
         );
     }));
     let code = std::panic::catch_unwind(run).unwrap_or(1);
+    // What reads the log may have stopped, which is no reason to stay.
+    log::end(Duration::from_secs(1));
     ExitCode::from(code)
 }
 
@@ -56,6 +59,7 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
             let listen = Listen::find(flags, around)?;
             let backups = Backups::find(flags, around)?;
             let service = Service::find(flags, around)?;
+            command::begin_log(&service)?;
             if flags.url.is_some() {
                 command::say("note: serve works on a database; --url is ignored");
             }

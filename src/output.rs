@@ -360,7 +360,7 @@ pub fn tokens(out: impl Write, look: Look, tokens: &[Token]) -> Result {
     let names = ["name", "scope", "start", "created_at", "expires_at"];
     let rows = tokens.iter().map(|token| {
         [
-            Some(token.name.clone()),
+            Some(token.name.to_string()),
             Some(token.scope.word().to_string()),
             Some(token.start.clone()),
             Some(token.created_at.clone()),

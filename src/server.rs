@@ -19,6 +19,7 @@ pub mod connection;
 pub mod cors;
 pub mod docs;
 pub mod gate;
+pub mod observe;
 pub mod openapi;
 pub mod peer;
 mod reply;
@@ -37,6 +38,11 @@ pub async fn serve(
         let routes = api::routes(api.clone(), Peer::new(address));
         hyper_util::service::TowerToHyperService::new(warp::service(routes))
     };
-    connection::serve(listener, service, api::refuse, limits, shutdown).await;
+    let refuse = {
+        let api = api.clone();
+        move |error, refused: connection::Refused<'_>| api.refuse(error, &refused)
+    };
+    let meter = api.observer.meter.clone();
+    connection::serve(listener, service, refuse, limits, meter, shutdown).await;
     store.close().await
 }

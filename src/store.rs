@@ -20,6 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 
 use crate::draft::Draft;
 use crate::error::{Error, Result};
@@ -31,6 +33,7 @@ use crate::token::{Keyring, NewToken, Secret, Token};
 
 mod chunk;
 pub mod copy;
+pub mod meter;
 pub mod postgres;
 pub mod remote;
 mod sql;
@@ -344,6 +347,16 @@ impl AnyStore {
     /// The store behind the server at `url`, which is shown this token.
     pub fn connect(url: &str, token: Option<&Secret>) -> Result<AnyStore> {
         Remote::new(url, token).map(AnyStore::Remote)
+    }
+
+    /// Registers what the store measures. Answers the counter of the writes that it refused, as too many waited.
+    pub fn register(&self, registry: &mut Registry) -> Counter {
+        match self {
+            AnyStore::Sqlite(store) => store.register(registry),
+            AnyStore::Postgres(store) => store.register(registry),
+            // The server there measures itself.
+            AnyStore::Remote(_) => Counter::default(),
+        }
     }
 }
 

@@ -230,7 +230,7 @@ pub struct Token {
     /// Given by the database, never given twice; 0 where another server keeps it.
     pub id: i64,
     /// Given by people, the only one of its kind.
-    pub name: String,
+    pub name: Arc<str>,
     /// What it lets its holder do.
     pub scope: Scope,
     /// The first letters of its secret.
@@ -252,7 +252,7 @@ impl Token {
         let text = |name: &str| Some(json.get(name)?.as_str()?.to_string());
         Some(Token {
             id: 0,
-            name: text("name")?,
+            name: text("name")?.into(),
             scope: Scope::parse(&text("scope")?)?,
             start: text("start")?,
             created_at: text("created_at")?,
@@ -263,7 +263,7 @@ impl Token {
     /// As the API and `-o json` show it.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
-            "name": self.name,
+            "name": &*self.name,
             "scope": self.scope.word(),
             "start": self.start,
             "created_at": self.created_at,
@@ -356,7 +356,7 @@ mod tests {
     fn token(id: i64, secret: &Secret) -> (Hash, Token) {
         let token = Token {
             id,
-            name: format!("t{id}"),
+            name: format!("t{id}").into(),
             scope: Scope::Read,
             start: secret.start().into(),
             created_at: String::new(),

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -22,7 +23,9 @@ use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use super::answers::Answers;
+use super::connection::Refused;
 use super::gate::{self, Access, Policy};
+use super::observe::{self, Observer};
 use super::peer::Peer;
 use super::reply::{self, Media, Written};
 use super::tokens::Wanted;
@@ -46,17 +49,38 @@ pub struct Api {
     policy: Policy,
     bodies: body::Bodies,
     answers: Answers,
+    pub(super) observer: Observer,
 }
 
 impl Api {
     /// Over a store.
     pub fn new(store: AnyStore, policy: Policy) -> Api {
+        let mut templates: Vec<String> = table().into_iter().map(|route| route.path).collect();
+        templates.dedup();
+        let observer = Observer::new(&store, templates);
         Api {
             store,
             policy,
-            bodies: body::Bodies::default(),
+            bodies: body::Bodies::with(observer.meter.hits.clone()),
             answers: Answers::default(),
+            observer,
         }
+    }
+
+    /// The answer to a request that no route may see.
+    pub(super) fn refuse(&self, error: Error, refused: &Refused<'_>) -> Response {
+        let client = Peer::new(refused.address).client();
+        self.fail(error, client, refused.method, refused.path)
+    }
+
+    /// An error as the answer to a request, with an id of its own.
+    fn fail(&self, error: Error, client: IpAddr, method: &Method, path: &str) -> Response {
+        let route = Place::find(path).map(|place| place.number());
+        let id = new_request_id();
+        let request_id = id.to_str().unwrap_or_default();
+        let seen = self.observer.sees(client, method, path, route, request_id);
+        let response = seen.answered(reply::error(&error, request_id), None);
+        named(response, id)
     }
 }
 
@@ -86,7 +110,10 @@ pub fn routes(
                     let answered = AssertUnwindSafe(answer(&api, &peer, asked, body))
                         .catch_unwind()
                         .await;
-                    answered.unwrap_or_else(|_| refuse(Error::internal("an answer panicked")))
+                    answered.unwrap_or_else(|_| {
+                        let error = Error::internal("an answer panicked");
+                        api.fail(error, peer.client(), &method, path.as_str())
+                    })
                 }
             },
         )
@@ -115,6 +142,8 @@ enum Place<'a> {
     Health,
     /// `/ready`
     Ready,
+    /// `/metrics`
+    Metrics,
     /// `/openapi.json`
     OpenApi,
     /// `/docs` and its files: what follows the slash after it.
@@ -141,6 +170,7 @@ impl<'a> Place<'a> {
             }
             (None, "health", None) => Some(Place::Health),
             (None, "ready", None) => Some(Place::Ready),
+            (None, "metrics", None) => Some(Place::Metrics),
             (None, "openapi.json", None) => Some(Place::OpenApi),
             (None, "docs", rest) => Some(Place::Docs(rest.unwrap_or_default())),
             _ => None,
@@ -156,8 +186,29 @@ impl<'a> Place<'a> {
             Place::Token(_) => TOKEN,
             Place::Health => HEALTH,
             Place::Ready => READY,
+            Place::Metrics => METRICS,
             Place::OpenApi => OPEN_API,
             Place::Docs(_) => DOCS,
+        }
+    }
+
+    /// Where its template stands among those of [`table`]: what metrics count it by.
+    fn number(&self) -> usize {
+        const SERVICE: usize = 2 * NOUNS.len();
+        let of = |noun: &'static Noun| {
+            let at = NOUNS.iter().position(|known| std::ptr::eq(*known, noun));
+            2 * at.unwrap_or_default()
+        };
+        match self {
+            Place::All(noun) => of(noun),
+            Place::One(noun, _) => of(noun) + 1,
+            Place::Tokens => SERVICE,
+            Place::Token(_) => SERVICE + 1,
+            Place::Health => SERVICE + 2,
+            Place::Ready => SERVICE + 3,
+            Place::Metrics => SERVICE + 4,
+            Place::OpenApi => SERVICE + 5,
+            Place::Docs(_) => SERVICE + 6,
         }
     }
 
@@ -210,6 +261,7 @@ enum Does {
     RevokeToken,
     Health,
     Ready,
+    Metrics,
     OpenApi,
     Docs,
 }
@@ -234,6 +286,7 @@ const TOKENS: &[Act] = &[
 const TOKEN: &[Act] = &[Act::new("DELETE", ADMIN, Does::RevokeToken)];
 const HEALTH: &[Act] = &[Act::new("GET", Access::Public, Does::Health)];
 const READY: &[Act] = &[Act::new("GET", Access::Public, Does::Ready)];
+const METRICS: &[Act] = &[Act::new("GET", READ, Does::Metrics)];
 const OPEN_API: &[Act] = &[Act::new("GET", Access::Public, Does::OpenApi)];
 const DOCS: &[Act] = &[Act::new("GET", Access::Public, Does::Docs)];
 
@@ -259,6 +312,7 @@ pub fn table() -> Vec<Route> {
         ("/tokens/{name}", TOKEN),
         ("/health", HEALTH),
         ("/ready", READY),
+        ("/metrics", METRICS),
         ("/openapi.json", OPEN_API),
         ("/docs", DOCS),
     ];
@@ -282,34 +336,32 @@ where
     let id = request_id(asked.headers);
     // It came as text and was made of text.
     let request_id = id.to_str().unwrap_or_default();
-    let _ = peer;
     let place = Place::find(asked.path);
+    let route = place.as_ref().map(|place| place.number());
+    let observer = &api.observer;
+    let seen = observer.sees(peer.client(), asked.method, asked.path, route, request_id);
     let act = place.as_ref().and_then(|place| place.act(asked.method));
     // What there is, and what not, is nobody's business who may not even read.
     let access = act.map_or(READ, |act| act.access);
     let admitted = gate::admit(&api.store, api.policy, access, asked.headers).await;
-    let response = match admitted {
+    let (response, who) = match admitted {
         Ok(token) => {
             let request = Request {
                 store: &api.store,
                 bodies: &api.bodies,
                 answers: &api.answers,
+                observer,
                 asked,
                 request_id,
                 token: token.as_deref(),
             };
             let answered = request.answer(place, act, body).await;
-            answered.unwrap_or_else(|error| reply::error(&error, request_id))
+            let response = answered.unwrap_or_else(|error| reply::error(&error, request_id));
+            (response, token)
         }
-        Err(refusal) => refusal.respond(request_id),
+        Err(refusal) => (refusal.respond(request_id), None),
     };
-    named(response, id)
-}
-
-/// The answer to a request that no route may see.
-pub(super) fn refuse(error: Error) -> Response {
-    let id = new_request_id();
-    let response = reply::error(&error, id.to_str().unwrap_or_default());
+    let response = seen.answered(response, who.as_ref().map(|token| &token.name));
     named(response, id)
 }
 
@@ -346,6 +398,7 @@ struct Request<'a> {
     bodies: &'a body::Bodies,
     answers: &'a Answers,
     asked: Asked<'a>,
+    observer: &'a Observer,
     request_id: &'a str,
     /// Whose request it is, where a token says so.
     token: Option<&'a Token>,
@@ -385,6 +438,7 @@ impl Request<'_> {
             (Does::RevokeToken, Place::Token(name)) => Box::pin(self.revoke_token(name)).await,
             (Does::Health, _) => Ok(health()),
             (Does::Ready, _) => Box::pin(self.ready()).await,
+            (Does::Metrics, _) => Ok(metrics(self.observer)),
             (Does::OpenApi, _) => Ok(openapi()),
             (Does::Docs, Place::Docs(file)) => docs_file(file),
             (does, _) => Err(Error::internal(format!("{does:?} has no place"))),
@@ -439,7 +493,7 @@ impl Request<'_> {
         if let Ok(location) = HeaderValue::from_str(&location) {
             response.headers_mut().insert(LOCATION, location);
         }
-        Ok(marked(response, replayed))
+        Ok(self.marked(response, replayed))
     }
 
     async fn get(&self, noun: &'static Noun, id: &str) -> Result<Response> {
@@ -486,7 +540,7 @@ impl Request<'_> {
         let outcome = self.store.write(Write::Update(id, draft), terms).await?;
         let replayed = outcome.replayed;
         let response = self.written(StatusCode::OK, outcome.saved()?.record).await;
-        Ok(marked(response, replayed))
+        Ok(self.marked(response, replayed))
     }
 
     /// Reads a draft, and the key of the request if it has one.
@@ -567,6 +621,16 @@ impl Request<'_> {
         }
     }
 
+    /// The answer, which says where it is that to an earlier request.
+    fn marked(&self, mut response: Response, replayed: bool) -> Response {
+        if replayed {
+            self.observer.replayed();
+            let headers = response.headers_mut();
+            headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        response
+    }
+
     async fn tokens(&self) -> Result<Response> {
         self.parameters(&[])?;
         let tokens = self.store.tokens().await?;
@@ -607,7 +671,7 @@ impl Request<'_> {
         let mut json = token.to_json();
         json["token"] = secret.text().into();
         let response = reply::json(StatusCode::CREATED, json.to_string());
-        Ok(marked(uncached(response), outcome.replayed))
+        Ok(self.marked(uncached(response), outcome.replayed))
     }
 
     async fn revoke_token(&self, name: &str) -> Result<Response> {
@@ -621,7 +685,7 @@ impl Request<'_> {
         let revoke = Write::RevokeToken(name.into_owned());
         let outcome = self.store.write(revoke, terms).await?;
         let response = reply::json(StatusCode::OK, r#"{"message":"Token revoked"}"#);
-        Ok(marked(response, outcome.replayed))
+        Ok(self.marked(response, outcome.replayed))
     }
 
     /// The answer to a write. That has happened and cannot be refused any more: where there is no room for a large record,
@@ -678,7 +742,7 @@ impl Request<'_> {
         let outcome = self.store.write(delete, terms).await?;
         let message = format!("{{\"message\":\"{} deleted\"}}", noun.title);
         let response = reply::json(StatusCode::OK, message);
-        Ok(marked(response, outcome.replayed))
+        Ok(self.marked(response, outcome.replayed))
     }
 
     async fn ready(&self) -> Result<Response> {
@@ -760,15 +824,6 @@ fn tagged(mut response: Response, version: i64) -> Response {
     response
 }
 
-/// The answer, which says where it is that to an earlier request.
-fn marked(mut response: Response, replayed: bool) -> Response {
-    if replayed {
-        let headers = response.headers_mut();
-        headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    response
-}
-
 fn on_duplicate(parameters: &[(String, String)]) -> Result<OnDuplicate> {
     let Some((name, word)) = parameters.first() else {
         return Ok(OnDuplicate::Create);
@@ -807,6 +862,14 @@ fn health() -> Response {
     uncached(reply::json(StatusCode::OK, r#"{"status":"ok"}"#))
 }
 
+fn metrics(observer: &Observer) -> Response {
+    uncached(reply::bytes(
+        StatusCode::OK,
+        observe::MEDIA,
+        observer.metrics(),
+    ))
+}
+
 fn openapi() -> Response {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document(&NOUNS).into());
     reply::json(StatusCode::OK, DOCUMENT.clone())
@@ -830,4 +893,20 @@ fn docs_file(path: &str) -> Result<Response> {
             .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_counts_by_its_own_template() {
+        let mut templates: Vec<String> = table().into_iter().map(|route| route.path).collect();
+        templates.dedup();
+        for (at, template) in templates.iter().enumerate() {
+            let path = template.replace("{id}", "1");
+            let place = Place::find(&path).unwrap();
+            assert_eq!(place.number(), at, "{template}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
+use super::observe::{Hits, Limit};
 use crate::error::{Code, Error, Result, quoted};
 use crate::record::{LARGEST, too_large};
 
@@ -30,14 +31,23 @@ pub(super) struct Bodies {
     /// In bytes.
     held: AtomicUsize,
     turns: Semaphore,
+    hits: Hits,
 }
 
-impl Default for Bodies {
-    fn default() -> Bodies {
+impl Bodies {
+    /// None yet; limits that are hit are counted there.
+    pub(super) fn with(hits: Hits) -> Bodies {
         Bodies {
             held: AtomicUsize::new(0),
             turns: Semaphore::new(PARSED),
+            hits,
         }
+    }
+
+    /// The error of one that is too large.
+    fn too_large(&self) -> Error {
+        self.hits.hit(Limit::Body);
+        too_large()
     }
 }
 
@@ -84,7 +94,7 @@ where
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > LARGEST as u64) {
-        return Err(too_large());
+        return Err(bodies.too_large());
     }
     let mut held = Held { bodies, size: 0 };
     let collect = async {
@@ -96,7 +106,7 @@ where
             let mut part =
                 part.map_err(|_| Error::invalid("body: it ended before it was whole"))?;
             if bytes.len() + part.remaining() > LARGEST {
-                return Err(too_large());
+                return Err(bodies.too_large());
             }
             held.grow(part.remaining())?;
             while part.has_remaining() {
@@ -111,6 +121,7 @@ where
     let bytes = match tokio::time::timeout(PATIENCE, collect).await {
         Ok(read) => read?,
         Err(_) => {
+            bodies.hits.hit(Limit::BodyTimeout);
             let seconds = PATIENCE.as_secs();
             return Err(Error::new(
                 Code::Timeout,
@@ -174,7 +185,7 @@ mod tests {
 
     #[test]
     fn bodies_share_their_room() {
-        let bodies = Bodies::default();
+        let bodies = Bodies::with(Hits::default());
         let mut one = Held {
             bodies: &bodies,
             size: 0,
@@ -194,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_body_is_parsed_beside_the_threads_that_serve_and_counts_until_then() {
-        static BODIES: LazyLock<Bodies> = LazyLock::new(Bodies::default);
+        static BODIES: LazyLock<Bodies> = LazyLock::new(|| Bodies::with(Hits::default()));
         let headers = HeaderMap::from_iter([(
             CONTENT_TYPE,
             "application/json".parse::<HeaderValue>().unwrap(),

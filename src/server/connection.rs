@@ -22,7 +22,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper::{Request, Response, Version};
+use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tokio::net::{TcpListener, TcpStream};
@@ -30,6 +30,7 @@ use tokio::sync::watch::{Receiver, channel};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::observe::{Limit, Meter};
 use crate::error::{Error, Result};
 use watch::{Cut, Shared, Socket};
 
@@ -89,6 +90,17 @@ pub trait Burden: Send + Sync {
 #[derive(Clone)]
 pub struct Burdened(pub Arc<dyn Burden>);
 
+/// A request that no service sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    /// What it asks with.
+    pub method: &'a Method,
+    /// What it asks for, which need not be a path.
+    pub path: &'a str,
+    /// Whence it came.
+    pub address: SocketAddr,
+}
+
 /// The header lines that hyper takes when it is not told.
 const HYPERS_HEADERS: usize = 100;
 
@@ -101,14 +113,15 @@ const WARN_PAUSE: Duration = Duration::from_secs(60);
 /// Serves HTTP/1.1 on `listener` until `shutdown` resolves.
 ///
 /// `service` makes what answers the requests of a connection from an address; a request that may not reach it, for its
-/// Host, is answered by `refuse`. Returns when
+/// Host, is answered by `refuse`; `meter` counts connections. Returns when
 /// every request that was read has been answered, or after [`Limits::drain`], when what still runs is cut. Errors of one
 /// connection end that connection and go to the log, those of `accept` are waited out.
 pub async fn serve<S, B>(
     listener: TcpListener,
     service: impl Fn(SocketAddr) -> S,
-    refuse: impl Fn(Error) -> Response<B> + Clone + Send + 'static,
+    refuse: impl Fn(Error, Refused<'_>) -> Response<B> + Clone + Send + 'static,
     limits: Limits,
+    meter: Meter,
     shutdown: impl Future<Output = ()>,
 ) where
     S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
@@ -148,12 +161,23 @@ pub async fn serve<S, B>(
                     service: service(address),
                     refuse: refuse.clone(),
                     watch: watch.clone(),
+                    address,
                 };
-                let http = http.clone();
-                tasks.spawn(connection(http, stream, service, watch, stopped.clone()));
+                let (http, stopped) = (http.clone(), stopped.clone());
+                let (meter, open) = (meter.clone(), meter.connected());
+                tasks.spawn(async move {
+                    let cut = connection(http, stream, service, watch, stopped).await;
+                    drop(open);
+                    match cut {
+                        Some(Cut::Head) => meter.hits.hit(Limit::HeadTimeout),
+                        Some(Cut::Idle) => meter.hits.hit(Limit::IdleTimeout),
+                        _ => {}
+                    }
+                });
             }
             Ok((refused, _)) => {
                 drop(refused);
+                meter.hits.hit(Limit::Connections);
                 warn(&mut warned, || {
                     let most = limits.connections;
                     format!("closing new connections, as {most} are open")
@@ -206,14 +230,15 @@ fn log_panic(ended: Result<(), JoinError>) {
     }
 }
 
-/// Serves one connection to its end; `stopped` changes when the service stops.
+/// Serves one connection to its end, and answers why it was cut; `stopped` changes when the service stops.
 async fn connection<S, R, B>(
     http: http1::Builder,
     stream: TcpStream,
     service: Watched<S, R>,
     watch: Shared,
     mut stopped: Receiver<()>,
-) where
+) -> Option<Cut>
+where
     Watched<S, R>: Service<Request<Incoming>, Response = Response<Answer<B>>>,
     <Watched<S, R> as Service<Request<Incoming>>>::Error: Into<Box<dyn StdError + Send + Sync>>,
     B: Body<Data = Bytes> + Unpin + 'static,
@@ -232,11 +257,11 @@ async fn connection<S, R, B>(
                 if let Err(error) = ended {
                     tracing::debug!("connection ended: {error}");
                 }
-                return;
+                return None;
             }
             cut = &mut overdue => {
                 tracing::debug!("connection cut: {cut:?}");
-                return;
+                return Some(cut);
             }
             _ = stopped.changed(), if !stopping => {
                 stopping = true;
@@ -271,12 +296,13 @@ struct Watched<S, R> {
     service: S,
     refuse: R,
     watch: Shared,
+    address: SocketAddr,
 }
 
 impl<S, R, B> Service<Request<Incoming>> for Watched<S, R>
 where
     S: Service<Request<RequestBody>, Response = Response<B>>,
-    R: Fn(Error) -> Response<B>,
+    R: Fn(Error, Refused<'_>) -> Response<B>,
 {
     type Response = Response<Answer<B>>;
     type Error = S::Error;
@@ -294,7 +320,12 @@ where
                 }
             }
             Err(error) => {
-                let mut answer = (self.refuse)(error);
+                let refused = Refused {
+                    method: request.method(),
+                    path: request.uri().path(),
+                    address: self.address,
+                };
+                let mut answer = (self.refuse)(error, refused);
                 close_after(&mut answer);
                 Answering::Refused {
                     answer: Some(open.answer(answer)),

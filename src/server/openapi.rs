@@ -1147,6 +1147,18 @@ fn service_paths() -> Map<String, Value> {
         ),
     );
     paths.insert(
+        "/metrics".into(),
+        get(
+            "metrics",
+            "What it does, in numbers",
+            "For Prometheus, in the text form of OpenMetrics.",
+            errors(
+                json!({"200": answer("All numbers.", json!({"application/openmetrics-text": {"schema": {"type": "string", "pattern": "# EOF\n$"}}}))}),
+                &["Internal"],
+            ),
+        ),
+    );
+    paths.insert(
         "/openapi.json".into(),
         get(
             "openapi",
@@ -1318,7 +1330,7 @@ mod tests {
             "listLeads createLead getLead updateLead patchLead deleteLead \
              listActions createAction getAction updateAction patchAction deleteAction \
              listProcesses createProcess getProcess updateProcess patchProcess deleteProcess \
-             health ready openapi docs"
+             health ready metrics openapi docs"
         );
     }
 

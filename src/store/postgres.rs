@@ -30,6 +30,8 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use deadpool::managed::{Object, Pool, PoolError};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::error::{Severity, SqlState};
@@ -39,6 +41,7 @@ use tokio_postgres::{Client, Row, Statement};
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Value};
+use crate::store::meter::{Live, Meter};
 use crate::store::sql::{self, Fault, Prepared, Transaction};
 use crate::store::{Listing, Outcome, Ready, Store, Write};
 use crate::terms::Terms;
@@ -94,6 +97,7 @@ struct Inner {
     /// When it was made smaller, as the server gave no more.
     narrowed: Mutex<Option<Instant>>,
     keys: Keys,
+    meter: Meter,
 }
 
 /// Why something did not go well.
@@ -316,10 +320,44 @@ impl Postgres {
                 connections,
                 narrowed: Mutex::default(),
                 keys: Keys::default(),
+                meter: Meter::default(),
             }),
         };
         schema::prepare(&store.inner, makes).await?;
         Ok(store)
+    }
+
+    /// Registers what is measured here. Answers the counter of the writes that were refused, as too many waited.
+    pub(super) fn register(&self, registry: &mut Registry) -> Counter {
+        let meter = &self.inner.meter;
+        meter.register(registry);
+        let mut pool = |name, help, read: fn(deadpool::Status) -> usize| {
+            let pool = self.inner.pool.clone();
+            let read = Live::new(move || read(pool.status()) as u64);
+            registry.register_with_unit(name, help, Unit::Other("connections".into()), read);
+        };
+        pool(
+            "crm_pool",
+            "Connections to the database that are open",
+            |status| status.size,
+        );
+        pool(
+            "crm_pool_idle",
+            "Connections to the database that nobody uses",
+            |status| status.available,
+        );
+        pool(
+            "crm_pool_max",
+            "Connections to the database that may be open",
+            |status| status.max_size,
+        );
+        let waiting = self.inner.pool.clone();
+        registry.register(
+            "crm_pool_waiting",
+            "Requests that wait for a connection to the database",
+            Live::new(move || waiting.status().waiting as u64),
+        );
+        meter.refused.clone()
     }
 
     /// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
@@ -671,7 +709,12 @@ impl Writing<'_> {
         self.sent |= writes;
         let answer = ask(client.clone(), statement, slice(params));
         if self.mode != (Mode::Transaction { begun: false }) {
-            return within(left(self.until), answer).await;
+            let began = Instant::now();
+            let answered = within(left(self.until), answer).await;
+            if self.mode == Mode::Statement && writes && answered.is_ok() {
+                self.inner.meter.times.add_time(began.elapsed());
+            }
+            return answered;
         }
         self.mode = Mode::Transaction { begun: true };
         // Both are sent together, and answered in this order.
@@ -773,8 +816,12 @@ impl Writing<'_> {
     }
 
     async fn commit(&mut self) -> Result<()> {
+        let began = Instant::now();
         match self.run("COMMIT").await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.inner.meter.times.add_time(began.elapsed());
+                Ok(())
+            }
             Err(failure) => {
                 self.lose(&failure);
                 match failure.is_certain() {

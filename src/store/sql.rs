@@ -342,7 +342,7 @@ pub(crate) fn token(row: &[Value]) -> Option<(Hash, Token)> {
     let text = |at: usize| Some(row.get(at)?.text()?.to_string());
     let token = Token {
         id: row.first()?.int()?,
-        name: text(1)?,
+        name: text(1)?.into(),
         scope: Scope::parse(&text(2)?)?,
         start: text(3)?,
         created_at: text(4)?,
@@ -368,7 +368,7 @@ async fn create_token(
     }
     let mut token = Token {
         id: 0,
-        name: new.name,
+        name: new.name.into(),
         scope: new.scope,
         start: new.secret.start().into(),
         created_at: time::now(),
@@ -376,7 +376,7 @@ async fn create_token(
     };
     let sql = "INSERT INTO crm_tokens (name, scope, start, created_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6)";
     let params = [
-        token.name.as_str().into(),
+        (&*token.name).into(),
         token.scope.word().into(),
         token.start.as_str().into(),
         token.created_at.as_str().into(),

@@ -35,6 +35,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::{Registry, Unit};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql};
@@ -43,6 +45,7 @@ use tokio::sync::Semaphore;
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Snapshot, Value};
+use crate::store::meter::Live;
 use crate::store::sql::{self, Fault, Prepared, Transaction};
 use crate::store::{Listing, Outcome, Ready, Report, Store, Write};
 use crate::terms::Terms;
@@ -295,6 +298,37 @@ impl Sqlite {
     pub fn back_up(&self, schedule: Schedule) -> Result<Scheduler> {
         let report = self.inner.backups.get_or_init(Arc::default);
         Scheduler::start(&self.inner.path, schedule, report.clone())
+    }
+
+    /// Registers what is measured here. Answers the counter of the writes that were refused, as too many waited.
+    pub(super) fn register(&self, registry: &mut Registry) -> Counter {
+        let state = self.inner.writer.state().clone();
+        let meter = state.meter().clone();
+        meter.register(registry);
+        registry.register_with_unit(
+            "crm_commit",
+            "How many writes shared a commit",
+            Unit::Other("writes".into()),
+            meter.sizes.clone(),
+        );
+        let waiting = Live::new(move || state.waiting() as u64);
+        registry.register_with_unit(
+            "crm_waiting",
+            "Writes that wait for their commit",
+            Unit::Other("writes".into()),
+            waiting,
+        );
+        let mut log = self.inner.path.clone().into_os_string();
+        log.push("-wal");
+        // None is there before the first write.
+        let bytes = Live::new(move || std::fs::metadata(&log).map_or(0, |found| found.len()));
+        registry.register_with_unit(
+            "crm_wal",
+            "Size of the database's write-ahead log",
+            Unit::Bytes,
+            bytes,
+        );
+        meter.refused
     }
 
     /// Runs a rule in a transaction that is synced when this answers.

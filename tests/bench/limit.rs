@@ -12,6 +12,7 @@ use crm::error::Error;
 use crm::lead::LEAD;
 use crm::record::Record;
 use crm::server::connection::{self, Limits};
+use crm::server::observe::Meter;
 use crm::time;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -53,8 +54,9 @@ async fn create(port: u16) -> std::io::Result<()> {
     connection::serve(
         listener,
         move |_| service,
-        refuse,
+        |error, _| refuse(error),
         Limits::default(),
+        Meter::default(),
         for_ever,
     )
     .await;

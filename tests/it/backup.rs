@@ -365,7 +365,9 @@ fn write_over_http(server: &str, name: &str, told: &Acknowledged, over: &AtomicB
 
 #[test]
 fn twenty_backups_under_load_hold_what_was_acknowledged_and_restore_to_the_same() {
-    let api = Api::start();
+    let home = Home::new();
+    let server = home.serve(&["--db", "crm.db", "--quiet"]);
+    let api = Api { home, server };
     let home = &api.home;
     // Pages that hold nothing, but are copied like others: a backup takes its time, and much is written meanwhile.
     fill(&home.path("crm.db"), 5_000, 4_000);
@@ -927,7 +929,7 @@ fn a_server_that_takes_no_writes_tells_of_its_backups_all_the_same() {
 #[test]
 fn a_server_that_ends_on_a_full_disk_says_that_nothing_is_lost() {
     let home = Home::new();
-    let line = "crm serve --host 127.0.0.1 --port 0 --db disk/crm.db > out & \
+    let line = "crm serve --quiet --host 127.0.0.1 --port 0 --db disk/crm.db > out & \
                 until grep -qs listens out; do kill -0 $! || exit; done; url=$(grep -o 'http://[0-9.:]*' out); \
                 name=$(head -c 20000 /dev/zero | tr '\\0' x); saved=0; \
                 while crm lead create --email a@example.com --name $name --url $url > /dev/null 2>&1; do \

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "error",
     "time",
+    "log",
     "attributes",
     "text",
     "record",

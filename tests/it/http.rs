@@ -523,6 +523,7 @@ fn a_method_that_a_path_does_not_have_is_405_with_those_it_has() {
         ),
         ("/health", &["POST", "DELETE"], "GET, HEAD"),
         ("/ready", &["POST"], "GET, HEAD"),
+        ("/metrics", &["POST"], "GET, HEAD"),
         ("/openapi.json", &["PUT"], "GET, HEAD"),
         ("/docs", &["POST"], "GET, HEAD"),
     ] {
@@ -1096,6 +1097,7 @@ fn head_is_get_without_its_body() {
         "/nothing",
         "/health",
         "/ready",
+        "/metrics",
         "/openapi.json",
         "/docs",
     ] {

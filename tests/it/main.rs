@@ -19,6 +19,7 @@ mod durability;
 mod fresh;
 mod house;
 mod http;
+mod observe;
 mod postgres;
 mod process;
 mod property;

@@ -340,6 +340,17 @@ async fn a_server_opens_as_many_connections_as_the_url_says() {
     cluster
         .run(&format!("DO $$ BEGIN ASSERT ({open}) = 2; END $$"))
         .await;
+    let shown = ask(server.address(), "GET", "/metrics", "");
+    for line in [
+        "crm_pool_connections 2",
+        "crm_pool_idle_connections 2",
+        "crm_pool_max_connections 2",
+        "crm_pool_waiting 0",
+        "crm_commit_duration_seconds_count 160",
+    ] {
+        let text = shown.text();
+        assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+    }
 }
 
 /// A cluster that stands still, as where its machine is gone: everything is answered in time, and truly.

@@ -76,10 +76,10 @@ fn the_ready_line_shows_the_real_address_and_the_database() {
 #[test]
 fn a_signal_ends_it_with_what_was_accepted_answered_and_a_tidy_file() {
     for signal in ["TERM", "INT"] {
-        let api = Api::start();
+        let home = Home::new();
+        let mut server = home.serve(&["--db", "crm.db", "--quiet"]);
         let progress = AtomicUsize::new(0);
-        let address = api.server.address().to_string();
-        let Api { home, mut server } = api;
+        let address = server.address().to_string();
         let acknowledged = std::thread::scope(|scope| {
             let clients = [0, 1, 2, 3].map(|client| {
                 let (address, progress) = (&address, &progress);
@@ -262,10 +262,10 @@ fn a_server_and_commands_share_a_file() {
 
 #[test]
 fn a_server_and_commands_write_at_once() {
-    let api = Api::start();
+    let home = Home::new();
+    let server = home.serve(&["--db", "crm.db", "--quiet"]);
     let progress = AtomicUsize::new(0);
-    let address = api.server.address().to_string();
-    let Api { home, server } = api;
+    let address = server.address().to_string();
     let (served, commanded) = std::thread::scope(|scope| {
         let client = scope.spawn(|| write_until_the_end(&address, "served", &progress));
         let commands = [0, 1].map(|number| {

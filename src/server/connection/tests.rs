@@ -46,6 +46,7 @@ struct Server {
     release: Arc<Notify>,
     /// Says when the answer of an `/endless` was dropped, or what runs for a `/held`.
     dropped: mpsc::UnboundedReceiver<()>,
+    meter: Meter,
 }
 
 struct OnDrop(mpsc::UnboundedSender<()>);
@@ -127,11 +128,13 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
-        let refuse = |error: Error| {
+        let refuse = |error: Error, _: Refused<'_>| {
             warp::reply::with_status(error.to_json(), StatusCode::BAD_REQUEST).into_response()
         };
         let service = move |_| service.clone();
-        let task = tokio::spawn(serve(listener, service, refuse, limits, async {
+        let meter = Meter::default();
+        let counted = meter.clone();
+        let task = tokio::spawn(serve(listener, service, refuse, limits, counted, async {
             // Also when the test drops the sender.
             let _ = stopped.await;
         }));
@@ -142,7 +145,19 @@ impl Server {
             began,
             release,
             dropped,
+            meter,
         }
+    }
+
+    /// A limit was hit so often; the end of a connection is seen before it is counted.
+    async fn has_hit(&self, limit: Limit, times: u64) {
+        within(async {
+            while self.meter.hits.count(limit) < times {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(self.meter.hits.count(limit), times, "{limit:?}");
     }
 
     async fn connect(&self) -> Client {
@@ -212,6 +227,7 @@ async fn a_connection_that_asks_nothing_is_closed() {
     let start = Instant::now();
     assert_eq!(server.connect().await.rest().await, "");
     assert!(start.elapsed() >= limits.idle);
+    server.has_hit(Limit::IdleTimeout, 1).await;
 }
 
 #[tokio::test]
@@ -253,6 +269,7 @@ async fn a_head_that_drips_in_is_cut_while_bytes_still_come() {
     };
     within(drip).await.expect_err("nothing but the end");
     assert!(start.elapsed() >= limits.head);
+    server.has_hit(Limit::HeadTimeout, 1).await;
 }
 
 #[tokio::test]
@@ -294,6 +311,7 @@ async fn connections_over_the_cap_are_closed_at_once_and_others_served_again_aft
     for _ in 0..20 {
         assert_eq!(server.connect().await.rest().await, "");
     }
+    server.has_hit(Limit::Connections, 20).await;
     for client in &mut open {
         client.get("/now").await;
         client.read_until("\r\n\r\nnow").await;

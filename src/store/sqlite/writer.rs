@@ -18,6 +18,7 @@ use super::turn::Turnstile;
 use super::{Writing, map_err};
 use crate::error::{Code, Error, Result};
 use crate::record::Value;
+use crate::store::meter::Meter;
 use crate::time;
 
 /// The most writes that share a commit. Beyond it the sync is no longer what a write costs.
@@ -81,7 +82,7 @@ impl Room {
         };
         // One that is alone is never refused.
         match before > 0 && before + size > LARGEST_QUEUE {
-            true => Err(full()),
+            true => Err(state.full()),
             false => Ok(room),
         }
     }
@@ -92,11 +93,6 @@ impl Drop for Room {
         self.state.waiting.fetch_sub(self.size, Ordering::Relaxed);
         self.state.writes.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn full() -> Error {
-    let message = "too many writes are waiting already; nothing was saved, try again";
-    Error::new(Code::Unavailable, message)
 }
 
 impl<R: Send, F: FnOnce(&mut Writing<'_>) -> Result<R> + Send> Job for Write<F, R> {
@@ -171,6 +167,8 @@ pub(super) struct State {
     writes: AtomicUsize,
     /// What the batch that runs has read and written, in bytes.
     handled: AtomicUsize,
+    /// What is measured of the commits.
+    meter: Meter,
 }
 
 impl State {
@@ -208,6 +206,23 @@ impl State {
         let error = Error::new(Code::Unavailable, message);
         *lock(&self.broken) = Some(error.clone());
         error
+    }
+
+    /// The error of a write for which there is no room.
+    fn full(&self) -> Error {
+        self.meter.refused.inc();
+        let message = "too many writes are waiting already; nothing was saved, try again";
+        Error::new(Code::Unavailable, message)
+    }
+
+    /// What is measured of the commits.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// How many writes wait for their commit.
+    pub(super) fn waiting(&self) -> usize {
+        self.writes.load(Ordering::Relaxed)
     }
 
     fn intact(&self) -> Result<()> {
@@ -254,7 +269,7 @@ impl Writer {
         })
     }
 
-    fn state(&self) -> &Arc<State> {
+    pub(super) fn state(&self) -> &Arc<State> {
         match self {
             Writer::Here { state, .. } | Writer::Thread { state, .. } => state,
         }
@@ -281,14 +296,14 @@ impl Writer {
                 let mut desk = lock(desk);
                 desk.as_mut().ok_or_else(closed)?.batch(state, job, || None);
             }
-            Writer::Thread { queue, .. } => {
+            Writer::Thread { queue, state, .. } => {
                 let queue = lock(queue);
                 let sent = queue
                     .as_ref()
                     .ok_or_else(closed)?
                     .try_send(Message::Write(job));
                 sent.map_err(|error| match error {
-                    TrySendError::Full(_) => full(),
+                    TrySendError::Full(_) => state.full(),
                     TrySendError::Disconnected(_) => closed(),
                 })?;
             }
@@ -448,11 +463,13 @@ impl Desk {
         lock(&self.changed).clear();
         state.handled.store(0, Ordering::Relaxed);
         let mut done: Vec<Box<dyn Job>> = Vec::new();
+        let mut saved = 0;
         while state.handled.load(Ordering::Relaxed) < LARGEST_COMMIT
             && let Some(mut job) = waiting.next()
         {
             let failed = job.run(&self.connection, state);
             done.push(job);
+            saved += u64::from(failed.is_none());
             if let Some(error) = failed.filter(|_| self.connection.is_autocommit()) {
                 // A full disk or an I/O error ends the whole transaction and not only the savepoint.
                 return done
@@ -460,7 +477,13 @@ impl Desk {
                     .for_each(|job| job.answer(Err(error.clone())));
             }
         }
+        let began = Instant::now();
         let committed = self.commit(state);
+        // Where all have failed there was nothing to sync.
+        if committed.is_ok() && saved > 0 {
+            state.meter.times.add_time(began.elapsed());
+            state.meter.sizes.add(saved);
+        }
         done.into_iter()
             .for_each(|job| job.answer(committed.clone()));
         if let Some(checkpoints) = &mut self.checkpoints {

@@ -67,7 +67,7 @@ fn distribution(times: &mut [Duration]) -> (String, Duration) {
 fn a_saturated_server_and_commands_share_the_file() {
     let time = length(Duration::from_secs(4), Duration::from_secs(60));
     let home = Home::new();
-    let server = home.serve(&["--db", "crm.db"]);
+    let server = home.serve(&["--db", "crm.db", "--quiet"]);
     let mut updating = Runs::default();
     updating.create(&home, "update".into());
     let first = home.line("lead list -o id --db crm.db").ok();

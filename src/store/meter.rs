@@ -1,0 +1,204 @@
+//! What is measured of a store, and what it is measured with: counts that many threads add to without a lock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The upper ends of what times are sorted into, in nanoseconds: from what a cached read takes to what a limit cuts.
+const TIMES: &[u64] = &[
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+];
+
+/// The upper ends of what batches are sorted into, in writes.
+const SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
+
+/// How often values were in each of some ranges. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Histogram(Arc<Ranges>);
+
+#[derive(Debug)]
+struct Ranges {
+    ends: &'static [u64],
+    /// What makes a base unit.
+    unit: f64,
+    /// One more than there are ends.
+    counts: Box<[AtomicU64]>,
+    sum: AtomicU64,
+}
+
+impl Histogram {
+    /// Of times, shown in seconds.
+    pub fn times() -> Histogram {
+        Histogram::new(TIMES, 1e9)
+    }
+
+    /// Of numbers of writes.
+    pub fn sizes() -> Histogram {
+        Histogram::new(SIZES, 1.0)
+    }
+
+    fn new(ends: &'static [u64], unit: f64) -> Histogram {
+        Histogram(Arc::new(Ranges {
+            ends,
+            unit,
+            counts: (0..=ends.len()).map(|_| AtomicU64::new(0)).collect(),
+            sum: AtomicU64::new(0),
+        }))
+    }
+
+    /// Adds a value.
+    pub fn add(&self, value: u64) {
+        let ranges = &*self.0;
+        let at = ranges.ends.iter().position(|end| value <= *end);
+        ranges.counts[at.unwrap_or(ranges.ends.len())].fetch_add(1, Ordering::Relaxed);
+        ranges.sum.fetch_add(value, Ordering::Relaxed);
+    }
+
+    /// Adds a time.
+    pub fn add_time(&self, time: Duration) {
+        self.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        let mut counts = self.0.counts.iter();
+        counts.all(|count| count.load(Ordering::Relaxed) == 0)
+    }
+}
+
+impl EncodeMetric for Histogram {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        let ranges = &*self.0;
+        let ends = ranges.ends.iter().map(|end| *end as f64 / ranges.unit);
+        let counts = ranges.counts.iter();
+        let counts = counts.map(|count| count.load(Ordering::Relaxed));
+        let counts: Vec<(f64, u64)> = ends.chain([f64::INFINITY]).zip(counts).collect();
+        // Made of what is shown, so that the two agree while others add.
+        let count = counts.iter().map(|range| range.1).sum();
+        let sum = ranges.sum.load(Ordering::Relaxed) as f64 / ranges.unit;
+        encoder.encode_histogram::<NoLabelSet>(sum, count, &counts, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
+}
+
+/// A number that is read when somebody asks for it.
+pub(super) struct Live(Box<dyn Fn() -> u64 + Send + Sync>);
+
+impl Live {
+    pub(super) fn new(read: impl Fn() -> u64 + Send + Sync + 'static) -> Live {
+        Live(Box::new(read))
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Live")
+    }
+}
+
+impl EncodeMetric for Live {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_gauge(&(self.0)())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Gauge
+    }
+}
+
+/// What a store that writes by itself measures.
+#[derive(Clone, Debug)]
+pub(super) struct Meter {
+    /// How long commits take, with their sync.
+    pub(super) times: Histogram,
+    /// How many writes share one.
+    pub(super) sizes: Histogram,
+    /// Writes that were refused, as too many waited.
+    pub(super) refused: Counter,
+}
+
+impl Default for Meter {
+    fn default() -> Meter {
+        Meter {
+            times: Histogram::times(),
+            sizes: Histogram::sizes(),
+            refused: Counter::default(),
+        }
+    }
+}
+
+impl Meter {
+    /// Registers what every such store measures.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "crm_commit_duration",
+            "How long commits took that succeeded, with their sync",
+            Unit::Seconds,
+            self.times.clone(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_in_the_range_that_ends_with_them() {
+        let (times, sizes) = (Histogram::times(), Histogram::sizes());
+        assert!(times.is_empty());
+        times.add_time(Duration::from_micros(50));
+        times.add_time(Duration::from_micros(51));
+        times.add_time(Duration::from_secs(11));
+        assert!(!times.is_empty());
+        sizes.add(1);
+        sizes.add(1_025);
+        let live = Live::new(|| 7);
+        let mut registry = Registry::default();
+        registry.register_with_unit("t", "Times", Unit::Seconds, times);
+        registry.register("s", "Sizes", sizes);
+        registry.register("l", "Live", live);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "t_seconds_sum 11.000101",
+            "t_seconds_count 3",
+            "t_seconds_bucket{le=\"0.00005\"} 1",
+            "t_seconds_bucket{le=\"0.0001\"} 2",
+            "t_seconds_bucket{le=\"10.0\"} 2",
+            "t_seconds_bucket{le=\"+Inf\"} 3",
+            "s_sum 1026.0",
+            "s_bucket{le=\"1.0\"} 1",
+            "s_bucket{le=\"1024.0\"} 1",
+            "s_bucket{le=\"+Inf\"} 2",
+            "l 7",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+        }
+    }
+}
