@@ -22,6 +22,8 @@ pub enum Code {
     Conflict,
     /// The request body is larger than the service takes.
     TooLarge,
+    /// The path of the request, with its parameters, is longer than the service takes.
+    UrlTooLong,
     /// The request body is not `application/json`.
     MediaType,
     /// A fault of this program or its surroundings. The message is for the log and for a local command; over HTTP it is
@@ -33,6 +35,8 @@ pub enum Code {
     Unknown,
     /// The disk is full; nothing was saved.
     Full,
+    /// Whoever asks has asked too often; the same request may succeed in a second.
+    Limited,
     /// Whoever asks may not do this.
     Denied,
     /// The server could not be reached, or what answered was no crm.
@@ -52,7 +56,9 @@ impl Code {
         (Code::Timeout, Some(408), 1),
         (Code::Conflict, Some(409), 5),
         (Code::TooLarge, Some(413), 2),
+        (Code::UrlTooLong, Some(414), 2),
         (Code::MediaType, Some(415), 2),
+        (Code::Limited, Some(429), 1),
         (Code::Denied, Some(403), 4),
         (Code::Internal, Some(500), 1),
         (Code::Unavailable, Some(503), 1),

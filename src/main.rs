@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use crm::cli::{self, Ask};
 use crm::command::{self, Ended, complain};
+use crm::config::service::Service;
 use crm::config::{Asker, Backups, Flags, Format, Listen, Settings, Surroundings, error_format};
 use crm::error::Error;
 use crm::output::Stop;
@@ -54,11 +55,12 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
             let settings = Settings::find(flags, around, Asker::Serve)?;
             let listen = Listen::find(flags, around)?;
             let backups = Backups::find(flags, around)?;
+            let service = Service::find(flags, around)?;
             if flags.url.is_some() {
                 command::say("note: serve works on a database; --url is ignored");
             }
             let runtime = runtime(Builder::new_multi_thread())?;
-            let ended = runtime.block_on(command::serve(&settings, &listen, backups));
+            let ended = runtime.block_on(command::serve(&settings, &listen, backups, &service));
             // Everything is answered and closed; what still runs is a read that nobody waits for.
             runtime.shutdown_timeout(Duration::from_secs(1));
             ended

@@ -8,7 +8,9 @@ use tokio::net::TcpListener;
 use crate::error::Result;
 use crate::store::{AnyStore, Store};
 use api::Api;
-use connection::Limits;
+use connection::Door;
+use cors::Cors;
+use limit::Requests;
 use peer::Peer;
 
 mod answers;
@@ -17,22 +19,35 @@ mod body;
 pub mod connection;
 pub mod cors;
 pub mod docs;
+pub mod limit;
 pub mod openapi;
 pub mod peer;
 mod reply;
+
+/// What the service goes by. The defaults are the documented ones.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// What connections are taken by.
+    pub door: Door,
+    /// What one request may take.
+    pub requests: Requests,
+    /// Which pages of other sites may use the API.
+    pub cors: Cors,
+}
 
 /// Serves the store on the listener until `shutdown` is done; then answers what was accepted and closes the store.
 pub async fn serve(
     listener: TcpListener,
     store: AnyStore,
-    limits: Limits,
+    settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let api = Arc::new(Api::new(store.clone()));
+    let api = Arc::new(Api::new(store.clone(), &settings));
+    let proxies = settings.door.proxies.clone();
     let service = |address| {
-        let routes = api::routes(api.clone(), Peer::new(address));
+        let routes = api::routes(api.clone(), Peer::new(address, &proxies));
         hyper_util::service::TowerToHyperService::new(warp::service(routes))
     };
-    connection::serve(listener, service, api::refuse, limits, shutdown).await;
+    connection::serve(listener, service, api::refuse, settings.door, shutdown).await;
     store.close().await
 }

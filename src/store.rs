@@ -29,6 +29,7 @@ pub mod postgres;
 pub mod remote;
 mod sql;
 pub mod sqlite;
+mod waiting;
 
 use postgres::Postgres;
 use remote::Remote;
@@ -206,11 +207,13 @@ pub enum AnyStore {
     Remote(Remote),
 }
 
+// What waits for PostgreSQL is large as a future, and would be moved about with all that waits for it. Beside the way to a
+// server a box of its own costs nothing.
 macro_rules! each {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {
             AnyStore::Sqlite($store) => $call,
-            AnyStore::Postgres($store) => $call,
+            AnyStore::Postgres($store) => Box::pin(async move { $call }).await,
             AnyStore::Remote($store) => $call,
         }
     };
@@ -227,6 +230,27 @@ impl AnyStore {
     /// The store behind the server at `url`.
     pub fn connect(url: &str) -> Result<AnyStore> {
         Remote::new(url).map(AnyStore::Remote)
+    }
+}
+
+impl AnyStore {
+    /// Lets at most so many writes wait at a time. Beyond it the answer is [`Unavailable`](crate::error::Code::Unavailable).
+    pub fn limit_waiting_writes(&self, most: usize) {
+        match self {
+            AnyStore::Sqlite(store) => store.limit_waiting_writes(most),
+            AnyStore::Postgres(store) => store.limit_waiting_writes(most),
+            // The server behind it has its own.
+            AnyStore::Remote(_) => {}
+        }
+    }
+
+    /// How many writes were refused as too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        match self {
+            AnyStore::Sqlite(store) => store.refused_writes(),
+            AnyStore::Postgres(store) => store.refused_writes(),
+            AnyStore::Remote(_) => 0,
+        }
     }
 }
 
@@ -260,7 +284,11 @@ impl Store for AnyStore {
     }
 
     fn backups(&self) -> Option<Report> {
-        each!(self, store => store.backups())
+        match self {
+            AnyStore::Sqlite(store) => store.backups(),
+            AnyStore::Postgres(store) => store.backups(),
+            AnyStore::Remote(store) => store.backups(),
+        }
     }
 
     async fn close(&self) -> Result<()> {

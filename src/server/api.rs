@@ -13,6 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::{Buf, Bytes};
 use futures_util::{FutureExt, Stream};
+use tokio::time::timeout;
 use warp::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, LINK, LOCATION, VARY};
 use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
@@ -20,9 +21,11 @@ use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use super::answers::Answers;
+use super::cors::Cors;
+use super::limit::{Hits, Limit, Rates, Requests, Told};
 use super::peer::Peer;
 use super::reply::{self, Media, Written};
-use super::{body, docs, openapi};
+use super::{Settings, body, docs, openapi};
 use crate::NOUNS;
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error, Result, quoted};
@@ -40,16 +43,45 @@ pub struct Api {
     store: AnyStore,
     bodies: body::Bodies,
     answers: Answers,
+    cors: Cors,
+    limits: Requests,
+    rates: Rates,
+    hits: Arc<Hits>,
 }
 
 impl Api {
     /// Over a store.
-    pub fn new(store: AnyStore) -> Api {
+    pub fn new(store: AnyStore, settings: &Settings) -> Api {
+        let (limits, hits) = (settings.requests, settings.door.hits.clone());
         Api {
             store,
-            bodies: body::Bodies::default(),
+            bodies: body::Bodies::new(limits, hits.clone()),
             answers: Answers::default(),
+            cors: settings.cors.clone(),
+            limits,
+            rates: Rates::new(limits.per_token, limits.per_address, hits.clone()),
+            hits,
         }
+    }
+
+    /// What comes before any route: the limits of a request without its body, and whether it only asks what a page of
+    /// another site may send, to which this is the answer.
+    fn admit(&self, peer: &Peer, asked: Asked<'_>, told: &Told) -> Result<Option<Response>> {
+        let place = Place::find(asked.path);
+        // Who watches the service is never told to come back later.
+        if !matches!(place, Some(Place::Health | Place::Ready)) {
+            self.rates
+                .take_address(|| peer.client(asked.headers), told)?;
+        }
+        let mark = usize::from(!asked.query.is_empty());
+        if asked.path.len() + mark + asked.query.len() > self.limits.url {
+            self.hits.count(Limit::Url);
+            let most = self.limits.url;
+            let message = format!("the path: expected at most {most} bytes with its parameters");
+            return Err(Error::new(Code::UrlTooLong, message));
+        }
+        let allowed = || place.map(|place| place.allowed());
+        Ok(self.cors.preflight(asked.method, asked.headers, allowed))
     }
 }
 
@@ -79,7 +111,10 @@ pub fn routes(
                     let answered = AssertUnwindSafe(answer(&api, &peer, asked, body))
                         .catch_unwind()
                         .await;
-                    answered.unwrap_or_else(|_| refuse(Error::internal("an answer panicked")))
+                    let mut response =
+                        answered.unwrap_or_else(|_| refuse(Error::internal("an answer panicked")));
+                    api.cors.open(&headers, &mut response);
+                    response
                 }
             },
         )
@@ -263,7 +298,9 @@ where
     let id = request_id(asked.headers);
     // It came as text and was made of text.
     let request_id = id.to_str().unwrap_or_default();
+    let told = Told::default();
     let request = Request {
+        api,
         store: &api.store,
         bodies: &api.bodies,
         answers: &api.answers,
@@ -271,9 +308,13 @@ where
         headers: asked.headers,
         request_id,
     };
-    let _ = peer;
-    let answered = request.answer(asked, body).await;
-    let response = answered.unwrap_or_else(|error| reply::error(&error, request_id));
+    let answered = match api.admit(peer, asked, &told) {
+        Ok(None) => request.answer(asked, body).await,
+        Ok(Some(preflight)) => Ok(preflight),
+        Err(error) => Err(error),
+    };
+    let mut response = answered.unwrap_or_else(|error| reply::error(&error, request_id));
+    told.write(&mut response);
     named(response, id)
 }
 
@@ -313,6 +354,7 @@ fn new_request_id() -> HeaderValue {
 
 /// What every route has at hand.
 struct Request<'a> {
+    api: &'a Api,
     store: &'a AnyStore,
     bodies: &'a body::Bodies,
     answers: &'a Answers,
@@ -340,17 +382,53 @@ impl Request<'_> {
         // The routes that are large as futures are boxed, as what waits for the small ones would be moved about with room
         // for the largest.
         match (act.does, place) {
-            (Does::List, Place::All(noun)) => Box::pin(self.list(noun)).await,
+            (Does::List, Place::All(noun)) => Box::pin(self.read(self.list(noun))).await,
             (Does::Create, Place::All(noun)) => Box::pin(self.create(noun, body)).await,
-            (Does::Get, Place::One(noun, id)) => self.get(noun, id).await,
+            (Does::Get, Place::One(noun, id)) => self.read(self.get(noun, id)).await,
             (Does::Update, Place::One(noun, id)) => Box::pin(self.update(noun, id, body)).await,
             (Does::Delete, Place::One(noun, id)) => Box::pin(self.delete(noun, id)).await,
             (Does::Health, _) => Ok(health()),
-            (Does::Ready, _) => Box::pin(self.ready()).await,
+            (Does::Ready, _) => Box::pin(self.read(self.ready())).await,
             (Does::OpenApi, _) => Ok(openapi()),
             (Does::Docs, Place::Docs(file)) => docs_file(file),
             (does, _) => Err(Error::internal(format!("{does:?} has no place"))),
         }
+    }
+
+    /// Waits for a read no longer than an answer may take to begin. Whoever waited in vain has been told so, and what it
+    /// ran is given up.
+    async fn read<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
+        match timeout(self.api.limits.time, read).await {
+            Ok(done) => done,
+            Err(_) => Err(self.late(
+                Code::Unavailable,
+                "the answer took too long and was given up; ask for less, or try again",
+            )),
+        }
+    }
+
+    /// Waits for a write no longer than an answer may take to begin. The write goes on and may succeed yet: nobody may be
+    /// told that it has not.
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let mut write = Box::pin(write);
+        match timeout(self.api.limits.time, &mut write).await {
+            Ok(done) => done,
+            Err(_) => {
+                tokio::spawn(write);
+                Err(self.late(
+                    Code::Unknown,
+                    "the database has not answered in time, this may have been saved; look before trying again",
+                ))
+            }
+        }
+    }
+
+    fn late(&self, code: Code, message: &str) -> Error {
+        self.api.hits.count(Limit::RequestTimeout);
+        Error::new(code, message)
     }
 
     async fn list(&self, noun: &'static Noun) -> Result<Response> {
@@ -382,7 +460,9 @@ impl Request<'_> {
             _ => self.parameters(&[]).map(|_| OnDuplicate::Create)?,
         };
         let draft = self.draft(noun, body, Purpose::Create).await?;
-        let saved = self.store.create(draft, on_duplicate).await?;
+        let store = self.store.clone();
+        let create = async move { store.create(draft, on_duplicate).await };
+        let saved = self.write(create).await?;
         let status = if saved.created {
             StatusCode::CREATED
         } else {
@@ -420,7 +500,9 @@ impl Request<'_> {
         let id = noun.parse_id(id)?;
         self.parameters(&[])?;
         let draft = self.draft(noun, body, Purpose::Update).await?;
-        let record = self.store.update(id, draft).await?;
+        let store = self.store.clone();
+        let update = async move { store.update(id, draft).await };
+        let record = self.write(update).await?;
         Ok(self.written(StatusCode::OK, record).await)
     }
 
@@ -473,9 +555,9 @@ impl Request<'_> {
             .first()
             .map(|(name, value)| boolean(name, value))
             .transpose()?;
-        self.store
-            .delete(noun, id, cascade.unwrap_or(false))
-            .await?;
+        let store = self.store.clone();
+        let delete = async move { store.delete(noun, id, cascade.unwrap_or(false)).await };
+        self.write(delete).await?;
         let message = format!("{{\"message\":\"{} deleted\"}}", noun.title);
         Ok(reply::json(StatusCode::OK, message))
     }
@@ -573,6 +655,10 @@ fn docs_file(path: &str) -> Result<Response> {
         Cow::Owned(bytes) => bytes.into(),
     };
     let mut response = reply::bytes(StatusCode::OK, file.content_type, bytes);
+    for (name, value) in docs::SAFE {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
     if file.gzip {
         response
             .headers_mut()

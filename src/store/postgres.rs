@@ -41,6 +41,7 @@ use crate::lead::OnDuplicate;
 use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::sql::{self, Fault, Transaction};
+use crate::store::waiting::Waiting;
 use crate::store::{Listing, Ready, Saved, Store};
 use crate::time;
 use link::{Link, Session};
@@ -87,6 +88,8 @@ struct Inner {
     lists: Semaphore,
     /// Connections that writes may keep whose answer is not waited for any longer.
     unanswered: Arc<Semaphore>,
+    /// Writes that wait for a connection.
+    waiting: Waiting,
     /// How many connections the pool may have.
     connections: usize,
     /// When it was made smaller, as the server gave no more.
@@ -290,6 +293,16 @@ impl Postgres {
         Postgres::connect(url, connections, true).await
     }
 
+    /// Lets at most so many writes wait for a connection at a time.
+    pub fn limit_waiting_writes(&self, most: usize) {
+        self.inner.waiting.limit(most);
+    }
+
+    /// How many writes were refused as too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        self.inner.waiting.refused()
+    }
+
     /// The store, unless it is half of a copy.
     async fn whole(store: Postgres) -> Result<Postgres> {
         match schema::mark(&store.inner).await? {
@@ -310,6 +323,7 @@ impl Postgres {
                 ordered: AtomicUsize::new(0),
                 lists: Semaphore::new(most_lists(connections)),
                 unanswered: Arc::new(Semaphore::new(connections / 2 + 1)),
+                waiting: Waiting::default(),
                 connections,
                 narrowed: Mutex::default(),
             }),
@@ -491,7 +505,9 @@ impl Inner {
             ));
         }
         let until = Instant::now() + PATIENCE;
+        let waits = self.waiting.wait()?;
         let session = self.session(left(until)).await?;
+        drop(waits);
         // What was warned of before is not about this write.
         session.warned.store(false, Ordering::Relaxed);
         Ok(Writing {

@@ -242,6 +242,16 @@ impl Sqlite {
         ))
     }
 
+    /// Lets at most so many writes wait at a time.
+    pub fn limit_waiting_writes(&self, most: usize) {
+        self.inner.writer.waiting().limit(most);
+    }
+
+    /// How many writes were refused as too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        self.inner.writer.waiting().refused()
+    }
+
     /// Opens a file that a copy is to go into, which may have been begun.
     pub fn open_for_copy(path: &Path) -> Result<Sqlite> {
         Ok(Sqlite::open_with(path, Work::Command, "FULL", true)?.0)

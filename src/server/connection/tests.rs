@@ -8,6 +8,7 @@ use futures_util::stream;
 use hyper::StatusCode;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use warp::{Filter, Reply};

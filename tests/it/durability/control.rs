@@ -5,7 +5,7 @@ use std::future::pending;
 use std::io::Write;
 use std::path::Path;
 
-use crm::server::{self, connection::Limits};
+use crm::server;
 use crm::store::AnyStore;
 use crm::store::sqlite::Sqlite;
 use tokio::net::TcpListener;
@@ -39,7 +39,7 @@ async fn serve_without_syncs() {
     )
     .unwrap();
     // Until it is killed.
-    server::serve(listener, store, Limits::default(), pending())
+    server::serve(listener, store, server::Settings::default(), pending())
         .await
         .unwrap();
 }
