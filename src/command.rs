@@ -24,9 +24,12 @@ use crate::log;
 use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
 use crate::query::Query;
 use crate::record::{LARGEST, Noun, Shown, too_large};
+use crate::server::connection::{Door, Limits, tls};
 use crate::server::gate::Policy;
-use crate::server::{self, connection::Limits};
+use crate::server::limit::Requests;
+use crate::server::{self, cors::Cors, peer::Proxies};
 use crate::store::postgres::{self, Postgres};
+use crate::store::remote::Remote;
 use crate::store::sqlite::backup::{self, Content, Stage};
 use crate::store::sqlite::restore;
 use crate::store::sqlite::schedule::{self, Schedule};
@@ -296,7 +299,7 @@ impl Doing {
         };
         draft.readable(purpose)?;
         match draft.to_json().len() > LARGEST {
-            true => Err(too_large()),
+            true => Err(too_large(LARGEST)),
             false => Ok(draft),
         }
     }
@@ -825,8 +828,8 @@ pub fn config(flags: &Flags, around: &Surroundings) -> Ended {
 /// `crm health`
 pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
     let settings = Settings::find(flags, around, Asker::Command)?;
-    let url = match settings.target.value {
-        Target::Url(url) => url,
+    let store = match settings.target.value {
+        Target::Url(url) => AnyStore::connect(&url, None)?,
         Target::Database(_) | Target::Postgres(_) => {
             let listen = Listen::find(flags, around)?;
             // What listens everywhere listens here too.
@@ -836,10 +839,14 @@ pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
                 host if host.contains(':') => format!("[{host}]"),
                 host => host.to_string(),
             };
-            format!("http://{host}:{}", listen.port.value)
+            let service = Service::find(flags, around)?;
+            let port = listen.port.value;
+            match service.file(&service::TLS_CERT) {
+                None => AnyStore::connect(&format!("http://{host}:{port}"), None)?,
+                Some(_) => AnyStore::Remote(Remote::unchecked(&format!("https://{host}:{port}"))?),
+            }
         }
     };
-    let store = AnyStore::connect(&url, None)?;
     let ready = store.ready().await;
     let report = store.backups();
     let is_json = matches!(settings.output.value, Format::Json | Format::Ndjson);
@@ -928,11 +935,18 @@ pub async fn serve(
     backups: Backups,
     service: &Service,
 ) -> Ended {
-    let mut limits = Limits::default();
+    let mut serving = serving(service)?;
+    let connections = &mut serving.door.limits.connections;
     // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
-    let files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or(OPEN_FILES);
+    let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);
+    let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
     let fit = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
-    limits.connections = limits.connections.min(fit.max(1));
+    if *connections > fit.max(1) {
+        *connections = fit.max(1);
+        tracing::warn!(
+            "{connections} connections at most, as the system allows {files} open files"
+        );
+    }
     let place = (listen.host.value.as_str(), listen.port.value);
     let listener = TcpListener::bind(place).await.map_err(|error| {
         Error::failed(format!(
@@ -981,6 +995,7 @@ pub async fn serve(
         _ => None,
     };
     let stopper = scheduler.as_ref().map(|scheduler| scheduler.stopper());
+    store.limit_waiting_writes(service.number(&service::MAX_WAITING_WRITES));
     let signal = ended()?;
     let shutdown = async move {
         signal.await;
@@ -989,13 +1004,16 @@ pub async fn serve(
             stopper.stop();
         }
     };
-    let policy = policy(service);
-    tell_of_tokens(&store, policy, address).await?;
+    tell_of_tokens(&store, serving.policy, address).await?;
     let version = env!("CARGO_PKG_VERSION");
-    let line = format!("crm {version} listens on http://{address}, database {database}\n");
+    let scheme = match serving.door.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    let line = format!("crm {version} listens on {scheme}://{address}, database {database}\n");
     // Nobody may be reading it, which is no reason not to serve.
     let _ = print(line.as_bytes());
-    let served = server::serve(listener, store, limits, policy, shutdown).await;
+    let served = server::serve(listener, store, serving, shutdown).await;
     if let Some(scheduler) = scheduler {
         scheduler.end();
     }
@@ -1041,7 +1059,59 @@ async fn tell_of_tokens(
     Ok(())
 }
 
-/// Open files that a server asks the system for: 1,024 connections, and [`OTHER_FILES`] with much to spare.
+/// What the service goes by, of what its settings say.
+fn serving(service: &Service) -> Result<server::Settings, Error> {
+    let rate = |knob| match service.number(knob) {
+        0 => None,
+        rate => u32::try_from(rate).ok(),
+    };
+    let tls = match (
+        service.file(&service::TLS_CERT),
+        service.file(&service::TLS_KEY),
+    ) {
+        (Some(certificate), Some(key)) => {
+            let read = tls::Certificate::read(certificate.into(), key.into());
+            let read = read.map_err(|fault| {
+                let (knob, why) = match fault {
+                    tls::Fault::Certificate(why) => (&service::TLS_CERT, why),
+                    tls::Fault::Key(why) => (&service::TLS_KEY, why),
+                };
+                service.setting(knob).source.refuse(why)
+            })?;
+            Some(Arc::new(read))
+        }
+        _ => None,
+    };
+    Ok(server::Settings {
+        door: Door {
+            limits: Limits {
+                connections: service.number(&service::MAX_CONNECTIONS),
+                per_address: service.number(&service::MAX_CONNECTIONS_PER_ADDRESS),
+                head: service.time(&service::HEAD_TIMEOUT),
+                head_bytes: service.number(&service::MAX_HEAD),
+                idle: service.time(&service::IDLE_TIMEOUT),
+                ..Limits::default()
+            },
+            tls,
+            proxies: Proxies::new(service.many(&service::TRUSTED_PROXY)),
+            hits: Arc::default(),
+        },
+        requests: Requests {
+            body: service.number(&service::MAX_BODY),
+            url: service.number(&service::MAX_URL),
+            depth: service.number(&service::MAX_DEPTH),
+            body_time: service.time(&service::BODY_TIMEOUT),
+            time: service.time(&service::REQUEST_TIMEOUT),
+            per_token: rate(&service::RATE_PER_TOKEN),
+            per_address: rate(&service::RATE_PER_ADDRESS),
+        },
+        cors: Cors::new(service.many(&service::CORS_ORIGIN)),
+        policy: policy(service),
+    })
+}
+
+/// Open files that a server asks the system for, or more where it may have more connections: the default of those, and
+/// [`OTHER_FILES`] with much to spare.
 const OPEN_FILES: u64 = 4_096;
 
 /// Open files that are no connections of clients: those of the database's connections, three each, for chunks of lists
@@ -1065,4 +1135,27 @@ fn ended() -> Result<impl Future<Output = ()>, Error> {
             std::process::exit(1);
         });
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_defaults_are_those_of_the_code() {
+        let around = Surroundings {
+            environment: &|_| None,
+            folder: PathBuf::new(),
+            config_folder: None,
+            data_folder: None,
+        };
+        let service = Service::find(&Flags::default(), &around);
+        let made = serving(&service.unwrap()).unwrap();
+        let own = server::Settings::default();
+        assert_eq!(made.door.limits, own.door.limits);
+        assert_eq!(made.requests, own.requests);
+        assert_eq!(made.door.proxies, own.door.proxies);
+        assert_eq!(made.cors, own.cors);
+        assert!(made.door.tls.is_none() && own.door.tls.is_none());
+    }
 }

@@ -22,6 +22,8 @@ pub enum Code {
     Conflict,
     /// The request body is larger than the service takes.
     TooLarge,
+    /// The path of the request, with its parameters, is longer than the service takes.
+    UrlTooLong,
     /// The request body is not `application/json`.
     MediaType,
     /// A fault of this program or its surroundings. The message is for the log and for a local command; over HTTP it is
@@ -35,6 +37,8 @@ pub enum Code {
     Full,
     /// Whoever asks has not said who it is, or not so that it could be believed.
     Unauthenticated,
+    /// Whoever asks has asked too often; the same request may succeed in a second.
+    Limited,
     /// Whoever asks may not do this.
     Denied,
     /// The record is no longer what the request takes it for; nothing was changed.
@@ -60,8 +64,10 @@ impl Code {
         (Code::Conflict, Some(409), 5),
         (Code::Stale, Some(412), 5),
         (Code::TooLarge, Some(413), 2),
+        (Code::UrlTooLong, Some(414), 2),
         (Code::MediaType, Some(415), 2),
         (Code::KeyReused, Some(422), 5),
+        (Code::Limited, Some(429), 1),
         (Code::Denied, Some(403), 4),
         (Code::Internal, Some(500), 1),
         (Code::Unavailable, Some(503), 1),

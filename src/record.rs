@@ -623,11 +623,11 @@ pub const LARGEST: usize = 1024 * 1024;
 /// What a stored record may have beyond [`LARGEST`]: the fields that the largest body leaves to their defaults.
 const ROOM: usize = 1024;
 
-/// The refusal of a record that is larger.
-pub fn too_large() -> Error {
+/// The refusal of a record that is larger than what is taken, in bytes.
+pub fn too_large(most: usize) -> Error {
     Error::new(
         Code::TooLarge,
-        format!("body: expected at most {LARGEST} bytes"),
+        format!("body: expected at most {most} bytes"),
     )
 }
 

@@ -8,8 +8,10 @@ use tokio::net::TcpListener;
 use crate::error::Result;
 use crate::store::{AnyStore, Store};
 use api::Api;
-use connection::Limits;
+use connection::Door;
+use cors::Cors;
 use gate::Policy;
+use limit::Requests;
 use peer::Peer;
 
 mod answers;
@@ -19,23 +21,37 @@ pub mod connection;
 pub mod cors;
 pub mod docs;
 pub mod gate;
+pub mod limit;
 pub mod observe;
 pub mod openapi;
 pub mod peer;
 mod reply;
 mod tokens;
 
+/// What the service goes by. The defaults are the documented ones.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// What connections are taken by.
+    pub door: Door,
+    /// What one request may take.
+    pub requests: Requests,
+    /// Which pages of other sites may use the API.
+    pub cors: Cors,
+    /// Whether tokens are asked for.
+    pub policy: Policy,
+}
+
 /// Serves the store on the listener until `shutdown` is done; then answers what was accepted and closes the store.
 pub async fn serve(
     listener: TcpListener,
     store: AnyStore,
-    limits: Limits,
-    policy: Policy,
+    settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let api = Arc::new(Api::new(store.clone(), policy));
+    let api = Arc::new(Api::new(store.clone(), &settings));
+    let proxies = settings.door.proxies.clone();
     let service = |address| {
-        let routes = api::routes(api.clone(), Peer::new(address));
+        let routes = api::routes(api.clone(), Peer::new(address, &proxies));
         hyper_util::service::TowerToHyperService::new(warp::service(routes))
     };
     let refuse = {
@@ -43,6 +59,6 @@ pub async fn serve(
         move |error, refused: connection::Refused<'_>| api.refuse(error, &refused)
     };
     let meter = api.observer.meter.clone();
-    connection::serve(listener, service, refuse, limits, meter, shutdown).await;
+    connection::serve(listener, service, refuse, settings.door, meter, shutdown).await;
     store.close().await
 }

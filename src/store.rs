@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
 use crate::draft::Draft;
@@ -38,6 +37,7 @@ pub mod postgres;
 pub mod remote;
 mod sql;
 pub mod sqlite;
+mod waiting;
 
 use postgres::Postgres;
 use remote::Remote;
@@ -326,11 +326,13 @@ pub enum AnyStore {
     Remote(Remote),
 }
 
+// What waits for PostgreSQL is large as a future, and would be moved about with all that waits for it. Beside the way to a
+// server a box of its own costs nothing.
 macro_rules! each {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {
             AnyStore::Sqlite($store) => $call,
-            AnyStore::Postgres($store) => $call,
+            AnyStore::Postgres($store) => Box::pin(async move { $call }).await,
             AnyStore::Remote($store) => $call,
         }
     };
@@ -349,13 +351,34 @@ impl AnyStore {
         Remote::new(url, token).map(AnyStore::Remote)
     }
 
-    /// Registers what the store measures. Answers the counter of the writes that it refused, as too many waited.
-    pub fn register(&self, registry: &mut Registry) -> Counter {
+    /// Registers what the store measures.
+    pub fn register(&self, registry: &mut Registry) {
         match self {
             AnyStore::Sqlite(store) => store.register(registry),
             AnyStore::Postgres(store) => store.register(registry),
             // The server there measures itself.
-            AnyStore::Remote(_) => Counter::default(),
+            AnyStore::Remote(_) => {}
+        }
+    }
+}
+
+impl AnyStore {
+    /// Lets at most so many writes wait at a time. Beyond it the answer is [`Unavailable`](crate::error::Code::Unavailable).
+    pub fn limit_waiting_writes(&self, most: usize) {
+        match self {
+            AnyStore::Sqlite(store) => store.limit_waiting_writes(most),
+            AnyStore::Postgres(store) => store.limit_waiting_writes(most),
+            // The server behind it has its own.
+            AnyStore::Remote(_) => {}
+        }
+    }
+
+    /// How many writes were refused as too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        match self {
+            AnyStore::Sqlite(store) => store.refused_writes(),
+            AnyStore::Postgres(store) => store.refused_writes(),
+            AnyStore::Remote(_) => 0,
         }
     }
 }
@@ -390,7 +413,11 @@ impl Store for AnyStore {
     }
 
     fn backups(&self) -> Option<Report> {
-        each!(self, store => store.backups())
+        match self {
+            AnyStore::Sqlite(store) => store.backups(),
+            AnyStore::Postgres(store) => store.backups(),
+            AnyStore::Remote(store) => store.backups(),
+        }
     }
 
     async fn close(&self) -> Result<()> {

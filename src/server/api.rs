@@ -14,6 +14,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::{Buf, Bytes};
 use futures_util::{FutureExt, Stream};
+use tokio::time::timeout;
 use warp::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY,
 };
@@ -24,19 +25,21 @@ use warp::{Filter, Rejection};
 
 use super::answers::Answers;
 use super::connection::Refused;
+use super::cors::Cors;
 use super::gate::{self, Access, Policy};
+use super::limit::{Hits, Limit, Rates, Requests, Told};
 use super::observe::{self, Observer};
 use super::peer::Peer;
 use super::reply::{self, Media, Written};
 use super::tokens::Wanted;
-use super::{body, docs, openapi};
+use super::{Settings, body, docs, openapi};
 use crate::NOUNS;
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error, Result, quoted};
 use crate::lead::OnDuplicate;
 use crate::query::{self, Query, boolean};
 use crate::record::{Noun, Record, Shown, Snapshot};
-use crate::store::{AnyStore, Done, Store, Write};
+use crate::store::{AnyStore, Done, Outcome, Store, Write};
 use crate::terms::{self, Key, Terms, Versions};
 use crate::token::{NewToken, Scope, Token};
 
@@ -50,26 +53,35 @@ pub struct Api {
     bodies: body::Bodies,
     answers: Answers,
     pub(super) observer: Observer,
+    cors: Cors,
+    limits: Requests,
+    rates: Rates,
+    hits: Arc<Hits>,
 }
 
 impl Api {
     /// Over a store.
-    pub fn new(store: AnyStore, policy: Policy) -> Api {
+    pub fn new(store: AnyStore, settings: &Settings) -> Api {
+        let (limits, hits) = (settings.requests, settings.door.hits.clone());
         let mut templates: Vec<String> = table().into_iter().map(|route| route.path).collect();
         templates.dedup();
-        let observer = Observer::new(&store, templates);
+        let observer = Observer::new(&store, templates, hits.clone());
         Api {
             store,
-            policy,
-            bodies: body::Bodies::with(observer.meter.hits.clone()),
+            policy: settings.policy,
+            bodies: body::Bodies::new(limits, hits.clone()),
             answers: Answers::default(),
             observer,
+            cors: settings.cors.clone(),
+            limits,
+            rates: Rates::new(limits.per_token, limits.per_address, hits.clone()),
+            hits,
         }
     }
 
     /// The answer to a request that no route may see.
     pub(super) fn refuse(&self, error: Error, refused: &Refused<'_>) -> Response {
-        let client = Peer::new(refused.address).client();
+        let client = refused.address.ip().to_canonical();
         self.fail(error, client, refused.method, refused.path)
     }
 
@@ -81,6 +93,30 @@ impl Api {
         let seen = self.observer.sees(client, method, path, route, request_id);
         let response = seen.answered(reply::error(&error, request_id), None);
         named(response, id)
+    }
+    /// What comes before any route: the limits of a request without its body, and whether it only asks what a page of
+    /// another site may send, to which this is the answer.
+    fn begin(
+        &self,
+        peer: &Peer,
+        asked: Asked<'_>,
+        told: &Told,
+        place: Option<&Place>,
+    ) -> Result<Option<Response>> {
+        // Who watches the service is never told to come back later.
+        if !matches!(place, Some(Place::Health | Place::Ready)) {
+            self.rates
+                .take_address(|| peer.client(asked.headers), told)?;
+        }
+        let mark = usize::from(!asked.query.is_empty());
+        if asked.path.len() + mark + asked.query.len() > self.limits.url {
+            self.hits.count(Limit::Url);
+            let most = self.limits.url;
+            let message = format!("the path: expected at most {most} bytes with its parameters");
+            return Err(Error::new(Code::UrlTooLong, message));
+        }
+        let allowed = || place.map(|place| place.allowed());
+        Ok(self.cors.preflight(asked.method, asked.headers, allowed))
     }
 }
 
@@ -110,10 +146,12 @@ pub fn routes(
                     let answered = AssertUnwindSafe(answer(&api, &peer, asked, body))
                         .catch_unwind()
                         .await;
-                    answered.unwrap_or_else(|_| {
+                    let mut response = answered.unwrap_or_else(|_| {
                         let error = Error::internal("an answer panicked");
-                        api.fail(error, peer.client(), &method, path.as_str())
-                    })
+                        api.fail(error, peer.client(&headers), &method, path.as_str())
+                    });
+                    api.cors.open(&headers, &mut response);
+                    response
                 }
             },
         )
@@ -339,29 +377,44 @@ where
     let place = Place::find(asked.path);
     let route = place.as_ref().map(|place| place.number());
     let observer = &api.observer;
-    let seen = observer.sees(peer.client(), asked.method, asked.path, route, request_id);
+    let client = peer.client(asked.headers);
+    let seen = observer.sees(client, asked.method, asked.path, route, request_id);
     let act = place.as_ref().and_then(|place| place.act(asked.method));
     // What there is, and what not, is nobody's business who may not even read.
     let access = act.map_or(READ, |act| act.access);
-    let admitted = gate::admit(&api.store, api.policy, access, asked.headers).await;
-    let (response, who) = match admitted {
-        Ok(token) => {
-            let request = Request {
-                store: &api.store,
-                bodies: &api.bodies,
-                answers: &api.answers,
-                observer,
-                asked,
-                request_id,
-                token: token.as_deref(),
-            };
-            let answered = request.answer(place, act, body).await;
-            let response = answered.unwrap_or_else(|error| reply::error(&error, request_id));
-            (response, token)
-        }
-        Err(refusal) => (refusal.respond(request_id), None),
+    let told = Told::default();
+    let mut token = None;
+    let mut response = match api.begin(peer, asked, &told, place.as_ref()) {
+        Ok(Some(preflight)) => preflight,
+        Err(error) => reply::error(&error, request_id),
+        Ok(None) => match gate::admit(&api.store, api.policy, access, asked.headers).await {
+            Err(refusal) => refusal.respond(request_id),
+            Ok(admitted) => {
+                token = admitted;
+                let request = Request {
+                    api,
+                    store: &api.store,
+                    bodies: &api.bodies,
+                    answers: &api.answers,
+                    observer,
+                    asked,
+                    request_id,
+                    token: token.as_deref(),
+                };
+                let rated = match &token {
+                    Some(token) => api.rates.take_token(token.id, &told),
+                    None => Ok(()),
+                };
+                let answered = match rated {
+                    Ok(()) => request.answer(place, act, body).await,
+                    Err(error) => Err(error),
+                };
+                answered.unwrap_or_else(|error| reply::error(&error, request_id))
+            }
+        },
     };
-    let response = seen.answered(response, who.as_ref().map(|token| &token.name));
+    told.write(&mut response);
+    let response = seen.answered(response, token.as_ref().map(|token| &token.name));
     named(response, id)
 }
 
@@ -394,6 +447,7 @@ fn new_request_id() -> HeaderValue {
 
 /// What every route has at hand.
 struct Request<'a> {
+    api: &'a Api,
     store: &'a AnyStore,
     bodies: &'a body::Bodies,
     answers: &'a Answers,
@@ -428,21 +482,55 @@ impl Request<'_> {
         // The routes that are large as futures are boxed, as what waits for the small ones would be moved about with room
         // for the largest.
         match (act.does, place) {
-            (Does::List, Place::All(noun)) => Box::pin(self.list(noun)).await,
+            (Does::List, Place::All(noun)) => Box::pin(self.read(self.list(noun))).await,
             (Does::Create, Place::All(noun)) => Box::pin(self.create(noun, body)).await,
-            (Does::Get, Place::One(noun, id)) => self.get(noun, id).await,
+            (Does::Get, Place::One(noun, id)) => self.read(self.get(noun, id)).await,
             (Does::Update, Place::One(noun, id)) => Box::pin(self.update(noun, id, body)).await,
             (Does::Delete, Place::One(noun, id)) => Box::pin(self.delete(noun, id)).await,
             (Does::Tokens, _) => Box::pin(self.tokens()).await,
             (Does::CreateToken, _) => Box::pin(self.create_token(body)).await,
             (Does::RevokeToken, Place::Token(name)) => Box::pin(self.revoke_token(name)).await,
             (Does::Health, _) => Ok(health()),
-            (Does::Ready, _) => Box::pin(self.ready()).await,
+            (Does::Ready, _) => Box::pin(self.read(self.ready())).await,
             (Does::Metrics, _) => Ok(metrics(self.observer)),
             (Does::OpenApi, _) => Ok(openapi()),
             (Does::Docs, Place::Docs(file)) => docs_file(file),
             (does, _) => Err(Error::internal(format!("{does:?} has no place"))),
         }
+    }
+
+    /// Waits for a read no longer than an answer may take to begin. Whoever waited in vain has been told so, and what it
+    /// ran is given up.
+    async fn read<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
+        match timeout(self.api.limits.time, read).await {
+            Ok(done) => done,
+            Err(_) => Err(self.late(
+                Code::Unavailable,
+                "the answer took too long and was given up; ask for less, or try again",
+            )),
+        }
+    }
+
+    /// Waits for a write no longer than an answer may take to begin. The write goes on and may succeed yet: nobody may be
+    /// told that it has not.
+    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
+        let store = self.store.clone();
+        let mut write = Box::pin(async move { store.write(write, terms).await });
+        match timeout(self.api.limits.time, &mut write).await {
+            Ok(done) => done,
+            Err(_) => {
+                tokio::spawn(write);
+                Err(self.late(
+                    Code::Unknown,
+                    "the database has not answered in time, this may have been saved; look before trying again",
+                ))
+            }
+        }
+    }
+
+    fn late(&self, code: Code, message: &str) -> Error {
+        self.api.hits.count(Limit::RequestTimeout);
+        Error::new(code, message)
     }
 
     async fn list(&self, noun: &'static Noun) -> Result<Response> {
@@ -479,8 +567,9 @@ impl Request<'_> {
             versions: None,
             key,
         };
-        let outcome = self.store.write(Write::Create(draft, on_duplicate), terms);
-        let outcome = outcome.await?;
+        let outcome = self
+            .write(Write::Create(draft, on_duplicate), terms)
+            .await?;
         let replayed = outcome.replayed;
         let saved = outcome.saved()?;
         let status = if saved.created {
@@ -537,7 +626,7 @@ impl Request<'_> {
         self.no_known_versions()?;
         let (draft, key) = self.draft(noun, body, Purpose::Update).await?;
         let terms = Terms { versions, key };
-        let outcome = self.store.write(Write::Update(id, draft), terms).await?;
+        let outcome = self.write(Write::Update(id, draft), terms).await?;
         let replayed = outcome.replayed;
         let response = self.written(StatusCode::OK, outcome.saved()?.record).await;
         Ok(self.marked(response, replayed))
@@ -664,7 +753,7 @@ impl Request<'_> {
             versions: None,
             key,
         };
-        let outcome = self.store.write(Write::CreateToken(new), terms).await?;
+        let outcome = self.write(Write::CreateToken(new), terms).await?;
         let Done::Token(token, secret) = outcome.done else {
             return Err(Error::internal("expected a token"));
         };
@@ -683,7 +772,7 @@ impl Request<'_> {
             key: self.keyed()?.map(|keyed| keyed.key(b"")).transpose()?,
         };
         let revoke = Write::RevokeToken(name.into_owned());
-        let outcome = self.store.write(revoke, terms).await?;
+        let outcome = self.write(revoke, terms).await?;
         let response = reply::json(StatusCode::OK, r#"{"message":"Token revoked"}"#);
         Ok(self.marked(response, outcome.replayed))
     }
@@ -739,7 +828,7 @@ impl Request<'_> {
         };
         let cascade = cascade.unwrap_or(false);
         let delete = Write::Delete { noun, id, cascade };
-        let outcome = self.store.write(delete, terms).await?;
+        let outcome = self.write(delete, terms).await?;
         let message = format!("{{\"message\":\"{} deleted\"}}", noun.title);
         let response = reply::json(StatusCode::OK, message);
         Ok(self.marked(response, outcome.replayed))
@@ -887,6 +976,10 @@ fn docs_file(path: &str) -> Result<Response> {
         Cow::Owned(bytes) => bytes.into(),
     };
     let mut response = reply::bytes(StatusCode::OK, file.content_type, bytes);
+    for (name, value) in docs::SAFE {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
     if file.gzip {
         response
             .headers_mut()

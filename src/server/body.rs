@@ -1,8 +1,8 @@
-//! Request bodies: JSON of at most 1 MiB that arrives within 30 s, and of at most 64 MiB in all at a time. What is made of
+//! Request bodies: JSON of a bounded size and depth that arrives in time, and of at most 64 MiB in all at a time. What is made of
 //! a large one is made beside the threads that serve.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
@@ -10,12 +10,9 @@ use tokio::sync::Semaphore;
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
-use super::observe::{Hits, Limit};
+use super::limit::{Hits, Limit, Requests};
 use crate::error::{Code, Error, Result, quoted};
-use crate::record::{LARGEST, too_large};
-
-/// How long a body may take to arrive, counted from the end of the request's head.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+use crate::record::too_large;
 
 /// What the bodies that are being read may hold together, in bytes; else a thousand slow ones would hold a gigabyte.
 const ROOM: usize = 64 * 1024 * 1024;
@@ -31,23 +28,27 @@ pub(super) struct Bodies {
     /// In bytes.
     held: AtomicUsize,
     turns: Semaphore,
-    hits: Hits,
+    limits: Requests,
+    hits: Arc<Hits>,
 }
 
 impl Bodies {
-    /// None yet; limits that are hit are counted there.
-    pub(super) fn with(hits: Hits) -> Bodies {
+    pub(super) fn new(limits: Requests, hits: Arc<Hits>) -> Bodies {
         Bodies {
             held: AtomicUsize::new(0),
             turns: Semaphore::new(PARSED),
+            limits,
             hits,
         }
     }
 
-    /// The error of one that is too large.
+    fn met(&self, limit: Limit, error: Error) -> Error {
+        self.hits.count(limit);
+        error
+    }
+
     fn too_large(&self) -> Error {
-        self.hits.hit(Limit::Body);
-        too_large()
+        self.met(Limit::Body, too_large(self.limits.body))
     }
 }
 
@@ -93,7 +94,8 @@ where
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > LARGEST as u64) {
+    let limits = bodies.limits;
+    if length.is_some_and(|length| length > limits.body as u64) {
         return Err(bodies.too_large());
     }
     let mut held = Held { bodies, size: 0 };
@@ -105,7 +107,7 @@ where
         while let Some(part) = body.next().await {
             let mut part =
                 part.map_err(|_| Error::invalid("body: it ended before it was whole"))?;
-            if bytes.len() + part.remaining() > LARGEST {
+            if bytes.len() + part.remaining() > limits.body {
                 return Err(bodies.too_large());
             }
             held.grow(part.remaining())?;
@@ -118,23 +120,49 @@ where
         }
         Ok(bytes)
     };
-    let bytes = match tokio::time::timeout(PATIENCE, collect).await {
+    let bytes = match tokio::time::timeout(limits.body_time, collect).await {
         Ok(read) => read?,
         Err(_) => {
-            bodies.hits.hit(Limit::BodyTimeout);
-            let seconds = PATIENCE.as_secs();
-            return Err(Error::new(
-                Code::Timeout,
-                format!("body: expected all of it within {seconds} seconds"),
-            ));
+            let seconds = limits.body_time.as_secs();
+            let message = format!("body: expected all of it within {seconds} seconds");
+            return Err(bodies.met(Limit::BodyTimeout, Error::new(Code::Timeout, message)));
         }
     };
+    if is_deeper(&bytes, limits.depth) {
+        let most = limits.depth;
+        let message = format!("body: expected at most {most} levels of objects and arrays");
+        return Err(bodies.met(Limit::Depth, Error::invalid(message)));
+    }
     if bytes.len() <= SMALL {
         return parse(&bytes);
     }
     let _turn = bodies.turns.acquire().await.map_err(Error::internal)?;
     let parsed = tokio::task::spawn_blocking(move || parse(&bytes)).await;
     parsed.map_err(Error::internal)?
+}
+
+/// Whether JSON has more levels than `most`. It need not be JSON: what is none is refused later, and what a parser has
+/// read by then has no more levels than this has seen.
+fn is_deeper(json: &[u8], most: usize) -> bool {
+    let opens = |byte: &&u8| matches!(**byte, b'{' | b'[');
+    // By far the most bodies have not even so many of them, which is quickly counted.
+    if json.iter().filter(opens).count() <= most {
+        return false;
+    }
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' if depth == most => return true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
 }
 
 fn media_type(headers: &HeaderMap) -> Result<()> {
@@ -185,7 +213,7 @@ mod tests {
 
     #[test]
     fn bodies_share_their_room() {
-        let bodies = Bodies::with(Hits::default());
+        let bodies = Bodies::new(Requests::default(), Arc::default());
         let mut one = Held {
             bodies: &bodies,
             size: 0,
@@ -203,9 +231,23 @@ mod tests {
         assert_eq!(bodies.held.into_inner(), 0);
     }
 
+    #[test]
+    fn levels_are_counted_outside_of_texts() {
+        let nested = |levels| [vec![b'['; levels], vec![b']'; levels]].concat();
+        assert!(!is_deeper(&nested(7), 7));
+        assert!(is_deeper(&nested(8), 7));
+        assert!(is_deeper(&nested(100_000), 127));
+        let beside = |part: &str| part.repeat(50);
+        assert!(!is_deeper(beside("[{}],").as_bytes(), 2));
+        assert!(is_deeper(beside("[{}],").as_bytes(), 1));
+        assert!(!is_deeper(beside(r#"["[[{\"[[",{}],"#).as_bytes(), 2));
+        assert!(is_deeper(beside(r#"["\\",[["\\"]],"#).as_bytes(), 2));
+    }
+
     #[tokio::test]
     async fn a_large_body_is_parsed_beside_the_threads_that_serve_and_counts_until_then() {
-        static BODIES: LazyLock<Bodies> = LazyLock::new(|| Bodies::with(Hits::default()));
+        static BODIES: LazyLock<Bodies> =
+            LazyLock::new(|| Bodies::new(Requests::default(), Arc::default()));
         let headers = HeaderMap::from_iter([(
             CONTENT_TYPE,
             "application/json".parse::<HeaderValue>().unwrap(),

@@ -6,14 +6,16 @@
 //!
 //! The time a request's body may take is no matter of this module: whoever reads the body is able to answer with 408.
 
+pub mod tls;
 mod watch;
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -25,20 +27,26 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch::{Receiver, channel};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 
-use super::observe::{Limit, Meter};
+use super::limit::{Hits, Limit, household};
+use super::observe::Meter;
+use super::peer::Proxies;
 use crate::error::{Error, Result};
+use tls::{Certificate, Stream};
 use watch::{Cut, Shared, Socket};
 
 /// What connections may use. The defaults are the service's documented limits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at a time; those over it are closed at once.
     pub connections: usize,
+    /// Connections of one address at a time, but for those of a trusted proxy; those over it are closed at once.
+    pub per_address: usize,
     /// Time for the head of a request, from its first byte.
     pub head: Duration,
     /// The size of a request's head in bytes, at least 8,192 (hyper's own bound). No more than this is read ahead of a
@@ -64,6 +72,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections: 1024,
+            per_address: 512,
             head: Duration::from_secs(10),
             head_bytes: 64 * 1024,
             headers: HYPERS_HEADERS,
@@ -73,6 +82,28 @@ impl Default for Limits {
             burden: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             drain: Duration::from_secs(8),
+        }
+    }
+}
+
+/// What connections are taken by.
+#[derive(Clone, Default)]
+pub struct Door {
+    /// What they may use.
+    pub limits: Limits,
+    /// What they are encrypted by, where they are.
+    pub tls: Option<Arc<Certificate>>,
+    /// Who may have more of them than other addresses, as it asks for many.
+    pub proxies: Proxies,
+    /// Where it is counted which limits were met.
+    pub hits: Arc<Hits>,
+}
+
+impl From<Limits> for Door {
+    fn from(limits: Limits) -> Door {
+        Door {
+            limits,
+            ..Door::default()
         }
     }
 }
@@ -120,7 +151,7 @@ pub async fn serve<S, B>(
     listener: TcpListener,
     service: impl Fn(SocketAddr) -> S,
     refuse: impl Fn(Error, Refused<'_>) -> Response<B> + Clone + Send + 'static,
-    limits: Limits,
+    door: impl Into<Door>,
     meter: Meter,
     shutdown: impl Future<Output = ()>,
 ) where
@@ -130,6 +161,9 @@ pub async fn serve<S, B>(
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
+    let door = door.into();
+    let limits = door.limits;
+    let addresses = Addresses::default();
     let mut http = http1::Builder::new();
     // A peer that ends its side has gone, as far as can be told: what runs for it is given up.
     http.half_close(false)
@@ -142,7 +176,7 @@ pub async fn serve<S, B>(
 
     let (running, stopped) = channel(());
     let mut tasks = JoinSet::new();
-    let mut warned = None;
+    let (mut warned, mut warned_of_one) = (None, None);
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -156,6 +190,17 @@ pub async fn serve<S, B>(
         };
         match accepted {
             Ok((stream, address)) if tasks.len() < limits.connections => {
+                let counts = !door.proxies.trusts(address.ip());
+                let Some(place) = addresses.take(address.ip(), counts, limits.per_address) else {
+                    drop(stream);
+                    door.hits.count(Limit::ConnectionsPerAddress);
+                    warn(&mut warned_of_one, || {
+                        let most = limits.per_address;
+                        let address = address.ip().to_canonical();
+                        format!("closing new connections of {address}, as {most} of it are open")
+                    });
+                    continue;
+                };
                 let watch = Shared::new(limits);
                 let service = Watched {
                     service: service(address),
@@ -163,21 +208,22 @@ pub async fn serve<S, B>(
                     watch: watch.clone(),
                     address,
                 };
-                let (http, stopped) = (http.clone(), stopped.clone());
-                let (meter, open) = (meter.clone(), meter.connected());
+                let http = http.clone();
+                let tls = door.tls.as_ref().map(|certificate| certificate.acceptor());
+                let (hits, stopped) = (door.hits.clone(), stopped.clone());
+                let socket = Socket::new(stream, watch.clone());
+                let open = meter.connected();
                 tasks.spawn(async move {
-                    let cut = connection(http, stream, service, watch, stopped).await;
-                    drop(open);
-                    match cut {
-                        Some(Cut::Head) => meter.hits.hit(Limit::HeadTimeout),
-                        Some(Cut::Idle) => meter.hits.hit(Limit::IdleTimeout),
-                        _ => {}
+                    let _place = (place, open);
+                    let ended = connection(http, socket, tls, service, watch, stopped).await;
+                    if let Some(limit) = ended {
+                        hits.count(limit);
                     }
                 });
             }
             Ok((refused, _)) => {
                 drop(refused);
-                meter.hits.hit(Limit::Connections);
+                door.hits.count(Limit::Connections);
                 warn(&mut warned, || {
                     let most = limits.connections;
                     format!("closing new connections, as {most} are open")
@@ -207,6 +253,43 @@ pub async fn serve<S, B>(
     }
 }
 
+/// How many connections each address has.
+#[derive(Clone, Default)]
+struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them, until it is dropped; `None` for one that does not count.
+struct Place(Option<(Addresses, IpAddr)>);
+
+impl Addresses {
+    fn take(&self, address: IpAddr, counts: bool, most: usize) -> Option<Place> {
+        if !counts {
+            return Some(Place(None));
+        }
+        let address = household(address);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(address).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place(Some((self.clone(), address))))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some((addresses, address)) = self.0.take() {
+            let mut all = addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(count) = all.get_mut(&address) {
+                *count -= 1;
+                if *count == 0 {
+                    all.remove(&address);
+                }
+            }
+        }
+    }
+}
+
 /// Whether `accept` failed for a connection that was gone before it was taken, and may go on at once.
 fn is_peers(error: &io::Error) -> bool {
     matches!(
@@ -230,23 +313,39 @@ fn log_panic(ended: Result<(), JoinError>) {
     }
 }
 
-/// Serves one connection to its end, and answers why it was cut; `stopped` changes when the service stops.
+/// Serves one connection to its end, and answers which limit it met there; `stopped` changes when the service stops.
 async fn connection<S, R, B>(
     http: http1::Builder,
-    stream: TcpStream,
+    socket: Socket,
+    tls: Option<TlsAcceptor>,
     service: Watched<S, R>,
     watch: Shared,
     mut stopped: Receiver<()>,
-) -> Option<Cut>
+) -> Option<Limit>
 where
     Watched<S, R>: Service<Request<Incoming>, Response = Response<Answer<B>>>,
     <Watched<S, R> as Service<Request<Incoming>>>::Error: Into<Box<dyn StdError + Send + Sync>>,
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let socket = TokioIo::new(Socket::new(stream, watch.clone()));
-    let mut connection = pin!(http.serve_connection(socket, service));
     let mut overdue = pin!(overdue(watch));
+    let stream = match tls {
+        None => Stream::Plain(socket),
+        Some(tls) => tokio::select! {
+            biased;
+            greeted = Box::pin(tls.accept(socket)) => match greeted {
+                Ok(stream) => Stream::Tls(Box::new(stream)),
+                Err(error) => {
+                    tracing::debug!("connection ended before it was encrypted: {error}");
+                    return None;
+                }
+            },
+            cut = &mut overdue => return cut_by(cut),
+            // Nothing was asked yet.
+            _ = stopped.changed() => return None,
+        },
+    };
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let mut stopping = false;
     loop {
         tokio::select! {
@@ -254,20 +353,27 @@ where
             // service stops counts as read.
             biased;
             ended = &mut connection => {
-                if let Err(error) = ended {
-                    tracing::debug!("connection ended: {error}");
-                }
-                return None;
+                let error = ended.err()?;
+                tracing::debug!("connection ended: {error}");
+                return error.is_parse_too_large().then_some(Limit::Head);
             }
-            cut = &mut overdue => {
-                tracing::debug!("connection cut: {cut:?}");
-                return Some(cut);
-            }
+            cut = &mut overdue => return cut_by(cut),
             _ = stopped.changed(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
         }
+    }
+}
+
+/// The limit that ended a connection.
+fn cut_by(cut: Cut) -> Option<Limit> {
+    tracing::debug!("connection cut: {cut:?}");
+    match cut {
+        Cut::Idle => Some(Limit::IdleTimeout),
+        Cut::Head => Some(Limit::HeadTimeout),
+        Cut::Slow | Cut::Burden => Some(Limit::SlowReader),
+        Cut::Linger => None,
     }
 }
 

@@ -28,6 +28,19 @@ const PACKAGE: [(&str, &str); 3] = [
     ("favicon-32x32.png", "image/png"),
 ];
 
+/// What a browser is to forbid: every script and style that is not a file of ours, all connections but those to this
+/// server, and being shown within the page of another.
+pub const SAFE: [(&str, &str); 4] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+];
+
 const PAGE: &str = r#"<!DOCTYPE html>
 <html lang="en">
   <head>

@@ -25,6 +25,7 @@ use warp::Reply;
 use warp::http::Method;
 use warp::reply::Response;
 
+use super::limit::Hits;
 use crate::log::{self, Form, Log};
 use crate::store::AnyStore;
 use crate::store::meter::Histogram;
@@ -74,85 +75,26 @@ fn method_place(method: &Method) -> usize {
     known.unwrap_or(METHODS.len() - 1)
 }
 
-/// A limit of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// The size of a body.
-    Body,
-    /// The size of a head.
-    Head,
-    /// The length of a path with its parameters.
-    Url,
-    /// The levels of a body.
-    Depth,
-    /// Connections in all.
-    Connections,
-    /// Connections of one address.
-    ConnectionsPerAddress,
-    /// The time for a head.
-    HeadTimeout,
-    /// The time for a body.
-    BodyTimeout,
-    /// The time for an answer.
-    RequestTimeout,
-    /// The time between two requests.
-    IdleTimeout,
-    /// Requests of a token.
-    RatePerToken,
-    /// Requests of an address.
-    RatePerAddress,
-    /// Writes that wait.
-    WaitingWrites,
+/// How often each limit was met, those of the store among them.
+struct Met {
+    hits: Arc<Hits>,
+    /// It counts the writes that it refuses.
+    store: AnyStore,
 }
 
-impl Limit {
-    /// All of them, as metrics call them: by the name of the setting without its `max_`.
-    const NAMES: [(Limit, &str); 13] = [
-        (Limit::Body, "body"),
-        (Limit::Head, "head"),
-        (Limit::Url, "url"),
-        (Limit::Depth, "depth"),
-        (Limit::Connections, "connections"),
-        (Limit::ConnectionsPerAddress, "connections_per_address"),
-        (Limit::HeadTimeout, "head_timeout"),
-        (Limit::BodyTimeout, "body_timeout"),
-        (Limit::RequestTimeout, "request_timeout"),
-        (Limit::IdleTimeout, "idle_timeout"),
-        (Limit::RatePerToken, "rate_per_token"),
-        (Limit::RatePerAddress, "rate_per_address"),
-        (Limit::WaitingWrites, "waiting_writes"),
-    ];
-}
-
-/// How often each limit was hit. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Hits(Arc<[Counter; Limit::NAMES.len()]>);
-
-impl Hits {
-    /// With the counter of the waiting writes, which the store counts.
-    fn with(waiting_writes: Counter) -> Hits {
-        Hits(Arc::new(Limit::NAMES.map(|(limit, _)| match limit {
-            Limit::WaitingWrites => waiting_writes.clone(),
-            _ => Counter::default(),
-        })))
-    }
-
-    /// One was hit.
-    pub fn hit(&self, limit: Limit) {
-        self.0[limit as usize].inc();
-    }
-
-    /// How often one was hit.
-    pub fn count(&self, limit: Limit) -> u64 {
-        self.0[limit as usize].get()
+impl fmt::Debug for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Met")
     }
 }
 
-impl EncodeMetric for Hits {
+impl EncodeMetric for Met {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        for ((_, name), count) in Limit::NAMES.iter().zip(&*self.0) {
-            let labels = [("limit", *name)];
-            count.encode(encoder.encode_family(&labels)?)?;
+        let writes = ("max_waiting_writes", self.store.refused_writes());
+        for (name, count) in self.hits.all().chain([writes]) {
+            let labels = [("limit", name)];
+            let mut encoder = encoder.encode_family(&labels)?;
+            encoder.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
         Ok(())
     }
@@ -165,8 +107,6 @@ impl EncodeMetric for Hits {
 /// What is measured of connections. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
-    /// How often each limit was hit.
-    pub hits: Hits,
     open: Gauge,
     taken: Counter,
 }
@@ -281,7 +221,7 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Of a service over this store, whose routes have these templates.
-    pub(super) fn new(store: &AnyStore, mut routes: Vec<String>) -> Observer {
+    pub(super) fn new(store: &AnyStore, mut routes: Vec<String>, hits: Arc<Hits>) -> Observer {
         // Of paths that do not exist there is no end.
         routes.push("unknown".into());
         let routes: Arc<[String]> = routes.into();
@@ -310,10 +250,8 @@ impl Observer {
             "Requests that were answered with the answer to an earlier one of the same Idempotency-Key",
             replays.clone(),
         );
-        let meter = Meter {
-            hits: Hits::with(store.register(&mut registry)),
-            ..Meter::default()
-        };
+        store.register(&mut registry);
+        let meter = Meter::default();
         registry.register(
             "crm_connections",
             "Connections of clients that are open",
@@ -328,7 +266,10 @@ impl Observer {
         registry.register(
             "crm_limits_hit",
             "How often a limit refused or ended something",
-            meter.hits.clone(),
+            Met {
+                hits,
+                store: store.clone(),
+            },
         );
         registry.register(
             "crm_log_lines_dropped",
@@ -693,27 +634,6 @@ fn address(client: IpAddr, line: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_limit_counts_under_its_own_name() {
-        for (at, (limit, _)) in Limit::NAMES.into_iter().enumerate() {
-            assert_eq!(limit as usize, at);
-        }
-        let waiting = Counter::default();
-        let hits = Hits::with(waiting.clone());
-        hits.hit(Limit::WaitingWrites);
-        hits.hit(Limit::WaitingWrites);
-        hits.hit(Limit::Body);
-        assert_eq!(waiting.get(), 2);
-        assert_eq!(hits.count(Limit::Body), 1);
-        let mut registry = Registry::default();
-        registry.register("hits", "Hits", hits);
-        let mut shown = String::new();
-        text::encode(&mut shown, &registry).unwrap();
-        assert!(shown.contains("hits_total{limit=\"body\"} 1\n"), "{shown}");
-        assert!(shown.contains("hits_total{limit=\"waiting_writes\"} 2\n"));
-        assert_eq!(shown.matches("} 0\n").count(), Limit::NAMES.len() - 2);
-    }
 
     #[test]
     fn every_status_that_an_error_has_is_counted_under_it() {

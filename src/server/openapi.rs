@@ -72,7 +72,7 @@ Only these words before the first colon are operators. A date means its whole da
 
 **Errors** are always JSON, `{\"error\": \"…\"}`, with all refused fields at once under `fields` (of more than 50 \
 the first). Beside those listed with each operation, an unknown path is 404 and a method that a path does not have is 405 with `Allow`. What is no HTTP request \
-at all (400, 414, 431) is refused without a body.
+at all (400), or has a head that is too large (431), is refused without a body.
 
 A trailing slash changes nothing. Every answer has an `X-Request-Id`, which also stands in the log; a request may bring its \
 own, of 1 to 128 printable ASCII letters without a space. HEAD answers as GET does, without the body.";
@@ -407,6 +407,16 @@ fn headers() -> Value {
             "schema": {"type": "integer", "minimum": 0},
             "example": 1,
         },
+        "RateLimitPolicy": {
+            "description": "For each limit its requests (`q`) in a number of seconds (`w`). With every answer to one who is limited.",
+            "schema": {"type": "string"},
+            "example": "\"address\";q=100;w=1",
+        },
+        "RateLimit": {
+            "description": "For each limit the requests that are left (`r`), all of them again after some seconds (`t`).",
+            "schema": {"type": "string"},
+            "example": "\"address\";r=0;t=1",
+        },
         "Allow": {
             "description": "The methods that the path has.",
             "required": true,
@@ -637,7 +647,7 @@ fn common_responses() -> Map<String, Value> {
     add(
         "Timeout",
         failure(
-            "The body did not arrive within 30 seconds; nothing was changed.",
+            "The body did not arrive within 30 seconds, or what the service is set to; nothing was changed.",
             &[(
                 "slow",
                 error(Code::Timeout, "body: expected all of it within 30 seconds"),
@@ -647,13 +657,40 @@ fn common_responses() -> Map<String, Value> {
     add(
         "TooLarge",
         failure(
-            "The body is larger than 1 MiB; nothing was changed.",
+            "The body is larger than 1 MiB, or what the service is set to; nothing was changed.",
             &[(
                 "large",
                 error(Code::TooLarge, "body: expected at most 1048576 bytes"),
             )],
         ),
     );
+    add(
+        "UrlTooLong",
+        failure(
+            "The path is longer than the service takes, with its parameters: 32 KiB unless it is set otherwise.",
+            &[(
+                "long",
+                error(
+                    Code::UrlTooLong,
+                    "the path: expected at most 32768 bytes with its parameters",
+                ),
+            )],
+        ),
+    );
+    let mut limited = failure(
+        "There were too many requests of this address or token within a second; this one did nothing. Only where the service limits them.",
+        &[(
+            "often",
+            error(
+                Code::Limited,
+                "too many requests: expected at most 100 a second of an address",
+            ),
+        )],
+    );
+    limited["headers"]["Retry-After"] = reference("headers", "RetryAfter");
+    limited["headers"]["RateLimit-Policy"] = reference("headers", "RateLimitPolicy");
+    limited["headers"]["RateLimit"] = reference("headers", "RateLimit");
+    add("Limited", limited);
     add(
         "MediaType",
         failure(
@@ -729,7 +766,9 @@ fn errors(own: Value, shared: &[&str]) -> Map<String, Value> {
             "BadId" | "BadList" => Code::Invalid,
             "Timeout" => Code::Timeout,
             "TooLarge" => Code::TooLarge,
+            "UrlTooLong" => Code::UrlTooLong,
             "MediaType" => Code::MediaType,
+            "Limited" => Code::Limited,
             "Unavailable" => Code::Unavailable,
             "Unknown" => Code::Unknown,
             "Full" => Code::Full,
@@ -768,6 +807,11 @@ fn operation(
     responses: Map<String, Value>,
 ) -> Value {
     let mut responses: Vec<(String, Value)> = responses.into_iter().collect();
+    responses.extend(errors(json!({}), &["UrlTooLong"]));
+    // Who watches the service is never told to come back later.
+    if !["health", "ready"].contains(&id.as_str()) {
+        responses.extend(errors(json!({}), &["Limited"]));
+    }
     responses.sort_by(|a, b| a.0.cmp(&b.0));
     let responses: Map<String, Value> = responses.into_iter().collect();
     let mut operation = json!({"operationId": id, "tags": [tag], "summary": summary});
@@ -935,7 +979,7 @@ fn given(fields: impl Iterator<Item = &'static Field>) -> Value {
 fn body(schema: &str, examples: Value) -> Value {
     json!({
         "required": true,
-        "description": "At most 1 MiB.",
+        "description": "At most 1 MiB and 127 levels, unless the service is set to less.",
         "content": media(reference("schemas", schema), examples),
     })
 }
@@ -1310,17 +1354,20 @@ mod tests {
             let statuses: Vec<&String> =
                 operation["responses"].as_object().unwrap().keys().collect();
             let expected = match place.as_str() {
-                "get /leads" | "get /actions" | "get /processes" => "200 400 500 503 507",
-                "post /leads" => "200 201 400 408 409 413 415 500 503 504 507",
-                "post /actions" | "post /processes" => "201 400 408 413 415 500 503 504 507",
-                "delete /leads/{id}" => "200 400 404 409 500 503 504 507",
-                "get /ready" => "200 500 503 507",
-                place if place.starts_with("put") || place.starts_with("patch") => {
-                    "200 400 404 408 413 415 500 503 504 507"
+                "get /leads" | "get /actions" | "get /processes" => "200 400 414 429 500 503 507",
+                "post /leads" => "200 201 400 408 409 413 414 415 429 500 503 504 507",
+                "post /actions" | "post /processes" => {
+                    "201 400 408 413 414 415 429 500 503 504 507"
                 }
-                place if place.starts_with("delete") => "200 400 404 500 503 504 507",
-                place if place.ends_with("{id}") => "200 400 404 500 503 507",
-                _ => "200 500",
+                "delete /leads/{id}" => "200 400 404 409 414 429 500 503 504 507",
+                "get /ready" => "200 414 500 503 507",
+                place if place.starts_with("put") || place.starts_with("patch") => {
+                    "200 400 404 408 413 414 415 429 500 503 504 507"
+                }
+                place if place.starts_with("delete") => "200 400 404 414 429 500 503 504 507",
+                place if place.ends_with("{id}") => "200 400 404 414 429 500 503 507",
+                "get /health" => "200 414 500",
+                _ => "200 414 429 500",
             };
             let statuses: Vec<&str> = statuses.into_iter().map(String::as_str).collect();
             assert_eq!(statuses.join(" "), expected, "{place}");

@@ -1,35 +1,98 @@
 //! Who is at the other end of a connection, and on whose behalf it asks.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
+use warp::http::HeaderMap;
 
 use crate::error::quoted;
+
+/// The proxies whose word counts for whom they ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxies(Arc<[IpNet]>);
+
+impl Proxies {
+    /// By their addresses and networks, as [`check_network`] takes them; what is none is left out.
+    pub fn new(texts: &[String]) -> Proxies {
+        Proxies(texts.iter().filter_map(|text| network(text)).collect())
+    }
+
+    /// Whether an address is one of them.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
 
 /// The other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
     address: IpAddr,
+    /// Where it is one of them itself.
+    proxies: Option<Proxies>,
 }
 
 impl Peer {
     /// By its address.
-    pub fn new(address: SocketAddr) -> Peer {
+    pub fn new(address: SocketAddr, proxies: &Proxies) -> Peer {
+        let address = address.ip().to_canonical();
         Peer {
-            address: address.ip().to_canonical(),
+            address,
+            proxies: proxies.trusts(address).then(|| proxies.clone()),
         }
     }
 
-    /// Whose request it is.
-    pub fn client(&self) -> IpAddr {
-        self.address
+    /// Whose request it is. Of a trusted proxy that is who stands last in `X-Forwarded-For` and is no trusted proxy: what
+    /// stands before may have come with the request and be made up. A value that is no list of addresses counts for
+    /// nothing.
+    pub fn client(&self, headers: &HeaderMap) -> IpAddr {
+        match &self.proxies {
+            None => self.address,
+            Some(proxies) => forwarded(headers, proxies).unwrap_or(self.address),
+        }
     }
 }
 
-/// The addresses of one proxy or a network of them.
+fn forwarded(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
+    let lines = headers.get_all("x-forwarded-for");
+    let lines: Vec<&str> = lines
+        .into_iter()
+        .map(|line| line.to_str().ok())
+        .collect::<Option<_>>()?;
+    let mut first = None;
+    for text in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let address = address(text.trim())?;
+        if !proxies.trusts(address) {
+            return Some(address);
+        }
+        first = Some(address);
+    }
+    // All of them are ours, and so is who asked first.
+    first
+}
+
+/// An address, with the port that some proxies add and the brackets of IPv6 beside one.
+fn address(text: &str) -> Option<IpAddr> {
+    let plain = text.parse::<IpAddr>().ok();
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let address = plain.or_else(with_port).or_else(in_brackets)?;
+    Some(address.to_canonical())
+}
+
+/// The addresses of one proxy or a network of them. One of IPv4 that is written as IPv6 is the same as that of IPv4.
 fn network(text: &str) -> Option<IpNet> {
     let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-    text.parse::<IpNet>().ok().or_else(address)
+    let network = text.parse::<IpNet>().ok().or_else(address)?;
+    let mapped = network.addr().to_canonical();
+    match (network, mapped) {
+        (IpNet::V6(_), IpAddr::V4(inner)) if network.prefix_len() >= 96 => {
+            let inner = Ipv4Net::new(inner, network.prefix_len() - 96);
+            inner.ok().map(IpNet::from)
+        }
+        _ => Some(network),
+    }
 }
 
 /// Whether a text names a proxy; the error says what was expected.
@@ -40,5 +103,83 @@ pub fn check_network(text: &str) -> Result<(), String> {
             "expected an address like 10.0.0.1 or a network like 10.0.0.0/8, got {}",
             quoted(text)
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use warp::http::HeaderValue;
+
+    use super::*;
+
+    fn client(peer: &str, lines: &[&str]) -> String {
+        let proxies = ["10.0.0.0/8", "2001:db8::1", "::ffff:192.168.0.0/112"];
+        let proxies = Proxies::new(&proxies.map(str::to_string));
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append("x-forwarded-for", HeaderValue::from_str(line).unwrap());
+        }
+        let address = SocketAddr::new(peer.parse().unwrap(), 1);
+        Peer::new(address, &proxies).client(&headers).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        for (peer, expected) in [
+            ("10.1.2.3", "203.0.113.7"),
+            ("::ffff:10.1.2.3", "203.0.113.7"),
+            ("192.168.3.4", "203.0.113.7"),
+            ("2001:db8::1", "203.0.113.7"),
+            ("2001:db8::2", "2001:db8::2"),
+            ("203.0.113.99", "203.0.113.99"),
+            ("::ffff:11.0.0.1", "11.0.0.1"),
+        ] {
+            assert_eq!(client(peer, &["203.0.113.7"]), expected);
+        }
+    }
+
+    #[test]
+    fn it_is_read_from_the_right_past_the_trusted_ones() {
+        for (lines, expected) in [
+            (&["1.1.1.1, 203.0.113.7"][..], "203.0.113.7"),
+            (&["1.1.1.1, 203.0.113.7,10.9.9.9"], "203.0.113.7"),
+            (&["1.1.1.1", "203.0.113.7 , 10.9.9.9"], "203.0.113.7"),
+            (
+                &["203.0.113.7", "::ffff:10.9.9.9, 2001:db8::1"],
+                "203.0.113.7",
+            ),
+            (&["made up, 203.0.113.7"], "203.0.113.7"),
+            (&["203.0.113.7:4711"], "203.0.113.7"),
+            (&["[2001:db8::7]:4711"], "2001:db8::7"),
+            (&["[2001:db8::7]"], "2001:db8::7"),
+            (&["::ffff:203.0.113.7"], "203.0.113.7"),
+            (&["10.0.0.9, 10.0.0.8"], "10.0.0.9"),
+        ] {
+            assert_eq!(client("10.1.2.3", lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_broken_counts_for_nothing() {
+        for lines in [
+            &[][..],
+            &[""],
+            &["203.0.113.7, unknown"],
+            &["203.0.113.7,"],
+            &["203.0.113.7", "1.2.3"],
+            &["203.0.113.7 10.0.0.1"],
+        ] {
+            assert_eq!(client("10.1.2.3", lines), "10.1.2.3", "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn networks_are_checked() {
+        for text in ["10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"] {
+            assert_eq!(check_network(text), Ok(()));
+        }
+        for text in ["", "10.0.0", "10.0.0.0/33", "localhost"] {
+            check_network(text).unwrap_err();
+        }
     }
 }

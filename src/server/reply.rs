@@ -77,7 +77,7 @@ pub(super) fn error(error: &Error, request_id: &str) -> Response {
         error.to_json()
     };
     let mut response = json(status, body);
-    if error.code == Code::Unavailable {
+    if matches!(error.code, Code::Unavailable | Code::Limited) {
         // In seconds. What is full or broken for longer answers the same again.
         let headers = response.headers_mut();
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

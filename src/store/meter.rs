@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::{Registry, Unit};
 
 /// The upper ends of what times are sorted into, in nanoseconds: from what a cached read takes to what a limit cuts.
@@ -138,8 +137,6 @@ pub(super) struct Meter {
     pub(super) times: Histogram,
     /// How many writes share one.
     pub(super) sizes: Histogram,
-    /// Writes that were refused, as too many waited.
-    pub(super) refused: Counter,
 }
 
 impl Default for Meter {
@@ -147,7 +144,6 @@ impl Default for Meter {
         Meter {
             times: Histogram::times(),
             sizes: Histogram::sizes(),
-            refused: Counter::default(),
         }
     }
 }

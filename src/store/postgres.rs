@@ -30,7 +30,6 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use deadpool::managed::{Object, Pool, PoolError};
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -43,6 +42,7 @@ use crate::query::Query;
 use crate::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::meter::{Live, Meter};
 use crate::store::sql::{self, Fault, Prepared, Transaction};
+use crate::store::waiting::Waiting;
 use crate::store::{Listing, Outcome, Ready, Store, Write};
 use crate::terms::Terms;
 use crate::time;
@@ -92,6 +92,8 @@ struct Inner {
     lists: Semaphore,
     /// Connections that writes may keep whose answer is not waited for any longer.
     unanswered: Arc<Semaphore>,
+    /// Writes that wait for a connection.
+    waiting: Waiting,
     /// How many connections the pool may have.
     connections: usize,
     /// When it was made smaller, as the server gave no more.
@@ -297,6 +299,16 @@ impl Postgres {
         Postgres::connect(url, connections, true).await
     }
 
+    /// Lets at most so many writes wait for a connection at a time.
+    pub fn limit_waiting_writes(&self, most: usize) {
+        self.inner.waiting.limit(most);
+    }
+
+    /// How many writes were refused as too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        self.inner.waiting.refused()
+    }
+
     /// The store, unless it is half of a copy.
     async fn whole(store: Postgres) -> Result<Postgres> {
         match schema::mark(&store.inner).await? {
@@ -317,6 +329,7 @@ impl Postgres {
                 ordered: AtomicUsize::new(0),
                 lists: Semaphore::new(most_lists(connections)),
                 unanswered: Arc::new(Semaphore::new(connections / 2 + 1)),
+                waiting: Waiting::default(),
                 connections,
                 narrowed: Mutex::default(),
                 keys: Keys::default(),
@@ -327,8 +340,8 @@ impl Postgres {
         Ok(store)
     }
 
-    /// Registers what is measured here. Answers the counter of the writes that were refused, as too many waited.
-    pub(super) fn register(&self, registry: &mut Registry) -> Counter {
+    /// Registers what is measured here.
+    pub(super) fn register(&self, registry: &mut Registry) {
         let meter = &self.inner.meter;
         meter.register(registry);
         let mut pool = |name, help, read: fn(deadpool::Status) -> usize| {
@@ -357,7 +370,6 @@ impl Postgres {
             "Requests that wait for a connection to the database",
             Live::new(move || waiting.status().waiting as u64),
         );
-        meter.refused.clone()
     }
 
     /// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
@@ -534,7 +546,9 @@ impl Inner {
             ));
         }
         let until = Instant::now() + PATIENCE;
+        let waits = self.waiting.wait()?;
         let session = Box::pin(self.session(left(until))).await?;
+        drop(waits);
         // What was warned of before is not about this write.
         session.warned.store(false, Ordering::Relaxed);
         Ok(Writing {

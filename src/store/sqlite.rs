@@ -35,7 +35,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::{Registry, Unit};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -248,6 +247,16 @@ impl Sqlite {
         ))
     }
 
+    /// Lets at most so many writes wait at a time.
+    pub fn limit_waiting_writes(&self, most: usize) {
+        self.inner.writer.waiting().limit(most);
+    }
+
+    /// How many writes were refused as too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        self.inner.writer.waiting().refused()
+    }
+
     /// Opens a file that a copy is to go into, which may have been begun.
     pub fn open_for_copy(path: &Path) -> Result<Sqlite> {
         Ok(Sqlite::open_with(path, Work::Command, "FULL", true)?.0)
@@ -300,8 +309,8 @@ impl Sqlite {
         Scheduler::start(&self.inner.path, schedule, report.clone())
     }
 
-    /// Registers what is measured here. Answers the counter of the writes that were refused, as too many waited.
-    pub(super) fn register(&self, registry: &mut Registry) -> Counter {
+    /// Registers what is measured here.
+    pub(super) fn register(&self, registry: &mut Registry) {
         let state = self.inner.writer.state().clone();
         let meter = state.meter().clone();
         meter.register(registry);
@@ -328,7 +337,6 @@ impl Sqlite {
             Unit::Bytes,
             bytes,
         );
-        meter.refused
     }
 
     /// Runs a rule in a transaction that is synced when this answers.

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crm::server::gate::Policy;
-use crm::server::{self, connection::Limits};
+use crm::server;
 use crm::store::AnyStore;
 use crm::store::sqlite::Work;
 use tempfile::TempDir;
@@ -196,7 +195,8 @@ impl Server {
             line.clear();
             let read = stdout.read_line(&mut line).unwrap();
             let mut words = line.split_whitespace();
-            let url = words.find(|word| word.starts_with("http://"));
+            let url =
+                words.find(|word| word.starts_with("http://") || word.starts_with("https://"));
             if url.is_some() || read == 0 {
                 break url.map(|url| url.trim_end_matches(',').to_string());
             }
@@ -216,7 +216,7 @@ impl Server {
 
     /// Host and port.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.split_once("://").unwrap().1
     }
 
     /// Sends a signal by its name, such as `TERM`.
@@ -281,8 +281,7 @@ impl Service {
         let ended = tokio::spawn(server::serve(
             listener,
             store.clone(),
-            Limits::default(),
-            Policy::default(),
+            server::Settings::default(),
             shutdown,
         ));
         Service {

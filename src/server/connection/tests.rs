@@ -8,6 +8,7 @@ use futures_util::stream;
 use hyper::StatusCode;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use warp::{Filter, Reply};
@@ -46,7 +47,7 @@ struct Server {
     release: Arc<Notify>,
     /// Says when the answer of an `/endless` was dropped, or what runs for a `/held`.
     dropped: mpsc::UnboundedReceiver<()>,
-    meter: Meter,
+    hits: Arc<Hits>,
 }
 
 struct OnDrop(mpsc::UnboundedSender<()>);
@@ -132,12 +133,19 @@ impl Server {
             warp::reply::with_status(error.to_json(), StatusCode::BAD_REQUEST).into_response()
         };
         let service = move |_| service.clone();
-        let meter = Meter::default();
-        let counted = meter.clone();
-        let task = tokio::spawn(serve(listener, service, refuse, limits, counted, async {
-            // Also when the test drops the sender.
-            let _ = stopped.await;
-        }));
+        let door = Door::from(limits);
+        let hits = door.hits.clone();
+        let task = tokio::spawn(serve(
+            listener,
+            service,
+            refuse,
+            door,
+            Meter::default(),
+            async {
+                // Also when the test drops the sender.
+                let _ = stopped.await;
+            },
+        ));
         Server {
             address,
             stop,
@@ -145,19 +153,19 @@ impl Server {
             began,
             release,
             dropped,
-            meter,
+            hits,
         }
     }
 
     /// A limit was hit so often; the end of a connection is seen before it is counted.
     async fn has_hit(&self, limit: Limit, times: u64) {
         within(async {
-            while self.meter.hits.count(limit) < times {
+            while self.hits.of(limit) < times {
                 tokio::task::yield_now().await;
             }
         })
         .await;
-        assert_eq!(self.meter.hits.count(limit), times, "{limit:?}");
+        assert_eq!(self.hits.of(limit), times, "{limit:?}");
     }
 
     async fn connect(&self) -> Client {

@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use super::{Writing, map_err};
 use crate::error::{Code, Error, Result};
 use crate::record::Value;
 use crate::store::meter::Meter;
+use crate::store::waiting::Waiting;
 use crate::time;
 
 /// The most writes that share a commit. Beyond it the sync is no longer what a write costs.
@@ -30,10 +31,6 @@ const LARGEST_COMMIT: usize = 8 * 1024 * 1024;
 
 /// A batch of so many writes is not divided: the sync is most of what they cost.
 const SMALL_BATCH: usize = 16;
-
-/// The most writes that wait. Beyond it the answer is 503: memory is bounded, and a client that has to wait longer than
-/// this takes has given up.
-const LONGEST_QUEUE: usize = 4_096;
 
 /// The most that the waiting writes may hold, in bytes. Beyond it the answer is 503, as a queue of the largest records
 /// would be gigabytes.
@@ -74,15 +71,15 @@ struct Room {
 
 impl Room {
     fn take(state: &Arc<State>, size: usize) -> Result<Room> {
+        state.writes.enter()?;
         let before = state.waiting.fetch_add(size, Ordering::Relaxed);
-        state.writes.fetch_add(1, Ordering::Relaxed);
         let room = Room {
             state: state.clone(),
             size,
         };
         // One that is alone is never refused.
         match before > 0 && before + size > LARGEST_QUEUE {
-            true => Err(state.full()),
+            true => Err(state.writes.full()),
             false => Ok(room),
         }
     }
@@ -91,7 +88,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.state.waiting.fetch_sub(self.size, Ordering::Relaxed);
-        self.state.writes.fetch_sub(1, Ordering::Relaxed);
+        self.state.writes.leave();
     }
 }
 
@@ -126,7 +123,7 @@ pub(super) enum Writer {
     },
     /// They run on a thread.
     Thread {
-        queue: Mutex<Option<SyncSender<Message>>>,
+        queue: Mutex<Option<Sender<Message>>>,
         thread: Mutex<Option<JoinHandle<Result<()>>>>,
         state: Arc<State>,
     },
@@ -164,7 +161,9 @@ pub(super) struct State {
     /// What the waiting writes hold, in bytes.
     waiting: AtomicUsize,
     /// How many they are.
-    writes: AtomicUsize,
+    writes: Waiting,
+    /// Whether a look at the file is asked for that nobody has taken yet.
+    look: AtomicBool,
     /// What the batch that runs has read and written, in bytes.
     handled: AtomicUsize,
     /// What is measured of the commits.
@@ -208,13 +207,6 @@ impl State {
         error
     }
 
-    /// The error of a write for which there is no room.
-    fn full(&self) -> Error {
-        self.meter.refused.inc();
-        let message = "too many writes are waiting already; nothing was saved, try again";
-        Error::new(Code::Unavailable, message)
-    }
-
     /// What is measured of the commits.
     pub(super) fn meter(&self) -> &Meter {
         &self.meter
@@ -222,7 +214,7 @@ impl State {
 
     /// How many writes wait for their commit.
     pub(super) fn waiting(&self) -> usize {
-        self.writes.load(Ordering::Relaxed)
+        self.writes.count()
     }
 
     fn intact(&self) -> Result<()> {
@@ -255,7 +247,7 @@ impl Writer {
             });
         };
         desk.check_point_beside(beside, &state)?;
-        let (queue, messages) = sync_channel(LONGEST_QUEUE);
+        let (queue, messages) = channel();
         let seen = state.clone();
         let thread = std::thread::Builder::new()
             .name("crm-writer".into())
@@ -296,27 +288,27 @@ impl Writer {
                 let mut desk = lock(desk);
                 desk.as_mut().ok_or_else(closed)?.batch(state, job, || None);
             }
-            Writer::Thread { queue, state, .. } => {
+            Writer::Thread { queue, .. } => {
                 let queue = lock(queue);
-                let sent = queue
-                    .as_ref()
-                    .ok_or_else(closed)?
-                    .try_send(Message::Write(job));
-                sent.map_err(|error| match error {
-                    TrySendError::Full(_) => state.full(),
-                    TrySendError::Disconnected(_) => closed(),
-                })?;
+                let sent = queue.as_ref().ok_or_else(closed)?.send(Message::Write(job));
+                sent.map_err(|_| closed())?;
             }
         }
         told.await.unwrap_or_else(|_| Err(closed()))
     }
 
+    /// The writes that wait.
+    pub(super) fn waiting(&self) -> &Waiting {
+        &self.state().writes
+    }
+
     /// Asks for a look at the file. Where many writes wait already, the next batch of them looks.
     pub(super) fn look(&self) {
-        if let Writer::Thread { queue, .. } = self
+        if let Writer::Thread { queue, state, .. } = self
             && let Some(queue) = &*lock(queue)
+            && !state.look.swap(true, Ordering::Relaxed)
         {
-            let _ = queue.try_send(Message::Look);
+            let _ = queue.send(Message::Look);
         }
     }
 
@@ -356,13 +348,17 @@ impl Writer {
 fn work_off(mut desk: Desk, messages: &Receiver<Message>, state: &State) -> Result<()> {
     while let Ok(message) = messages.recv() {
         match message {
-            Message::Look => desk.look(),
+            Message::Look => {
+                // Before it looks: what is asked for from now on may be about what it does not see.
+                state.look.store(false, Ordering::Relaxed);
+                desk.look();
+            }
             Message::Write(first) => desk.batch(state, first, || {
                 loop {
                     match messages.try_recv() {
                         Ok(Message::Write(job)) => return Some(job),
                         // The batch has looked.
-                        Ok(Message::Look) => {}
+                        Ok(Message::Look) => state.look.store(false, Ordering::Relaxed),
                         Err(_) => return None,
                     }
                 }
@@ -442,7 +438,7 @@ impl Desk {
         first: Box<dyn Job>,
         more: impl FnMut() -> Option<Box<dyn Job>>,
     ) {
-        let half = state.writes.load(Ordering::Relaxed).div_ceil(2);
+        let half = state.writes.count().div_ceil(2);
         let waiting = std::iter::once(first).chain(std::iter::from_fn(more));
         let begun = state.intact().and_then(|()| {
             let _inside = self.turnstile.enter();

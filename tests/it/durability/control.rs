@@ -5,8 +5,7 @@ use std::future::pending;
 use std::io::Write;
 use std::path::Path;
 
-use crm::server::gate::Policy;
-use crm::server::{self, connection::Limits};
+use crm::server;
 use crm::store::AnyStore;
 use crm::store::sqlite::Sqlite;
 use tokio::net::TcpListener;
@@ -40,13 +39,7 @@ async fn serve_without_syncs() {
     )
     .unwrap();
     // Until it is killed.
-    server::serve(
-        listener,
-        store,
-        Limits::default(),
-        Policy::default(),
-        pending(),
-    )
-    .await
-    .unwrap();
+    server::serve(listener, store, server::Settings::default(), pending())
+        .await
+        .unwrap();
 }
