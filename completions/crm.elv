@@ -57,7 +57,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --log 'How the log is written to standard error [env: CRM_LOG] [config: log] [default: text]'
             cand --max-body 'The largest body of a request, in bytes [env: CRM_MAX_BODY] [config: max_body] [default: 1m]'
             cand --max-head 'The largest head of a request: its first line and its headers, in bytes [env: CRM_MAX_HEAD] [config: max_head] [default: 64k]'
-            cand --max-url 'The longest path of a request with its parameters, in bytes [env: CRM_MAX_URL] [config: max_url] [default: 32k]'
+            cand --max-url 'The longest path of a request with its parameters, in bytes [env: CRM_MAX_URL] [config: max_url] [default: 63k]'
             cand --max-depth 'The most levels of objects and arrays in a body [env: CRM_MAX_DEPTH] [config: max_depth] [default: 127]'
             cand --max-connections 'The most connections at a time; more are closed at once [env: CRM_MAX_CONNECTIONS] [config: max_connections] [default: 1024]'
             cand --max-connections-per-address 'The most connections of one address at a time; those of a trusted proxy do not count [env: CRM_MAX_CONNECTIONS_PER_ADDRESS] [config: max_connections_per_address] [default: 512]'

@@ -62,7 +62,7 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l trusted-proxy -d 'Beli
 complete -c crm -n "__fish_crm_using_subcommand serve" -l log -d 'How the log is written to standard error [env: CRM_LOG] [config: log] [default: text]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-body -d 'The largest body of a request, in bytes [env: CRM_MAX_BODY] [config: max_body] [default: 1m]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-head -d 'The largest head of a request: its first line and its headers, in bytes [env: CRM_MAX_HEAD] [config: max_head] [default: 64k]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l max-url -d 'The longest path of a request with its parameters, in bytes [env: CRM_MAX_URL] [config: max_url] [default: 32k]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-url -d 'The longest path of a request with its parameters, in bytes [env: CRM_MAX_URL] [config: max_url] [default: 63k]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-depth -d 'The most levels of objects and arrays in a body [env: CRM_MAX_DEPTH] [config: max_depth] [default: 127]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-connections -d 'The most connections at a time; more are closed at once [env: CRM_MAX_CONNECTIONS] [config: max_connections] [default: 1024]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-connections-per-address -d 'The most connections of one address at a time; those of a trusted proxy do not count [env: CRM_MAX_CONNECTIONS_PER_ADDRESS] [config: max_connections_per_address] [default: 512]' -r

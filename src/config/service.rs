@@ -75,7 +75,7 @@ knobs! {
         "The largest body of a request, in bytes";
     MAX_HEAD = "max_head", Kind::Size(8 * 1_024, 1_024 * 1_024), "64k",
         "The largest head of a request: its first line and its headers, in bytes";
-    MAX_URL = "max_url", Kind::Size(1_024, 63 * 1_024), "32k",
+    MAX_URL = "max_url", Kind::Size(1_024, 63 * 1_024), "63k",
         "The longest path of a request with its parameters, in bytes";
     MAX_DEPTH = "max_depth", Kind::Count(2, 127), "127",
         "The most levels of objects and arrays in a body";

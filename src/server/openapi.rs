@@ -6,12 +6,16 @@
 
 use serde_json::{Map, Value, json};
 
+use super::api::{self, Route};
+use super::gate::Access;
+use crate::NOUNS;
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
 use crate::lead::{LEAD, OnDuplicate};
 use crate::query::{LARGEST_LIMIT, LONGEST_PATTERN};
 use crate::record::{Field, Kind, Noun, Presence};
 use crate::time;
+use crate::token::Scope;
 
 /// A text without NUL, which no database column of ours takes.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -91,7 +95,12 @@ pub fn document(nouns: &[&'static Noun]) -> String {
         responses.insert(format!("{}NotFound", noun.title), not_found(noun));
     }
     tags.push(json!({"name": "service", "description": "The service itself."}));
+    tags.push(json!({"name": "tokens", "description": "Who may use the service."}));
+    paths.extend(token_paths());
     paths.extend(service_paths());
+    for route in api::table() {
+        guard(&mut paths, &route);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -111,9 +120,197 @@ pub fn document(nouns: &[&'static Noun]) -> String {
             "parameters": parameters(),
             "headers": headers(),
             "responses": responses,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token as `crm token create` prints it: `crm_` and 32 letters and digits.",
+                },
+            },
         },
     })
     .to_string()
+}
+
+/// Adds to an operation what the gate and the conditions of a request have to do with it.
+fn guard(paths: &mut Map<String, Value>, route: &Route) {
+    let method = route.method.to_ascii_lowercase();
+    let Some(operation) = paths
+        .get_mut(&route.path)
+        .and_then(|path| path.get_mut(&method))
+    else {
+        return;
+    };
+    let Access::Token(scope) = route.access else {
+        operation["security"] = json!([]);
+        return;
+    };
+    // An empty one: nothing, while the service is open.
+    operation["security"] = match scope {
+        Scope::Admin => json!([{"token": []}]),
+        Scope::Read | Scope::Write => json!([{"token": []}, {}]),
+    };
+    let about = operation["description"].as_str().unwrap_or_default();
+    let about = format!("{about} Takes a token of the scope `{}`.", scope.word());
+    operation["description"] = about.trim_start().into();
+    let mut parameters = match operation["parameters"].take() {
+        Value::Array(parameters) => parameters,
+        _ => Vec::new(),
+    };
+    let mut responses = object(operation["responses"].take());
+    let mut add = |name: &str, code: Code| {
+        responses.insert(code.status().to_string(), reference("responses", name));
+    };
+    add("Unauthenticated", Code::Unauthenticated);
+    add("Denied", Code::Denied);
+    // The tokens are asked for.
+    add("Unavailable", Code::Unavailable);
+    let is_write = route.method != "GET";
+    let is_record = route.path.ends_with("{id}");
+    if is_write {
+        parameters.push(reference("parameters", "IdempotencyKey"));
+        add("KeyReused", Code::KeyReused);
+    }
+    if is_record {
+        parameters.push(reference("parameters", "IfMatch"));
+        add("Stale", Code::Stale);
+    }
+    if is_record && !is_write {
+        parameters.push(reference("parameters", "IfNoneMatch"));
+        responses.insert("304".into(), reference("responses", "NotModified"));
+    }
+    let of_record = NOUNS
+        .iter()
+        .any(|noun| route.path[1..].starts_with(noun.plural));
+    for status in ["200", "201"] {
+        let Some(response) = responses.get_mut(status) else {
+            continue;
+        };
+        if of_record && (is_record && route.method != "DELETE" || route.method == "POST") {
+            response["headers"]["ETag"] = reference("headers", "ETag");
+        }
+        if is_write {
+            response["headers"]["Idempotent-Replayed"] = reference("headers", "IdempotentReplayed");
+        }
+    }
+    let mut sorted: Vec<(String, Value)> = responses.into_iter().collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    let sorted: Map<String, Value> = sorted.into_iter().collect();
+    operation["responses"] = sorted.into();
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+}
+
+/// `/tokens` and `/tokens/{name}`.
+fn token_paths() -> Map<String, Value> {
+    let known = json!({
+        "name": {"type": "string", "description": "Given by people, the only one of its kind."},
+        "scope": {"enum": Scope::WORDS.map(|known| known.0)},
+        "start": {"type": "string", "description": "The first letters of the secret."},
+        "created_at": {"type": "string", "pattern": TIME_STORED},
+        "expires_at": {"type": ["string", "null"], "pattern": TIME_STORED},
+    });
+    let whole = |properties: &Value| {
+        let names: Vec<&String> = properties
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|one| one.0)
+            .collect();
+        json!({"type": "object", "required": names, "properties": properties, "additionalProperties": false})
+    };
+    let mut made = known.clone();
+    made["token"] = json!({"type": "string", "pattern": "^crm_[0-9A-Za-z]{32}$", "description": "The secret, shown this once."});
+    let example = json!({
+        "name": "ci",
+        "scope": "write",
+        "start": "crm_4f1d",
+        "created_at": "2026-01-31 09:30:00",
+        "expires_at": null,
+    });
+    let list = operation(
+        "listTokens".into(),
+        "tokens",
+        "List the tokens".into(),
+        "All of them, by name, without their secrets.",
+        Vec::new(),
+        errors(
+            json!({
+                "200": answer(
+                    "The tokens.",
+                    media(
+                        json!({"type": "array", "items": whole(&known)}),
+                        json!({"tokens": {"value": [example]}}),
+                    ),
+                ),
+                "400": failure("A parameter was given.", &[]),
+            }),
+            &READING,
+        ),
+    );
+    let name = json!({"type": "string", "pattern": "^[a-zA-Z0-9_.@-]{1,64}$"});
+    let wanted = json!({
+        "type": "object",
+        "required": ["name", "scope"],
+        "properties": {
+            "name": name,
+            "scope": {"enum": Scope::WORDS.map(|known| known.0)},
+            "expires": {
+                "type": ["string", "null"],
+                "description": "When it expires: a time from now like `90d`, `12h` or `2w`, or a time; never, where it is left out.",
+            },
+        },
+        "additionalProperties": false,
+    });
+    let mut create = operation(
+        "createToken".into(),
+        "tokens",
+        "Make a token".into(),
+        "The secret is in the answer, this once. The first token is made on the database itself, by `crm token create NAME --scope admin`.",
+        Vec::new(),
+        errors(
+            json!({
+                "201": answer("The token.", media(whole(&made), json!({}))),
+                "400": failure("The body or a field was refused; nothing was changed.", &[]),
+                "409": failure(
+                    "There is a token of this name.",
+                    &[("taken", Error::new(Code::Conflict, "name: a token is called ci already"))],
+                ),
+            }),
+            &WRITING,
+        ),
+    );
+    let examples = json!({"ci": {"value": {"name": "ci", "scope": "write", "expires": "90d"}}});
+    create["requestBody"] = json!({"required": true, "content": media(wanted, examples)});
+    let revoke = operation(
+        "revokeToken".into(),
+        "tokens",
+        "Revoke a token".into(),
+        "It stops working at once, and within 5 seconds on other servers of the same database.",
+        vec![json!({"name": "name", "in": "path", "required": true, "schema": name})],
+        errors(
+            json!({
+                "200": answer(
+                    "It is gone.",
+                    media(
+                        reference("schemas", "Message"),
+                        json!({"revoked": {"value": {"message": "Token revoked"}}}),
+                    ),
+                ),
+                "400": failure("A parameter was given.", &[]),
+                "404": failure(
+                    "No token has this name.",
+                    &[("missing", Error::new(Code::NotFound, "no token has the name \"ci\""))],
+                ),
+            }),
+            &[&["Unknown"][..], &READING].concat(),
+        ),
+    );
+    Map::from_iter([
+        ("/tokens".to_string(), json!({"get": list, "post": create})),
+        ("/tokens/{name}".to_string(), json!({"delete": revoke})),
+    ])
 }
 
 fn reference(kind: &str, name: &str) -> Value {
@@ -346,6 +543,22 @@ fn object(value: Value) -> Map<String, Value> {
 fn parameters() -> Value {
     let words: Vec<&str> = OnDuplicate::WORDS.iter().map(|word| word.0).collect();
     json!({
+        "IdempotencyKey": {
+            "name": "Idempotency-Key", "in": "header",
+            "description": "Makes the request be done once, however often it is sent within 24 hours: the same key with the same body answers what it answered first. Keys are apart by token, method, path and parameters.",
+            "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+            "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        },
+        "IfMatch": {
+            "name": "If-Match", "in": "header",
+            "description": "Only if the record has this ETag still.",
+            "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$"},
+        },
+        "IfNoneMatch": {
+            "name": "If-None-Match", "in": "header",
+            "description": "Only if the record has another ETag by now.",
+            "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$"},
+        },
         "Id": {
             "name": "id", "in": "path", "required": true,
             "description": "The record's id, a whole number of 1 or more.",
@@ -411,6 +624,20 @@ fn headers() -> Value {
             "description": "For each limit its requests (`q`) in a number of seconds (`w`). With every answer to one who is limited.",
             "schema": {"type": "string"},
             "example": "\"address\";q=100;w=1",
+        },
+        "ETag": {
+            "description": "The record's version: it goes up with each change.",
+            "schema": {"type": "string"},
+            "example": "\"3\"",
+        },
+        "IdempotentReplayed": {
+            "description": "`true` where this is the answer to an earlier request with the same Idempotency-Key, and nothing was done again.",
+            "schema": {"const": "true"},
+        },
+        "WwwAuthenticate": {
+            "description": "How to say who asks (RFC 6750).",
+            "schema": {"type": "string"},
+            "example": "Bearer realm=\"crm\"",
         },
         "RateLimit": {
             "description": "For each limit the requests that are left (`r`), all of them again after some seconds (`t`).",
@@ -667,16 +894,72 @@ fn common_responses() -> Map<String, Value> {
     add(
         "UrlTooLong",
         failure(
-            "The path is longer than the service takes, with its parameters: 32 KiB unless it is set otherwise.",
+            "The path is longer than the service takes, with its parameters: 63 KiB unless it is set otherwise.",
             &[(
                 "long",
                 error(
                     Code::UrlTooLong,
-                    "the path: expected at most 32768 bytes with its parameters",
+                    "the path: expected at most 64512 bytes with its parameters",
                 ),
             )],
         ),
     );
+    let mut unauthenticated = failure(
+        "A token was expected, or the one that was given is not valid; nothing was done.",
+        &[(
+            "nobody",
+            error(
+                Code::Unauthenticated,
+                "expected a token: Authorization: Bearer crm_…",
+            ),
+        )],
+    );
+    unauthenticated["headers"]["WWW-Authenticate"] = reference("headers", "WwwAuthenticate");
+    add("Unauthenticated", unauthenticated);
+    let mut denied = failure(
+        "The token's scope does not reach so far; nothing was done.",
+        &[(
+            "scope",
+            error(
+                Code::Denied,
+                "the token ci has the scope read; expected one of the scope write",
+            ),
+        )],
+    );
+    denied["headers"]["WWW-Authenticate"] = reference("headers", "WwwAuthenticate");
+    add("Denied", denied);
+    add(
+        "Stale",
+        failure(
+            "The record has another ETag than `If-Match` names; nothing was changed.",
+            &[(
+                "changed",
+                error(
+                    Code::Stale,
+                    "If-Match: the record has changed meanwhile, its ETag is \"4\" now; nothing was saved",
+                ),
+            )],
+        ),
+    );
+    add(
+        "KeyReused",
+        failure(
+            "The Idempotency-Key was used for this path with another body; nothing was changed.",
+            &[(
+                "reused",
+                error(
+                    Code::KeyReused,
+                    "Idempotency-Key: it was used for this path with another body; expected a new key for a new request",
+                ),
+            )],
+        ),
+    );
+    let mut not_modified = answer("The record is as `If-None-Match` knows it.", json!({}));
+    if let Some(answer) = not_modified.as_object_mut() {
+        answer.remove("content");
+    }
+    not_modified["headers"]["ETag"] = reference("headers", "ETag");
+    add("NotModified", not_modified);
     let mut limited = failure(
         "There were too many requests of this address or token within a second; this one did nothing. Only where the service limits them.",
         &[(
@@ -1232,11 +1515,7 @@ fn service_paths() -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::ACTION;
-    use crate::process::PROCESS;
     use crate::record::email;
-
-    const NOUNS: [&Noun; 3] = [&LEAD, &ACTION, &PROCESS];
 
     fn parsed() -> Value {
         serde_json::from_str(&document(&NOUNS)).unwrap()
@@ -1282,7 +1561,10 @@ mod tests {
                 used.push(path.to_string());
             }
         });
-        for (kind, components) in root["components"].as_object().unwrap() {
+        let components = root["components"].as_object().unwrap();
+        // These are named by the operations' `security`.
+        let referred = components.iter().filter(|one| one.0 != "securitySchemes");
+        for (kind, components) in referred {
             for name in components.as_object().unwrap().keys() {
                 let path = format!("#/components/{kind}/{name}");
                 // A method that a path does not have is no operation, so that none can refer to its answer.
@@ -1354,19 +1636,28 @@ mod tests {
             let statuses: Vec<&String> =
                 operation["responses"].as_object().unwrap().keys().collect();
             let expected = match place.as_str() {
-                "get /leads" | "get /actions" | "get /processes" => "200 400 414 429 500 503 507",
-                "post /leads" => "200 201 400 408 409 413 414 415 429 500 503 504 507",
-                "post /actions" | "post /processes" => {
-                    "201 400 408 413 414 415 429 500 503 504 507"
+                "get /leads" | "get /actions" | "get /processes" | "get /tokens" => {
+                    "200 400 401 403 414 429 500 503 507"
                 }
-                "delete /leads/{id}" => "200 400 404 409 414 429 500 503 504 507",
+                "post /leads" => "200 201 400 401 403 408 409 413 414 415 422 429 500 503 504 507",
+                "post /actions" | "post /processes" => {
+                    "201 400 401 403 408 413 414 415 422 429 500 503 504 507"
+                }
+                "post /tokens" => "201 400 401 403 408 409 413 414 415 422 429 500 503 504 507",
+                "delete /tokens/{name}" => "200 400 401 403 404 414 422 429 500 503 504 507",
+                "delete /leads/{id}" => "200 400 401 403 404 409 412 414 422 429 500 503 504 507",
                 "get /ready" => "200 414 500 503 507",
                 place if place.starts_with("put") || place.starts_with("patch") => {
-                    "200 400 404 408 413 414 415 429 500 503 504 507"
+                    "200 400 401 403 404 408 412 413 414 415 422 429 500 503 504 507"
                 }
-                place if place.starts_with("delete") => "200 400 404 414 429 500 503 504 507",
-                place if place.ends_with("{id}") => "200 400 404 414 429 500 503 507",
+                place if place.starts_with("delete") => {
+                    "200 400 401 403 404 412 414 422 429 500 503 504 507"
+                }
+                place if place.ends_with("{id}") => {
+                    "200 304 400 401 403 404 412 414 429 500 503 507"
+                }
                 "get /health" => "200 414 500",
+                "get /metrics" => "200 401 403 414 429 500 503",
                 _ => "200 414 429 500",
             };
             let statuses: Vec<&str> = statuses.into_iter().map(String::as_str).collect();
@@ -1377,7 +1668,7 @@ mod tests {
             "listLeads createLead getLead updateLead patchLead deleteLead \
              listActions createAction getAction updateAction patchAction deleteAction \
              listProcesses createProcess getProcess updateProcess patchProcess deleteProcess \
-             health ready metrics openapi docs"
+             listTokens createToken revokeToken health ready metrics openapi docs"
         );
     }
 

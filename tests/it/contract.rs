@@ -69,6 +69,7 @@ on_every_store! {
     a_page_of_large_records_is_whole
     a_very_large_page_ends_and_goes_on
     a_record_is_never_larger_than_a_body
+    keys_and_versions
     many_attributes_take_no_long_time
     many_values_are_refused_and_never_a_fault
     it_is_ready
@@ -933,4 +934,64 @@ async fn many_writers_lose_nothing(store: AnyStore) {
     let lead = store.get(&LEAD, 1).await.unwrap();
     let attributes: serde_json::Value = serde_json::from_str(&text(&lead, "attributes")).unwrap();
     assert_eq!(attributes.as_object().unwrap().len(), 100);
+}
+
+/// A write with a key is done once; one under a version that is gone is not done.
+async fn keys_and_versions(store: AnyStore) {
+    use crm::error::Code;
+    use crm::store::{Done, Write};
+    use crm::terms::{Key, Terms, Versions};
+
+    let under = |key: &str, body: &str| Terms {
+        versions: None,
+        key: Some(Key::parse(key, &["0", "POST", "/leads", ""], body.as_bytes()).unwrap()),
+    };
+    let new = |json: &str| Write::Create(draft(&LEAD, json, Purpose::Create), OnDuplicate::Create);
+    let json = r#"{"email":"ada@example.com","attributes":{"n":1.50}}"#;
+    let first = store.write(new(json), under("k1", json)).await.unwrap();
+    let second = store.write(new(json), under("k1", json)).await.unwrap();
+    assert_eq!((first.replayed, second.replayed), (false, true));
+    assert_eq!(first.done, second.done);
+    let Done::Created(record) = second.done else {
+        panic!("{first:?}");
+    };
+    assert_eq!((record.id(), record.version()), (1, 1));
+    if !matches!(store, AnyStore::Remote(_)) {
+        // A server makes the hash of the body itself.
+        let other = store.write(new(json), under("k1", "other")).await;
+        assert_eq!(other.unwrap_err().code, Code::KeyReused);
+    }
+    // What was refused is not kept.
+    let bad = r#"{"email":"none"}"#;
+    for _ in 0..2 {
+        let refused = store.write(new(bad), under("k2", bad)).await.unwrap_err();
+        assert_eq!(refused.code, Code::Invalid);
+    }
+    let twins = (0..8).map(|_| store.write(new(json), under("k3", json)));
+    let twins = futures_util::future::join_all(twins).await;
+    let made = twins.iter().filter(|twin| !twin.as_ref().unwrap().replayed);
+    assert_eq!(made.count(), 1, "{twins:?}");
+    assert_eq!(ids(&store, &LEAD, "").await.len(), 2);
+
+    let change = |name: &str| {
+        let json = format!(r#"{{"name":"{name}"}}"#);
+        Write::Update(1, draft(&LEAD, &json, Purpose::Update))
+    };
+    let at = |version: i64| Terms {
+        versions: Some(Versions::Of(vec![version])),
+        key: None,
+    };
+    let changed = store.write(change("a"), at(1)).await.unwrap();
+    assert_eq!(changed.saved().unwrap().record.version(), 2);
+    let stale = store.write(change("b"), at(1)).await.unwrap_err();
+    assert_eq!(stale.code, Code::Stale);
+    let delete = || Write::Delete {
+        noun: &LEAD,
+        id: 1,
+        cascade: false,
+    };
+    let stale = store.write(delete(), at(1)).await.unwrap_err();
+    assert_eq!(stale.code, Code::Stale);
+    assert_eq!(store.get(&LEAD, 1).await.unwrap().version(), 2);
+    store.write(delete(), at(2)).await.unwrap();
 }

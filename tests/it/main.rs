@@ -17,6 +17,7 @@ mod copying;
 mod docs;
 mod durability;
 mod fresh;
+mod gate;
 mod house;
 mod http;
 mod net;

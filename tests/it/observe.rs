@@ -180,7 +180,7 @@ fn the_numbers_are_those_of_what_happened() {
     assert_eq!(shown["crm_wal_bytes"], log as f64);
     assert_eq!(shown["crm_connections_accepted_total"], 4.0);
     let limit = |name: &str| shown[&format!("crm_limits_hit_total{{limit=\"{name}\"}}")];
-    assert_eq!((limit("body"), limit("waiting_writes")), (1.0, 0.0));
+    assert_eq!((limit("max_body"), limit("max_waiting_writes")), (1.0, 0.0));
     assert_eq!(shown["crm_log_lines_dropped_total"], 0.0);
     assert_eq!(shown["crm_idempotent_replays_total"], 0.0);
     assert_eq!(shown["crm_http_requests_abandoned_total"], 0.0);

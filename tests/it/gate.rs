@@ -1,0 +1,344 @@
+//! Who is let in to what, from the table of routes itself; tokens, keys and versions over HTTP.
+
+use crm::NOUNS;
+use crm::server::api::{self, Route};
+use crm::server::gate::Access;
+use crm::token::Scope;
+
+use crate::support::{Home, client};
+
+fn token(home: &Home, name: &str, scope: &str) -> String {
+    let line = ["token", "create", name, "--scope", scope, "--db", "crm.db"];
+    home.crm(&line).ok().trim().to_string()
+}
+
+/// A request to a route, whose record is there.
+async fn ask(url: &str, route: &Route, token: Option<&str>) -> (u16, Option<String>) {
+    // What is deleted is not there; what is created has its fields.
+    let id = if route.method == "DELETE" { "999" } else { "1" };
+    let path = route.path.replace("{id}", id).replace("{name}", "nobody");
+    let method = reqwest::Method::from_bytes(route.method.as_bytes()).unwrap();
+    let mut request = client().request(method, format!("{url}{path}"));
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    if matches!(route.method, "POST" | "PUT" | "PATCH") {
+        let body = match (route.method, route.path.as_str()) {
+            ("POST", "/leads") => r#"{"email":"b@example.com"}"#,
+            ("POST", "/actions") => r#"{"action_type":"call"}"#,
+            ("POST", "/processes") => r#"{"name":"n"}"#,
+            ("POST", _) => r#"{"name":"new","scope":"none"}"#,
+            _ => "{}",
+        };
+        request = request
+            .header("content-type", "application/json")
+            .body(body);
+    }
+    let answer = request.send().await.unwrap();
+    let challenge = answer.headers().get("www-authenticate");
+    let challenge = challenge.map(|value| value.to_str().unwrap().to_string());
+    let status = answer.status().as_u16();
+    if matches!(status, 401 | 403) {
+        let json: serde_json::Value =
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        assert!(json["error"].is_string());
+    }
+    (status, challenge)
+}
+
+/// What a route answers whoever is let in.
+fn expected(route: &Route) -> u16 {
+    match (route.method, route.path.as_str()) {
+        // A scope that there is not.
+        ("POST", "/tokens") => 400,
+        ("POST", _) => 201,
+        ("DELETE", _) => 404,
+        _ => 200,
+    }
+}
+
+fn records(home: &Home) {
+    home.crm(&[
+        "lead",
+        "create",
+        "--email",
+        "a@example.com",
+        "--db",
+        "crm.db",
+    ])
+    .ok();
+    home.crm(&["action", "create", "--type", "call", "--db", "crm.db"])
+        .ok();
+    home.crm(&["process", "create", "--name", "n", "--db", "crm.db"])
+        .ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_lets_in_whom_its_entry_says() {
+    let home = Home::new();
+    records(&home);
+    let known = [
+        (Some(Scope::Read), token(&home, "r", "read")),
+        (Some(Scope::Write), token(&home, "w", "write")),
+        (Some(Scope::Admin), token(&home, "a", "admin")),
+        (None, token(&home, "gone", "admin")),
+        (None, format!("crm_{}", "0".repeat(32))),
+        (None, "crm_short".into()),
+        (None, "another".into()),
+    ];
+    home.crm(&["token", "revoke", "gone", "--db", "crm.db"])
+        .ok();
+    let server = home.serve(&["--db", "crm.db"]);
+    let routes = api::table();
+    assert!(routes.len() >= 2 * NOUNS.len() + 4, "{routes:?}");
+    for route in &routes {
+        let place = format!("{} {}", route.method, route.path);
+        let Access::Token(needed) = route.access else {
+            let named = ["/health", "/ready", "/openapi.json", "/docs"];
+            assert!(named.contains(&route.path.as_str()), "{place}");
+            assert_eq!(ask(&server.url, route, None).await.0, 200, "{place}");
+            continue;
+        };
+        let (status, challenge) = ask(&server.url, route, None).await;
+        assert_eq!(status, 401, "{place}");
+        assert_eq!(challenge.as_deref(), Some("Bearer realm=\"crm\""));
+        for (scope, token) in &known {
+            let (status, challenge) = ask(&server.url, route, Some(token)).await;
+            let challenge = challenge.unwrap_or_default();
+            match scope {
+                None => {
+                    assert_eq!(status, 401, "{place}");
+                    assert!(challenge.contains("invalid_token"), "{challenge}");
+                }
+                Some(scope) if *scope < needed => {
+                    assert_eq!(status, 403, "{place} {scope:?}");
+                    assert!(challenge.contains(&format!("scope=\"{}\"", needed.word())));
+                }
+                Some(_) => assert_eq!(
+                    (status, challenge.as_str()),
+                    (expected(route), ""),
+                    "{place}"
+                ),
+            }
+        }
+    }
+    // What there is not is nobody's business who may not read.
+    for (method, path) in [
+        ("GET", "/nothing"),
+        ("PUT", "/leads"),
+        ("OPTIONS", "/leads"),
+    ] {
+        let route = Route {
+            method,
+            path: path.into(),
+            access: Access::Public,
+        };
+        assert_eq!(
+            ask(&server.url, &route, None).await.0,
+            401,
+            "{method} {path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
+    let home = Home::new();
+    records(&home);
+    let server = home.serve(&["--db", "crm.db"]);
+    let routes = api::table();
+    for route in &routes {
+        let wanted = match route.access {
+            // Nobody claims it from outside.
+            Access::Token(Scope::Admin) => 401,
+            _ => expected(route),
+        };
+        assert_eq!(ask(&server.url, route, None).await.0, wanted, "{route:?}");
+    }
+    let list = routes.iter().find(|route| route.path == "/leads").unwrap();
+    let secret = token(&home, "first", "read");
+    let start = std::time::Instant::now();
+    while ask(&server.url, list, None).await.0 != 401 {
+        assert!(
+            start.elapsed().as_secs() < 5,
+            "the first token was not seen"
+        );
+    }
+    assert_eq!(ask(&server.url, list, Some(&secret)).await.0, 200);
+    // One that a command revokes beside the service stops working at once.
+    home.crm(&["token", "revoke", "first", "--db", "crm.db"])
+        .ok();
+    let start = std::time::Instant::now();
+    while ask(&server.url, list, Some(&secret)).await.0 != 401 {
+        assert!(
+            start.elapsed().as_secs() < 5,
+            "the end of the token was not seen"
+        );
+    }
+    assert_eq!(ask(&server.url, list, None).await.0, 200);
+    drop(server);
+    let closed = home.serve(&["--db", "crm.db", "--require-token"]);
+    assert_eq!(ask(&closed.url, list, None).await.0, 401);
+    drop(closed);
+    token(&home, "second", "read");
+    let open = home.serve(&["--db", "crm.db", "--open"]);
+    assert_eq!(ask(&open.url, list, None).await.0, 200);
+    assert_eq!(ask(&open.url, list, Some(&secret)).await.0, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_managed_over_http_and_a_key_shows_the_same_secret_again() {
+    let home = Home::new();
+    let admin = token(&home, "admin", "admin");
+    let server = home.serve(&["--db", "crm.db"]);
+    let post = async |key: &str, body: &str| {
+        let request = client()
+            .post(format!("{}/tokens", server.url))
+            .header("authorization", format!("Bearer {admin}"))
+            .header("content-type", "application/json")
+            .header("idempotency-key", key);
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let replayed = answer.headers().contains_key("idempotent-replayed");
+        let status = answer.status().as_u16();
+        let json: serde_json::Value =
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        (status, replayed, json)
+    };
+    let body = r#"{"name":"ci","scope":"read","expires":"90d"}"#;
+    let (status, replayed, first) = post("k", body).await;
+    assert_eq!((status, replayed), (201, false), "{first}");
+    let (status, replayed, second) = post("k", body).await;
+    assert_eq!((status, replayed), (201, true));
+    assert_eq!(first, second);
+    assert_eq!(post("k", r#"{"name":"ci2","scope":"read"}"#).await.0, 422);
+    assert_eq!(post("other", body).await.0, 409);
+    // Nothing of a secret is in the file.
+    let secret = first["token"].as_str().unwrap();
+    for name in ["crm.db", "crm.db-wal"] {
+        let bytes = std::fs::read(home.path(name)).unwrap();
+        for secret in [secret, admin.as_str()] {
+            let part = &secret.as_bytes()[8..];
+            assert!(
+                !bytes.windows(part.len()).any(|window| window == part),
+                "{name}"
+            );
+        }
+    }
+    let ended = client()
+        .delete(format!("{}/tokens/ci", server.url))
+        .header("authorization", format!("Bearer {admin}"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ended.status(), 200);
+    let list = Route {
+        method: "GET",
+        path: "/leads".into(),
+        access: Access::Public,
+    };
+    assert_eq!(ask(&server.url, &list, Some(secret)).await.0, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_show_their_token_and_take_none_from_the_command_line() {
+    let home = Home::new();
+    let secret = token(&home, "w", "write");
+    let server = home.serve(&["--db", "crm.db"]);
+    let create = [
+        "lead",
+        "create",
+        "--email",
+        "a@example.com",
+        "--url",
+        &server.url,
+    ];
+    let refused = home.crm(&create).run();
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    std::fs::write(home.path("token"), format!("{secret}\n")).unwrap();
+    let with_file = [&create[..], &["--token-file", "token"]].concat();
+    home.crm(&with_file).ok();
+    home.crm(&create).env("CRM_TOKEN", &secret).ok();
+    for given in [&["--token", secret.as_str()][..], &["--token"][..]] {
+        let told = home.crm(&[&create[..], given].concat()).run();
+        assert_eq!(told.code, Some(2), "{told:?}");
+        assert!(
+            told.stderr.contains("--token: ") && !told.stderr.contains(&secret),
+            "{told:?}"
+        );
+    }
+    let wrong = home.crm(&create).env("CRM_TOKEN", &secret[1..]).run();
+    assert_eq!(wrong.code, Some(2));
+    assert!(!wrong.stderr.contains(&secret[8..]), "{wrong:?}");
+    let denied = home
+        .crm(&["token", "list", "--url", &server.url])
+        .env("CRM_TOKEN", &secret)
+        .run();
+    assert_eq!(denied.code, Some(4));
+    let (_, log) = server.stop();
+    assert!(log.contains(" w\n") && !log.contains(&secret[8..]), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_moved_on_is_not_overwritten() {
+    let home = Home::new();
+    records(&home);
+    let server = home.serve(&["--db", "crm.db"]);
+    let url = format!("{}/leads/1", server.url);
+    let get = async |known: Option<&str>| {
+        let mut request = client().get(&url);
+        if let Some(known) = known {
+            request = request.header("if-none-match", known);
+        }
+        let answer = request.send().await.unwrap();
+        let etag = answer.headers()["etag"].to_str().unwrap().to_string();
+        let status = answer.status().as_u16();
+        (status, etag, answer.text().await.unwrap())
+    };
+    let put = async |etag: &str, body: &'static str| {
+        let request = client()
+            .put(&url)
+            .header("content-type", "application/json");
+        let answer = request
+            .header("if-match", etag)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        answer.status().as_u16()
+    };
+    let (_, first, _) = get(None).await;
+    assert_eq!(first, "\"1\"");
+    let (status, _, text) = get(Some(&first)).await;
+    assert_eq!((status, text.as_str()), (304, ""));
+    assert_eq!(put(&first, r#"{"name":"x"}"#).await, 200);
+    assert_eq!(put(&first, r#"{"name":"y"}"#).await, 412);
+    assert_eq!(put("W/\"2\"", r#"{"name":"y"}"#).await, 412);
+    assert_eq!(put("2", r#"{"name":"y"}"#).await, 400);
+    let (status, second, text) = get(Some(&first)).await;
+    assert_eq!((status, second.as_str()), (200, "\"2\""));
+    assert!(text.contains("\"name\":\"x\""), "{text}");
+    assert_eq!(put("*", r#"{"name":"x"}"#).await, 200);
+    // Nothing was changed.
+    assert_eq!(get(None).await.1, second);
+    let shown = home
+        .crm(&["lead", "get", "1", "--etag", "--url", &server.url])
+        .ok();
+    assert_eq!(shown, "\"2\"\n");
+    let update = |etag: &str| {
+        home.crm(&[
+            "lead",
+            "update",
+            "1",
+            "--name",
+            "z",
+            "--if-match",
+            etag,
+            "--url",
+            &server.url,
+        ])
+        .run()
+    };
+    assert_eq!(update("\"1\"").code, Some(5));
+    assert_eq!(update("\"2\"").code, Some(0));
+    assert_eq!(update("nonsense").code, Some(2));
+}
