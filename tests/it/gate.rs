@@ -9,7 +9,7 @@ use crate::support::{Home, client};
 
 fn token(home: &Home, name: &str, scope: &str) -> String {
     let line = ["token", "create", name, "--scope", scope, "--db", "crm.db"];
-    home.crm(&line).ok().trim().to_string()
+    home.crm(line).ok().trim().to_string()
 }
 
 /// A request to a route, whose record is there.
@@ -58,7 +58,7 @@ fn expected(route: &Route) -> u16 {
 }
 
 fn records(home: &Home) {
-    home.crm(&[
+    home.crm([
         "lead",
         "create",
         "--email",
@@ -67,9 +67,9 @@ fn records(home: &Home) {
         "crm.db",
     ])
     .ok();
-    home.crm(&["action", "create", "--type", "call", "--db", "crm.db"])
+    home.crm(["action", "create", "--type", "call", "--db", "crm.db"])
         .ok();
-    home.crm(&["process", "create", "--name", "n", "--db", "crm.db"])
+    home.crm(["process", "create", "--name", "n", "--db", "crm.db"])
         .ok();
 }
 
@@ -86,8 +86,7 @@ async fn every_route_lets_in_whom_its_entry_says() {
         (None, "crm_short".into()),
         (None, "another".into()),
     ];
-    home.crm(&["token", "revoke", "gone", "--db", "crm.db"])
-        .ok();
+    home.crm(["token", "revoke", "gone", "--db", "crm.db"]).ok();
     let server = home.serve(&["--db", "crm.db"]);
     let routes = api::table();
     assert!(routes.len() >= 2 * NOUNS.len() + 4, "{routes:?}");
@@ -166,7 +165,7 @@ async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
     }
     assert_eq!(ask(&server.url, list, Some(&secret)).await.0, 200);
     // One that a command revokes beside the service stops working at once.
-    home.crm(&["token", "revoke", "first", "--db", "crm.db"])
+    home.crm(["token", "revoke", "first", "--db", "crm.db"])
         .ok();
     let start = std::time::Instant::now();
     while ask(&server.url, list, Some(&secret)).await.0 != 401 {
@@ -252,25 +251,25 @@ async fn commands_show_their_token_and_take_none_from_the_command_line() {
         "--url",
         &server.url,
     ];
-    let refused = home.crm(&create).run();
+    let refused = home.crm(create).run();
     assert_eq!(refused.code, Some(4), "{refused:?}");
     std::fs::write(home.path("token"), format!("{secret}\n")).unwrap();
     let with_file = [&create[..], &["--token-file", "token"]].concat();
     home.crm(&with_file).ok();
-    home.crm(&create).env("CRM_TOKEN", &secret).ok();
+    home.crm(create).env("CRM_TOKEN", &secret).ok();
     for given in [&["--token", secret.as_str()][..], &["--token"][..]] {
-        let told = home.crm(&[&create[..], given].concat()).run();
+        let told = home.crm([&create[..], given].concat()).run();
         assert_eq!(told.code, Some(2), "{told:?}");
         assert!(
             told.stderr.contains("--token: ") && !told.stderr.contains(&secret),
             "{told:?}"
         );
     }
-    let wrong = home.crm(&create).env("CRM_TOKEN", &secret[1..]).run();
+    let wrong = home.crm(create).env("CRM_TOKEN", &secret[1..]).run();
     assert_eq!(wrong.code, Some(2));
     assert!(!wrong.stderr.contains(&secret[8..]), "{wrong:?}");
     let denied = home
-        .crm(&["token", "list", "--url", &server.url])
+        .crm(["token", "list", "--url", &server.url])
         .env("CRM_TOKEN", &secret)
         .run();
     assert_eq!(denied.code, Some(4));
@@ -321,11 +320,11 @@ async fn a_record_that_moved_on_is_not_overwritten() {
     // Nothing was changed.
     assert_eq!(get(None).await.1, second);
     let shown = home
-        .crm(&["lead", "get", "1", "--etag", "--url", &server.url])
+        .crm(["lead", "get", "1", "--etag", "--url", &server.url])
         .ok();
     assert_eq!(shown, "\"2\"\n");
     let update = |etag: &str| {
-        home.crm(&[
+        home.crm([
             "lead",
             "update",
             "1",
