@@ -46,7 +46,7 @@ pub enum Kind {
 macro_rules! knobs {
     ($($name:ident = $key:literal, $kind:expr, $default:literal, $about:expr;)*) => {
         $(
-            #[doc = $about]
+            #[doc = concat!("`", $key, "`")]
             pub static $name: Knob = Knob { key: $key, kind: $kind, default: $default, about: $about };
         )*
         /// All of them, in the order in which they are shown.

@@ -333,7 +333,7 @@ async fn remember<T: Transaction>(tx: &mut T, key: &Key, done: &Done) -> Result<
     Ok(())
 }
 
-/// The columns of a token, in the order of [`token`].
+/// The columns of a token, in the order of [`token()`].
 pub(crate) const TOKENS: &str =
     "SELECT id, name, scope, start, created_at, expires_at, hash FROM crm_tokens ORDER BY name";
 
