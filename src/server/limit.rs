@@ -36,7 +36,7 @@ impl Default for Requests {
     fn default() -> Requests {
         Requests {
             body: LARGEST,
-            url: 32 * 1024,
+            url: 63 * 1024,
             depth: 127,
             body_time: Duration::from_secs(30),
             time: Duration::from_secs(60),

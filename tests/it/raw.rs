@@ -271,7 +271,7 @@ fn what_is_too_much_is_refused_and_not_kept() {
         assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
         let long = format!(
             "GET /leads?q={} HTTP/1.1\r\nHost: crm\r\nConnection: close\r\n\r\n",
-            "x".repeat(40_000)
+            "x".repeat(64_600)
         );
         let answer = target.refused(long.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 414 "), "{answer}");
