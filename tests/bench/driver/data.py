@@ -64,22 +64,22 @@ def fill(file, count, id="id", at="at"):
     sync(file)
 
 
-def crm_file(count):
+def crm_file(count, crm=CRM, kept_as="leads"):
     """A file of crm's with so many leads. It is kept for the next run, unless crm's schema or the leads have changed."""
     with Fleet() as fleet:
         empty = HOME / "empty.db"
         for old in HOME.glob("empty.db*"):
             old.unlink()
         port = free_port()
-        fleet.start([CRM, "serve", "--host", "127.0.0.1", "--port", port, "--db", empty], port)
+        fleet.start([crm, "serve", "--host", "127.0.0.1", "--port", port, "--db", empty], port)
     database = sqlite3.connect(empty)
     schema = database.execute("SELECT sql FROM sqlite_schema ORDER BY name").fetchall()
     version = database.execute("PRAGMA user_version").fetchone()
     database.close()
     key = hashlib.sha256(repr((schema, version, count, ROWS)).encode()).hexdigest()[:12]
-    file = HOME / f"leads-{count}-{key}.db"
+    file = HOME / f"{kept_as}-{count}-{key}.db"
     if not file.exists():
-        for old in HOME.glob(f"leads-{count}-*"):
+        for old in HOME.glob(f"{kept_as}-{count}-*"):
             old.unlink()
         say(f"writing {count:,} leads")
         fresh = HOME / "fresh.db"

@@ -20,10 +20,12 @@ def next_run():
     return f"r{next(_runs):04}"
 
 
-def wrk(process, script, words, seconds):
-    """The load of a script for so many seconds. Raises where anything but success was answered."""
+def wrk(process, script, words, seconds, headers=()):
+    """The load of a script for so many seconds, each request with these headers too. Raises where anything but success was
+    answered."""
     # Without a time limit of its own wrk would leave what takes longer than 2 s out of its percentiles.
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "60s", "-s", f"{script}.lua"]
+    command += [word for header in headers for word in ("-H", header)]
     command += [f"http://127.0.0.1:{process.port}", "--", *map(str, words)]
     before, others = process.cpu(), Others(process)
     printed = run(*command, cwd=BENCH / "wrk", stderr=subprocess.STDOUT)

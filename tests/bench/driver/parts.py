@@ -166,10 +166,11 @@ def memory(options):
     return found
 
 
-def stream(process, leads):
+def stream(process, leads, headers=()):
     """The whole list to nowhere: leads a second."""
     url = f"http://127.0.0.1:{process.port}/leads"
-    size, seconds = run("curl", "-sS", "--fail", "-o", "/dev/null", "-w", "%{size_download} %{time_total}", url).split()
+    given = [word for header in headers for word in ("-H", header)]
+    size, seconds = run("curl", *given, "-sS", "--fail", "-o", "/dev/null", "-w", "%{size_download} %{time_total}", url).split()
     if int(size) < leads * 200:
         raise Failed(f"the whole list of {leads} leads has {size} bytes, which is too few")
     return leads / float(seconds)

@@ -24,9 +24,13 @@ function common.getter(paths)
   end
 end
 
--- The head of a request with a body of so many bytes.
+-- The head of a request with a body of so many bytes, and with the headers that wrk was given.
 local function head(method, path, length)
-  return method .. " " .. path .. " HTTP/1.1\r\nHost: " .. wrk.headers["Host"] .. "\r\n"
+  local given = ""
+  for name, value in pairs(wrk.headers) do
+    given = given .. name .. ": " .. value .. "\r\n"
+  end
+  return method .. " " .. path .. " HTTP/1.1\r\n" .. given
     .. "Content-Type: application/json\r\nContent-Length: " .. length .. "\r\n\r\n"
 end
 
