@@ -283,6 +283,11 @@ pub trait Rows: Send + Sync + Sized + 'static {
     /// Takes a record: one cell a field of its noun, and behind them its version where it is known.
     fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]);
 
+    /// Whether it has a use for versions.
+    fn wants_versions(&self) -> bool {
+        true
+    }
+
     /// Whether it takes records as [`Record::to_json`] writes them, and tells what it wrote of others.
     fn is_json(&self) -> bool {
         false

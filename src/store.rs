@@ -326,14 +326,14 @@ pub enum AnyStore {
     Remote(Remote),
 }
 
-// What waits for PostgreSQL is large as a future, and would be moved about with all that waits for it. Beside the way to a
-// server a box of its own costs nothing.
+// What waits for a server is large as a future, and would be moved about with all that waits for it, over a file too.
+// Beside the way to a server a box of its own costs nothing.
 macro_rules! each {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {
             AnyStore::Sqlite($store) => $call,
             AnyStore::Postgres($store) => Box::pin(async move { $call }).await,
-            AnyStore::Remote($store) => $call,
+            AnyStore::Remote($store) => Box::pin(async move { $call }).await,
         }
     };
 }

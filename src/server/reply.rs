@@ -242,6 +242,10 @@ impl Rows for Written {
         self.one(|text| shown.write_json(noun, |at| cells[at], text));
     }
 
+    fn wants_versions(&self) -> bool {
+        false
+    }
+
     fn is_json(&self) -> bool {
         self.whole
     }

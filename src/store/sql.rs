@@ -127,12 +127,16 @@ impl Statements {
 
 /// The columns in the order of the noun's fields, and behind them the version.
 pub(crate) fn columns(noun: &Noun) -> String {
-    let names: Vec<String> = noun
-        .fields
-        .iter()
+    format!("{}, {}.version", fields(noun), noun.plural)
+}
+
+/// The columns in the order of the noun's fields.
+pub(crate) fn fields(noun: &Noun) -> String {
+    let names = noun.fields.iter();
+    let names: Vec<String> = names
         .map(|field| format!("{}.{}", noun.plural, field.name))
         .collect();
-    format!("{}, {}.version", names.join(", "), noun.plural)
+    names.join(", ")
 }
 
 /// A write, checked as far as it can be without the database.
@@ -828,10 +832,15 @@ impl Select {
         self
     }
 
-    /// The records from one id to another, in the order of ids that the query has.
-    pub(crate) fn between(dialect: Dialect, query: &Query, low: i64, high: i64) -> Select {
+    /// These [`columns`] of the records from one id to another, in the order of ids that the query has.
+    pub(crate) fn between(
+        dialect: Dialect,
+        query: &Query,
+        columns: &str,
+        (low, high): (i64, i64),
+    ) -> Select {
         let table = query.noun.plural;
-        let mut select = Select::from(dialect, query.noun, &columns(query.noun));
+        let mut select = Select::from(dialect, query.noun, columns);
         select.conditions(query, Walk::ById, true);
         select.push(" AND ").push(table).push(".id >= ").value(low);
         select.push(" AND ").push(table).push(".id <= ").value(high);

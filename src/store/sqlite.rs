@@ -782,21 +782,22 @@ fn value(value: ValueRef<'_>) -> Value {
 /// The most columns a noun has.
 const MOST_COLUMNS: usize = 16;
 
-/// Hands over a row of [`sql::columns`] without a copy of it.
+/// Hands over a row of [`sql::columns`] or of [`sql::fields`] without a copy of it.
 fn with_cells<T>(
     noun: &Noun,
     row: &rusqlite::Row<'_>,
     take: impl FnOnce(&[Cell<'_>]) -> T,
 ) -> Result<T> {
     let mut cells = [Cell::Null; MOST_COLUMNS];
-    let cells = &mut cells[..=noun.fields.len()];
+    let columns = row.as_ref().column_count().min(noun.fields.len() + 1);
+    let cells = &mut cells[..columns];
     for (at, place) in cells.iter_mut().enumerate() {
         *place = cell(row.get_ref(at).map_err(|error| map_err(&error))?)?;
     }
     Ok(take(cells))
 }
 
-/// A row of [`sql::columns`].
+/// A row of [`sql::columns`] or of [`sql::fields`].
 fn record(noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<Record> {
     let values = with_cells(noun, row, |cells| {
         cells.iter().map(|cell| Value::from(*cell)).collect()

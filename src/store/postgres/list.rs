@@ -237,7 +237,9 @@ impl<R: Rows> Reading<R> {
 
     /// The records of a list by id from one to another.
     async fn between(&mut self, low: i64, high: i64) -> Result<Chunk<R>> {
-        let select = Select::between(Dialect::Postgres, &self.query, low, high).limit(self.asked);
+        let columns = sql::columns(self.query.noun);
+        let select = Select::between(Dialect::Postgres, &self.query, &columns, (low, high));
+        let select = select.limit(self.asked);
         let mut chunk = Chunk::new(self.rows.empty());
         let mut seen = 0;
         let mut end = None;

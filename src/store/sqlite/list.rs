@@ -172,7 +172,12 @@ impl<R: Rows> Reading<R> {
                 inner.read(|connection| by_ids(connection, query, ids, &mut chunk))?
             }
             Rest::Between(low, high) => {
-                let select = Select::between(Dialect::Sqlite, query, *low, *high);
+                // Millions of rows go this way, and each column is time.
+                let columns = match rows.wants_versions() {
+                    true => sql::columns(query.noun),
+                    false => sql::fields(query.noun),
+                };
+                let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
                 inner.read(|connection| {
                     fill(connection, query.noun, &select, &mut chunk, |_| Ok(()))
                 })?;
