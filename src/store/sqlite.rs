@@ -380,10 +380,10 @@ impl Inner {
         if self.work != Work::Server {
             return connect(&self.path, &self.way);
         }
-        let opened = self.way.another(&self.path).map_err(|e| map_err(&e))?;
+        let opened = self.way.another(&self.path);
         // Before it reads: it would take the log of one database for that of another.
         self.files.hold()?;
-        prepare_to_read(opened)
+        prepare_to_read(opened.map_err(|e| map_err(&e))?)
     }
 
     /// What a read has come to. One that has found damage ends the writing.
