@@ -52,7 +52,7 @@ use crate::time;
 use crate::token::{Hash, Keyring, Token};
 use cache::Cache;
 use keys::Keys;
-use place::Place;
+use place::{Files, Place};
 use reading::Way;
 use schedule::{Schedule, Scheduler};
 use stop::Stop;
@@ -112,6 +112,7 @@ pub struct Sqlite {
 
 struct Inner {
     path: PathBuf,
+    files: Arc<Files>,
     work: Work,
     /// How those that read are connected to it.
     way: Way,
@@ -207,18 +208,24 @@ impl Sqlite {
         syncs: &str,
         for_copy: bool,
     ) -> Result<(Sqlite, Option<String>)> {
-        let (connection, way, notice) = place::settled(path, |place| match work {
-            Work::Reading => connect_to_read(path, place),
-            Work::Command | Work::Server => {
-                let (connection, notice) = connect_to_write(path, place, work, syncs)?;
-                Ok((connection, Way::Writing, notice))
-            }
+        let (connection, way, notice, files) = place::settled(path, |place| {
+            let (connection, way, notice) = match work {
+                Work::Reading => connect_to_read(path, place)?,
+                Work::Command | Work::Server => {
+                    let (connection, notice) = connect_to_write(path, place, work, syncs)?;
+                    (connection, Way::Writing, notice)
+                }
+            };
+            Ok((connection, way, notice, Arc::new(Files::new(path, place))))
         })?;
         if !for_copy && let Some(source) = mark(&connection).map_err(|e| map_err(&e))? {
             return Err(sql::unfinished(&source));
         }
         let cache = (work == Work::Server).then(|| Arc::new(Cache::new()));
-        let desk = Desk::new(connection, path, cache.clone())
+        if work == Work::Server {
+            begin_anew(&connection, path)?;
+        }
+        let desk = Desk::new(connection, files.clone(), cache.clone())
             .map_err(|error| schema::unusable(path, &error))?;
         let beside = match work {
             Work::Server => Some(connect(path, &way)?),
@@ -227,6 +234,7 @@ impl Sqlite {
         let writer = Writer::new(desk, beside)?;
         let inner = Inner {
             path: path.to_path_buf(),
+            files,
             work,
             way,
             made: made.filter(|_| work == Work::Command),
@@ -369,7 +377,23 @@ impl Inner {
 
     /// Another connection for reading, and for temporary tables.
     fn connect(&self) -> Result<Connection> {
-        connect(&self.path, &self.way)
+        if self.work != Work::Server {
+            return connect(&self.path, &self.way);
+        }
+        let opened = self.way.another(&self.path);
+        // Before it reads: it would take the log of one database for that of another.
+        self.files.hold()?;
+        prepare_to_read(opened.map_err(|e| map_err(&e))?)
+    }
+
+    /// What a read has come to. One that has found damage ends the writing.
+    fn seen<R>(&self, read: Result<R>) -> Result<R> {
+        if let Err(error) = &read
+            && *error == damaged()
+        {
+            self.writer.state().breaks(damaged());
+        }
+        read
     }
 
     fn keep(&self, reader: Reader) {
@@ -401,7 +425,7 @@ impl Inner {
             stop.during(work)
         });
         match task.await {
-            Ok(result) => result,
+            Ok(result) => self.seen(result),
             Err(error) => Err(Error::internal(error)),
         }
     }
@@ -417,7 +441,7 @@ impl Inner {
         let result = read(&mut connection);
         self.keep(connection);
         self.way.holds(&self.path)?;
-        result
+        self.seen(result)
     }
 }
 
@@ -520,6 +544,20 @@ fn connect_to_write(
     Ok((connection, notice))
 }
 
+/// Lets a server begin with nothing that only its log has. What the process before could not sync, as the disk failed, the
+/// system may show as if it were there, and would not write again: a commit that follows it in the log would be lost with
+/// it. Moved into the file it is written once more. And the log's own name has to last, which SQLite asks for, but without
+/// looking at the answer.
+fn begin_anew(connection: &Connection, path: &Path) -> Result<()> {
+    part::sync_folder(path)?;
+    match checkpoint::pass(connection) {
+        Ok(_) => Ok(()),
+        // Reads go on without room, and the writes tell of it.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
+        Err(error) => Err(schema::unusable(path, &error)),
+    }
+}
+
 /// The source of a copy that was begun and not finished.
 fn mark(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'crm_copy'";
@@ -551,7 +589,10 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
 
 /// Another connection to the file, for reading and for temporary tables.
 fn connect(path: &Path, way: &Way) -> Result<Connection> {
-    let mut connection = way.another(path).map_err(|e| map_err(&e))?;
+    prepare_to_read(way.another(path).map_err(|e| map_err(&e))?)
+}
+
+fn prepare_to_read(mut connection: Connection) -> Result<Connection> {
     connection
         .busy_handler(Some(turn::again))
         .map_err(|e| map_err(&e))?;
@@ -642,12 +683,19 @@ impl Store for Sqlite {
         }
         let at = time::now();
         let beat = at.clone();
-        self.run(Undo::Statement, 0, move |tx| {
+        let beaten = self.run(Undo::Statement, 0, move |tx| {
             let sql = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
             now(tx.execute(sql, &[beat.as_str().into()])).map_err(Error::from)
-        })
-        .await?;
-        Ok(ready(at))
+        });
+        match beaten.await {
+            Ok(_) => Ok(ready(at)),
+            // Whether this one was saved matters to nobody.
+            Err(error) if error.code == Code::Unknown => Err(Error::new(
+                Code::Unavailable,
+                "no writes are taken, as the disk of the database fails",
+            )),
+            Err(error) => Err(error),
+        }
     }
 
     fn backups(&self) -> Option<Report> {
@@ -668,9 +716,9 @@ impl Store for Sqlite {
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
         let held = self.inner.way.holds(&self.inner.path);
-        let written = self.inner.writer.committed_within(Duration::MAX);
+        let written = self.inner.writer.has_committed();
         let closed = self.inner.writer.close().await;
-        if let (Some(made), Ok(None)) = (self.inner.made, written) {
+        if let (Some(made), false) = (self.inner.made, written) {
             place::unmake(&self.inner.path, made);
         }
         closed.and(held)
@@ -822,22 +870,35 @@ fn map_err(error: &rusqlite::Error) -> Error {
         ),
         Some(ErrorCode::SystemIoFailure) => Error::new(
             Code::Unavailable,
-            format!("the disk failed under the database ({error}); nothing is known to be saved"),
+            format!(
+                "the disk failed under the database, or cannot be written to ({error}); nothing was saved"
+            ),
         ),
         Some(ErrorCode::ReadOnly) => Error::new(
             Code::Unavailable,
-            "the database cannot be written to: the file or its disk is read-only",
+            "the database cannot be written to: the file or its disk is read-only; nothing was saved",
         ),
         Some(ErrorCode::CannotOpen) => Error::new(
             Code::Unavailable,
             "the database, or its log (-wal) or the index of that (-shm) beside it, cannot be opened or made; see that \
-             the disk has room and that crm may write to them and to their folder",
+             the disk has room and that crm may write to them and to their folder, and how many files it may have open; \
+             nothing was saved",
         ),
         Some(ErrorCode::OperationInterrupted) => {
             Error::new(Code::Unavailable, "the service is shutting down")
         }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(),
         _ => Error::internal(format!("the database: {}", schema::reason(error))),
     }
+}
+
+/// What is said of a damaged database, and by which it is known that one was found.
+fn damaged() -> Error {
+    Error::new(
+        Code::Unavailable,
+        "the database is damaged: nothing was saved, no more writes are taken, and what is damaged cannot be read; crm \
+         check shows the damage; restore a backup, then start the service again",
+    )
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! | `kill` | the server is killed under load |
 //! | `power` | the power goes: what the disk has at some moment is all that is left |
 //! | `trace` | the order of system calls: log, sync, answer |
+//! | `faults` | what makes a disk or a file fail, each by its own cause and in a running server: the answers, and the way back |
+//! | `inject` | the disk fails at one call after the other: full, and with I/O errors |
 //! | `contention` | a saturated server and commands share the file |
 //! | `reader` | a client that reads slowly while others write |
 //! | `queue` | more writes than may wait, and one that fails among those that share a commit |
@@ -17,6 +19,8 @@
 mod contention;
 mod control;
 mod failover;
+mod faults;
+mod inject;
 mod kill;
 mod load;
 mod power;

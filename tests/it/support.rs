@@ -182,7 +182,14 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(mut command: Command) -> Server {
+    #[track_caller]
+    pub fn start(command: Command) -> Server {
+        Server::attempt(command)
+            .unwrap_or_else(|run| panic!("the server did not start: {}{}", run.stdout, run.stderr))
+    }
+
+    /// A server, or how it ended before it was ready.
+    pub fn attempt(mut command: Command) -> Result<Server, Run> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -209,9 +216,13 @@ impl Server {
                 .unwrap()
                 .read_to_string(&mut stderr)
                 .unwrap();
-            panic!("the server did not start: {line}{stderr}");
+            return Err(Run {
+                stdout: line,
+                stderr,
+                code: child.wait().unwrap().code(),
+            });
         };
-        Server { child, url, line }
+        Ok(Server { child, url, line })
     }
 
     /// Host and port.

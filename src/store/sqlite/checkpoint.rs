@@ -8,9 +8,9 @@
 //!
 //! Readers keep a log from being begun anew, never this from moving what they do not need.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -60,6 +60,27 @@ struct Shared {
     ending: AtomicBool,
     /// The pages of the log, as of the last commit.
     pages: AtomicUsize,
+    /// Held while the log is moved.
+    moving: Mutex<()>,
+}
+
+impl Shared {
+    /// Moves what the log holds now, as far as no reader needs the file as it is. Answers how many of its pages have been
+    /// moved; none, where another is at it or it failed.
+    fn pass(&self, connection: &Connection, state: &State) -> usize {
+        let Ok(_moving) = self.moving.try_lock() else {
+            return 0;
+        };
+        // After a failed sync another pass would take for moved what the disk may have lost, and the log would be begun
+        // anew over the only copy.
+        if state.intact().is_err() {
+            return 0;
+        }
+        pass(connection).unwrap_or_else(|error| {
+            report(&error, state);
+            0
+        })
+    }
 }
 
 impl Checkpoints {
@@ -99,9 +120,7 @@ impl Checkpoints {
             Due::Finish => {
                 self.shared.left.store(false, Ordering::Relaxed);
                 self.moved = pages;
-                if let Err(error) = pass(connection) {
-                    report(&error, state);
-                }
+                self.shared.pass(connection, state);
             }
         }
     }
@@ -136,30 +155,22 @@ fn work_off(connection: &Connection, woken: &Receiver<()>, shared: &Shared, stat
     while woken.recv().is_ok() {
         let mut before = 0;
         for _ in 0..ROUNDS {
-            match pass(connection) {
-                Ok(moved) => {
-                    let left = shared.pages.load(Ordering::Relaxed).saturating_sub(moved);
-                    // A reader may hold it where it is.
-                    let is_stuck = moved <= before;
-                    if left <= FEW || is_stuck || shared.ending.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    before = moved;
-                }
-                Err(error) => {
-                    report(&error, state);
-                    break;
-                }
+            let moved = shared.pass(connection, state);
+            let left = shared.pages.load(Ordering::Relaxed).saturating_sub(moved);
+            // A reader may hold it where it is.
+            let is_stuck = moved <= before;
+            if left <= FEW || is_stuck || shared.ending.load(Ordering::Relaxed) {
+                break;
             }
+            before = moved;
         }
         shared.left.store(true, Ordering::Relaxed);
         shared.running.store(false, Ordering::Release);
     }
 }
 
-/// Moves what the log holds now, as far as no reader needs the file as it is. Answers how many of its pages have been
-/// moved; none, where another process is at it.
-fn pass(connection: &Connection) -> rusqlite::Result<usize> {
+/// One pass over the log; it moves none, where another process is at it.
+pub(super) fn pass(connection: &Connection) -> rusqlite::Result<usize> {
     let mut statement = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
     statement.query_row([], |row| {
         Ok(usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0))

@@ -39,6 +39,10 @@ impl Keys {
 
 impl Inner {
     pub(super) fn keyring(&self) -> Result<Arc<Keyring>> {
+        self.seen(self.current())
+    }
+
+    fn current(&self) -> Result<Arc<Keyring>> {
         let mut kept = self
             .keys
             .kept

@@ -16,7 +16,7 @@ use rustix::fs::FlockOperation;
 
 use super::part::{SIDES, with_end};
 use super::reading;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// How often a file may turn out to be another one before whoever opens it gives up.
 const TRIES: usize = 10;
@@ -40,6 +40,45 @@ impl Place {
     /// Whether both are one file.
     pub(super) fn same(one: &Path, other: &Path) -> bool {
         Place::of(one).holds(other)
+    }
+}
+
+/// The files of a database that is open, by their names.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    path: PathBuf,
+    database: Place,
+    /// Its write-ahead log, which SQLite finds by the name too.
+    log: Place,
+}
+
+impl Files {
+    /// Those of the database at this path, with the log as it is now.
+    pub(super) fn new(path: &Path, database: Place) -> Files {
+        let log = Place::of(&with_end(path, "-wal"));
+        Files {
+            path: path.into(),
+            database,
+            log,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Fails where one of the names leads to another file by now, or nowhere. What is written then is written for nobody,
+    /// and a connection that is opened then mixes the files.
+    pub(super) fn hold(&self) -> Result<()> {
+        let log = with_end(&self.path, "-wal");
+        match self.database.holds(&self.path) && self.log.holds(&log) {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::Unavailable,
+                "the file of the database, or its log (-wal), was removed, renamed or replaced while it is in use; \
+                 nothing was saved; put it back, or start the service again",
+            )),
+        }
     }
 }
 

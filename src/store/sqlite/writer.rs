@@ -1,21 +1,22 @@
 //! The one connection that writes, and the commits that its writes share.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE};
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::cache::{self, Cache};
 use super::checkpoint::{self, Checkpoints};
+use super::place::Files;
 use super::turn::Turnstile;
-use super::{Writing, map_err};
+use super::{Writing, damaged, map_err};
 use crate::error::{Code, Error, Result};
 use crate::record::Value;
 use crate::store::meter::Meter;
@@ -139,6 +140,7 @@ pub(super) enum Message {
 /// What it takes to write.
 pub(super) struct Desk {
     connection: Connection,
+    files: Arc<Files>,
     turnstile: Turnstile,
     cache: Option<Arc<Cache>>,
     /// The rows that were changed since the last commit.
@@ -158,6 +160,8 @@ pub(super) struct State {
     last: Mutex<Option<(Instant, String)>>,
     /// Why no more writes are taken.
     broken: Mutex<Option<Error>>,
+    /// Whether a batch has failed since the last commit, which then shows no more that writes are taken.
+    failing: AtomicBool,
     /// What the waiting writes hold, in bytes.
     waiting: AtomicUsize,
     /// How many they are.
@@ -179,32 +183,50 @@ impl State {
 
     fn committed(&self) {
         *lock(&self.last) = Some((Instant::now(), time::now()));
+        self.failing.store(false, Ordering::Relaxed);
+    }
+
+    /// To be told of the error that a batch has ended with.
+    fn fails(&self, error: Error) -> Error {
+        self.failing.store(true, Ordering::Relaxed);
+        error
     }
 
     /// The error as crm says it. After some of them nothing may be written again: after a failed sync nobody knows what
-    /// the disk has (and a second sync would succeed without it), and a corrupt file only gets worse.
+    /// the disk has (and a second sync would succeed without it), and a damaged file only gets worse.
     pub(super) fn failed(&self, error: &rusqlite::Error) -> Error {
-        use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
-        let code = error.sqlite_error().map(|error| error.extended_code);
-        let sync = matches!(code, Some(SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC));
-        let corrupt = matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        );
-        if !sync && !corrupt {
-            return map_err(error);
+        match error.sqlite_error_code() {
+            _ if is_of_sync(error) => {
+                tracing::error!("no more writes are taken: a sync of the database failed: {error}");
+                self.breaks(Error::new(
+                    Code::Unavailable,
+                    "no more writes are taken, as the disk failed to sync the database; nothing was saved; check the \
+                     disk, then start the service again",
+                ))
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                tracing::error!("no more writes are taken: the database is damaged: {error}");
+                self.breaks(damaged())
+            }
+            _ => map_err(error),
         }
-        let reason = if sync {
-            "a sync of the database failed"
-        } else {
-            "the database is corrupt"
-        };
-        tracing::error!("no more writes are taken: {reason}: {error}");
-        let message =
-            format!("no more writes are taken: {reason}; check the disk, then start again");
-        let error = Error::new(Code::Unavailable, message);
-        *lock(&self.broken) = Some(error.clone());
-        error
+    }
+
+    /// The same for a commit that failed. Where it was not the writing of its pages that failed, all of them may be in the
+    /// log, and whoever opens the database next may find them there.
+    fn uncommitted(&self, error: &rusqlite::Error) -> Error {
+        let failed = self.failed(error);
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        match error.sqlite_error_code() {
+            Some(ErrorCode::SystemIoFailure) if code != Some(SQLITE_IOERR_WRITE) => unknown(),
+            Some(ErrorCode::OutOfMemory) => unknown(),
+            _ => failed,
+        }
+    }
+
+    /// No more writes are taken, for this reason.
+    pub(super) fn breaks(&self, why: Error) -> Error {
+        lock(&self.broken).get_or_insert(why).clone()
     }
 
     /// What is measured of the commits.
@@ -217,7 +239,8 @@ impl State {
         self.writes.count()
     }
 
-    fn intact(&self) -> Result<()> {
+    /// Whether writes are still taken.
+    pub(super) fn intact(&self) -> Result<()> {
         match &*lock(&self.broken) {
             Some(error) => Err(error.clone()),
             None => Ok(()),
@@ -227,6 +250,18 @@ impl State {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the disk failed to keep what was written.
+fn is_of_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC))
+}
+
+/// The error of a write of which nobody knows.
+fn unknown() -> Error {
+    let message = "the disk failed while this was being saved: it may have been saved; look before you try again";
+    Error::new(Code::Unknown, message)
 }
 
 fn closed() -> Error {
@@ -312,9 +347,13 @@ impl Writer {
         }
     }
 
-    /// When the last commit was, if it is no older than `age`. An error where no more writes are taken.
+    /// When the last commit was, if it is no older than `age` and none has failed since. An error where no more writes are
+    /// taken.
     pub(super) fn committed_within(&self, age: Duration) -> Result<Option<String>> {
         self.state().intact()?;
+        if self.state().failing.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let last = lock(&self.state().last);
         Ok(last
             .as_ref()
@@ -322,11 +361,16 @@ impl Writer {
             .map(|(_, text)| text.clone()))
     }
 
+    /// Whether anything was ever committed.
+    pub(super) fn has_committed(&self) -> bool {
+        lock(&self.state().last).is_some()
+    }
+
     /// Works off what waits, moves the write-ahead log into the file, and closes it.
     pub(super) async fn close(&self) -> Result<()> {
         match self {
             Writer::Here { desk, .. } => match lock(desk).take() {
-                Some(desk) => desk.finish(false),
+                Some(desk) => desk.finish(false, self.state()),
                 None => Ok(()),
             },
             Writer::Thread { queue, thread, .. } => {
@@ -365,14 +409,14 @@ fn work_off(mut desk: Desk, messages: &Receiver<Message>, state: &State) -> Resu
             }),
         }
     }
-    desk.finish(true)
+    desk.finish(true, state)
 }
 
 impl Desk {
-    /// For the database at `path`; `cache` is told what changes.
+    /// For the database of these files; `cache` is told what changes.
     pub(super) fn new(
         mut connection: Connection,
-        path: &Path,
+        files: Arc<Files>,
         cache: Option<Arc<Cache>>,
     ) -> rusqlite::Result<Desk> {
         let changed: Arc<Mutex<Vec<cache::Key>>> = Arc::default();
@@ -386,7 +430,8 @@ impl Desk {
         connection.pragma_update(None, "wal_autocheckpoint", checkpoint::TOO_LONG as i64)?;
         Ok(Desk {
             connection,
-            turnstile: Turnstile::of(path),
+            turnstile: Turnstile::of(files.path()),
+            files,
             cache,
             changed,
             version: 0,
@@ -441,13 +486,14 @@ impl Desk {
         let half = state.writes.count().div_ceil(2);
         let waiting = std::iter::once(first).chain(std::iter::from_fn(more));
         let begun = state.intact().and_then(|()| {
+            self.files.hold()?;
             let _inside = self.turnstile.enter();
             // IMMEDIATE: a transaction that starts with a read and then writes fails at once when another has written
             // between the two, however long it is willing to wait.
             self.run("BEGIN IMMEDIATE")
                 .map_err(|error| state.failed(&error))
         });
-        if let Err(error) = begun {
+        if let Err(error) = begun.map_err(|error| state.fails(error)) {
             // Those that wait have waited as long as the first; trying each of them anew would make the last wait for
             // ever.
             return waiting.for_each(|job| job.answer(Err(error.clone())));
@@ -468,13 +514,14 @@ impl Desk {
             saved += u64::from(failed.is_none());
             if let Some(error) = failed.filter(|_| self.connection.is_autocommit()) {
                 // A full disk or an I/O error ends the whole transaction and not only the savepoint.
+                let error = state.fails(error);
                 return done
                     .into_iter()
                     .for_each(|job| job.answer(Err(error.clone())));
             }
         }
         let began = Instant::now();
-        let committed = self.commit(state);
+        let committed = self.commit(state).map_err(|error| state.fails(error));
         // Where all have failed there was nothing to sync.
         if committed.is_ok() && saved > 0 {
             state.meter.times.add_time(began.elapsed());
@@ -490,35 +537,61 @@ impl Desk {
 
     /// Closes the connection. SQLite itself checkpoints when the last connection of all processes closes; a server does it
     /// also when others are there, so that it leaves a whole file behind.
-    fn finish(self, checkpoint: bool) -> Result<()> {
+    fn finish(self, checkpoint: bool, state: &State) -> Result<()> {
         let connection = self.connection;
         if let Some(checkpoints) = self.checkpoints {
             checkpoints.end();
         }
+        let file = self.files.path().display();
+        if state.intact().is_err() {
+            // After a failed sync the file may lack what an earlier checkpoint has moved, and a further one would not see
+            // that and let go of the log, in which all is that was acknowledged. As long as this connection is open, no
+            // other of this process is the last and would checkpoint when it closes: so it is left to the process's end.
+            std::mem::forget(connection);
+            return Err(Error::failed(format!(
+                "{file}: was left as it is, with its log, after the disk had failed or the database was found damaged; \
+                 keep {file}-wal beside it"
+            )));
+        }
         if checkpoint {
-            let file = connection.path().unwrap_or_default();
             let run = |sql: &str| {
                 let done = connection.query_row(sql, [], |_| Ok(()));
-                done.map_err(|error| match error.sqlite_error_code() {
-                    Some(ErrorCode::DiskFull) => Error::new(
-                        Code::Full,
-                        format!(
-                            "{file}: the disk is full, so that its log could not be written into it; nothing that was \
-                             saved is lost: keep {file}-wal beside it, make room, and start again"
-                        ),
-                    ),
-                    _ => map_err(&error),
+                done.map_err(|error| {
+                    let (code, why) = match error.sqlite_error_code() {
+                        Some(ErrorCode::DiskFull) => (Code::Full, "the disk is full".into()),
+                        Some(ErrorCode::SystemIoFailure) => {
+                            (Code::Failed, format!("the disk failed ({error})"))
+                        }
+                        _ => return (map_err(&error), false),
+                    };
+                    let message = format!(
+                        "{file}: {why}, so that its log could not be written into it; nothing that was saved is lost: \
+                         keep {file}-wal beside it, see to the disk, and start again"
+                    );
+                    (Error::new(code, message), is_of_sync(&error))
                 })
             };
             // A connection that has not used the log yet would open it inside of the checkpoint, by a read that then keeps
             // the checkpoint itself waiting for as long as a busy database is waited for.
-            run("SELECT count(*) FROM sqlite_schema")?;
-            run("PRAGMA wal_checkpoint(TRUNCATE)")?;
+            let moved = run("SELECT count(*) FROM sqlite_schema")
+                .and_then(|()| run("PRAGMA wal_checkpoint(TRUNCATE)"));
+            if let Err((error, is_of_sync)) = moved {
+                if is_of_sync {
+                    // As above.
+                    std::mem::forget(connection);
+                }
+                return Err(error);
+            }
         }
         connection.close().map_err(|(_, error)| map_err(&error))
     }
 
     fn commit(&self, state: &State) -> Result<()> {
+        if let Err(broken) = state.intact() {
+            // Met by one of these writes, or by a checkpoint meanwhile.
+            let _ = self.connection.execute_batch("ROLLBACK");
+            return Err(broken);
+        }
         if let Some(cache) = &self.cache {
             cache.commit_begins();
         }
@@ -527,15 +600,17 @@ impl Desk {
             if !self.connection.is_autocommit() {
                 let _ = self.connection.execute_batch("ROLLBACK");
             }
-            state.failed(&error)
+            state.uncommitted(&error)
         });
         if let Some(cache) = &self.cache {
             cache.commit_ends(&lock(&self.changed));
         }
-        if committed.is_ok() {
-            state.committed();
-        }
-        committed
+        // What went into a file that nobody will find under its name again is not to be acknowledged, and neither is what
+        // was synced beside a sync that failed.
+        let found = || self.files.hold().and(state.intact());
+        committed.and_then(|()| found().map_err(|_| unknown()))?;
+        state.committed();
+        Ok(())
     }
 }
 

@@ -78,9 +78,11 @@ pub struct Lead {
     /// Whether its create was answered with "nothing was saved".
     refused: bool,
     action: Fate,
+    /// With its action.
+    deletion: Fate,
 }
 
-/// How far a create has come, as its client knows.
+/// How far a write that is sent once has come, as its client knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Unsent,
@@ -98,6 +100,7 @@ impl Lead {
             sent: 0,
             refused: false,
             action: Fate::Unsent,
+            deletion: Fate::Unsent,
         }
     }
 
@@ -120,7 +123,7 @@ impl Lead {
         self.heard = self.sent;
     }
 
-    /// The words of each write that was acknowledged.
+    /// The words of each write that was acknowledged; a deletion has none.
     pub fn acknowledged(&self) -> Vec<String> {
         let own = self.id.map(|_| 0..=self.heard).into_iter().flatten();
         let action = Some(format!("{}/action", self.mark));
@@ -149,22 +152,35 @@ pub struct Load {
     refusals: Arc<Refusals>,
 }
 
-/// What clients were told while the database was away.
+/// What clients were told while the database was away, or its disk failed.
 #[derive(Default)]
 pub struct Refusals {
     /// How often that nothing was saved.
     pub not_saved: AtomicUsize,
+    /// How often that, as the disk is full.
+    pub full: AtomicUsize,
     /// How often that nobody knows.
     pub unknown: AtomicUsize,
     /// How long the longest answer took, in milliseconds.
     pub longest: AtomicUsize,
 }
 
+impl Refusals {
+    /// How many there were.
+    pub fn count(&self) -> usize {
+        let counts = [&self.not_saved, &self.full, &self.unknown];
+        counts
+            .map(|count| count.load(Ordering::Relaxed))
+            .iter()
+            .sum()
+    }
+}
+
 /// How a request ended that was not acknowledged.
 enum Told {
     /// With its connection.
     Nothing,
-    /// 503
+    /// 503, or 507
     NotSaved,
     /// 504
     Unknown,
@@ -176,7 +192,7 @@ impl Load {
         Load::begin(address, clients, name, false)
     }
 
-    /// Clients that go on when they are told that the database is away.
+    /// Clients that go on when they are told that the database is away, or its disk full.
     pub fn patient(address: &str, clients: usize, name: &str) -> Load {
         Load::begin(address, clients, name, true)
     }
@@ -254,7 +270,8 @@ struct Client {
 }
 
 impl Client {
-    /// Creates a lead, updates it, creates an action with it, and updates it again. `None` where the connection ended.
+    /// Creates a lead, updates it, creates an action with it, updates it again, and deletes every third. `None` where the
+    /// connection ended.
     fn lead(&mut self, mark: String) -> Option<()> {
         let at = self.leads.len();
         self.leads.push(Lead::new(mark));
@@ -282,7 +299,19 @@ impl Client {
         }
         told?;
         self.leads[at].action = Fate::Acknowledged;
-        self.update(at, id)
+        self.update(at, id)?;
+        if at % 3 != 2 {
+            return Ok(());
+        }
+        self.leads[at].deletion = Fate::Sent;
+        let path = format!("/leads/{id}?cascade=true");
+        let told = self.tell("DELETE", &path, Value::Null);
+        if let Err(Told::NotSaved) = told {
+            self.leads[at].deletion = Fate::Unsent;
+        }
+        told?;
+        self.leads[at].deletion = Fate::Acknowledged;
+        Ok(())
     }
 
     fn update(&mut self, at: usize, id: i64) -> Result<(), Told> {
@@ -296,30 +325,41 @@ impl Client {
         Ok(())
     }
 
-    /// The id in the acknowledgement. Nothing but that may come, or that the database is away.
+    /// The id in the acknowledgement; 0 for a deletion, which has none. Nothing but that may come, or that the database is
+    /// away.
     fn tell(&mut self, method: &str, path: &str, body: Value) -> Result<i64, Told> {
         let asked = Instant::now();
-        let answer = self.wire.ask(method, path, &body.to_string());
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let answer = self.wire.ask(method, path, &body);
         let (status, answer) = answer.ok_or(Told::Nothing)?;
         if let Some(refusals) = &self.refusals {
             let took = asked.elapsed().as_millis() as usize;
             refusals.longest.fetch_max(took, Ordering::Relaxed);
-            let (count, told) = match status {
+            let (count, outcome) = match status {
                 503 => (&refusals.not_saved, Told::NotSaved),
+                507 => (&refusals.full, Told::NotSaved),
                 _ => (&refusals.unknown, Told::Unknown),
             };
-            if matches!(status, 503 | 504) {
+            if matches!(status, 503 | 504 | 507) {
                 assert_eq!(self.wire.retry_after, status == 503, "{status}: {answer}");
+                let told: Value = serde_json::from_str(&answer).unwrap();
+                assert!(told["error"].is_string(), "{status}: {answer}");
                 count.fetch_add(1, Ordering::Relaxed);
                 // As a client does that is told to try again later.
                 std::thread::sleep(Duration::from_millis(20));
-                return Err(told);
+                return Err(outcome);
             }
         }
         let expected = if method == "POST" { 201 } else { 200 };
         assert_eq!(status, expected, "{method} {path}: {answer}");
         self.progress.fetch_add(1, Ordering::Relaxed);
         let record: Value = serde_json::from_str(&answer).unwrap();
+        if method == "DELETE" {
+            return Ok(0);
+        }
         record["id"].as_i64().ok_or(Told::Nothing)
     }
 }
@@ -335,6 +375,7 @@ impl Book {
     pub fn enter(&mut self, leads: Vec<Lead>) {
         for lead in leads {
             self.acknowledged += lead.acknowledged().len();
+            self.acknowledged += usize::from(lead.deletion == Fate::Acknowledged);
             let before = self.leads.insert(lead.mark.clone(), lead);
             assert!(before.is_none(), "two clients use one mark");
         }
@@ -366,6 +407,10 @@ impl Book {
                 lost.push(write(&mark, lead.heard));
             }
             (lead.heard, lead.sent) = (number, number);
+            if lead.deletion == Fate::Acknowledged {
+                lost.push(format!("{mark}/deleted"));
+            }
+            lead.deletion = Fate::Unsent;
             assert_eq!(found.insert(mark, id), None, "doubled: {stored}");
         }
         let mut actions = HashSet::new();
@@ -382,7 +427,9 @@ impl Book {
             let is_there = found.contains_key(mark);
             let acted = actions.contains(mark);
             if !is_there {
-                lost.extend(lead.acknowledged());
+                if lead.deletion == Fate::Unsent {
+                    lost.extend(lead.acknowledged());
+                }
             } else if !acted && lead.action == Fate::Acknowledged {
                 lost.push(format!("{mark}/action"));
             }

@@ -14,14 +14,14 @@ use super::{control, integrity, length, needed, say};
 use crate::support::{Home, Server, wait_for};
 
 /// A mounted file system in an image file; unmounted when it goes out of scope. The loop device goes with the mount.
-struct Disk {
-    image: PathBuf,
-    mount: PathBuf,
+pub struct Disk {
+    pub image: PathBuf,
+    pub mount: PathBuf,
 }
 
 impl Disk {
     /// A new one in `folder`, if this machine lets one be made.
-    fn format(folder: &Path) -> Result<Disk, String> {
+    pub fn format(folder: &Path) -> Result<Disk, String> {
         let image = folder.join("disk-0");
         // Sparse: it takes what is written to it.
         let file = std::fs::File::create(&image).unwrap();
@@ -34,7 +34,7 @@ impl Disk {
         Disk::mount(image)
     }
 
-    fn mount(image: PathBuf) -> Result<Disk, String> {
+    pub fn mount(image: PathBuf) -> Result<Disk, String> {
         let mount = image.with_extension("mount");
         std::fs::create_dir(&mount).unwrap();
         let mut command = Command::new("mount");
@@ -42,7 +42,7 @@ impl Disk {
         Ok(Disk { image, mount })
     }
 
-    fn database(&self) -> PathBuf {
+    pub fn database(&self) -> PathBuf {
         self.mount.join("crm.db")
     }
 
@@ -84,7 +84,8 @@ impl Drop for Disk {
     }
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Result<(), String> {
     let output = command
         .output()
         .map_err(|error| format!("{command:?}: {error}"))?;

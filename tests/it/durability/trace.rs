@@ -215,7 +215,7 @@ fn traced(home: &Home, line: &str) -> Seen {
     look(&calls(&trace), &acknowledged)
 }
 
-fn strace(test: &str) -> Option<()> {
+pub fn strace(test: &str) -> Option<()> {
     let tried = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .output();
