@@ -5,6 +5,7 @@
 //! into a status, the remote store turns the status back into the code, so that a command says the same and exits the
 //! same whether its records lie in a file or behind a server.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The kind of a failure. Every kind has one HTTP status and one exit code, see [`Code::TABLE`].
@@ -209,7 +210,7 @@ impl Error {
     pub fn fields(problems: Problems) -> Error {
         let told = problems.told.iter();
         let mut sentences: Vec<String> = told
-            .map(|problem| format!("{}: {}", problem.field, problem.expected))
+            .map(|problem| format!("{}: {}", named(&problem.field), problem.expected))
             .collect();
         if problems.more > 0 {
             sentences.push(format!("and {} more", problems.more));
@@ -273,6 +274,17 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// A field's name as a sentence has it. A user may have written anything there: what is long, or would not stand for itself,
+/// is quoted.
+fn named(field: &str) -> Cow<'_, str> {
+    let quoted = quoted(field);
+    let inner = quoted.get(1..quoted.len() - 1);
+    match !field.is_empty() && inner == Some(field) {
+        true => field.into(),
+        false => quoted.into(),
+    }
+}
+
 /// A text a user gave, quoted for a message: short, and without characters that would move the cursor or hide others.
 pub fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
@@ -281,4 +293,27 @@ pub fn quoted(text: &str) -> String {
         shown.push('…');
     }
     format!("{shown:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_holds_no_name_that_would_disturb_it() {
+        let long = "x".repeat(100);
+        let short = format!("\"{}…\": is unknown", "x".repeat(60));
+        for (field, sentence) in [
+            ("email", "email: is unknown"),
+            ("attributes.größe", "attributes.größe: is unknown"),
+            ("", r#""": is unknown"#),
+            ("a\u{1b}[2J\n", r#""a\u{1b}[2J\n": is unknown"#),
+            ("a\u{202e}b", r#""a\u{202e}b": is unknown"#),
+            (&long, &short),
+        ] {
+            let error = Error::field(field, "is unknown");
+            assert_eq!(error.message, sentence);
+            assert_eq!(error.problems[0].field, field);
+        }
+    }
 }

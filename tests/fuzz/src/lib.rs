@@ -1,0 +1,102 @@
+//! What the targets share: a store in memory, and what holds for every refusal.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use crm::NOUNS;
+use crm::draft::{Draft, Purpose};
+use crm::error::Error;
+use crm::lead::OnDuplicate;
+use crm::query::Query;
+use crm::record::{Noun, Record};
+use crm::store::sqlite::Work;
+use crm::store::{AnyStore, Store};
+use tokio::runtime::{Builder, Runtime};
+
+/// Waits for something. A store in a file has nothing to wait for.
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime")
+    });
+    RUNTIME.block_on(work)
+}
+
+/// A new folder, in memory where there is room for one. libFuzzer ends without going out of any scope, so that nothing
+/// removes it but whoever has set `TMPDIR`.
+pub fn folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let parent = match std::env::var_os("TMPDIR") {
+        None if memory.is_dir() => memory.to_path_buf(),
+        _ => std::env::temp_dir(),
+    };
+    let folder = tempfile::Builder::new()
+        .prefix("crm-fuzz-")
+        .tempdir_in(parent);
+    folder.expect("a folder").keep()
+}
+
+/// A store over a new file.
+pub fn store() -> AnyStore {
+    let path = folder().join("crm.db");
+    AnyStore::open(&path, Work::Command).expect("a store").0
+}
+
+/// Creates a record from a JSON text that fits its noun.
+pub fn create(store: &AnyStore, noun: &'static Noun, json: &str) -> Record {
+    let draft = Draft::from_json(noun, json.as_bytes(), Purpose::Create).expect("a draft");
+    let saved = wait(store.create(draft, OnDuplicate::Create));
+    saved.expect("a record").record
+}
+
+/// The records of a list, how many its filters find, and the cursor of its next page.
+pub fn list(store: &AnyStore, query: Query) -> (Vec<Record>, Option<u64>, Option<String>) {
+    wait(async {
+        let pairs = query.pairs.clone();
+        let mut listing = match store.list(query).await {
+            Ok(listing) => listing,
+            Err(error) => panic!("{pairs:?}: {error:?}"),
+        };
+        let (total, next) = (listing.total, listing.next.take());
+        let mut records = Vec::new();
+        while let Some(chunk) = listing.next_chunk().await.expect("a chunk") {
+            records.extend(chunk);
+        }
+        (records, total, next)
+    })
+}
+
+/// The noun whose plural an input begins with, up to a mark, and what follows it: `leads?limit=1`. Leads where none is
+/// named.
+pub fn noun(input: &str, mark: char) -> (&'static Noun, &str) {
+    let named = input.split_once(mark).and_then(|(name, rest)| {
+        let noun = NOUNS.into_iter().find(|noun| noun.plural == name)?;
+        Some((noun, rest))
+    });
+    named.unwrap_or((NOUNS[0], input))
+}
+
+/// What holds for every refusal of an input: it is the input's fault, and one line says what was expected.
+pub fn check_refusal(error: &Error) {
+    assert!((400..500).contains(&error.code.status()), "{error:?}");
+    check_sentence(&error.message);
+    for problem in &error.problems {
+        check_sentence(&problem.expected);
+    }
+}
+
+/// Whether a text can be shown to people as it is.
+pub fn check_sentence(text: &str) {
+    assert!(text.chars().any(char::is_alphabetic), "{text:?}");
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+}
+
+/// Whether a text is a time as it is stored.
+pub fn is_stored_time(text: &str) -> bool {
+    let shape = b"dddd-dd-dd dd:dd:dd";
+    let fits = |(byte, shape): (u8, &u8)| match shape {
+        b'd' => byte.is_ascii_digit(),
+        shape => byte == *shape,
+    };
+    text.len() == shape.len() && text.bytes().zip(shape).all(fits)
+}
