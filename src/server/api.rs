@@ -610,11 +610,12 @@ impl Request<'_> {
             }
             None => self.store.get_json(noun, id).await?,
         };
+        let expected = self.versions(&IF_MATCH, false)?;
+        let known = self.versions(&IF_NONE_MATCH, true)?;
         // In this order (RFC 9110, section 13.2.2).
-        if let Some(versions) = self.versions(&IF_MATCH, false)? {
+        if let Some(versions) = expected {
             versions.hold(read.version)?;
         }
-        let known = self.versions(&IF_NONE_MATCH, true)?;
         if known.is_some_and(|known| known.have(read.version)) {
             let mut response = Response::new(Bytes::new().into());
             *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -153,8 +153,8 @@ fn guard(paths: &mut Map<String, Value>, route: &Route) {
     let about = operation["description"].as_str().unwrap_or_default();
     let about = format!("{about} Takes a token of the scope `{}`.", scope.word());
     operation["description"] = about.trim_start().into();
-    let mut parameters = match operation["parameters"].take() {
-        Value::Array(parameters) => parameters,
+    let mut parameters = match operation.get_mut("parameters").map(Value::take) {
+        Some(Value::Array(parameters)) => parameters,
         _ => Vec::new(),
     };
     let mut responses = object(operation["responses"].take());
@@ -1569,6 +1569,18 @@ mod tests {
                 let path = format!("#/components/{kind}/{name}");
                 // A method that a path does not have is no operation, so that none can refer to its answer.
                 assert!(used.contains(&path) || name == "MethodNotAllowed", "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_operation_has_not_is_not_there() {
+        let root = parsed();
+        for operations in root["paths"].as_object().unwrap().values() {
+            for operation in operations.as_object().unwrap().values() {
+                for (name, value) in operation.as_object().unwrap() {
+                    assert!(!value.is_null(), "{name} of {operation}");
+                }
             }
         }
     }

@@ -530,11 +530,12 @@ async fn update(
 ) -> Result<Record> {
     let noun = draft.noun;
     let mut record = read(tx, noun, id).await?;
-    terms.hold(record.version())?;
     let mut changes = match draft.changes(&record) {
         Ok(changes) => changes,
         Err(problems) => return Err(refused(tx, draft, problems).await?),
     };
+    // After that: conditions are for what would be done without them (RFC 9110, section 13.2.1).
+    terms.hold(record.version())?;
     if changes.is_empty() {
         return Ok(record);
     }

@@ -225,13 +225,26 @@ impl Sqlite {
         if work == Work::Server {
             begin_anew(&connection, path)?;
         }
-        let desk = Desk::new(connection, files.clone(), cache.clone())
-            .map_err(|error| schema::unusable(path, &error))?;
-        let beside = match work {
-            Work::Server => Some(connect(path, &way)?),
-            Work::Command | Work::Reading => None,
+        let mut readers = Vec::new();
+        let writer = match work {
+            // What only reads needs no second connection, which would read the schema once more.
+            Work::Reading => {
+                readers.push(Reader {
+                    connection: with_reader_cache(connection)?,
+                    seen: None,
+                });
+                Writer::nobody()
+            }
+            Work::Command | Work::Server => {
+                let desk = Desk::new(connection, files.clone(), cache.clone())
+                    .map_err(|error| schema::unusable(path, &error))?;
+                let beside = match work {
+                    Work::Server => Some(connect(path, &way)?),
+                    Work::Command | Work::Reading => None,
+                };
+                Writer::new(desk, beside)?
+            }
         };
-        let writer = Writer::new(desk, beside)?;
         let inner = Inner {
             path: path.to_path_buf(),
             files,
@@ -240,7 +253,7 @@ impl Sqlite {
             made: made.filter(|_| work == Work::Command),
             writer,
             cache,
-            readers: Mutex::default(),
+            readers: Mutex::new(readers),
             turns: Arc::new(Semaphore::new(MOST_CHUNKS)),
             closing: Arc::default(),
             ordered: AtomicUsize::new(0),
@@ -597,6 +610,10 @@ fn prepare_to_read(mut connection: Connection) -> Result<Connection> {
         .busy_handler(Some(turn::again))
         .map_err(|e| map_err(&e))?;
     set_up(&mut connection).map_err(|e| map_err(&e))?;
+    with_reader_cache(connection)
+}
+
+fn with_reader_cache(connection: Connection) -> Result<Connection> {
     connection
         .pragma_update(None, "cache_size", -READER_CACHE)
         .map_err(|e| map_err(&e))?;

@@ -311,6 +311,11 @@ async fn a_record_that_moved_on_is_not_overwritten() {
     assert_eq!((status, text.as_str()), (304, ""));
     assert_eq!(put(&first, r#"{"name":"x"}"#).await, 200);
     assert_eq!(put(&first, r#"{"name":"y"}"#).await, 412);
+    // What would be refused without a condition is refused for what it is (RFC 9110, section 13.2.1).
+    assert_eq!(put(&first, r#"{"email":"nobody"}"#).await, 400);
+    let both = client().get(&url).header("if-match", &first);
+    let both = both.header("if-none-match", "2").send().await.unwrap();
+    assert_eq!(both.status(), 400);
     assert_eq!(put("W/\"2\"", r#"{"name":"y"}"#).await, 412);
     assert_eq!(put("2", r#"{"name":"y"}"#).await, 400);
     let (status, second, text) = get(Some(&first)).await;

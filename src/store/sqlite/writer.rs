@@ -296,6 +296,14 @@ impl Writer {
         })
     }
 
+    /// Of a store that is only read.
+    pub(super) fn nobody() -> Writer {
+        Writer::Here {
+            desk: Mutex::default(),
+            state: Arc::default(),
+        }
+    }
+
     pub(super) fn state(&self) -> &Arc<State> {
         match self {
             Writer::Here { state, .. } | Writer::Thread { state, .. } => state,
