@@ -330,18 +330,25 @@ struct Scratch {
 /// Writes times, and keeps how it wrote the last second.
 #[derive(Default)]
 struct Clock {
-    second: u64,
+    second: i64,
     shown: Vec<u8>,
 }
 
 impl Clock {
     /// A moment as RFC 3339 has it, in UTC, with so many digits after the second; at most 9.
     fn write(&mut self, at: SystemTime, digits: usize, line: &mut Vec<u8>) {
-        let since = at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        if self.second != since.as_secs() || self.shown.is_empty() {
-            self.second = since.as_secs();
+        // A clock that was never set may show less than 1970.
+        let (second, mut nanos) = match at.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => (since.as_secs() as i64, since.subsec_nanos()),
+            Err(before) => {
+                let before = before.duration();
+                let part = u32::from(before.subsec_nanos() > 0);
+                let nanos = part * 1_000_000_000 - before.subsec_nanos();
+                (-(before.as_secs() as i64) - i64::from(part), nanos)
+            }
+        };
+        if self.second != second || self.shown.is_empty() {
+            self.second = second;
             self.shown = time::stored(at)
                 .unwrap_or_default()
                 .replace(' ', "T")
@@ -350,7 +357,6 @@ impl Clock {
         line.extend_from_slice(&self.shown);
         line.push(b'.');
         let mut fraction = [b'0'; 9];
-        let mut nanos = since.subsec_nanos();
         for digit in fraction.iter_mut().rev() {
             *digit = b'0' + (nanos % 10) as u8;
             nanos /= 10;
@@ -620,6 +626,16 @@ mod tests {
         ] {
             let mut line = Vec::new();
             let at = SystemTime::UNIX_EPOCH + Duration::new(second, nanos);
+            clock.write(at, 3, &mut line);
+            assert_eq!(String::from_utf8(line).unwrap(), shown);
+        }
+        for (second, nanos, shown) in [
+            (0, 1_000_000, "1969-12-31T23:59:59.999Z"),
+            (1, 0, "1969-12-31T23:59:59.000Z"),
+            (1, 250_000_000, "1969-12-31T23:59:58.750Z"),
+        ] {
+            let mut line = Vec::new();
+            let at = SystemTime::UNIX_EPOCH - Duration::new(second, nanos);
             clock.write(at, 3, &mut line);
             assert_eq!(String::from_utf8(line).unwrap(), shown);
         }

@@ -1015,7 +1015,7 @@ fn common_responses() -> Map<String, Value> {
     add(
         "Unknown",
         failure(
-            "The database has not told whether it saved this, as in a failover of PostgreSQL: the write may have been saved, or not.",
+            "The database has not told whether it saved this, as in a failover of PostgreSQL or where the disk fails in a commit: the write may have been saved, or not.",
             &[(
                 "lost",
                 error(

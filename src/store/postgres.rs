@@ -235,6 +235,10 @@ impl Failure {
                 complain(format_args!("{told}"));
                 unavailable(format!("the database: {}", told.message()))
             }
+            _ if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => {
+                complain(format_args!("{told}"));
+                unavailable("the database is damaged; nothing was saved".into())
+            }
             // Resources, the operator's doing, the system, connections.
             "53" | "57" | "58" | "08" => {
                 complain(format_args!("{told}"));

@@ -209,6 +209,68 @@ async fn a_duplicate_is_updated_only_while_it_is_one() {
     }
 }
 
+/// As PostgreSQL itself says it: a disk that is full, a database that takes no writes, a disk that fails, damage.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_in_the_database_has_the_answers_that_it_has_in_a_file() {
+    let Some(cluster) = cluster::shared().await else {
+        return;
+    };
+    let url = cluster::schema().await.unwrap();
+    let home = Home::new();
+    let server = home.serve(&["--db", &url, "--quiet"]);
+    let ask = |method: &str, path: &str| ask(server.address(), method, path, LEAD);
+    assert_eq!(ask("POST", "/leads").status, 201);
+    let name = url.rsplit("%3D").next().unwrap();
+    for (state, expected) in [
+        ("53100", 507),
+        ("25006", 503),
+        ("58030", 503),
+        ("XX001", 503),
+    ] {
+        let fail = format!(
+            "SET search_path = {name};
+             CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION 'a fault' USING ERRCODE = '{state}'; END $$;
+             CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON leads EXECUTE FUNCTION fail();
+             CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON heartbeat EXECUTE FUNCTION fail()"
+        );
+        cluster.run(&fail).await;
+        let answer = ask("POST", "/leads");
+        assert_eq!(answer.status, expected, "{state}: {}", answer.text());
+        assert!(
+            answer.text().contains("nothing was saved"),
+            "{}",
+            answer.text()
+        );
+        // What was committed within 5 s shows that writes are taken; one wait for its end is enough.
+        if state == "53100" {
+            wait_for("the service not to be ready", || {
+                ask("GET", "/ready").status == expected
+            });
+        }
+        assert_eq!(
+            ask("GET", "/leads?limit=5")
+                .json()
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
+        let heal = format!("SET search_path = {name}; DROP FUNCTION fail CASCADE");
+        cluster.run(&heal).await;
+        assert_eq!(ask("GET", "/ready").status, 200);
+    }
+    assert_eq!(ask("POST", "/leads").status, 201);
+    assert_eq!(
+        ask("GET", "/leads?limit=5")
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
 /// Where crm has the last word on what fits, a page may lie behind thousands of records that do not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_is_found_behind_many_records() {

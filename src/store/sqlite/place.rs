@@ -48,18 +48,22 @@ impl Place {
 pub(super) struct Files {
     path: PathBuf,
     database: Place,
-    /// Its write-ahead log, which SQLite finds by the name too.
-    log: Place,
+    /// Its write-ahead log and the index of that, which SQLite finds by their names too.
+    beside: [(PathBuf, Place); 2],
 }
 
 impl Files {
-    /// Those of the database at this path, with the log as it is now.
+    /// Those of the database at this path, with its log as it is now.
     pub(super) fn new(path: &Path, database: Place) -> Files {
-        let log = Place::of(&with_end(path, "-wal"));
+        let beside = ["-wal", "-shm"].map(|end| {
+            let side = with_end(path, end);
+            let place = Place::of(&side);
+            (side, place)
+        });
         Files {
             path: path.into(),
             database,
-            log,
+            beside,
         }
     }
 
@@ -68,15 +72,15 @@ impl Files {
     }
 
     /// Fails where one of the names leads to another file by now, or nowhere. What is written then is written for nobody,
-    /// and a connection that is opened then mixes the files.
+    /// a connection that is opened then mixes the files, and without the index two processes do not see their locks.
     pub(super) fn hold(&self) -> Result<()> {
-        let log = with_end(&self.path, "-wal");
-        match self.database.holds(&self.path) && self.log.holds(&log) {
+        let mut beside = self.beside.iter();
+        match self.database.holds(&self.path) && beside.all(|(side, place)| place.holds(side)) {
             true => Ok(()),
             false => Err(Error::new(
                 Code::Unavailable,
-                "the file of the database, or its log (-wal), was removed, renamed or replaced while it is in use; \
-                 nothing was saved; put it back, or start the service again",
+                "the file of the database, its log (-wal) or the index of that (-shm) was removed, renamed or replaced while \
+                 it is in use; nothing was saved; put it back, or start the service again",
             )),
         }
     }

@@ -326,7 +326,7 @@ fn damage_is_told_and_what_is_whole_is_read() {
 /// The server goes on with the file that it has open, which nobody would find again.
 #[test]
 fn nothing_is_acknowledged_into_a_file_that_lost_its_name() {
-    for gone in ["crm.db", "crm.db-wal"] {
+    for gone in ["crm.db", "crm.db-wal", "crm.db-shm"] {
         for replaced in [false, true] {
             let home = Home::new();
             let server = home.serve(&["--db", "crm.db"]);
