@@ -108,9 +108,11 @@ pub(super) fn parse(url: &str) -> Result<Parsed, String> {
         })
         .transpose()?;
     let mut config: Config = plain.parse().map_err(|error: tokio_postgres::Error| {
+        // It repeats the name of an option as it was given.
+        let why = quoted(&reason(&error));
         format!(
             "{EXPECTED}, got one that cannot be read: {}",
-            reason(&error)
+            &why[1..why.len() - 1]
         )
     })?;
     let verify = match mode.as_deref() {
@@ -292,7 +294,7 @@ fn tls(verify: Verify, roots: Option<&str>) -> Result<ClientConfig> {
         }
         (_, Some(file)) => {
             let refuse =
-                |error: &dyn Display| Error::failed(format!("sslrootcert: {file}: {error}"));
+                |error: &dyn Display| Error::failed(format!("sslrootcert: {file:?}: {error}"));
             let mut store = RootCertStore::empty();
             for certificate in certificates(file)? {
                 store.add(certificate).map_err(|error| refuse(&error))?;
@@ -318,7 +320,7 @@ fn tls(verify: Verify, roots: Option<&str>) -> Result<ClientConfig> {
 fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>> {
     let refuse = |reason: String| {
         let expected = "expected a file of certificates in PEM form";
-        Error::failed(format!("sslrootcert: {file}: {expected}: {reason}"))
+        Error::failed(format!("sslrootcert: {file:?}: {expected}: {reason}"))
     };
     let read = CertificateDer::pem_file_iter(file).map_err(|error| refuse(error.to_string()))?;
     let found: Result<Vec<_>, _> = read.collect();
@@ -595,6 +597,7 @@ mod tests {
                 "sslmode",
             ),
             ("postgres://me:secret@host/crm?nope=1", "nope"),
+            ("postgres://me:secret@host/crm?no\u{1b}pe=1", r"no\u{1b}pe"),
             (
                 "postgres://me:secret@host/crm?pool_max_conns=0",
                 "pool_max_conns",
@@ -612,10 +615,15 @@ mod tests {
                 "postgres://me:secret@host/crm?sslmode=verify-ca&sslrootcert=/none.pem",
                 "/none.pem",
             ),
+            (
+                "postgres://me:secret@host/crm?sslmode=verify-ca&sslrootcert=/no%0Ane.pem",
+                r"/no\nne.pem",
+            ),
         ] {
             let message = refusal(url);
             assert!(message.contains(named), "{url}: {message}");
             assert!(!message.contains("secret"), "{url}: {message}");
+            assert!(!message.contains(char::is_control), "{url}: {message}");
         }
     }
 }

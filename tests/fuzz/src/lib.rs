@@ -1,6 +1,6 @@
 //! What the targets share: a store in memory, and what holds for every refusal.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use crm::NOUNS;
@@ -22,17 +22,9 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
     RUNTIME.block_on(work)
 }
 
-/// A new folder, in memory where there is room for one. libFuzzer ends without going out of any scope, so that nothing
-/// removes it but whoever has set `TMPDIR`.
+/// A new folder. libFuzzer ends without going out of any scope, so that nothing removes it but who has set `TMPDIR`.
 pub fn folder() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let parent = match std::env::var_os("TMPDIR") {
-        None if memory.is_dir() => memory.to_path_buf(),
-        _ => std::env::temp_dir(),
-    };
-    let folder = tempfile::Builder::new()
-        .prefix("crm-fuzz-")
-        .tempdir_in(parent);
+    let folder = tempfile::Builder::new().prefix("crm-fuzz-").tempdir();
     folder.expect("a folder").keep()
 }
 
@@ -99,4 +91,18 @@ pub fn is_stored_time(text: &str) -> bool {
         shape => byte == *shape,
     };
     text.len() == shape.len() && text.bytes().zip(shape).all(fits)
+}
+
+/// A well-formed JSON text without the white space between its tokens.
+pub fn compact(json: &str) -> String {
+    let mut in_text = false;
+    let mut escaped = false;
+    let kept = json.chars().filter(|letter| {
+        let blank = !in_text && matches!(letter, ' ' | '\t' | '\n' | '\r');
+        let ends = *letter == '"' && !escaped;
+        escaped = in_text && *letter == '\\' && !escaped;
+        in_text ^= ends;
+        !blank
+    });
+    kept.collect()
 }

@@ -1,0 +1,251 @@
+//! Any attributes: a line of what is stored, one of a change, and then keys and texts in turn. What is taken is kept to the
+//! digit and in order, a change does what a plain one over a list does, and numbers compare as numbers.
+
+#![no_main]
+
+use std::cmp::Ordering;
+
+use crm::action::ACTION;
+use crm::attributes::{self, Attributes, check};
+use crm::draft::{Draft, Purpose};
+use crm_fuzz::{check_sentence, compact};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Map, Value};
+
+fuzz_target!(|input: &str| {
+    let mut lines = input.split('\n');
+    let first = read(lines.next().unwrap_or_default());
+    let change = read(lines.next().unwrap_or_default());
+    let words: Vec<&str> = lines.take(4).collect();
+    if let Some(first) = first {
+        let stored = Attributes::stored(&first.without_nulls());
+        if let Some(change) = &change {
+            check_merge(&stored, change);
+        }
+        for pair in words.chunks_exact(2) {
+            check_key(&stored, pair[0], pair[1]);
+        }
+    }
+    for one in &words {
+        for other in &words {
+            check_numbers(one, other);
+            words
+                .iter()
+                .for_each(|third| check_order(one, other, third));
+        }
+    }
+});
+
+/// Reads an object; what is taken is written as it was given.
+fn read(text: &str) -> Option<Attributes> {
+    let attributes = match Attributes::parse(text) {
+        Ok(attributes) => attributes,
+        Err(expected) => {
+            check_sentence(&expected);
+            assert!(!text.trim_start().starts_with('{') || check(text).is_err());
+            return None;
+        }
+    };
+    assert_eq!(check(text), Ok(()));
+    let written = attributes.to_string();
+    if !text.contains('\\') {
+        assert_eq!(written, compact(text));
+    }
+    let (given, read) = (object(text), object(&written));
+    assert_eq!(given, read);
+    assert!(given.keys().eq(read.keys()));
+    assert_eq!(Attributes::parse(&written).as_ref(), Ok(&attributes));
+    assert_eq!(Attributes::stored(&written), attributes);
+    assert_eq!(attributes.is_empty(), given.is_empty());
+    // Within a body, as a server is sent it.
+    let body = format!(r#"{{"attributes":{text}}}"#);
+    let draft = Draft::from_json(&ACTION, body.as_bytes(), Purpose::Update).expect("a draft");
+    assert_eq!(draft.to_json(), format!(r#"{{"attributes":{written}}}"#));
+    Some(attributes)
+}
+
+fn object(text: &str) -> Map<String, Value> {
+    serde_json::from_str(text).expect("an object")
+}
+
+/// Its keys with their JSON, in order.
+fn entries(attributes: &Attributes) -> Vec<(String, String)> {
+    let keys = object(&attributes.to_string())
+        .into_iter()
+        .map(|entry| entry.0);
+    let entry = |key: String| {
+        let json = attributes.get(&key).expect("a value").to_string();
+        (key, json)
+    };
+    keys.map(entry).collect()
+}
+
+fn check_merge(stored: &Attributes, change: &Attributes) {
+    let mut merged = stored.clone();
+    merged.merge(change);
+    let mut expected = entries(stored);
+    for (key, json) in entries(change) {
+        let at = expected.iter().position(|entry| entry.0 == key);
+        match (at, json.as_str()) {
+            (None, "null") => {}
+            (Some(at), "null") => drop(expected.remove(at)),
+            (Some(at), _) => expected[at].1 = json,
+            (None, _) => expected.push((key, json)),
+        }
+    }
+    assert_eq!(entries(&merged), expected);
+    let mut again = merged.clone();
+    again.merge(change);
+    assert_eq!(again, merged);
+    let mut same = merged.clone();
+    same.merge(&merged);
+    assert_eq!(same, merged);
+    assert_eq!(merged.without_nulls(), merged.to_string());
+}
+
+/// Sets a key to a JSON text or a text, finds it, and removes it.
+fn check_key(stored: &Attributes, key: &str, text: &str) {
+    let before = entries(stored);
+    let others = |attributes: &Attributes| {
+        let others = entries(attributes)
+            .into_iter()
+            .filter(|entry| entry.0 != key);
+        others.collect::<Vec<_>>()
+    };
+    let kept = others(stored);
+    let place = before
+        .iter()
+        .position(|entry| entry.0 == key)
+        .unwrap_or(before.len());
+
+    let mut with_text = stored.clone();
+    with_text.set_text(key, text);
+    let written = with_text.to_string();
+    assert_eq!(attributes::lookup(&written, key).as_deref(), Some(text));
+    assert_eq!(
+        attributes::compare(&written, key, text),
+        Some(Ordering::Equal)
+    );
+    assert_eq!(entries(&with_text)[place].0, key);
+    assert_eq!(others(&with_text), kept);
+    let one_of =
+        |texts: &[&str]| attributes::any(&written, key, &Value::from(texts.to_vec()).to_string());
+    assert_eq!(one_of(&["", text]), Some(true));
+    assert_eq!(one_of(&[]), Some(false));
+
+    if check(text).is_ok() {
+        let mut with_json = stored.clone();
+        with_json.set(key, text);
+        assert_eq!(with_json.get(key), Some(compact(text).as_str()));
+        assert_eq!(others(&with_json), kept);
+        let found = attributes::lookup(&with_json.to_string(), key);
+        let value: Value = serde_json::from_str(text).expect("a value");
+        assert_eq!(found.is_none(), value.is_null());
+        assert!(
+            value
+                .as_str()
+                .is_none_or(|text| found.as_deref() == Some(text))
+        );
+    }
+
+    let mut nothing = Attributes::default();
+    nothing.set(key, "null");
+    let mut without = with_text;
+    without.merge(&nothing);
+    assert_eq!(entries(&without), kept);
+    let written = without.to_string();
+    assert_eq!(attributes::lookup(&written, key), None);
+    assert_eq!(attributes::compare(&written, key, text), None);
+}
+
+/// A number as JSON writes it, of a size that is compared as such: its sign, its digits without zeros at the ends, and
+/// where the point is in front of the first of them.
+#[derive(Debug, PartialEq, Eq)]
+struct Number {
+    negative: bool,
+    digits: String,
+    point: i64,
+}
+
+impl Number {
+    fn read(text: &str) -> Option<Number> {
+        let number: f64 = serde_json::from_str(text).ok()?;
+        if !number.is_finite() || text.trim() != text {
+            return None;
+        }
+        let lower = text.to_ascii_lowercase();
+        let (mantissa, exponent) = lower.split_once('e').unwrap_or((&lower, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let exponent: i64 = exponent.parse().ok()?;
+        // Beyond it text decides.
+        if text.len() > 1_000 || (fraction.len() as i64 - exponent).abs() > 1_000 {
+            return None;
+        }
+        let negative = whole.starts_with('-');
+        let whole = whole.trim_start_matches('-');
+        let all = format!("{whole}{fraction}");
+        let first = all.bytes().take_while(|digit| *digit == b'0').count();
+        let digits = all[first..].trim_end_matches('0').to_string();
+        Some(match digits.is_empty() {
+            true => Number {
+                negative: false,
+                digits,
+                point: 0,
+            },
+            false => Number {
+                negative,
+                digits,
+                point: whole.len() as i64 - first as i64 + exponent,
+            },
+        })
+    }
+
+    fn compare(&self, other: &Number) -> Ordering {
+        let size = |number: &Number| match number.digits.is_empty() {
+            true => 0,
+            false if number.negative => -1,
+            false => 1,
+        };
+        let far = (self.point, &self.digits).cmp(&(other.point, &other.digits));
+        let far = if self.negative { far.reverse() } else { far };
+        size(self).cmp(&size(other)).then(far)
+    }
+}
+
+/// How the value of a key whose JSON is `one` stands to a given text.
+fn stands(one: &str, other: &str) -> Option<Ordering> {
+    let mut attributes = Attributes::default();
+    attributes.set("k", one);
+    attributes::compare(&attributes.to_string(), "k", other)
+}
+
+/// A stored number stands to a text as numbers do, or where one of them is none, as texts.
+fn check_numbers(one: &str, other: &str) {
+    if check(one).is_err()
+        || !one.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        || one.trim() != one
+    {
+        return;
+    }
+    let expected = match (Number::read(one), Number::read(other)) {
+        (Some(one), Some(other)) => one.compare(&other),
+        _ => one.cmp(other),
+    };
+    assert_eq!(stands(one, other), Some(expected), "{one} {other}");
+    assert_eq!(stands(one, one), Some(Ordering::Equal));
+}
+
+/// Numbers are in one order.
+fn check_order(one: &str, other: &str, third: &str) {
+    if [one, other, third]
+        .into_iter()
+        .any(|text| Number::read(text).is_none())
+    {
+        return;
+    }
+    let [first, second, both] = [stands(one, other), stands(other, third), stands(one, third)];
+    assert_eq!(stands(other, one), first.map(Ordering::reverse));
+    if first == second || second == Some(Ordering::Equal) {
+        assert_eq!(both, first, "{one} {other} {third}");
+    }
+}
