@@ -111,3 +111,37 @@ fn the_map_names_every_module() {
         );
     }
 }
+
+/// The packages of a lock file, with their versions.
+fn locked(file: &str) -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let lock: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let text = |package: &toml::Value, key: &str| package[key].as_str().unwrap().to_string();
+    let packages = lock["package"].as_array().unwrap().iter();
+    packages
+        .map(|package| (text(package, "name"), text(package, "version")))
+        .collect()
+}
+
+#[test]
+fn what_is_fuzzed_is_what_is_built() {
+    let (built, fuzzed) = (locked("Cargo.lock"), locked("tests/fuzz/Cargo.lock"));
+    let mut shared = 0;
+    for (name, version) in fuzzed {
+        let versions: Vec<&str> = built
+            .iter()
+            .filter(|package| package.0 == name)
+            .map(|package| package.1.as_str())
+            .collect();
+        // What only libFuzzer needs is not in the other.
+        if !versions.is_empty() {
+            shared += 1;
+            assert!(
+                versions.contains(&version.as_str()),
+                "{name} {version}: tests/fuzz/Cargo.lock has another version than Cargo.lock; copy that over it and run \
+                 `cargo check --manifest-path tests/fuzz/Cargo.toml`"
+            );
+        }
+    }
+    assert!(shared > 50, "the packages were not found");
+}
