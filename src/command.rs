@@ -250,7 +250,11 @@ pub fn say(line: &str) {
 pub fn complain(format: Format, error: &Error) {
     match log::current().filter(|log| log.form() == log::Form::Json) {
         Some(log) => log.message(Level::ERROR, &error.message),
-        None => say(&output::error(format, Terminal::stderr().color, error)),
+        None => {
+            let text = output::error(format, Terminal::stderr().color, error);
+            // A token that was given in the wrong place is not to be shown to whoever looks on.
+            say(&token::hidden(&text));
+        }
     }
 }
 

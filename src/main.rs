@@ -1,5 +1,6 @@
 //! The program `crm`: parse, pick the runtime, run, print one error, exit.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crm::config::{Asker, Backups, Flags, Format, Listen, Settings, Surroundings,
 use crm::error::Error;
 use crm::log;
 use crm::output::Stop;
+use crm::token;
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
@@ -147,7 +149,13 @@ fn misused(error: &clap::Error, around: &Surroundings) -> u8 {
                 &Error::invalid(sentence.trim_start_matches("error: ")),
             );
         }
-        _ => drop(error.print()),
+        _ => {
+            let text = error.render().to_string();
+            match token::hidden(&text) {
+                Cow::Borrowed(_) => drop(error.print()),
+                Cow::Owned(hidden) => command::say(hidden.trim_end()),
+            }
+        }
     }
     2
 }

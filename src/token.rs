@@ -279,11 +279,11 @@ const LONGEST_NAME: usize = 64;
 pub fn check_name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
     let fits = (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(plain);
-    match fits && !name.starts_with(PREFIX) {
+    match fits && !name.contains(PREFIX) {
         true => Ok(()),
         // A token by mistake is not to be repeated.
         false if name.contains(PREFIX) => Err(format!(
-            "expected a name that does not begin as a token does ({PREFIX})"
+            "expected a name in which nothing begins as a token does ({PREFIX})"
         )),
         false => Err(format!(
             "expected 1 to {LONGEST_NAME} of the characters a-z, A-Z, 0-9, - _ . @, got {}",
@@ -326,6 +326,16 @@ impl Keyring {
 
 /// A text with all that looks like a token cut short, for logs.
 pub fn redacted(text: &str) -> Cow<'_, str> {
+    cut(text, SHOWN)
+}
+
+/// The same for what people are told of their own words: what is shorter than half a token is a name of theirs.
+pub fn hidden(text: &str) -> Cow<'_, str> {
+    cut(text, LENGTH / 2)
+}
+
+/// A text in which what looks like a token with more letters than these is cut short.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if !text.contains(PREFIX) {
         return Cow::Borrowed(text);
     }
@@ -337,7 +347,7 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
             .position(|byte| !byte.is_ascii_alphanumeric())
             .unwrap_or(part.len());
         shown.push_str(PREFIX);
-        match end > SHOWN {
+        match end > most {
             true => {
                 shown.push_str(&part[..SHOWN]);
                 shown.push('…');
@@ -475,5 +485,7 @@ mod tests {
         let start = secret.start();
         assert_eq!(redacted(&text), format!("/leads/{start}…?a={start}…&crm_x"));
         assert_eq!(redacted("/leads/1"), "/leads/1");
+        assert_eq!(hidden(&text), format!("/leads/{start}…?a={start}…&crm_x"));
+        assert_eq!(hidden("crm_customers.db"), "crm_customers.db");
     }
 }

@@ -170,7 +170,7 @@ impl Knob {
                     .map(Value::Size)
                     .ok_or_else(|| {
                         let (least, most) = (Value::Size(least), Value::Size(most));
-                        format!("expected a number of bytes from {least} to {most}, such as 64k, got {got}")
+                        format!("expected a number of bytes from {least} to {most}, where k is 1,024 of them and m 1,048,576, got {got}")
                     })
             }
             Kind::Count(least, most) => number(text)
@@ -186,7 +186,7 @@ impl Knob {
                 .ok()
                 .filter(|time| *time <= LONGEST_TIME)
                 .map(Value::Time)
-                .ok_or_else(|| format!("expected a time from 1s to 1h, got {got}")),
+                .ok_or_else(|| format!("expected a time from 1s to 1h, such as 30s, got {got}")),
             Kind::Switch => match text {
                 "true" | "1" | "yes" | "on" => Ok(Value::On),
                 "false" | "0" | "no" | "off" => Ok(Value::Unset),

@@ -15,6 +15,7 @@ use super::answers::Answers;
 use crate::error::{Code, Error, Result};
 use crate::record::{Cell, Noun, Rows, Shown};
 use crate::store::Listing;
+use crate::token;
 
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +75,8 @@ pub(super) fn error(error: &Error, request_id: &str) -> Response {
             format!("the service failed; its log says more beside the request id {request_id}");
         Error::new(Code::Internal, message).to_json()
     } else {
-        error.to_json()
+        // A client may have put its token where it does not belong.
+        token::hidden(&error.to_json()).into_owned()
     };
     let mut response = json(status, body);
     if matches!(error.code, Code::Unavailable | Code::Limited) {

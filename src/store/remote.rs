@@ -42,6 +42,22 @@ pub struct Remote {
     backups: Arc<Mutex<Option<Report>>>,
 }
 
+/// What the libraries say of a connection, with what may be done about it.
+fn explained(causes: String) -> String {
+    let advice = if causes.contains("CaUsedAsEndEntity") {
+        "its certificate is one for signing others; make it with basicConstraints=CA:FALSE"
+    } else if causes.contains("invalid peer certificate") {
+        "SSL_CERT_FILE may name the file of the certificate that it is to be trusted by"
+    } else if causes.contains("InvalidContentType") {
+        "it does not speak HTTPS there; http:// may be meant"
+    } else if causes.contains("invalid HTTP version parsed") {
+        "it does not speak HTTP there; https:// may be meant"
+    } else {
+        return causes;
+    };
+    format!("{causes}; {advice}")
+}
+
 impl Remote {
     /// A server by its URL, without a slash at its end, and the token that it is to be shown. Nothing is sent yet.
     pub fn new(url: &str, token: Option<&Secret>) -> Result<Remote> {
@@ -166,7 +182,7 @@ impl Remote {
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         Error::new(
             Code::Unreachable,
-            format!("cannot reach {}: {}", self.url, causes(error)),
+            format!("cannot reach {}: {}", self.url, explained(causes(error))),
         )
     }
 

@@ -187,8 +187,8 @@ impl Prepared {
         self.terms.key.is_none()
             && match &self.write {
                 Checked::Create(create) => create.on_duplicate == OnDuplicate::Create,
-                Checked::CreateToken(..) | Checked::RevokeToken(_) => true,
-                Checked::Update(..) | Checked::Delete(..) => false,
+                Checked::CreateToken(..) => true,
+                Checked::Update(..) | Checked::Delete(..) | Checked::RevokeToken(_) => false,
             }
     }
 
@@ -244,18 +244,36 @@ impl Checked {
                 Ok(Done::Deleted)
             }
             Checked::CreateToken(new, expires) => create_token(tx, new, expires).await,
-            Checked::RevokeToken(name) => {
-                let sql = "DELETE FROM crm_tokens WHERE name = $1";
-                match tx.execute(sql, &[name.as_str().into()]).await? {
-                    0 => Err(Error::new(
-                        Code::NotFound,
-                        format!("no token has the name {}", crate::error::quoted(&name)),
-                    )),
-                    _ => Ok(Done::Revoked),
-                }
-            }
+            Checked::RevokeToken(name) => revoke_token(tx, &name).await,
         }
     }
+}
+
+/// Revokes a token, unless it is the last: nobody's loss of a token is to open the service to everybody.
+async fn revoke_token<T: Transaction>(tx: &mut T, name: &str) -> Result<Done> {
+    // Locked, or two that are revoked at once would each leave the other.
+    let sql = format!("SELECT name FROM crm_tokens{}", T::LOCKING);
+    let names = tx.query(&sql, &[]).await?;
+    let is_it =
+        |row: &Vec<Value>| matches!(row.first(), Some(Value::Text(text)) if **text == *name);
+    if !names.iter().any(is_it) {
+        return Err(Error::new(
+            Code::NotFound,
+            format!("no token has the name {}", crate::error::quoted(name)),
+        ));
+    }
+    if names.len() == 1 {
+        return Err(Error::new(
+            Code::Conflict,
+            format!(
+                "{name} is the last token, and without one everybody could read and write; make another first, then \
+                 revoke this one"
+            ),
+        ));
+    }
+    let sql = "DELETE FROM crm_tokens WHERE name = $1";
+    tx.execute(sql, &[name.into()]).await?;
+    Ok(Done::Revoked)
 }
 
 /// What a request with this key has done within the last day.

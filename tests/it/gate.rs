@@ -164,9 +164,15 @@ async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
         );
     }
     assert_eq!(ask(&server.url, list, Some(&secret)).await.0, 200);
+    // Without the last one the service would be open again.
+    let revoke = ["token", "revoke", "first", "--db", "crm.db"];
+    let refused = home.crm(revoke).run();
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert!(refused.stderr.contains("last token"), "{}", refused.stderr);
+    assert_eq!(ask(&server.url, list, Some(&secret)).await.0, 200);
+    token(&home, "other", "read");
     // One that a command revokes beside the service stops working at once.
-    home.crm(["token", "revoke", "first", "--db", "crm.db"])
-        .ok();
+    home.crm(revoke).ok();
     let start = std::time::Instant::now();
     while ask(&server.url, list, Some(&secret)).await.0 != 401 {
         assert!(
@@ -174,7 +180,7 @@ async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
             "the end of the token was not seen"
         );
     }
-    assert_eq!(ask(&server.url, list, None).await.0, 200);
+    assert_eq!(ask(&server.url, list, None).await.0, 401);
     drop(server);
     let closed = home.serve(&["--db", "crm.db", "--require-token"]);
     assert_eq!(ask(&closed.url, list, None).await.0, 401);
@@ -345,4 +351,43 @@ async fn a_record_that_moved_on_is_not_overwritten() {
     assert_eq!(update("\"1\"").code, Some(5));
     assert_eq!(update("\"2\"").code, Some(0));
     assert_eq!(update("nonsense").code, Some(2));
+}
+
+#[tokio::test]
+async fn a_token_in_the_wrong_place_is_not_repeated() {
+    let home = Home::new();
+    let secret = token(&home, "one", "admin");
+    let server = home.serve(&["--db", "crm.db"]);
+    for path in [
+        format!("leads/{secret}"),
+        secret.clone(),
+        format!("leads?sort={secret}"),
+        format!("tokens/{secret}"),
+    ] {
+        let request = client().get(format!("{}/{path}", server.url));
+        let answer = request.bearer_auth(&secret).send().await.unwrap();
+        assert!(answer.status().is_client_error());
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains(&secret), "{text}");
+    }
+    for words in [
+        vec!["lead", "get", &secret],
+        vec![
+            "lead",
+            "list",
+            "--token-file",
+            &secret,
+            "--url",
+            &server.url,
+        ],
+        vec!["token", "revoke", &secret],
+        vec!["lead", "list", "--db", &secret],
+        vec![&secret],
+        vec!["lead", "list", &secret],
+    ] {
+        let refused = home.crm(&words).run();
+        assert_ne!(refused.code, Some(0), "{words:?}");
+        assert!(!refused.stderr.contains(&secret), "{}", refused.stderr);
+        assert!(refused.stderr.contains("crm_"), "{}", refused.stderr);
+    }
 }

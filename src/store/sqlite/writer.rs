@@ -183,12 +183,17 @@ impl State {
 
     fn committed(&self) {
         *lock(&self.last) = Some((Instant::now(), time::now()));
-        self.failing.store(false, Ordering::Relaxed);
+        if self.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("writes succeed again");
+        }
     }
 
     /// To be told of the error that a batch has ended with.
     fn fails(&self, error: Error) -> Error {
-        self.failing.store(true, Ordering::Relaxed);
+        // Once, as each write of the next hours may fail the same way.
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!("writes fail: {error}");
+        }
         error
     }
 
