@@ -303,6 +303,10 @@ fn token_paths() -> Map<String, Value> {
                     "No token has this name.",
                     &[("missing", Error::new(Code::NotFound, "no token has the name \"ci\""))],
                 ),
+                "409": failure(
+                    "It is the last token, and stays: without one everybody could read and write.",
+                    &[("last", Error::new(Code::Conflict, "ci is the last token, and without one everybody could read and write; make another first, then revoke this one"))],
+                ),
             }),
             &[&["Unknown"][..], &READING].concat(),
         ),
@@ -1656,7 +1660,7 @@ mod tests {
                     "201 400 401 403 408 413 414 415 422 429 500 503 504 507"
                 }
                 "post /tokens" => "201 400 401 403 408 409 413 414 415 422 429 500 503 504 507",
-                "delete /tokens/{name}" => "200 400 401 403 404 414 422 429 500 503 504 507",
+                "delete /tokens/{name}" => "200 400 401 403 404 409 414 422 429 500 503 504 507",
                 "delete /leads/{id}" => "200 400 401 403 404 409 412 414 422 429 500 503 504 507",
                 "get /ready" => "200 414 500 503 507",
                 place if place.starts_with("put") || place.starts_with("patch") => {

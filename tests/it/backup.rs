@@ -940,9 +940,13 @@ fn a_server_that_ends_on_a_full_disk_says_that_nothing_is_lost() {
         return;
     };
     let lines: Vec<&str> = told.lines().collect();
-    let [code, saved, found, checked, said] = lines[..] else {
+    let [code, saved, found, checked, warned, said] = lines[..] else {
         panic!("{told}");
     };
+    assert!(
+        warned.contains("WARN writes fail: the disk is full"),
+        "{told}"
+    );
     assert_eq!((code, checked), ("1", "ok"), "{told}");
     assert!(saved != "0" && saved == found, "{told}");
     assert!(said.contains("disk/crm.db: the disk is full"), "{told}");
