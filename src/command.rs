@@ -128,7 +128,7 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
                 name,
                 scope,
                 expires,
-                secret: Secret::new()?,
+                asker: None,
             };
             write(Write::CreateToken(new))
                 .await
@@ -944,6 +944,12 @@ pub async fn serve(
     // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
     let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
+    if files < LEAST_FILES {
+        return Err(Error::failed(format!(
+            "cannot start: expected the system to allow at least {LEAST_FILES} open files (ulimit -n), it allows {files}"
+        ))
+        .into());
+    }
     let fit = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
     if *connections > fit.max(1) {
         *connections = fit.max(1);
@@ -1117,6 +1123,9 @@ fn serving(service: &Service) -> Result<server::Settings, Error> {
 /// Open files that a server asks the system for, or more where it may have more connections: the default of those, and
 /// [`OTHER_FILES`] with much to spare.
 const OPEN_FILES: u64 = 4_096;
+
+/// With fewer a server does not get so far as to take one connection.
+const LEAST_FILES: u64 = 32;
 
 /// Open files that are no connections of clients: those of the database's connections, three each, for chunks of lists
 /// and sorted lists.

@@ -5,7 +5,7 @@
 //! that two changes within a second differ, and a clock that is set back confuses nobody.
 
 use crate::error::{Code, Error, Result, quoted};
-use crate::token::Hash;
+use crate::token::{self, Hash};
 
 /// The ETag of a version (RFC 9110, section 8.8.3): a strong one.
 pub fn etag(version: i64) -> String {
@@ -38,23 +38,31 @@ impl Versions {
         if text == "*" {
             return Ok(Versions::Any);
         }
+        let refused = || {
+            format!(
+                "expected an ETag like \"3\" as an answer gave it, or *, got {}",
+                quoted(text)
+            )
+        };
         let mut versions = Vec::new();
-        for part in text.split(',').map(str::trim) {
-            let (is_weak, bare) = match part.strip_prefix("W/") {
-                Some(bare) => (true, bare),
-                None => (false, part),
+        let mut rest = text;
+        loop {
+            let (is_weak, tag) = match rest.strip_prefix("W/") {
+                Some(tag) => (true, tag),
+                None => (false, rest),
             };
-            if bare.len() < 2 || !bare.starts_with('"') || !bare.ends_with('"') {
-                return Err(format!(
-                    "expected an ETag like \"3\" as an answer gave it, or *, got {}",
-                    quoted(text)
-                ));
-            }
+            // Others' tags may hold commas.
+            let end = tag.strip_prefix('"').and_then(|inner| inner.find('"'));
+            let end = end.ok_or_else(refused)? + 2;
             if weak || !is_weak {
-                versions.extend(parse_etag(bare));
+                versions.extend(parse_etag(&tag[..end]));
             }
+            rest = tag[end..].trim_start();
+            if rest.is_empty() {
+                return Ok(Versions::Of(versions));
+            }
+            rest = rest.strip_prefix(',').ok_or_else(refused)?.trim_start();
         }
-        Ok(Versions::Of(versions))
     }
 
     /// Whether a version is one of them.
@@ -136,13 +144,8 @@ impl Key {
 
     /// A new one, for requests whose store tells them apart by itself.
     pub fn new() -> Result<Key> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| {
-            Error::failed(format!("the system gives no random numbers: {error}"))
-        })?;
-        let text = random.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Key {
-            text,
+            text: token::nonce()?,
             id: String::new(),
             body: String::new(),
         })
@@ -198,6 +201,7 @@ mod tests {
             read("\"1\",W/\"2\",\"other\"", false),
             Ok(Versions::Of(vec![1]))
         );
+        assert_eq!(read("\"a,\" , \"4\"", false), Ok(Versions::Of(vec![4])));
         assert_eq!(read("W/\"2\"", true), Ok(Versions::Of(vec![2])));
         for wrong in ["", "1", "\"", "\"1\",", "\"1\" \"2", "W/1"] {
             assert!(read(wrong, false).is_err(), "{wrong}");

@@ -182,8 +182,28 @@ pub struct NewToken {
     pub scope: Scope,
     /// From when on it is not valid any more, as [`expiry`] reads it.
     pub expires: Option<String>,
-    /// The secret; another server makes its own.
-    pub secret: Secret,
+    /// The secret of whoever asks for it, where the request may come again and is to be answered the same.
+    pub asker: Option<Secret>,
+}
+
+impl NewToken {
+    /// Its secret. That of a request that may come again is made of the asker's secret and of a salt: the salt is kept
+    /// with the answer, the asker brings the rest along, and so the answer can be given again though no secret is kept
+    /// anywhere. Another salt makes another secret: one that was revoked never comes back.
+    pub fn secret(&self, salt: &str) -> Result<Secret> {
+        match &self.asker {
+            Some(asker) => Ok(asker.derive(&["token", &self.name, self.scope.word(), salt])),
+            None => Secret::new(),
+        }
+    }
+}
+
+/// 32 hexadecimal digits out of the system's random numbers, which nobody can foresee and which do not come twice.
+pub fn nonce() -> Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::failed(format!("the system gives no random numbers: {error}")))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The longest life of a token, in days: ten years.
@@ -202,10 +222,11 @@ pub fn expiry(text: &str) -> Result<String, String> {
     let now = SystemTime::now();
     let last = time::stored(now + Duration::from_secs(LONGEST_LIFE * 86_400)).unwrap_or_default();
     let at = match text.char_indices().next_back() {
-        Some((at, unit @ ('m' | 'h' | 'd' | 'w')))
+        Some((at, unit @ ('s' | 'm' | 'h' | 'd' | 'w')))
             if text[..at].bytes().all(|b| b.is_ascii_digit()) =>
         {
             let seconds = match unit {
+                's' => 1,
                 'm' => 60,
                 'h' => 3_600,
                 'd' => 86_400,
@@ -214,7 +235,7 @@ pub fn expiry(text: &str) -> Result<String, String> {
             let number = text[..at]
                 .parse::<u64>()
                 .ok()
-                .filter(|number| (1..=10_000_000).contains(number));
+                .filter(|number| (1..=LONGEST_LIFE * 86_400).contains(number));
             let after = number.map(|number| Duration::from_secs(number * seconds));
             after.and_then(|after| time::stored(now + after))
         }
@@ -329,6 +350,20 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     cut(text, SHOWN)
 }
 
+/// The same for the path of a URL, in which any letter may be written as `%41`. Where such a path holds a token, it is
+/// shown as it is read.
+pub fn redacted_path(path: &str) -> Cow<'_, str> {
+    if path.contains('%') {
+        let read = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+        let shown = redacted(&read);
+        if shown != read {
+            // A path in a line of the log is one word.
+            return Cow::Owned(shown.replace(' ', "%20"));
+        }
+    }
+    redacted(path)
+}
+
 /// The same for what people are told of their own words: what is shorter than half a token is a name of theirs.
 pub fn hidden(text: &str) -> Cow<'_, str> {
     cut(text, LENGTH / 2)
@@ -433,7 +468,7 @@ mod tests {
 
     #[test]
     fn a_life_ends_in_the_future() {
-        for text in ["1m", "12h", "90d", "2w", "3653d", "+3000-01-01"] {
+        for text in ["90s", "1m", "12h", "90d", "2w", "3653d", "+3000-01-01"] {
             let read = expiry(text);
             assert_eq!(read.is_ok(), !text.starts_with('+'), "{text}: {read:?}");
         }
@@ -485,6 +520,18 @@ mod tests {
         let start = secret.start();
         assert_eq!(redacted(&text), format!("/leads/{start}…?a={start}…&crm_x"));
         assert_eq!(redacted("/leads/1"), "/leads/1");
+        for written in ["crm%5F", "%63rm_", "crm_%41"] {
+            let letters = &secret.text()[4..];
+            let path = format!("/leads/a%20b{written}{letters}");
+            let shown = redacted_path(&path);
+            assert!(!shown.contains(&letters[8..]), "{shown}");
+        }
+        let path = format!("/leads/a%20bcrm%5f{}", &secret.text()[4..]);
+        assert_eq!(redacted_path(&path), format!("/leads/a%20b{start}…"));
+        assert_eq!(
+            redacted_path("/leads/a%20b%crm_a%ff"),
+            "/leads/a%20b%crm_a%ff"
+        );
         assert_eq!(hidden(&text), format!("/leads/{start}…?a={start}…&crm_x"));
         assert_eq!(hidden("crm_customers.db"), "crm_customers.db");
     }

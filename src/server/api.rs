@@ -491,10 +491,12 @@ impl Request<'_> {
             (Does::Create, Place::All(noun)) => Box::pin(self.create(noun, body)).await,
             (Does::Get, Place::One(noun, id)) => self.read(pin!(self.get(noun, id))).await,
             (Does::Update, Place::One(noun, id)) => Box::pin(self.update(noun, id, body)).await,
-            (Does::Delete, Place::One(noun, id)) => Box::pin(self.delete(noun, id)).await,
+            (Does::Delete, Place::One(noun, id)) => Box::pin(self.delete(noun, id, body)).await,
             (Does::Tokens, _) => Box::pin(self.tokens()).await,
             (Does::CreateToken, _) => Box::pin(self.create_token(body)).await,
-            (Does::RevokeToken, Place::Token(name)) => Box::pin(self.revoke_token(name)).await,
+            (Does::RevokeToken, Place::Token(name)) => {
+                Box::pin(self.revoke_token(name, body)).await
+            }
             (Does::Health, _) => Ok(health()),
             (Does::Ready, _) => Box::pin(async { self.read(pin!(self.ready())).await }).await,
             (Does::Metrics, _) => Ok(metrics(self.observer)),
@@ -679,10 +681,25 @@ impl Request<'_> {
             request: [
                 caller.to_string(),
                 method.to_string(),
-                path.into(),
+                // A slash at its end changes nothing.
+                path.strip_suffix('/').unwrap_or(path).into(),
                 query.into(),
             ],
         }))
+    }
+
+    /// The key of a request that does not say what is to be done in its body. That counts all the same: another body is
+    /// another request.
+    async fn key<S, B>(&self, body: S) -> Result<Option<Key>>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
+        let Some(keyed) = self.keyed()? else {
+            return Ok(None);
+        };
+        let (body, _held) = body::whole(self.bodies, self.asked.headers, body).await?;
+        keyed.key(&body).map(Some)
     }
 
     /// The versions that a condition names.
@@ -752,13 +769,14 @@ impl Request<'_> {
             Ok((wanted, keyed.map(|keyed| keyed.key(body)).transpose()?))
         };
         let (wanted, key) = body::read(self.bodies, self.asked.headers, body, parse).await?;
-        let asker = gate::presented(self.asked.headers);
-        let secret = wanted.secret(asker.as_ref(), key.as_ref().map(|key| key.text.as_str()))?;
+        let asker = key
+            .as_ref()
+            .and_then(|_| gate::presented(self.asked.headers));
         let new = NewToken {
             name: wanted.name,
             scope: wanted.scope,
             expires: wanted.expires,
-            secret,
+            asker,
         };
         let terms = Terms {
             versions: None,
@@ -774,13 +792,17 @@ impl Request<'_> {
         Ok(self.marked(uncached(response), outcome.replayed))
     }
 
-    async fn revoke_token(&self, name: &str) -> Result<Response> {
+    async fn revoke_token<S, B>(&self, name: &str, body: S) -> Result<Response>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
         self.parameters(&[])?;
         self.no_versions()?;
         let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
         let terms = Terms {
             versions: None,
-            key: self.keyed()?.map(|keyed| keyed.key(b"")).transpose()?,
+            key: self.key(body).await?,
         };
         let revoke = Write::RevokeToken(name.into_owned());
         let outcome = self.write(revoke, terms).await?;
@@ -822,7 +844,11 @@ impl Request<'_> {
         }
     }
 
-    async fn delete(&self, noun: &'static Noun, id: &str) -> Result<Response> {
+    async fn delete<S, B>(&self, noun: &'static Noun, id: &str, body: S) -> Result<Response>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
         let id = noun.parse_id(id)?;
         let cascade = match noun.name {
             "lead" => self.parameters(&["cascade"])?,
@@ -835,7 +861,7 @@ impl Request<'_> {
         self.no_known_versions()?;
         let terms = Terms {
             versions: self.versions(&IF_MATCH, false)?,
-            key: self.keyed()?.map(|keyed| keyed.key(b"")).transpose()?,
+            key: self.key(body).await?,
         };
         let cascade = cascade.unwrap_or(false);
         let delete = Write::Delete { noun, id, cascade };

@@ -53,7 +53,7 @@ impl Bodies {
 }
 
 /// What one of them holds.
-struct Held<'a> {
+pub(super) struct Held<'a> {
     bodies: &'a Bodies,
     size: usize,
 }
@@ -91,6 +91,31 @@ where
     T: Send + 'static,
 {
     media_type(headers)?;
+    let limits = bodies.limits;
+    let (bytes, _held) = whole(bodies, headers, body).await?;
+    if is_deeper(&bytes, limits.depth) {
+        let most = limits.depth;
+        let message = format!("body: expected at most {most} levels of objects and arrays");
+        return Err(bodies.met(Limit::Depth, Error::invalid(message)));
+    }
+    if bytes.len() <= SMALL {
+        return parse(&bytes);
+    }
+    let _turn = bodies.turns.acquire().await.map_err(Error::internal)?;
+    let parsed = tokio::task::spawn_blocking(move || parse(&bytes)).await;
+    parsed.map_err(Error::internal)?
+}
+
+/// All bytes of a body, as one of `bodies`, whatever they are.
+pub(super) async fn whole<'b, S, B>(
+    bodies: &'b Bodies,
+    headers: &HeaderMap,
+    body: S,
+) -> Result<(Vec<u8>, Held<'b>)>
+where
+    S: Stream<Item = Result<B, warp::Error>>,
+    B: Buf,
+{
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -120,25 +145,14 @@ where
         }
         Ok(bytes)
     };
-    let bytes = match tokio::time::timeout(limits.body_time, collect).await {
-        Ok(read) => read?,
+    match tokio::time::timeout(limits.body_time, collect).await {
+        Ok(read) => Ok((read?, held)),
         Err(_) => {
             let seconds = limits.body_time.as_secs();
             let message = format!("body: expected all of it within {seconds} seconds");
-            return Err(bodies.met(Limit::BodyTimeout, Error::new(Code::Timeout, message)));
+            Err(bodies.met(Limit::BodyTimeout, Error::new(Code::Timeout, message)))
         }
-    };
-    if is_deeper(&bytes, limits.depth) {
-        let most = limits.depth;
-        let message = format!("body: expected at most {most} levels of objects and arrays");
-        return Err(bodies.met(Limit::Depth, Error::invalid(message)));
     }
-    if bytes.len() <= SMALL {
-        return parse(&bytes);
-    }
-    let _turn = bodies.turns.acquire().await.map_err(Error::internal)?;
-    let parsed = tokio::task::spawn_blocking(move || parse(&bytes)).await;
-    parsed.map_err(Error::internal)?
 }
 
 /// Whether JSON has more levels than `most`. It need not be JSON: what is none is refused later, and what a parser has

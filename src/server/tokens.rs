@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::error::{Error, Problems, Result};
-use crate::token::{self, Scope, Secret};
+use crate::token::{self, Scope};
 
 /// A token that is asked for.
 #[derive(Debug)]
@@ -64,18 +64,6 @@ impl Wanted {
                 expires,
             }),
             _ => Err(Error::fields(problems)),
-        }
-    }
-
-    /// The secret of the token. With an idempotency key it is made of that and of the secret of whoever asks, so that the
-    /// same request shows the same one again, though no secret is kept anywhere.
-    pub(super) fn secret(&self, asker: Option<&Secret>, key: Option<&str>) -> Result<Secret> {
-        match (asker, key) {
-            (Some(asker), Some(key)) => {
-                let expires = self.expires.as_deref().unwrap_or_default();
-                Ok(asker.derive(&["token", key, &self.name, self.scope.word(), expires]))
-            }
-            _ => Secret::new(),
         }
     }
 }

@@ -149,8 +149,17 @@ enum Checked {
     Create(Create),
     Update(i64, Draft),
     Delete(&'static Noun, i64, bool),
-    CreateToken(NewToken, Option<String>),
+    CreateToken(Wished),
     RevokeToken(String),
+}
+
+/// A token that is to be made.
+struct Wished {
+    new: NewToken,
+    /// As times are stored.
+    expires_at: Option<String>,
+    /// See [`NewToken::secret`].
+    salt: String,
 }
 
 impl Prepared {
@@ -168,14 +177,19 @@ impl Prepared {
                     problems.push("name", expected);
                 }
                 let expires = new.expires.as_deref().map(token::expiry).transpose();
-                let expires = expires.unwrap_or_else(|expected| {
+                let expires_at = expires.unwrap_or_else(|expected| {
                     problems.push("expires", expected);
                     None
                 });
                 if !problems.is_empty() {
                     return Err(Error::fields(problems));
                 }
-                Checked::CreateToken(new, expires)
+                let salt = token::nonce()?;
+                Checked::CreateToken(Wished {
+                    new,
+                    expires_at,
+                    salt,
+                })
             }
             Wanted::RevokeToken(name) => Checked::RevokeToken(name),
         };
@@ -228,8 +242,12 @@ impl Prepared {
                 replayed: true,
             });
         }
+        let salt = match &write {
+            Checked::CreateToken(wished) => wished.salt.clone(),
+            _ => String::new(),
+        };
         let done = write.run(tx, &terms).await?;
-        remember(tx, key, &done).await?;
+        remember(tx, key, &done, &salt).await?;
         Ok(Outcome::new(done))
     }
 }
@@ -243,7 +261,7 @@ impl Checked {
                 delete(tx, noun, id, cascade, terms).await?;
                 Ok(Done::Deleted)
             }
-            Checked::CreateToken(new, expires) => create_token(tx, new, expires).await,
+            Checked::CreateToken(wished) => create_token(tx, wished).await,
             Checked::RevokeToken(name) => revoke_token(tx, &name).await,
         }
     }
@@ -310,9 +328,14 @@ async fn done_before(
         (Checked::Update(_, draft), "updated") => record(draft.noun).map(Done::Updated),
         (Checked::Delete(..), "deleted") => Some(Done::Deleted),
         (Checked::RevokeToken(_), "revoked") => Some(Done::Revoked),
-        (Checked::CreateToken(new, _), "token") => {
-            let json = serde_json::from_str(text(3)).unwrap_or_default();
-            Token::from_json(&json).map(|token| Done::Token(token, new.secret.clone()))
+        (Checked::CreateToken(wished), "token") => {
+            let json: serde_json::Value = serde_json::from_str(text(3)).unwrap_or_default();
+            let salt = json[SALT].as_str().filter(|_| wished.new.asker.is_some());
+            let secret = salt.map(|salt| wished.new.secret(salt)).transpose()?;
+            let token = Token::from_json(&json);
+            token
+                .zip(secret)
+                .map(|(token, secret)| Done::Token(token, secret))
         }
         _ => None,
     };
@@ -322,16 +345,23 @@ async fn done_before(
     }
 }
 
+/// The salt of a token's secret in the answer that is kept.
+const SALT: &str = "salt";
+
 /// How many outlived answers are forgotten with each that is kept: more than one, so that they get fewer.
 const FORGOTTEN: usize = 4;
 
 /// Keeps what a request with this key has done, and forgets what is older than a day.
-async fn remember<T: Transaction>(tx: &mut T, key: &Key, done: &Done) -> Result<()> {
+async fn remember<T: Transaction>(tx: &mut T, key: &Key, done: &Done, salt: &str) -> Result<()> {
     let (word, version, answer) = match done {
         Done::Created(record) => ("created", record.version(), record.to_json()),
         Done::Updated(record) => ("updated", record.version(), record.to_json()),
         Done::Deleted => ("deleted", 0, String::new()),
-        Done::Token(token, _) => ("token", 0, token.to_json().to_string()),
+        Done::Token(token, _) => {
+            let mut json = token.to_json();
+            json[SALT] = salt.into();
+            ("token", 0, json.to_string())
+        }
         Done::Revoked => ("revoked", 0, String::new()),
     };
     let since = SystemTime::now() - Duration::from_secs(KEPT);
@@ -373,11 +403,12 @@ pub(crate) fn token(row: &[Value]) -> Option<(Hash, Token)> {
     Some((Hash::parse(&text(6)?)?, token))
 }
 
-async fn create_token(
-    tx: &mut impl Transaction,
-    new: NewToken,
-    expires_at: Option<String>,
-) -> Result<Done> {
+async fn create_token(tx: &mut impl Transaction, wished: Wished) -> Result<Done> {
+    let Wished {
+        new,
+        expires_at,
+        salt,
+    } = wished;
     let taken = "SELECT id FROM crm_tokens WHERE name = $1";
     if !tx
         .query(taken, &[new.name.as_str().into()])
@@ -388,11 +419,12 @@ async fn create_token(
         error.code = Code::Conflict;
         return Err(error);
     }
+    let secret = new.secret(&salt)?;
     let mut token = Token {
         id: 0,
         name: new.name.into(),
         scope: new.scope,
-        start: new.secret.start().into(),
+        start: secret.start().into(),
         created_at: time::now(),
         expires_at,
     };
@@ -403,10 +435,10 @@ async fn create_token(
         token.start.as_str().into(),
         token.created_at.as_str().into(),
         token.expires_at.as_deref().map_or(Value::Null, Value::from),
-        new.secret.hash().hex().as_str().into(),
+        secret.hash().hex().as_str().into(),
     ];
     token.id = tx.insert(sql, &params).await?;
-    Ok(Done::Token(token, new.secret))
+    Ok(Done::Token(token, secret))
 }
 
 /// A create, checked as far as it can be without the database.
