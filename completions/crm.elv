@@ -59,7 +59,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --max-head 'The largest head of a request: its first line and its headers, in bytes [env: CRM_MAX_HEAD] [config: max_head] [default: 64k]'
             cand --max-url 'The longest path of a request with its parameters, in bytes [env: CRM_MAX_URL] [config: max_url] [default: 63k]'
             cand --max-depth 'The most levels of objects and arrays in a body [env: CRM_MAX_DEPTH] [config: max_depth] [default: 127]'
-            cand --max-connections 'The most connections at a time; more are closed at once [env: CRM_MAX_CONNECTIONS] [config: max_connections] [default: 1024]'
+            cand --max-connections 'The most connections at a time; beyond them a newcomer is closed at once, or an idle one of an address that has many more [env: CRM_MAX_CONNECTIONS] [config: max_connections] [default: 1024]'
             cand --max-connections-per-address 'The most connections of one address at a time; those of a trusted proxy do not count [env: CRM_MAX_CONNECTIONS_PER_ADDRESS] [config: max_connections_per_address] [default: 512]'
             cand --head-timeout 'How long the head of a request may take, from its first byte [env: CRM_HEAD_TIMEOUT] [config: head_timeout] [default: 10s]'
             cand --body-timeout 'How long the body of a request may take, from the end of its head [env: CRM_BODY_TIMEOUT] [config: body_timeout] [default: 30s]'

@@ -194,6 +194,17 @@ impl Source {
         }
     }
 
+    /// Whether what is given here hides what is given there.
+    fn beats(&self, other: &Source) -> bool {
+        let level = |source: &Source| match source {
+            Source::Flag(_) => 3,
+            Source::Environment(_) => 2,
+            Source::File(..) => 1,
+            Source::Default => 0,
+        };
+        level(self) > level(other)
+    }
+
     /// An error about a value from here, which says what was expected.
     pub fn refuse(&self, expected: impl fmt::Display) -> Error {
         Error::invalid(format!("{}: {expected}", self.name()))
@@ -1711,6 +1722,14 @@ mod tests {
             assert!(error.message.starts_with(&flag), "{error}");
             assert!(error.message.contains(expected), "{error}");
         }
+        // Who is nearer by decides.
+        let mut user = User::new().config("open = true");
+        user.flags.service = vec![("require_token", "true".into())];
+        let found = user.ask(Service::find).unwrap();
+        assert!(found.is_on(&service::REQUIRE_TOKEN) && !found.is_on(&service::OPEN));
+        let user = User::new().config("require_token = true");
+        let found = user.variable("CRM_OPEN", "1").ask(Service::find).unwrap();
+        assert!(found.is_on(&service::OPEN) && !found.is_on(&service::REQUIRE_TOKEN));
         let both = User::new().config("open = true\nrequire_token = true");
         let error = both.ask(Service::find).unwrap_err();
         assert!(

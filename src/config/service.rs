@@ -80,7 +80,7 @@ knobs! {
     MAX_DEPTH = "max_depth", Kind::Count(2, 127), "127",
         "The most levels of objects and arrays in a body";
     MAX_CONNECTIONS = "max_connections", Kind::Count(1, 65_536), "1024",
-        "The most connections at a time; more are closed at once";
+        "The most connections at a time; beyond them a newcomer is closed at once, or an idle one of an address that has many more";
     MAX_CONNECTIONS_PER_ADDRESS = "max_connections_per_address", Kind::Count(1, 65_536), "512",
         "The most connections of one address at a time; those of a trusted proxy do not count";
     HEAD_TIMEOUT = "head_timeout", Kind::Time, "10s",
@@ -281,9 +281,20 @@ impl Service {
             }
             Ok(found)
         });
-        let found = Service(all.collect::<Result<_>>()?);
+        let mut found = Service(all.collect::<Result<_>>()?);
+        found.hide(&OPEN, &REQUIRE_TOKEN);
+        found.hide(&REQUIRE_TOKEN, &OPEN);
         found.fits_together()?;
         Ok(found)
+    }
+
+    /// Turns one off that contradicts another, which somebody has turned on nearer by.
+    fn hide(&mut self, hidden: &'static Knob, by: &'static Knob) {
+        let (own, other) = (self.setting(hidden), self.setting(by));
+        let both = own.value != Value::Unset && other.value != Value::Unset;
+        if both && other.source.beats(&own.source) {
+            self.0[place(hidden)] = Setting::new(Value::Unset, other.source.clone());
+        }
     }
 
     fn fits_together(&self) -> Result<()> {

@@ -6,16 +6,16 @@
 //!
 //! The time a request's body may take is no matter of this module: whoever reads the body is able to answer with 408.
 
+mod places;
 pub mod tls;
 mod watch;
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -31,19 +31,19 @@ use tokio::net::TcpListener;
 use tokio::sync::watch::{Receiver, channel};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
 
-use super::limit::{Hits, Limit, household};
+use super::limit::{Hits, Limit};
 use super::observe::Meter;
 use super::peer::Proxies;
 use crate::error::{Error, Result};
+use places::{Place, Places};
 use tls::{Certificate, Stream};
 use watch::{Cut, Shared, Socket};
 
 /// What connections may use. The defaults are the service's documented limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time; those over it are closed at once.
+    /// Connections at a time; those over it are closed at once, or make another address that has many close one.
     pub connections: usize,
     /// Connections of one address at a time, but for those of a trusted proxy; those over it are closed at once.
     pub per_address: usize,
@@ -138,6 +138,9 @@ const HYPERS_HEADERS: usize = 100;
 /// The pause after an accept that failed for want of something (file descriptors, memory), as it would fail at once again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many connections may be on their way out while others have their places already.
+const LEAVING: usize = 64;
+
 /// The least time between two warnings of the accept loop, which a flood would repeat thousands of times a second.
 const WARN_PAUSE: Duration = Duration::from_secs(60);
 
@@ -163,7 +166,7 @@ pub async fn serve<S, B>(
 {
     let door = door.into();
     let limits = door.limits;
-    let addresses = Addresses::default();
+    let places = Places::default();
     let mut http = http1::Builder::new();
     // A peer that ends its side has gone, as far as can be told: what runs for it is given up.
     http.half_close(false)
@@ -176,7 +179,7 @@ pub async fn serve<S, B>(
 
     let (running, stopped) = channel(());
     let mut tasks = JoinSet::new();
-    let (mut warned, mut warned_of_one) = (None, None);
+    let (mut warned, mut warned_of_one, mut warned_of_room) = (None, None, None);
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -189,9 +192,31 @@ pub async fn serve<S, B>(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, address)) if tasks.len() < limits.connections => {
+            Ok((stream, address)) => {
                 let counts = !door.proxies.trusts(address.ip());
-                let Some(place) = addresses.take(address.ip(), counts, limits.per_address) else {
+                let from = counts.then(|| address.ip());
+                let most = limits.connections;
+                if tasks.len() - places.leaving() >= most || tasks.len() >= most + LEAVING {
+                    let greediest = match tasks.len() < most + LEAVING {
+                        true => places.make_room(from),
+                        false => None,
+                    };
+                    let Some(greediest) = greediest else {
+                        drop(stream);
+                        door.hits.count(Limit::Connections);
+                        warn(&mut warned, || {
+                            format!("closing new connections, as {most} are open")
+                        });
+                        continue;
+                    };
+                    warn(&mut warned_of_room, || {
+                        format!(
+                            "closing waiting connections of {greediest} for those of others, as {most} are open"
+                        )
+                    });
+                }
+                let watch = Shared::new(limits);
+                let Some(place) = places.take(from, limits.per_address, &watch) else {
                     drop(stream);
                     door.hits.count(Limit::ConnectionsPerAddress);
                     warn(&mut warned_of_one, || {
@@ -201,7 +226,6 @@ pub async fn serve<S, B>(
                     });
                     continue;
                 };
-                let watch = Shared::new(limits);
                 let service = Watched {
                     service: service(address),
                     refuse: refuse.clone(),
@@ -209,24 +233,16 @@ pub async fn serve<S, B>(
                     address,
                 };
                 let http = http.clone();
-                let tls = door.tls.as_ref().map(|certificate| certificate.acceptor());
+                let tls = door.tls.clone();
                 let (hits, stopped) = (door.hits.clone(), stopped.clone());
                 let socket = Socket::new(stream, watch.clone());
                 let open = meter.connected();
                 tasks.spawn(async move {
-                    let _place = (place, open);
-                    let ended = connection(http, socket, tls, service, watch, stopped).await;
-                    if let Some(limit) = ended {
+                    let _open = open;
+                    let ended = connection(http, socket, tls, service, watch, &place, stopped);
+                    if let Some(limit) = ended.await {
                         hits.count(limit);
                     }
-                });
-            }
-            Ok((refused, _)) => {
-                drop(refused);
-                door.hits.count(Limit::Connections);
-                warn(&mut warned, || {
-                    let most = limits.connections;
-                    format!("closing new connections, as {most} are open")
                 });
             }
             Err(error) if is_peers(&error) => {}
@@ -250,43 +266,6 @@ pub async fn serve<S, B>(
         tracing::warn!("cutting {} connections that still run", tasks.len());
         // Waits for their ends, so that nothing of an answer is alive afterwards.
         tasks.shutdown().await;
-    }
-}
-
-/// How many connections each address has.
-#[derive(Clone, Default)]
-struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One of them, until it is dropped; `None` for one that does not count.
-struct Place(Option<(Addresses, IpAddr)>);
-
-impl Addresses {
-    fn take(&self, address: IpAddr, counts: bool, most: usize) -> Option<Place> {
-        if !counts {
-            return Some(Place(None));
-        }
-        let address = household(address);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.entry(address).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Place(Some((self.clone(), address))))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some((addresses, address)) = self.0.take() {
-            let mut all = addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(count) = all.get_mut(&address) {
-                *count -= 1;
-                if *count == 0 {
-                    all.remove(&address);
-                }
-            }
-        }
     }
 }
 
@@ -317,9 +296,10 @@ fn log_panic(ended: Result<(), JoinError>) {
 async fn connection<S, R, B>(
     http: http1::Builder,
     socket: Socket,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Certificate>>,
     service: Watched<S, R>,
     watch: Shared,
+    place: &Place,
     mut stopped: Receiver<()>,
 ) -> Option<Limit>
 where
@@ -328,12 +308,13 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let mut overdue = pin!(overdue(watch));
+    let mut overdue = pin!(overdue(watch.clone()));
+    let mut wanted = pin!(place.is_wanted());
     let stream = match tls {
         None => Stream::Plain(socket),
         Some(tls) => tokio::select! {
             biased;
-            greeted = Box::pin(tls.accept(socket)) => match greeted {
+            greeted = Box::pin(async { tls.acceptor().await.accept(socket).await }) => match greeted {
                 Ok(stream) => Stream::Tls(Box::new(stream)),
                 Err(error) => {
                     tracing::debug!("connection ended before it was encrypted: {error}");
@@ -341,12 +322,13 @@ where
                 }
             },
             cut = &mut overdue => return cut_by(cut),
+            () = &mut wanted => return Some(Limit::Connections),
             // Nothing was asked yet.
             _ = stopped.changed() => return None,
         },
     };
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let mut stopping = false;
+    let (mut stopping, mut leaving) = (false, false);
     loop {
         tokio::select! {
             // The connection first: what it just did is what `overdue` judges, and a request that is here when the
@@ -358,6 +340,14 @@ where
                 return error.is_parse_too_large().then_some(Limit::Head);
             }
             cut = &mut overdue => return cut_by(cut),
+            () = &mut wanted, if !leaving => {
+                if watch.lock().waits_for_peer().is_some() {
+                    return Some(Limit::Connections);
+                }
+                // It was asked something meanwhile, and answers that.
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
             _ = stopped.changed(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();

@@ -128,6 +128,13 @@ fn https_is_served_and_the_certificate_is_read_again() {
         tls(server.address(), &second).is_ok()
     });
     tls(server.address(), &first).unwrap_err();
+    // A pipe that nobody writes into holds up nobody, and neither does it the end.
+    home.shell("rm tls.key && mkfifo tls.key").ok();
+    let pipe = "the certificate stays as it was: expected a private key in PEM";
+    wait_for("the warning of a pipe", || {
+        tls(server.address(), &second).unwrap();
+        log.lock().unwrap().contains(pipe)
+    });
     // It has been looked at since, and not warned of again.
     let log = log.lock().unwrap();
     assert_eq!(log.matches(broken).count(), 1, "{log}");
@@ -175,6 +182,13 @@ fn what_does_not_fit_together_is_refused_at_the_start() {
             certificate
         };
         assert!(error.contains(home.path(file).to_str().unwrap()), "{error}");
+    }
+    // What would keep the service waiting is no file.
+    home.shell("mkfifo pipe").ok();
+    for (certificate, key) in [("pipe", "tls.key"), ("tls.pem", "pipe")] {
+        let words = ["serve", "--tls-cert", certificate, "--tls-key", key];
+        let error = home.crm(words).fails(2);
+        assert!(error.contains("it is no regular file"), "{error}");
     }
     assert!(!home.path("crm.db").exists());
     let run = home.crm(["serve", "--tls-key", "tls.key"]);

@@ -8,7 +8,7 @@ use futures_util::stream;
 use hyper::StatusCode;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use warp::{Filter, Reply};
@@ -173,6 +173,15 @@ impl Server {
         Client(stream.expect("the server listens"))
     }
 
+    /// From an address of this machine's own.
+    async fn connect_from(&self, address: [u8; 4]) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let from = SocketAddr::from((address, 0));
+        socket.bind(from).expect("an address of loopback");
+        let stream = within(socket.connect(self.address)).await;
+        Client(stream.expect("the server listens"))
+    }
+
     /// Tries until a request is answered; a connection over the cap fails anywhere between writing and reading.
     async fn serves_again(&self) -> String {
         within(async {
@@ -302,6 +311,68 @@ async fn the_time_of_a_head_ends_with_the_head() {
     client.send("def").await;
     let answer = client.read_until("\r\n\r\n6").await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn who_has_none_finds_room_where_others_have_all() {
+    let limits = Limits {
+        connections: 6,
+        ..generous()
+    };
+    let server = Server::start(limits).await;
+    // Three of one address and two of another; of the first one is being answered.
+    let mut many = Vec::new();
+    for _ in 0..3 {
+        many.push(server.connect_from([127, 0, 0, 2]).await);
+    }
+    let mut few = Vec::new();
+    for _ in 0..3 {
+        few.push(server.connect_from([127, 0, 0, 3]).await);
+    }
+    for client in few.iter_mut().chain(&mut many[1..]) {
+        client.get("/now").await;
+        client.read_until("\r\n\r\nnow").await;
+    }
+    many[0].get("/held").await;
+    within(server.began.notified()).await;
+    drop(few.pop());
+    within(async {
+        // The place is free when the server has seen the end.
+        loop {
+            let mut client = server.connect_from([127, 0, 0, 2]).await;
+            client.get("/now").await;
+            if client.0.read_u8().await.is_ok() {
+                many.push(client);
+                return;
+            }
+        }
+    })
+    .await;
+    many[3].read_until("\r\n\r\nnow").await;
+    let refused = server.hits.of(Limit::Connections);
+
+    // Others come: those go that have the most and have waited the longest, none that is at work.
+    let mut others = Vec::new();
+    for (last, gone) in [(4, 1), (5, 2)] {
+        let mut client = server.connect_from([127, 0, 0, last]).await;
+        client.get("/now").await;
+        client.read_until("\r\n\r\nnow").await;
+        others.push(client);
+        assert!(within(many[gone].0.read_u8()).await.is_err(), "{gone}");
+        server
+            .has_hit(Limit::Connections, refused + u64::from(last) - 3)
+            .await;
+    }
+    // Nobody has more than one more than a next one would have.
+    for _ in 0..5 {
+        assert_eq!(server.connect_from([127, 0, 0, 4]).await.rest().await, "");
+    }
+    server.release.notify_one();
+    many[0].read_until("\r\n\r\nheld").await;
+    for client in few.iter_mut().chain(&mut others).chain(&mut many[3..]) {
+        client.get("/now").await;
+        client.read_until("\r\n\r\nnow").await;
+    }
 }
 
 #[tokio::test]

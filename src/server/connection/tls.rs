@@ -3,20 +3,22 @@
 //! TLS lies between hyper and the watched [`Socket`], so that the limits see the bytes that cross the wire: the time of a
 //! first head counts from the first byte of the handshake, and who reads slowly is slow however it is encrypted.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, IoSlice, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -24,6 +26,9 @@ use super::watch::Socket;
 
 /// The least time between two looks at whether the files have changed.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a connection waits for such a look: a disk takes less, and one that hangs is to keep nobody.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The most that is read of a file, in bytes: a chain of certificates is some kilobytes.
 const LARGEST: u64 = 1024 * 1024;
@@ -58,6 +63,8 @@ struct State {
     seen: [Option<Stamp>; 2],
     /// When they were last looked at.
     looked: Instant,
+    /// Whether somebody is looking.
+    looking: bool,
 }
 
 /// What tells one content of a file from another without reading it: device, inode, length, and when it was changed.
@@ -88,6 +95,7 @@ impl Certificate {
             config: config(&certificate, &key)?,
             seen,
             looked: Instant::now(),
+            looking: false,
         };
         Ok(Certificate {
             certificate,
@@ -98,36 +106,61 @@ impl Certificate {
 
     /// What a new connection is encrypted by. Files that have changed and are broken, or do not fit each other yet, leave
     /// all as it was; the log says so, once for each change.
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        // What is replaced is replaced as a whole, so that a panic leaves nothing half done.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.looked.elapsed() >= LOOK {
-            state.looked = Instant::now();
-            self.look(&mut state);
+    pub(super) async fn acceptor(self: &Arc<Self>) -> TlsAcceptor {
+        if self.is_to_look() {
+            let own = self.clone();
+            // Beside the threads that serve: the files may be on another machine's disk.
+            let look = tokio::task::spawn_blocking(move || own.look());
+            let _ = timeout(PATIENCE, look).await;
         }
-        state.config.clone().into()
+        self.state().config.clone().into()
     }
 
-    fn look(&self, state: &mut State) {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What is replaced is replaced as a whole, so that a panic leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody has looked for a while, and whoever asks is to.
+    fn is_to_look(&self) -> bool {
+        let mut state = self.state();
+        let is_due = !state.looking && state.looked.elapsed() >= LOOK;
+        state.looking |= is_due;
+        is_due
+    }
+
+    fn look(&self) {
         let seen = [stamp(&self.certificate), stamp(&self.key)];
-        if seen == state.seen {
-            return;
-        }
+        let has_changed = seen != self.state().seen;
+        let read = has_changed.then(|| config(&self.certificate, &self.key));
+        let mut state = self.state();
         state.seen = seen;
-        match config(&self.certificate, &self.key) {
-            Ok(config) => {
+        match read {
+            None => {}
+            Some(Ok(config)) => {
                 state.config = config;
                 let path = self.certificate.display();
                 tracing::info!("the certificate was read again: {path}");
             }
-            Err(fault) => tracing::warn!("the certificate stays as it was: {}", fault.why()),
+            Some(Err(fault)) => {
+                tracing::warn!("the certificate stays as it was: {}", fault.why());
+            }
         }
+        state.looked = Instant::now();
+        state.looking = false;
     }
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // What waits for a writer when it is opened, a pipe, is refused and not waited for.
+    let mut open = OpenOptions::new();
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let file = open.read(true).custom_flags(nonblocking).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
+    file.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -125,6 +125,12 @@ impl Watch {
         self.quiet = now;
     }
 
+    /// Since when there is nothing to do but to wait for the peer, `None` while the service is at work for it.
+    pub(super) fn waits_for_peer(&self) -> Option<Instant> {
+        let is_at_work = self.open > 0 && !self.unread && self.pace.blocked.is_none();
+        (!is_at_work || self.lingering.is_some()).then_some(self.quiet)
+    }
+
     /// Whether the peer has reason to send more that nobody will read: the rest of a body, or of a head that was refused.
     fn unwanted(&self) -> bool {
         self.unread || self.head.is_some()

@@ -1,0 +1,126 @@
+//! Who has connections, and who makes room where all places are taken.
+//!
+//! A few addresses can hold every place, each within what one may have. Then somebody from another address is let in all
+//! the same: of the address with the most connections the one goes that has waited the longest for its peer. To keep a
+//! newcomer out takes as many addresses as there are places.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::watch::Shared;
+use crate::server::limit::household;
+
+/// The connections that are open, by [`household`]. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Places(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    by_household: HashMap<IpAddr, HashMap<u64, Guest>>,
+    /// Those that were told to leave and have not left.
+    leaving: usize,
+    next: u64,
+}
+
+/// One connection.
+struct Guest {
+    watch: Shared,
+    leave: Arc<Notify>,
+}
+
+/// The place of a connection, until it is dropped.
+pub(super) struct Place {
+    places: Places,
+    /// `None` for one that does not count.
+    held: Option<(IpAddr, u64)>,
+    leave: Arc<Notify>,
+}
+
+impl Places {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a place to a connection, unless its address has so many of them; those of a trusted proxy, `None`, do not
+    /// count.
+    pub(super) fn take(&self, from: Option<IpAddr>, most: usize, watch: &Shared) -> Option<Place> {
+        let leave = Arc::new(Notify::new());
+        let mut held = None;
+        if let Some(address) = from.map(household) {
+            let mut state = self.state();
+            let number = state.next;
+            let guests = state.by_household.entry(address).or_default();
+            if guests.len() >= most {
+                return None;
+            }
+            let (watch, leave) = (watch.clone(), leave.clone());
+            guests.insert(number, Guest { watch, leave });
+            state.next += 1;
+            held = Some((address, number));
+        }
+        Some(Place {
+            places: self.clone(),
+            held,
+            leave,
+        })
+    }
+
+    /// How many connections were told to leave and have not left yet.
+    pub(super) fn leaving(&self) -> usize {
+        self.state().leaving
+    }
+
+    /// Tells one connection to leave for another that comes from here, if somebody has more than one more than that has.
+    /// Answers whose it was.
+    pub(super) fn make_room(&self, from: Option<IpAddr>) -> Option<IpAddr> {
+        let mut state = self.state();
+        let count = |address: IpAddr| state.by_household.get(&address).map_or(0, HashMap::len);
+        let own = from.map_or(0, |from| count(household(from)));
+        let (address, guests) = state
+            .by_household
+            .iter_mut()
+            .max_by_key(|(_, guests)| guests.len())?;
+        if guests.len() <= own + 1 {
+            return None;
+        }
+        // What the service is at work for stays.
+        let waiting = guests.iter().filter_map(|(number, guest)| {
+            let since = guest.watch.lock().waits_for_peer()?;
+            Some((since, *number))
+        });
+        let (_, number) = waiting.min()?;
+        let (address, guest) = (*address, guests.remove(&number)?);
+        state.leaving += 1;
+        guest.leave.notify_one();
+        Some(address)
+    }
+}
+
+impl Place {
+    /// Done when the connection is to leave.
+    pub(super) fn is_wanted(&self) -> impl Future<Output = ()> {
+        self.leave.notified()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((address, number)) = self.held else {
+            return;
+        };
+        let mut state = self.places.state();
+        let guests = state.by_household.get_mut(&address);
+        let left = guests.and_then(|guests| {
+            let guest = guests.remove(&number);
+            guest.map(|_| guests.is_empty())
+        });
+        match left {
+            Some(true) => drop(state.by_household.remove(&address)),
+            Some(false) => {}
+            None => state.leaving -= 1,
+        }
+    }
+}
