@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::json;
 
@@ -32,6 +32,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long a server may say nothing in the middle of an answer. Longer than its own limit of 30 s for a body and the
 /// 5 s it waits for a busy database.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// The largest answer that is taken, and the largest line of a list, in bytes: a record has a mebibyte, each of whose
+/// bytes JSON may write as six.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// A server and how to talk to it. Clones share its connections.
 #[derive(Clone)]
@@ -112,31 +116,55 @@ impl Remote {
     }
 
     /// Sends a request; what is not a success becomes the error that the server had.
-    async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let response = request
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failed> {
+        let sent = request.send().await;
+        let response = sent.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
         let code = Code::from_status(status.as_u16());
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let after = response.headers().get(RETRY_AFTER);
+        let after = after.and_then(|after| after.to_str().ok()?.trim().parse().ok());
+        let body = self.body(response).await?;
         // `/ready` tells it whether it takes writes or not.
         *self.told() = Report::from_json(&body);
         let error = code.and_then(|code| Error::from_json(code, &body));
-        Err(error.unwrap_or_else(|| match code {
+        let error = error.unwrap_or_else(|| match code {
             // Of a proxy that asks who is there.
             Some(code @ (Code::Denied | Code::Unauthenticated)) => Error::new(
                 code,
                 format!("{} does not let you: it answered {status}", self.url),
             ),
             _ => self.stranger(&format!("it answered {status}")),
-        }))
+        });
+        let again = match status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                Some(Duration::from_secs(after.unwrap_or_default()))
+            }
+            _ => None,
+        };
+        Err(Failed { error, again })
+    }
+
+    /// The body of an answer that is no list.
+    async fn body(&self, mut response: Response) -> Result<Bytes, Failed> {
+        let mut body = BytesMut::new();
+        loop {
+            let part = response.chunk().await;
+            let Some(part) = part.map_err(|error| self.unreachable(&error))? else {
+                return Ok(body.freeze());
+            };
+            if body.len() + part.len() > LARGEST_ANSWER {
+                return Err(self.too_large().into());
+            }
+            body.extend_from_slice(&part);
+        }
+    }
+
+    fn too_large(&self) -> Error {
+        let most = LARGEST_ANSWER >> 20;
+        self.stranger(&format!("its answer is larger than {most} MiB"))
     }
 
     fn told(&self) -> MutexGuard<'_, Option<Report>> {
@@ -157,17 +185,16 @@ impl Remote {
                     response.status(),
                     header("idempotent-replayed") == Some("true"),
                 );
-                let body = response.bytes().await;
-                Ok(Whole {
+                Ok::<_, Failed>(Whole {
                     status,
                     version: version.unwrap_or_default(),
                     replayed,
-                    body: body.map_err(|error| self.unreachable(&error))?,
+                    body: self.body(response).await?,
                 })
             };
             match told.await {
-                Err(error) if tries.again(&error).await => {}
-                told => return told,
+                Err(failed) if tries.again(&failed).await => {}
+                told => return Ok(told?),
             }
         }
     }
@@ -179,11 +206,12 @@ impl Remote {
         }
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Error {
-        Error::new(
-            Code::Unreachable,
-            format!("cannot reach {}: {}", self.url, explained(causes(error))),
-        )
+    fn unreachable(&self, error: &reqwest::Error) -> Failed {
+        let message = format!("cannot reach {}: {}", self.url, explained(causes(error)));
+        Failed {
+            error: Error::new(Code::Unreachable, message),
+            again: Some(Duration::ZERO),
+        }
     }
 
     fn broken(&self, error: &reqwest::Error) -> Error {
@@ -235,26 +263,46 @@ const MOST_TRIES: u32 = 5;
 /// How long the first pause is at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a pause is at most that a server asks for.
+/// How long a pause is at most: who asks for a longer one is told to the user instead.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why a request failed.
+struct Failed {
+    error: Error,
+    /// Where it may be sent again, after what time at the earliest: it was lost on the way, or the server was not able to
+    /// do it at the moment.
+    again: Option<Duration>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed { error, again: None }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Error {
+        failed.error
+    }
+}
 
 /// The tries of one request.
 #[derive(Default)]
 struct Tries(u32);
 
 impl Tries {
-    /// Waits, and answers whether the request is to be sent again: not after what will be the same the next time.
-    async fn again(&mut self, error: &Error) -> bool {
-        let passes = matches!(error.code, Code::Unreachable | Code::Unavailable);
+    /// Waits, and answers whether the request is to be sent again.
+    async fn again(&mut self, failed: &Failed) -> bool {
         self.0 += 1;
-        if !passes || self.0 >= MOST_TRIES {
+        let after = failed.again.filter(|after| *after <= LONGEST_PAUSE);
+        let Some(after) = after.filter(|_| self.0 < MOST_TRIES) else {
             return false;
-        }
+        };
         // Twice as long each time, and each time by chance up to half less, so that many who were turned away together do
         // not come back together.
         let longest = (FIRST_PAUSE * 2_u32.pow(self.0 - 1)).min(LONGEST_PAUSE);
         let chance = RandomState::new().hash_one(self.0) % 1_000;
-        tokio::time::sleep(longest / 2 + longest / 2 * chance as u32 / 1_000).await;
+        tokio::time::sleep(after + longest / 2 + longest / 2 * chance as u32 / 1_000).await;
         true
     }
 }
@@ -400,10 +448,7 @@ impl Store for Remote {
 
     async fn ready(&self) -> Result<Ready> {
         let response = self.send(self.request(Method::GET, "/ready")).await?;
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let body = self.body(response).await?;
         let ready = Ready::from_json(&body);
         let ready = ready.ok_or_else(|| self.stranger("its readiness names no commit"))?;
         *self.told() = ready.backups.clone();
@@ -478,6 +523,9 @@ impl<R: Rows> Lines<R> {
             })?;
             let cells: Vec<Cell> = record.values.iter().map(Value::cell).collect();
             records.push(self.noun, &cells);
+        }
+        if self.partial.len() > LARGEST_ANSWER {
+            return Err(self.store.too_large());
         }
         Ok(records)
     }

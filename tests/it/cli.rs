@@ -3,9 +3,10 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -750,6 +751,96 @@ fn a_server_out_of_reach_is_6_and_one_that_forbids_is_4() {
          9\r\n{\"id\":1}\n\r\n",
     );
     assert_eq!((run.code, run.stdout.contains(']')), (Some(6), false));
+}
+
+/// The end of a command against a server that gives each request the next of these answers, and how many it asked for.
+fn answered_in_turn(words: &[&str], answers: &[&str]) -> (Run, usize) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let mut asked = 0;
+            for answer in answers.iter().chain(std::iter::repeat(&"")) {
+                let (stream, _) = listener.accept().unwrap();
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+                asked += 1;
+                let mut reader = BufReader::new(&stream);
+                let (mut line, mut length) = (String::new(), 0);
+                while line != "\r\n" {
+                    line.clear();
+                    reader.read_line(&mut line).unwrap();
+                    let header = line.to_ascii_lowercase();
+                    if let Some(given) = header.strip_prefix("content-length: ") {
+                        length = given.trim().parse().unwrap();
+                    }
+                }
+                reader.read_exact(&mut vec![0; length]).unwrap();
+                (&stream).write_all(answer.as_bytes()).unwrap();
+            }
+            asked
+        });
+        let url = format!("http://{address}");
+        let run = Home::new().crm([words, &["--url", &url]].concat()).run();
+        over.store(true, Ordering::SeqCst);
+        TcpStream::connect(address).unwrap();
+        (run, server.join().unwrap())
+    })
+}
+
+#[test]
+fn what_passes_is_asked_for_again_and_what_does_not_is_told() {
+    let answer = |status: &str, headers: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n{body}"
+        )
+    };
+    let busy = answer(
+        "503 Service Unavailable",
+        "Retry-After: 0\r\n",
+        r#"{"error":"busy"}"#,
+    );
+    let limited = answer("429 Too Many Requests", "", r#"{"error":"slowly"}"#);
+    let lead = r#"{"id":7,"email":"a@example.com","status":"new","attributes":{},"created_at":"2026-01-01 00:00:00","updated_at":"2026-01-01 00:00:00"}"#;
+    let made = answer("201 Created", "ETag: \"1\"\r\n", lead);
+    let create = ["lead", "create", "--email", "a@example.com", "-o", "id"];
+    // A lost connection, a busy server, one that is asked too often.
+    let (run, asked) = answered_in_turn(&create, &["", &busy, &limited, &made]);
+    assert_eq!(
+        (run.code, run.stdout.as_str(), asked),
+        (Some(0), "7\n", 4),
+        "{run:?}"
+    );
+    let all = [busy.as_str(); 9];
+    let (run, asked) = answered_in_turn(&create, &all);
+    assert_eq!((run.code, asked), (Some(1), 5), "{run:?}");
+    // What will be the same the next time, and what will be long in coming.
+    let later = answer(
+        "503 Service Unavailable",
+        "Retry-After: 3600\r\n",
+        r#"{"error":"later"}"#,
+    );
+    for (status, code) in [
+        ("302 Found", 6),
+        ("418 I'm a teapot", 6),
+        ("502 Bad Gateway", 6),
+        ("", 1),
+    ] {
+        let once = match status {
+            "" => later.clone(),
+            status => answer(status, "", ""),
+        };
+        let (run, asked) = answered_in_turn(&create, &[&once, &made]);
+        assert_eq!((run.code, asked), (Some(code), 1), "{status}: {run:?}");
+    }
+    // As much as somebody cares to send.
+    let endless = answer("200 OK", "", &"x".repeat(17 << 20));
+    let (run, asked) = answered_in_turn(&["lead", "get", "1"], &[&endless]);
+    assert_eq!((run.code, asked), (Some(6), 1), "{run:?}");
+    assert!(run.stderr.contains("larger than 16 MiB"), "{run:?}");
 }
 
 /// Starts it and answers its standard output after the first line was read from it.

@@ -657,7 +657,7 @@ fn a_command_hears_the_error_that_the_server_had() {
         scope.spawn(|| {
             // What may pass is asked for again, five times in all.
             let times = |error: &Error| match error.code {
-                Code::Unavailable => 5,
+                Code::Unavailable | Code::Limited => 5,
                 _ => 1,
             };
             let told = errors.iter().flat_map(|error| std::iter::repeat_n(error, times(error)));
