@@ -556,12 +556,12 @@ fn parameters() -> Value {
         "IfMatch": {
             "name": "If-Match", "in": "header",
             "description": "Only if the record has this ETag still.",
-            "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$"},
+            "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,19}\")$"},
         },
         "IfNoneMatch": {
             "name": "If-None-Match", "in": "header",
             "description": "Only if the record has another ETag by now.",
-            "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$"},
+            "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,19}\")$"},
         },
         "Id": {
             "name": "id", "in": "path", "required": true,

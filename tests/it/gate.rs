@@ -5,7 +5,7 @@ use crm::server::api::{self, Route};
 use crm::server::gate::Access;
 use crm::token::Scope;
 
-use crate::support::{Home, client};
+use crate::support::{Home, client, wait_for};
 
 fn token(home: &Home, name: &str, scope: &str) -> String {
     let line = ["token", "create", name, "--scope", scope, "--db", "crm.db"];
@@ -196,9 +196,9 @@ async fn tokens_are_managed_over_http_and_a_key_shows_the_same_secret_again() {
     let home = Home::new();
     let admin = token(&home, "admin", "admin");
     let server = home.serve(&["--db", "crm.db"]);
-    let post = async |key: &str, body: &str| {
+    let post_to = async |path: &str, key: &str, body: &str| {
         let request = client()
-            .post(format!("{}/tokens", server.url))
+            .post(format!("{}{path}", server.url))
             .header("authorization", format!("Bearer {admin}"))
             .header("content-type", "application/json")
             .header("idempotency-key", key);
@@ -209,6 +209,7 @@ async fn tokens_are_managed_over_http_and_a_key_shows_the_same_secret_again() {
             serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         (status, replayed, json)
     };
+    let post = async |key: &str, body: &str| post_to("/tokens", key, body).await;
     let body = r#"{"name":"ci","scope":"read","expires":"90d"}"#;
     let (status, replayed, first) = post("k", body).await;
     assert_eq!((status, replayed), (201, false), "{first}");
@@ -242,6 +243,21 @@ async fn tokens_are_managed_over_http_and_a_key_shows_the_same_secret_again() {
         access: Access::Public,
     };
     assert_eq!(ask(&server.url, &list, Some(secret)).await.0, 401);
+    // It stays revoked, whoever asks for what made it: the key is known, by either path, or was forgotten.
+    for path in ["/tokens", "/tokens/"] {
+        let (status, replayed, again) = post_to(path, "k", body).await;
+        assert_eq!((status, replayed), (201, true), "{path}: {again}");
+        assert_eq!(first, again);
+        assert_eq!(ask(&server.url, &list, Some(secret)).await.0, 401);
+    }
+    let database = rusqlite::Connection::open(home.path("crm.db")).unwrap();
+    let outlived = "UPDATE crm_idempotency_keys SET at = '2020-01-01 00:00:00'";
+    assert_eq!(database.execute(outlived, []).unwrap(), 1);
+    let (status, replayed, anew) = post("k", body).await;
+    assert_eq!((status, replayed), (201, false), "{anew}");
+    assert_eq!(ask(&server.url, &list, Some(secret)).await.0, 401);
+    let anew = anew["token"].as_str().unwrap();
+    assert_eq!(ask(&server.url, &list, Some(anew)).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,6 +367,92 @@ async fn a_record_that_moved_on_is_not_overwritten() {
     assert_eq!(update("\"1\"").code, Some(5));
     assert_eq!(update("\"2\"").code, Some(0));
     assert_eq!(update("nonsense").code, Some(2));
+    // Another program knows of no versions.
+    let (_, third, _) = get(None).await;
+    let database = rusqlite::Connection::open(home.path("crm.db")).unwrap();
+    let past_crm = "UPDATE leads SET name = 'theirs' WHERE id = 1";
+    assert_eq!(database.execute(past_crm, []).unwrap(), 1);
+    assert_eq!(put(&third, r#"{"name":"y"}"#).await, 412);
+    wait_for("the change of another program", || {
+        let shown = home.crm(["lead", "get", "1", "--etag", "--url", &server.url]);
+        shown.ok() == "\"4\"\n"
+    });
+    assert_eq!(put("\"4\"", r#"{"name":"y"}"#).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restore_takes_back_leaves_no_etag_and_no_id() {
+    let home = Home::new();
+    let email = |name: &str| format!("{name}@example.com");
+    let create = |name: &str| {
+        home.crm(
+            ["lead", "create", "--db", "crm.db", "-o", "id", "--email"]
+                .map(String::from)
+                .into_iter()
+                .chain([email(name)]),
+        )
+        .ok()
+    };
+    let etag = |id: &str| {
+        home.crm(["lead", "get", id, "--etag", "--db", "crm.db"])
+            .ok()
+    };
+    let change = |name: &str| {
+        home.crm(["lead", "update", "1", "--name", name, "--db", "crm.db"])
+            .ok()
+    };
+    create("a");
+    home.line("backup b.db --db crm.db").ok();
+    let mut seen = vec![etag("1")];
+    for round in 0..3 {
+        change(&format!("lost{round}"));
+        seen.push(etag("1"));
+        assert_eq!(create("lost"), format!("{}\n", 2 + round));
+        home.line("restore b.db --db crm.db").ok();
+        home.line("check --db crm.db").ok();
+        for _ in 0..2 {
+            let now = etag("1");
+            assert!(!seen.contains(&now), "{now} of {seen:?}");
+            seen.push(now);
+            change(&format!("kept{round}"));
+        }
+    }
+    assert_eq!(create("next"), "5\n");
+    let exact = home.crm([
+        "lead",
+        "update",
+        "1",
+        "--name",
+        "x",
+        "--db",
+        "crm.db",
+        "--if-match",
+        etag("1").trim(),
+    ]);
+    exact.ok();
+}
+
+#[tokio::test]
+async fn a_key_counts_for_the_whole_request() {
+    let home = Home::new();
+    records(&home);
+    let server = home.serve(&["--db", "crm.db"]);
+    let delete = async |path: &str, body: &'static str| {
+        let request = client().delete(format!("{}{path}", server.url));
+        let answer = request.header("idempotency-key", "k").body(body);
+        let answer = answer.send().await.unwrap();
+        let replayed = answer.headers().contains_key("idempotent-replayed");
+        (answer.status().as_u16(), replayed)
+    };
+    assert_eq!(delete("/actions/1", "").await, (200, false));
+    assert_eq!(delete("/actions/1", "").await, (200, true));
+    assert_eq!(delete("/actions/1/", "").await, (200, true));
+    assert_eq!(delete("/actions/1", "{}").await, (422, false));
+    // Another record is another request.
+    assert_eq!(delete("/actions/77", "").await, (404, false));
+    // Without a key nobody asks what a DELETE may mean by its body.
+    let request = client().delete(format!("{}/processes/1", server.url));
+    assert_eq!(request.body("{}").send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]

@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crm::draft::{Draft, Purpose};
+use crm::lead::{self, OnDuplicate};
+use crm::store::Store;
+use crm::store::postgres::{CONNECTIONS, Postgres};
+
 use crate::cluster::{self, Cluster, as_postgres};
 use crate::durability::signal;
 use crate::http::{Answer, exchange};
@@ -170,6 +175,30 @@ async fn a_read_finds_another_connection_where_one_was_lost() {
 }
 
 /// What another changes at the same moment is not undone, and what another deletes is not missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_change_by_sql_has_another_version() {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let store = Postgres::open(&url, CONNECTIONS).await.unwrap();
+    let json = br#"{"email":"ada@example.com"}"#;
+    let draft = Draft::from_json(&lead::LEAD, json, Purpose::Create).unwrap();
+    store.create(draft, OnDuplicate::Create).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let sql = "UPDATE leads SET name = 'theirs'";
+    assert_eq!(client.execute(sql, &[]).await.unwrap(), 1);
+    let lead = store.get(&lead::LEAD, 1).await.unwrap();
+    assert_eq!(lead.version(), 2);
+    let draft = Draft::from_json(&lead::LEAD, br#"{"name":"ours"}"#, Purpose::Update).unwrap();
+    assert_eq!(store.update(1, draft).await.unwrap().version(), 3);
+    drop(client);
+    connection.await.unwrap().unwrap();
+    store.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_is_updated_only_while_it_is_one() {
     let Some(url) = cluster::schema().await else {

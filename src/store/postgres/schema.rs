@@ -13,9 +13,10 @@ use super::{Failure, Inner, within};
 use crate::error::{Code, Error, Result};
 
 /// The migrations, each in a transaction of its own; the number of the schema is how many were applied.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
+    include_str!("../schema/postgres/0003_versions_by_others.sql"),
 ];
 
 /// How long a start waits for the migrations of another, or for its own locks.

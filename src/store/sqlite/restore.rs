@@ -12,6 +12,9 @@
 //! name. Where the old file is too damaged for SQLite to open it, its log and its journal are kept beside it as they are
 //! and go before the third step: then there was no whole database to leave.
 //!
+//! What was written after the backup is gone, and what is written after the restore must not be taken for it: every record
+//! gets a version that none has had ([`renumber`]), and no id is given again that the old database has given ([`Old::spare_ids`]).
+//!
 //! Who has a database open keeps a lock on it, and step 1 fails. Who opened it but has no lock yet finds out afterwards that
 //! it has moved ([`place`]).
 
@@ -22,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use rustix::fs::FlockOperation;
 
 use super::backup::{self, Content, Stage, because};
@@ -118,11 +121,13 @@ fn restore_with(
             })
             .map_err(|error| failed(path, "cannot give its owner to the new file", &error))?;
     }
+    // Last: what is wrong with the backup is told whoever has the database open.
+    let old = Old::lock(path)?;
+    old.spare_ids(&new)
+        .map_err(|error| unusable(path, &error))?;
     part.file
         .sync_all()
         .map_err(|error| failed(path, "the new file cannot be written", &error))?;
-    // Last: what is wrong with the backup is told whoever has the database open.
-    let old = Old::lock(path)?;
     step(Step::Ready);
     let kept = exchange(&mut part, path, &old, step)?;
     // The locks end here, first that of the old file.
@@ -277,7 +282,35 @@ fn bring_up(part: &Part, file: &Path) -> Result<(Connection, Content, bool)> {
         );
         because(file, why)
     })?;
+    renumber(&new).map_err(|error| unusable(&part.target, &error))?;
     Ok((new, content, notice.is_some()))
+}
+
+/// Moves all versions on by a number that is hardly drawn twice, so that an ETag from after the backup, which is gone now,
+/// is none of those that its record will have.
+fn renumber(new: &Connection) -> rusqlite::Result<()> {
+    // 2^32 to 2^48, so that there is room for thousands of restores and for the changes between them.
+    let jump = "SELECT 4294967296 + abs(random() % 281470681743360)";
+    let jump: i64 = new.query_row(jump, [], |row| row.get(0))?;
+    unjournaled(new, || {
+        for noun in crate::NOUNS {
+            let sql = format!("UPDATE {} SET version = version + ?1", noun.plural);
+            new.execute(&sql, [jump])?;
+        }
+        Ok(())
+    })
+}
+
+/// Changes a database that has no name yet: an end in the middle leaves a file that nobody takes for one.
+fn unjournaled(
+    new: &Connection,
+    change: impl FnOnce() -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    new.query_row("PRAGMA journal_mode = OFF", [], |_| Ok(()))?;
+    new.execute_batch("BEGIN")?;
+    change()?;
+    new.execute_batch("COMMIT")?;
+    new.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
@@ -301,7 +334,7 @@ fn in_use(path: &Path) -> Error {
 enum Old {
     Nothing,
     /// One plain file that holds all of it. The lock is the connection's.
-    Database(#[expect(dead_code, reason = "its lock is all that is wanted")] Connection),
+    Database(Connection),
     /// SQLite cannot open it. The lock is that of the whole file, with which SQLite's locks collide.
     Damaged(#[expect(dead_code, reason = "its lock is all that is wanted")] File),
 }
@@ -334,6 +367,38 @@ impl Old {
                     _ => Old::damaged(path),
                 },
             }
+        })
+    }
+
+    /// Keeps the new database from giving an id again that this one has given.
+    fn spare_ids(&self, new: &Connection) -> rusqlite::Result<()> {
+        let Old::Database(old) = self else {
+            return Ok(());
+        };
+        let given = |old: &Connection| {
+            let mut all = old.prepare("SELECT name, seq FROM sqlite_sequence")?;
+            let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            all.collect::<rusqlite::Result<Vec<(String, i64)>>>()
+        };
+        // One of another program, or of none, has given nothing that counts.
+        let given = match schema::state(old) {
+            Ok(State::Ready | State::Older(_) | State::Earlier) => given(old).unwrap_or_default(),
+            _ => return Ok(()),
+        };
+        let ours = schema::model(usize::MAX)?;
+        let is_ours = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        unjournaled(new, || {
+            for (table, last) in given {
+                if ours.query_row(is_ours, [&table], |row| row.get::<_, i64>(0))? == 0 {
+                    continue;
+                }
+                let forward = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
+                if new.execute(forward, params![table, last])? == 0 {
+                    let begin = "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)";
+                    new.execute(begin, params![table, last])?;
+                }
+            }
+            Ok(())
         })
     }
 

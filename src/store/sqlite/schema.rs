@@ -24,6 +24,7 @@ const SCHEMA: &[&str] = &[
     include_str!("../schema/0001_records.sql"),
     include_str!("../schema/0002_newest_of_a_status.sql"),
     include_str!("../schema/0003_versions_tokens_keys.sql"),
+    include_str!("../schema/0004_versions_by_others.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.
@@ -102,6 +103,17 @@ fn obstacle(path: &Path, error: &rusqlite::Error) -> Option<Error> {
         return None;
     }
     let shown = path.display();
+    // Any file tells, and this one is there.
+    if let Err(error) = std::fs::File::open("/dev/null")
+        && matches!(
+            Errno::from_io_error(&error),
+            Some(Errno::MFILE | Errno::NFILE)
+        )
+    {
+        return Some(Error::failed(format!(
+            "{shown}: cannot be opened, as crm may open no more files (ulimit -n)"
+        )));
+    }
     let sides = ["-wal", "-shm"].map(|side| part::with_end(path, side));
     let named = sides
         .each_ref()
