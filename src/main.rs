@@ -1,6 +1,7 @@
 //! The program `crm`: parse, pick the runtime, run, print one error, exit.
 
 use std::borrow::Cow;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -115,10 +116,13 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
 }
 
 fn runtime(mut builder: Builder) -> Result<Runtime, Error> {
-    builder
-        .enable_all()
-        .build()
-        .map_err(|error| Error::failed(format!("cannot start: {error}")))
+    // What the runtime opens for signals it cannot do without, and panics: all that it opens has to find room.
+    let spare: std::io::Result<Vec<_>> = (0..3).map(|_| UnixStream::pair()).collect();
+    let built = spare.and_then(|spare| {
+        drop(spare);
+        builder.enable_all().build()
+    });
+    built.map_err(|error| Error::failed(format!("cannot start: {error}")))
 }
 
 /// Help and version, or words that are no command line of crm's.

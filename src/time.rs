@@ -42,7 +42,16 @@ pub fn now() -> String {
 }
 
 fn moment() -> DateTime {
-    TimeZone::UTC.to_datetime(Timestamp::now())
+    at_most(SystemTime::now())
+}
+
+/// A moment, or the nearest that there is a date for: a clock may show anything.
+fn at_most(moment: SystemTime) -> DateTime {
+    let beyond = match moment > SystemTime::UNIX_EPOCH {
+        true => Timestamp::MAX,
+        false => Timestamp::UNIX_EPOCH,
+    };
+    TimeZone::UTC.to_datetime(Timestamp::try_from(moment).unwrap_or(beyond))
 }
 
 /// The form of a time in a file's name (RFC 3339's without its separators), so that the order of names is that of times.
@@ -274,7 +283,17 @@ pub fn words(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_clock_may_show_anything() {
+        let far = Duration::from_secs(1 << 40);
+        let shown = [SystemTime::now() + far, SystemTime::UNIX_EPOCH - far];
+        let shown = shown.map(|at| show(at_most(at)));
+        assert_eq!(shown, ["9999-12-30 22:00:00", "1970-01-01 00:00:00"]);
+    }
 
     #[test]
     fn every_documented_form_is_taken() {

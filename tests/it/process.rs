@@ -227,6 +227,31 @@ fn a_start_that_fails_is_one_line_and_leaves_no_process() {
 }
 
 #[test]
+fn too_few_open_files_are_told_in_a_line() {
+    let home = Home::new();
+    home.line("lead create --email a@example.com --db crm.db")
+        .ok();
+    let commands = [
+        "serve --host 127.0.0.1 --port 0 --db crm.db",
+        "lead create --email a@example.com --db crm.db",
+        "backup b.db --db crm.db",
+    ];
+    for (most, command) in (4..13).flat_map(|most| commands.map(|command| (most, command))) {
+        let told = home
+            .shell(&format!("ulimit -n {most}; exec crm {command}"))
+            .fails(1);
+        assert!(
+            told.starts_with("error: ") && told.lines().count() == 1,
+            "{most}: {told}"
+        );
+        assert!(
+            told.contains("open files") || told.contains("no more files"),
+            "{most}: {told}"
+        );
+    }
+}
+
+#[test]
 fn a_server_and_commands_share_a_file() {
     let api = Api::start();
     let home = &api.home;
