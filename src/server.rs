@@ -26,6 +26,7 @@ pub mod observe;
 pub mod openapi;
 pub mod peer;
 mod reply;
+pub mod route;
 mod tokens;
 
 /// What the service goes by. The defaults are the documented ones.

@@ -6,8 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::api::{self, Route};
 use super::gate::Access;
+use super::route::{self, Route};
 use crate::NOUNS;
 use crate::draft::{Draft, Purpose};
 use crate::error::{Code, Error};
@@ -98,7 +98,7 @@ pub fn document(nouns: &[&'static Noun]) -> String {
     tags.push(json!({"name": "tokens", "description": "Who may use the service."}));
     paths.extend(token_paths());
     paths.extend(service_paths());
-    for route in api::table() {
+    for route in route::table() {
         guard(&mut paths, &route);
     }
     json!({

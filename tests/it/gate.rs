@@ -1,8 +1,8 @@
 //! Who is let in to what, from the table of routes itself; tokens, keys and versions over HTTP.
 
 use crm::NOUNS;
-use crm::server::api::{self, Route};
 use crm::server::gate::Access;
+use crm::server::route::{self, Route};
 use crm::token::Scope;
 
 use crate::support::{Home, client, wait_for};
@@ -88,7 +88,7 @@ async fn every_route_lets_in_whom_its_entry_says() {
     ];
     home.crm(["token", "revoke", "gone", "--db", "crm.db"]).ok();
     let server = home.serve(&["--db", "crm.db"]);
-    let routes = api::table();
+    let routes = route::table();
     assert!(routes.len() >= 2 * NOUNS.len() + 4, "{routes:?}");
     for route in &routes {
         let place = format!("{} {}", route.method, route.path);
@@ -145,7 +145,7 @@ async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
     let home = Home::new();
     records(&home);
     let server = home.serve(&["--db", "crm.db"]);
-    let routes = api::table();
+    let routes = route::table();
     for route in &routes {
         let wanted = match route.access {
             // Nobody claims it from outside.
