@@ -17,38 +17,42 @@
 //! Ids are given before a commit, so that a record with a lower id may appear after one with a higher; and a create that
 //! is refused leaves a gap.
 
+mod cells;
+mod failure;
 mod keys;
 mod link;
 mod list;
 mod residue;
 mod schema;
+mod writing;
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use deadpool::managed::{Object, Pool, PoolError};
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::error::{Severity, SqlState};
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 
 use crate::error::{Code, Error, Result};
 use crate::query::Query;
-use crate::record::{Cell, Noun, Record, Rows, Value};
+use crate::record::{Noun, Record, Rows};
 use crate::store::meter::{Live, Meter};
-use crate::store::sql::{self, Fault, Prepared, Transaction};
+use crate::store::sql::{self, Prepared, Transaction};
 use crate::store::waiting::Waiting;
 use crate::store::{Listing, Outcome, Ready, Store, Write};
 use crate::terms::Terms;
 use crate::time;
 use crate::token::{Keyring, Token};
+use cells::{slice, values};
+use failure::{Failure, within};
 use keys::Keys;
 use link::{Link, Session};
+use writing::Mode;
 
 /// How long a request takes at most, so that what waits for it is told within five seconds.
 const PATIENCE: Duration = Duration::from_millis(4_500);
@@ -100,181 +104,6 @@ struct Inner {
     narrowed: Mutex<Option<Instant>>,
     keys: Keys,
     meter: Meter,
-}
-
-/// Why something did not go well.
-#[derive(Debug)]
-enum Failure {
-    /// There was no answer in time.
-    Late,
-    /// What the server or the connection says.
-    Told(tokio_postgres::Error),
-    /// There was no connection.
-    Unreachable {
-        /// Each host, and what came in the way.
-        why: String,
-        /// Whether it may pass by itself.
-        passes: bool,
-    },
-}
-
-impl From<tokio_postgres::Error> for Failure {
-    fn from(error: tokio_postgres::Error) -> Failure {
-        Failure::Told(error)
-    }
-}
-
-/// Waits for an answer, but not for ever.
-async fn within<R>(
-    patience: Duration,
-    answer: impl Future<Output = Result<R, tokio_postgres::Error>>,
-) -> Result<R, Failure> {
-    match tokio::time::timeout(patience, answer).await {
-        Ok(answer) => answer.map_err(Failure::Told),
-        Err(_) => Err(Failure::Late),
-    }
-}
-
-impl Failure {
-    fn code(&self) -> Option<&SqlState> {
-        match self {
-            Failure::Late | Failure::Unreachable { .. } => None,
-            Failure::Told(error) => error.code(),
-        }
-    }
-
-    /// Whether the server itself says that the statement, and what it belongs to, has failed. Else nobody knows.
-    fn is_certain(&self) -> bool {
-        let Failure::Told(error) = self else {
-            return false;
-        };
-        error
-            .as_db_error()
-            .is_some_and(|told| told.parsed_severity() == Some(Severity::Error))
-    }
-
-    /// Whether another connection may do better.
-    fn is_lost(&self) -> bool {
-        !self.is_certain()
-            || matches!(
-                self.code(),
-                Some(&SqlState::READ_ONLY_SQL_TRANSACTION | &SqlState::ADMIN_SHUTDOWN)
-            )
-    }
-
-    /// What the server says of the values at fault.
-    fn detail(&self) -> String {
-        let told = match self {
-            Failure::Late | Failure::Unreachable { .. } => None,
-            Failure::Told(error) => error.as_db_error(),
-        };
-        told.map_or_else(String::new, |told| {
-            told.detail().unwrap_or_else(|| told.message()).to_string()
-        })
-    }
-
-    /// As crm says it, of something that has not been saved.
-    fn error(&self) -> Error {
-        let unavailable = |message: String| Error::new(Code::Unavailable, message);
-        let error = match self {
-            Failure::Told(error) => error,
-            Failure::Late => {
-                return unavailable(
-                    "the database does not answer; nothing was saved, try again".into(),
-                );
-            }
-            Failure::Unreachable { why, passes } => {
-                complain(format_args!("cannot be reached: {why}"));
-                let advice = if *passes { ", try again" } else { "" };
-                return unavailable(format!(
-                    "the database cannot be reached ({why}); nothing was saved{advice}"
-                ));
-            }
-        };
-        let Some(told) = error.as_db_error() else {
-            complain(format_args!("cannot be reached: {}", reason(error)));
-            return unavailable(format!(
-                "the database cannot be reached ({}); nothing was saved, try again",
-                reason(error)
-            ));
-        };
-        let code = told.code();
-        // By the class of the code, PostgreSQL's documentation, appendix A.
-        match &code.code()[..2] {
-            _ if *code == SqlState::DISK_FULL => Error::new(
-                Code::Full,
-                "the disk of the database is full: nothing was saved; make room and try again",
-            ),
-            _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => unavailable(
-                "the database takes no writes at the moment; nothing was saved, try again".into(),
-            ),
-            _ if *code == SqlState::LOCK_NOT_AVAILABLE
-                || *code == SqlState::T_R_DEADLOCK_DETECTED
-                || *code == SqlState::T_R_SERIALIZATION_FAILURE =>
-            {
-                unavailable(
-                    "others are changing the same records; nothing was saved, try again".into(),
-                )
-            }
-            _ if *code == SqlState::UNIQUE_VIOLATION => {
-                complain(format_args!("{told}"));
-                unavailable(
-                    "the database gave an id that is taken, as it does while `crm copy` fills it; nothing was saved"
-                        .into(),
-                )
-            }
-            _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
-                complain(format_args!("{told}"));
-                unavailable(format!(
-                    "the database: {}; its owner has to grant it",
-                    told.message()
-                ))
-            }
-            // Who may use it, and that there is none such: trying again does not help.
-            "28" | "3D" => {
-                complain(format_args!("{told}"));
-                unavailable(format!("the database: {}", told.message()))
-            }
-            _ if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => {
-                complain(format_args!("{told}"));
-                unavailable("the database is damaged; nothing was saved".into())
-            }
-            // Resources, the operator's doing, the system, connections.
-            "53" | "57" | "58" | "08" => {
-                complain(format_args!("{told}"));
-                unavailable(format!(
-                    "the database: {}; nothing was saved, try again",
-                    told.message()
-                ))
-            }
-            "54" => Error::new(
-                Code::TooLarge,
-                "the record is larger than the database takes",
-            ),
-            _ => Error::internal(format!("the database: {told}")),
-        }
-    }
-}
-
-/// Says in the log what is wrong with the database, once a second at most: where it is gone, every request finds that.
-fn complain(what: std::fmt::Arguments<'_>) {
-    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
-        *last = Some(Instant::now());
-        tracing::warn!("PostgreSQL: {what}");
-    }
-}
-
-/// What a library's error is about, without the words around it.
-fn reason(error: &tokio_postgres::Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-/// The error of a write of which nobody knows.
-fn unknown() -> Error {
-    let message = "the database has not told whether it saved this: it may have been saved; look before you try again";
-    Error::new(Code::Unknown, message)
 }
 
 /// Whether a URL can be read. The error says what was expected, and never repeats a password.
@@ -540,30 +369,6 @@ impl Inner {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Begins a write.
-    async fn write(&self, mode: Mode) -> Result<Writing<'_>> {
-        // Each has a connection that a standby or a lock may keep for ever. The others go on.
-        if self.unanswered.available_permits() == 0 {
-            return Err(Error::new(
-                Code::Unavailable,
-                "the database does not answer writes; nothing was saved, try again",
-            ));
-        }
-        let until = Instant::now() + PATIENCE;
-        let waits = self.waiting.wait()?;
-        let session = Box::pin(self.session(left(until))).await?;
-        drop(waits);
-        // What was warned of before is not about this write.
-        session.warned.store(false, Ordering::Relaxed);
-        Ok(Writing {
-            session: Some(session),
-            inner: self,
-            mode,
-            sent: false,
-            until,
-        })
-    }
-
     /// Reads, each time within a patience, and once more over another connection where the first is lost at once.
     async fn read<C, R, W>(&self, patience: Duration, context: C, work: W) -> Result<R>
     where
@@ -675,263 +480,6 @@ type Reading<'a, R> = std::pin::Pin<Box<dyn Future<Output = Result<R, Failure>> 
 
 fn left(until: Instant) -> Duration {
     until.saturating_duration_since(Instant::now())
-}
-
-/// How a write is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// Each statement by itself; only one of them writes.
-    Statement,
-    /// All of them together, begun with the first.
-    Transaction { begun: bool },
-    /// A statement has failed, and all is undone. What is read now only explains that.
-    Over,
-}
-
-/// A write that is going on. Where it is given up, its connection is closed when the server has answered, and never used
-/// again.
-struct Writing<'i> {
-    session: Option<Object<Link>>,
-    inner: &'i Inner,
-    mode: Mode,
-    /// Whether a statement that writes was sent.
-    sent: bool,
-    until: Instant,
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            // Not cancelled: it may be saved, and a cancelled wait for a standby is what nobody should see.
-            link::give_up(session, false);
-        }
-    }
-}
-
-impl Writing<'_> {
-    /// Runs a statement, a prepared one, with what `ask` makes of it.
-    async fn send<'a, R, A>(
-        &mut self,
-        sql: &str,
-        params: &'a [Value],
-        writes: bool,
-        ask: impl FnOnce(Arc<Client>, Statement, Vec<&'a (dyn ToSql + Sync)>) -> A,
-    ) -> Result<R, Failure>
-    where
-        A: Future<Output = Result<R, tokio_postgres::Error>>,
-    {
-        let patience = left(self.until);
-        let session = self.session.as_mut().ok_or(Failure::Late)?;
-        let statement = within(patience, session.prepared(sql)).await?;
-        let client = session.client.clone();
-        self.sent |= writes;
-        let answer = ask(client.clone(), statement, slice(params));
-        if self.mode != (Mode::Transaction { begun: false }) {
-            let began = Instant::now();
-            let answered = within(left(self.until), answer).await;
-            if self.mode == Mode::Statement && writes && answered.is_ok() {
-                self.inner.meter.times.add_time(began.elapsed());
-            }
-            return answered;
-        }
-        self.mode = Mode::Transaction { begun: true };
-        // Both are sent together, and answered in this order.
-        let both = futures_util::future::try_join(client.batch_execute("BEGIN"), answer);
-        Ok(within(left(self.until), both).await?.1)
-    }
-
-    /// Runs a statement and answers its rows.
-    async fn rows(&mut self, sql: &str, params: &[Value], writes: bool) -> Result<Vec<Row>, Fault> {
-        let rows = self
-            .send(
-                sql,
-                params,
-                writes,
-                |client, statement, params| async move { client.query(&statement, &params).await },
-            )
-            .await;
-        match rows {
-            Ok(rows) => Ok(rows),
-            Err(failure) => Err(self.fault(failure).await),
-        }
-    }
-
-    /// The failure of a statement.
-    async fn fault(&mut self, failure: Failure) -> Fault {
-        let is_unknown = self.mode == Mode::Statement && self.sent && !failure.is_certain();
-        if !failure.is_certain() {
-            self.lose(&failure);
-        } else if failure.is_lost()
-            || self.mode == (Mode::Transaction { begun: true })
-                && self.run("ROLLBACK").await.is_err()
-        {
-            // A server that takes no writes any more is no place for the next one; and without a ROLLBACK nothing more
-            // could be read.
-            self.lose(&failure);
-        }
-        self.mode = Mode::Over;
-        match failure.code() {
-            Some(&SqlState::FOREIGN_KEY_VIOLATION) => Fault::Reference,
-            _ if is_unknown => Fault::Error(unknown()),
-            _ => Fault::Error(failure.error()),
-        }
-    }
-
-    async fn run(&mut self, sql: &str) -> Result<(), Failure> {
-        let patience = left(self.until);
-        match &self.session {
-            Some(session) => within(patience, session.client.batch_execute(sql)).await,
-            None => Err(Failure::Late),
-        }
-    }
-
-    fn close(&mut self) {
-        drop(self.session.take().map(Object::take));
-    }
-
-    /// Closes a connection that has not answered when it does, so that those that never do are no more than the pool may
-    /// have; any other at once.
-    fn lose(&mut self, failure: &Failure) {
-        self.inner.lost();
-        let Some(session) = self.session.take() else {
-            return;
-        };
-        if !matches!(failure, Failure::Late) {
-            drop(Object::take(session));
-            return;
-        }
-        // Those that had begun when the last of it was taken go beyond it.
-        let unanswered = self.inner.unanswered.clone().try_acquire_owned();
-        tokio::spawn(async move {
-            // Fails where the connection does.
-            let _ = session.client.batch_execute("").await;
-            drop(Object::take(session));
-            drop(unanswered);
-        });
-    }
-
-    /// Commits what a rule has done, or undoes it.
-    async fn finish<R>(mut self, result: Result<R>) -> Result<R> {
-        if self.mode == (Mode::Transaction { begun: true }) {
-            match result.is_ok() && self.sent {
-                true => self.commit().await?,
-                false if self.run("ROLLBACK").await.is_err() => self.close(),
-                false => {}
-            }
-        }
-        let Some(session) = &self.session else {
-            return result;
-        };
-        if result.is_ok() && self.sent {
-            if session.warned.load(Ordering::Relaxed) {
-                return Err(unknown());
-            }
-            self.inner.committed();
-        }
-        // Back into the pool.
-        drop(self.session.take());
-        result
-    }
-
-    async fn commit(&mut self) -> Result<()> {
-        let began = Instant::now();
-        match self.run("COMMIT").await {
-            Ok(()) => {
-                self.inner.meter.times.add_time(began.elapsed());
-                Ok(())
-            }
-            Err(failure) => {
-                self.lose(&failure);
-                match failure.is_certain() {
-                    true => Err(failure.error()),
-                    false => Err(unknown()),
-                }
-            }
-        }
-    }
-}
-
-impl Transaction for Writing<'_> {
-    const LOCKING: &'static str = " FOR UPDATE";
-    const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
-
-    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
-        let rows = self.rows(sql, params, false).await?;
-        Ok(rows.iter().map(values).collect())
-    }
-
-    async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault> {
-        let sql = format!("{sql} RETURNING id");
-        let rows = self.rows(&sql, params, true).await?;
-        let id = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
-        id.ok_or_else(|| Fault::Error(Error::internal("the database has given no id")))
-    }
-
-    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
-        let count = self
-            .send(sql, params, true, |client, statement, params| async move {
-                client.execute(&statement, &params).await
-            })
-            .await;
-        match count {
-            Ok(count) => Ok(count),
-            Err(failure) => Err(self.fault(failure).await),
-        }
-    }
-
-    async fn alone_with(&mut self, key: &str) -> Result<()> {
-        // 2 to the 64 keys: that two of those that are at work share one is rare, and only makes one wait.
-        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text";
-        self.query(sql, &[key.into()]).await?;
-        Ok(())
-    }
-}
-
-/// Parameters as the library takes them.
-fn slice(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
-    params
-        .iter()
-        .map(|value| value as &(dyn ToSql + Sync))
-        .collect()
-}
-
-impl ToSql for Value {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            Value::Null => return Ok(IsNull::Yes),
-            Value::Int(int) => out.extend_from_slice(&int.to_be_bytes()),
-            Value::Text(text) => out.extend_from_slice(text.as_bytes()),
-        }
-        Ok(IsNull::No)
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        matches!(*kind, Type::INT8 | Type::TEXT)
-    }
-
-    to_sql_checked!();
-}
-
-/// A column's value. The tables have nothing but texts and whole numbers of eight bytes.
-fn cell(row: &Row, at: usize) -> Cell<'_> {
-    let is_number = *row.columns()[at].type_() == Type::INT8;
-    let cell = match is_number {
-        true => row
-            .try_get::<_, Option<i64>>(at)
-            .map(|int| int.map(Cell::Int)),
-        false => row
-            .try_get::<_, Option<&str>>(at)
-            .map(|text| text.map(Cell::Text)),
-    };
-    cell.ok().flatten().unwrap_or(Cell::Null)
-}
-
-fn values(row: &Row) -> Vec<Value> {
-    (0..row.len()).map(|at| cell(row, at).into()).collect()
 }
 
 impl Store for Postgres {

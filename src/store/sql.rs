@@ -199,11 +199,7 @@ impl Prepared {
     /// Whether all of it is one statement, and what it reads before.
     pub(crate) fn is_one_statement(&self) -> bool {
         self.terms.key.is_none()
-            && match &self.write {
-                Checked::Create(create) => create.on_duplicate == OnDuplicate::Create,
-                Checked::CreateToken(..) => true,
-                Checked::Update(..) | Checked::Delete(..) | Checked::RevokeToken(_) => false,
-            }
+            && matches!(&self.write, Checked::Create(create) if create.on_duplicate == OnDuplicate::Create)
     }
 
     /// Whether at most one of its statements writes.
@@ -409,6 +405,7 @@ async fn create_token(tx: &mut impl Transaction, wished: Wished) -> Result<Done>
         expires_at,
         salt,
     } = wished;
+    tx.alone_with(&format!("token {}", new.name)).await?;
     let taken = "SELECT id FROM crm_tokens WHERE name = $1";
     if !tx
         .query(taken, &[new.name.as_str().into()])

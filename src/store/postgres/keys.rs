@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{FIRST_TRY, Inner, values};
+use super::cells::values;
+use super::{FIRST_TRY, Inner};
 use crate::error::{Error, Result};
 use crate::store::{STALE, sql};
 use crate::token::{Hash, Keyring, Token};

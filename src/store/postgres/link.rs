@@ -25,7 +25,7 @@ use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Client, Config, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Failure, complain, reason, within};
+use super::failure::{Failure, complain, reason, within};
 use crate::error::{Error, Result, quoted};
 
 /// How long one of the hosts of a URL has to answer before the next is tried, TLS and password included. Two that are

@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt, StreamExt, pin_mut, stream};
 use tokio_postgres::{Client, Row, Statement};
 
+use super::cells::{cell, slice};
+use super::failure::{Failure, within};
 use super::link::Session;
 use super::residue::Residue;
-use super::{Busy, Failure, Inner, PATIENCE, cell, left, slice, within};
+use super::{Busy, Inner, PATIENCE, left};
 use crate::error::{Code, Error, Result};
 use crate::query::{Cursor, Query};
 use crate::record::{Cell, Noun, Record, Rows, Value};

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
+use super::Inner;
+use super::failure::{Failure, within};
 use super::link::Session;
-use super::{Failure, Inner, within};
 use crate::error::{Code, Error, Result};
 
 /// The migrations, each in a transaction of its own; the number of the schema is how many were applied.

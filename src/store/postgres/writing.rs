@@ -1,0 +1,254 @@
+//! A write: its statements, its commit, and what is known of it where that fails.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use deadpool::managed::Object;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
+
+use super::cells::{cell, slice, values};
+use super::failure::{Failure, unknown, within};
+use super::link::{self, Link};
+use super::{Inner, PATIENCE, left};
+use crate::error::{Code, Error, Result};
+use crate::record::Value;
+use crate::store::sql::{Fault, Transaction};
+
+impl Inner {
+    /// Begins a write.
+    pub(super) async fn write(&self, mode: Mode) -> Result<Writing<'_>> {
+        // Each has a connection that a standby or a lock may keep for ever. The others go on.
+        if self.unanswered.available_permits() == 0 {
+            return Err(Error::new(
+                Code::Unavailable,
+                "the database does not answer writes; nothing was saved, try again",
+            ));
+        }
+        let until = Instant::now() + PATIENCE;
+        let waits = self.waiting.wait()?;
+        let session = Box::pin(self.session(left(until))).await?;
+        drop(waits);
+        // What was warned of before is not about this write.
+        session.warned.store(false, Ordering::Relaxed);
+        Ok(Writing {
+            session: Some(session),
+            inner: self,
+            mode,
+            sent: false,
+            until,
+        })
+    }
+}
+
+/// How a write is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Each statement by itself; only one of them writes.
+    Statement,
+    /// All of them together, begun with the first.
+    Transaction { begun: bool },
+    /// A statement has failed, and all is undone. What is read now only explains that.
+    Over,
+}
+
+/// A write that is going on. Where it is given up, its connection is closed when the server has answered, and never used
+/// again.
+pub(super) struct Writing<'i> {
+    session: Option<Object<Link>>,
+    inner: &'i Inner,
+    mode: Mode,
+    /// Whether a statement that writes was sent.
+    sent: bool,
+    until: Instant,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            // Not cancelled: it may be saved, and a cancelled wait for a standby is what nobody should see.
+            link::give_up(session, false);
+        }
+    }
+}
+
+impl Writing<'_> {
+    /// Runs a statement, a prepared one, with what `ask` makes of it.
+    async fn send<'a, R, A>(
+        &mut self,
+        sql: &str,
+        params: &'a [Value],
+        writes: bool,
+        ask: impl FnOnce(Arc<Client>, Statement, Vec<&'a (dyn ToSql + Sync)>) -> A,
+    ) -> Result<R, Failure>
+    where
+        A: Future<Output = Result<R, tokio_postgres::Error>>,
+    {
+        let patience = left(self.until);
+        let session = self.session.as_mut().ok_or(Failure::Late)?;
+        let statement = within(patience, session.prepared(sql)).await?;
+        let client = session.client.clone();
+        self.sent |= writes;
+        let answer = ask(client.clone(), statement, slice(params));
+        if self.mode != (Mode::Transaction { begun: false }) {
+            let began = Instant::now();
+            let answered = within(left(self.until), answer).await;
+            if self.mode == Mode::Statement && writes && answered.is_ok() {
+                self.inner.meter.times.add_time(began.elapsed());
+            }
+            return answered;
+        }
+        self.mode = Mode::Transaction { begun: true };
+        // Both are sent together, and answered in this order.
+        let both = futures_util::future::try_join(client.batch_execute("BEGIN"), answer);
+        Ok(within(left(self.until), both).await?.1)
+    }
+
+    /// Runs a statement and answers its rows.
+    async fn rows(&mut self, sql: &str, params: &[Value], writes: bool) -> Result<Vec<Row>, Fault> {
+        let rows = self
+            .send(
+                sql,
+                params,
+                writes,
+                |client, statement, params| async move { client.query(&statement, &params).await },
+            )
+            .await;
+        match rows {
+            Ok(rows) => Ok(rows),
+            Err(failure) => Err(self.fault(failure).await),
+        }
+    }
+
+    /// The failure of a statement.
+    async fn fault(&mut self, failure: Failure) -> Fault {
+        let is_unknown = self.mode == Mode::Statement && self.sent && !failure.is_certain();
+        if !failure.is_certain() {
+            self.lose(&failure);
+        } else if failure.is_lost()
+            || self.mode == (Mode::Transaction { begun: true })
+                && self.run("ROLLBACK").await.is_err()
+        {
+            // A server that takes no writes any more is no place for the next one; and without a ROLLBACK nothing more
+            // could be read.
+            self.lose(&failure);
+        }
+        self.mode = Mode::Over;
+        match failure.code() {
+            Some(&SqlState::FOREIGN_KEY_VIOLATION) => Fault::Reference,
+            _ if is_unknown => Fault::Error(unknown()),
+            _ => Fault::Error(failure.error()),
+        }
+    }
+
+    async fn run(&mut self, sql: &str) -> Result<(), Failure> {
+        let patience = left(self.until);
+        match &self.session {
+            Some(session) => within(patience, session.client.batch_execute(sql)).await,
+            None => Err(Failure::Late),
+        }
+    }
+
+    fn close(&mut self) {
+        drop(self.session.take().map(Object::take));
+    }
+
+    /// Closes a connection that has not answered when it does, so that those that never do are no more than the pool may
+    /// have; any other at once.
+    fn lose(&mut self, failure: &Failure) {
+        self.inner.lost();
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        if !matches!(failure, Failure::Late) {
+            drop(Object::take(session));
+            return;
+        }
+        // Those that had begun when the last of it was taken go beyond it.
+        let unanswered = self.inner.unanswered.clone().try_acquire_owned();
+        tokio::spawn(async move {
+            // Fails where the connection does.
+            let _ = session.client.batch_execute("").await;
+            drop(Object::take(session));
+            drop(unanswered);
+        });
+    }
+
+    /// Commits what a rule has done, or undoes it.
+    pub(super) async fn finish<R>(mut self, result: Result<R>) -> Result<R> {
+        if self.mode == (Mode::Transaction { begun: true }) {
+            match result.is_ok() && self.sent {
+                true => self.commit().await?,
+                false if self.run("ROLLBACK").await.is_err() => self.close(),
+                false => {}
+            }
+        }
+        let Some(session) = &self.session else {
+            return result;
+        };
+        if result.is_ok() && self.sent {
+            if session.warned.load(Ordering::Relaxed) {
+                return Err(unknown());
+            }
+            self.inner.committed();
+        }
+        // Back into the pool.
+        drop(self.session.take());
+        result
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        let began = Instant::now();
+        match self.run("COMMIT").await {
+            Ok(()) => {
+                self.inner.meter.times.add_time(began.elapsed());
+                Ok(())
+            }
+            Err(failure) => {
+                self.lose(&failure);
+                match failure.is_certain() {
+                    true => Err(failure.error()),
+                    false => Err(unknown()),
+                }
+            }
+        }
+    }
+}
+
+impl Transaction for Writing<'_> {
+    const LOCKING: &'static str = " FOR UPDATE";
+    const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
+
+    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
+        let rows = self.rows(sql, params, false).await?;
+        Ok(rows.iter().map(values).collect())
+    }
+
+    async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault> {
+        let sql = format!("{sql} RETURNING id");
+        let rows = self.rows(&sql, params, true).await?;
+        let id = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
+        id.ok_or_else(|| Fault::Error(Error::internal("the database has given no id")))
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
+        let count = self
+            .send(sql, params, true, |client, statement, params| async move {
+                client.execute(&statement, &params).await
+            })
+            .await;
+        match count {
+            Ok(count) => Ok(count),
+            Err(failure) => Err(self.fault(failure).await),
+        }
+    }
+
+    async fn alone_with(&mut self, key: &str) -> Result<()> {
+        // 2 to the 64 keys: that two of those that are at work share one is rare, and only makes one wait.
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text";
+        self.query(sql, &[key.into()]).await?;
+        Ok(())
+    }
+}
