@@ -83,8 +83,14 @@ fn address(text: &str) -> Option<IpAddr> {
 
 /// The addresses of one proxy or a network of them. One of IPv4 that is written as IPv6 is the same as that of IPv4.
 fn network(text: &str) -> Option<IpNet> {
-    let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-    let network = text.parse::<IpNet>().ok().or_else(address)?;
+    // By the standard library: what 010.0.0.1 is, readers do not agree upon, and it does not guess.
+    let network = match text.split_once('/') {
+        None => IpNet::from(text.parse::<IpAddr>().ok()?),
+        Some((address, bits)) => {
+            let bits = Some(bits).filter(|bits| bits.bytes().all(|byte| byte.is_ascii_digit()));
+            IpNet::new(address.parse().ok()?, bits?.parse().ok()?).ok()?
+        }
+    };
     let mapped = network.addr().to_canonical();
     match (network, mapped) {
         (IpNet::V6(_), IpAddr::V4(inner)) if network.prefix_len() >= 96 => {
@@ -178,7 +184,15 @@ mod tests {
         for text in ["10.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"] {
             assert_eq!(check_network(text), Ok(()));
         }
-        for text in ["", "10.0.0", "10.0.0.0/33", "localhost"] {
+        for text in [
+            "",
+            "10.0.0",
+            "10.0.0.0/33",
+            "localhost",
+            "010.0.0.0/8",
+            "10.0.0.0/+8",
+            "10.0.0.0/",
+        ] {
             check_network(text).unwrap_err();
         }
     }
