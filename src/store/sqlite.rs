@@ -496,13 +496,13 @@ fn connect_to_read(path: &Path, place: Place) -> Result<(Connection, Way, Option
     })?;
     connection.busy_handler(Some(turn::again)).map_err(refuse)?;
     let way = match way {
-        Way::Writing => {
+        way @ (Way::Writing | Way::LeftBehind) => {
             let mode: String = connection
                 .pragma_query_value(None, "journal_mode", |row| row.get(0))
                 .map_err(refuse)?;
             // Without a log nothing keeps another file from being restored over this one between two reads.
             match mode == "wal" {
-                true => Way::Writing,
+                true => way,
                 false => Way::Reading,
             }
         }

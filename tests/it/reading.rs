@@ -111,6 +111,36 @@ fn reading_leaves_a_file_as_it_is() {
 }
 
 #[test]
+fn a_log_that_was_left_behind_stays() {
+    let home = home();
+    let server = home.serve(&["--db", "crm.db"]);
+    let create = format!("lead create --email b@example.com --url {}", server.url);
+    home.line(&create).ok();
+    server.signal("KILL");
+    drop(server);
+    let ends = ["", "-wal"];
+    let state = || ends.map(|end| std::fs::read(home.path(&format!("crm.db{end}"))).unwrap());
+    let before = state();
+    assert!(!before[1].is_empty());
+    for (line, told) in [
+        ("lead list -o id", "1\n2\n"),
+        ("lead get 2 -o id", "2\n"),
+        ("lead list -o id --sort -email --q example", "2\n1\n"),
+        ("token list -o id", ""),
+        ("check -q", ""),
+        ("backup -q b.db", ""),
+    ] {
+        assert_eq!(home.line(&format!("{line} --db crm.db")).ok(), told);
+        assert!(state() == before, "{line}");
+    }
+    home.line("copy -q crm.db c.db").ok();
+    assert!(state() == before);
+    // Who writes writes it into the file.
+    home.line("lead update 2 --name b --db crm.db").ok();
+    assert!(!home.path("crm.db-wal").exists());
+}
+
+#[test]
 fn a_file_that_may_not_be_written_is_read_and_not_written() {
     let home = home();
     for file in both(&home) {

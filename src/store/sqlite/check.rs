@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::part::unusable;
@@ -90,11 +89,6 @@ fn snapshot_with(path: &Path, flags: OpenFlags, is_ours: bool) -> Result<Snapsho
         let refuse = |error: rusqlite::Error| unusable(path, &error);
         let begin = |connection: &mut Connection| {
             connection.busy_timeout(PATIENCE).map_err(refuse)?;
-            // A log that a program left behind stays: closing would write it into the file, or throw it away as damaged.
-            let log = schema::size(connection, "-wal") > 0;
-            connection
-                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, log)
-                .map_err(refuse)?;
             set_up(connection)
                 .and_then(|()| connection.execute_batch("BEGIN"))
                 .map_err(refuse)?;

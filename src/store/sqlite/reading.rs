@@ -21,6 +21,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::Access;
 
@@ -34,6 +35,9 @@ use crate::error::{Code, Error, Result};
 pub(super) enum Way {
     /// As one that could write.
     Writing,
+    /// As one that could write, too. But a program that ended without closing the file has left its log behind, which stays
+    /// as it is: who closes the file last would write the log into it and remove it, whatever has become of the file.
+    LeftBehind,
     /// For reading. It undoes no half write of others either, so that it is also the way to read a file that may be
     /// replaced between two reads, as one without a log may be: a journal of that name would be another file's.
     Reading,
@@ -95,6 +99,11 @@ impl Way {
         let reading = base | OpenFlags::SQLITE_OPEN_READ_ONLY;
         match self {
             Way::Writing => Connection::open_with_flags(path, flags | base),
+            Way::LeftBehind => {
+                let connection = Connection::open_with_flags(path, flags | base)?;
+                connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+                Ok(connection)
+            }
             Way::Reading => Connection::open_with_flags(path, reading),
             Way::Immutable(_) => immutable(path),
         }
@@ -132,12 +141,16 @@ pub(super) fn open<T>(
     begin: impl Fn(&mut Connection) -> Result<T>,
 ) -> Result<(Connection, Way, T)> {
     let refuse = |error: rusqlite::Error| part::unusable(path, &error);
-    let mut connection = Way::Writing.connect(path, flags).map_err(refuse)?;
+    let way = match is_left_behind(path) {
+        true => Way::LeftBehind,
+        false => Way::Writing,
+    };
+    let mut connection = way.connect(path, flags).map_err(refuse)?;
     // SQLite opens what it may not write to for reading. It has not read yet, and so not made a log.
     if !connection.is_readonly("main").map_err(refuse)? {
         match begin(&mut connection) {
             Err(_) if !can_make_beside(path) => {}
-            begun => return Ok((connection, Way::Writing, begun?)),
+            begun => return Ok((connection, way, begun?)),
         }
     }
     drop(connection);
@@ -146,6 +159,14 @@ pub(super) fn open<T>(
     let begun = begin(&mut connection);
     way.holds(path)?;
     Ok((connection, way, begun?))
+}
+
+/// Whether there is a log that holds something, and nobody whose log it is.
+fn is_left_behind(path: &Path) -> bool {
+    // No connection to it is open, whose locks this would end.
+    let is_open = || std::fs::File::open(path).is_ok_and(|file| part::is_locked(&file));
+    let log = std::fs::metadata(with_end(path, "-wal"));
+    log.is_ok_and(|log| log.len() > 0) && !is_open()
 }
 
 /// Whether SQLite can make its files beside this one.
