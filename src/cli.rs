@@ -402,7 +402,10 @@ fn token() -> Command {
             Command::new("revoke")
                 .about("Revoke a token; it stops working at once")
                 .arg(name())
-                .after_help(examples(&["crm token create ci --scope read > token && crm token revoke ci"])),
+                .after_help(examples(&[
+                    "crm token create old --scope write > old",
+                    "crm token create new --scope write > new && crm token revoke old",
+                ])),
         )
 }
 

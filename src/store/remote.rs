@@ -16,6 +16,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject};
 use serde_json::json;
 
 use crate::error::{Code, Error, Result, quoted};
@@ -81,6 +83,9 @@ impl Remote {
         if !checks {
             builder = builder.tls_danger_accept_invalid_certs(true);
         }
+        if url.starts_with("https://") && checks {
+            check_trusted()?;
+        }
         if url.starts_with("http://") || !checks {
             // The system's certificates are for https alone. Reading them takes longer than all else that a command does,
             // and a small container has none, which would be an error.
@@ -144,7 +149,11 @@ impl Remote {
             }
             _ => None,
         };
-        Err(Failed { error, again })
+        Err(Failed {
+            error,
+            again,
+            perhaps: false,
+        })
     }
 
     /// The body of an answer that is no list.
@@ -172,8 +181,9 @@ impl Remote {
     }
 
     /// An answer with all of its body. What is lost on the way, or not taken at the moment, is asked for again.
-    async fn whole(&self, request: RequestBuilder) -> Result<Whole> {
+    async fn whole(&self, request: RequestBuilder) -> Result<Whole, Failed> {
         let mut tries = Tries::default();
+        let mut perhaps = false;
         loop {
             let again = request.try_clone();
             let next = again.ok_or_else(|| Error::internal("a request cannot be sent again"))?;
@@ -193,8 +203,13 @@ impl Remote {
                 })
             };
             match told.await {
-                Err(failed) if tries.again(&failed).await => {}
-                told => return Ok(told?),
+                Ok(whole) => return Ok(whole),
+                Err(failed) => {
+                    perhaps |= failed.perhaps;
+                    if !tries.again(&failed).await {
+                        return Err(Failed { perhaps, ..failed });
+                    }
+                }
             }
         }
     }
@@ -211,6 +226,7 @@ impl Remote {
         Failed {
             error: Error::new(Code::Unreachable, message),
             again: Some(Duration::ZERO),
+            perhaps: !error.is_connect(),
         }
     }
 
@@ -225,6 +241,26 @@ impl Remote {
             format!("{} does not answer as a crm server does: {why}", self.url),
         )
     }
+}
+
+/// Refuses a file of certificates that is to be trusted and cannot be: the library would go on without it.
+fn check_trusted() -> Result<()> {
+    let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let why = match CertificateDer::pem_file_iter(&path) {
+        Ok(mut all) => match all.next() {
+            Some(Ok(_)) => return Ok(()),
+            Some(Err(error)) => error.to_string(),
+            None => "it has none".into(),
+        },
+        Err(pem::Error::Io(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    Err(Error::invalid(format!(
+        "SSL_CERT_FILE: expected a file of certificates in PEM, {}: {why}",
+        path.display()
+    )))
 }
 
 /// Whether a URL's host is this machine.
@@ -272,11 +308,28 @@ struct Failed {
     /// Where it may be sent again, after what time at the earliest: it was lost on the way, or the server was not able to
     /// do it at the moment.
     again: Option<Duration>,
+    /// Whether the server may have done it all the same, in this try or in one before it.
+    perhaps: bool,
+}
+
+impl Failed {
+    /// What it means for a write.
+    fn of_write(mut self) -> Error {
+        if self.perhaps && matches!(self.error.code, Code::Unreachable | Code::Unavailable) {
+            self.error.message +=
+                "; what was sent may have been saved all the same, look before trying again";
+        }
+        self.error
+    }
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Failed {
-        Failed { error, again: None }
+        Failed {
+            error,
+            again: None,
+            perhaps: false,
+        }
     }
 }
 
@@ -354,7 +407,7 @@ impl Store for Remote {
                 .header("content-type", "application/json")
                 .body(body);
         }
-        let whole = self.whole(request).await?;
+        let whole = self.whole(request).await.map_err(Failed::of_write)?;
         let done = match write {
             Write::Create(draft, _) | Write::Update(_, draft) => {
                 let record = self.record(draft.noun, &whole)?;

@@ -817,6 +817,18 @@ fn what_passes_is_asked_for_again_and_what_does_not_is_told() {
     let all = [busy.as_str(); 9];
     let (run, asked) = answered_in_turn(&create, &all);
     assert_eq!((run.code, asked), (Some(1), 5), "{run:?}");
+    assert_eq!(run.stderr, "error: busy\n");
+    // Who has heard nothing after sending a write knows nothing of it; a read is only not answered.
+    let perhaps = "may have been saved all the same, look before trying again\n";
+    for (words, answers, code, told) in [
+        (&create[..], &[""; 9][..], 6, true),
+        (&create, &[&["", ""][..], &all].concat(), 1, true),
+        (&["lead", "get", "1"], &[""; 9], 6, false),
+    ] {
+        let (run, asked) = answered_in_turn(words, answers);
+        assert_eq!((run.code, asked), (Some(code), 5), "{run:?}");
+        assert_eq!(run.stderr.ends_with(perhaps), told, "{run:?}");
+    }
     // What will be the same the next time, and what will be long in coming.
     let later = answer(
         "503 Service Unavailable",

@@ -248,6 +248,19 @@ fn commands_reach_a_server_whose_certificate_they_are_told_to_trust() {
 }
 
 #[test]
+fn a_file_of_certificates_that_is_none_is_named() {
+    let home = Home::new();
+    home.write("words.pem", "no certificate");
+    for file in ["words.pem", "nowhere.pem"] {
+        let list = home.crm(["lead", "list", "--url", "https://127.0.0.1:9"]);
+        let told = list.env("SSL_CERT_FILE", file).fails(2);
+        let expected =
+            format!("error: SSL_CERT_FILE: expected a file of certificates in PEM, {file}: ");
+        assert!(told.starts_with(&expected), "{told}");
+    }
+}
+
+#[test]
 fn pages_of_listed_origins_alone_may_use_the_api() {
     let home = Home::new();
     let page = "https://app.example.com";
