@@ -240,7 +240,7 @@ fn there(path: &Path) -> Result<(), Error> {
 /// A line on standard error. Nobody may be reading it, which stops nothing. That of a service goes into its log.
 pub fn say(line: &str) {
     if let Some(log) = log::current() {
-        return log.say(Level::WARN, line);
+        return log.say(line);
     }
     // In one write, or the lines of commands that run side by side would get into one another.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
@@ -675,6 +675,7 @@ pub async fn restore(settings: &Settings, file: PathBuf, quiet: bool) -> Ended {
         Err(code) => return Ok(code),
     };
     warn(done.content.warning(&file));
+    done.warnings.into_iter().for_each(|line| warn(Some(line)));
     if quiet {
         return Ok(0);
     }
@@ -753,6 +754,15 @@ pub async fn copy(
     };
     let copied = copy::copy(&source, &target, &name_of(&from), &mut watch).await;
     drop(bar);
+    let tokens = match &source {
+        // Not everybody may see those.
+        AnyStore::Remote(_) => Vec::new(),
+        _ => source.tokens().await.unwrap_or_default(),
+    };
+    if !tokens.is_empty() && copied.is_ok() {
+        let open = "tokens are not copied: a service over the copy is open to everybody until it has one of its own";
+        warn(Some(open.into()));
+    }
     let closed = (source.close().await, target.close().await);
     let copied = copied?;
     closed.0.and(closed.1)?;

@@ -194,6 +194,12 @@ impl Source {
         }
     }
 
+    /// The error about two values at one level that say different things.
+    fn refuse_both(&self, other: &Source) -> Error {
+        let names = format!("{} and {}", self.name(), other.key());
+        Error::invalid(format!("{names}: expected one of them, got both"))
+    }
+
     /// Whether what is given here hides what is given there.
     fn beats(&self, other: &Source) -> bool {
         let level = |source: &Source| match source {
@@ -675,7 +681,7 @@ fn token(flags: &Flags, around: &Surroundings, file: &File) -> Result<Option<Set
         return given.read(|text| parse_token(text)).map(Some);
     }
     match (file.get("token"), file.get("token_file")) {
-        (Some(token), Some(_)) => Err(token.source.refuse("expected it or token_file, got both")),
+        (Some(token), Some(path)) => Err(token.source.refuse_both(&path.source)),
         (Some(given), None) => given.read(|text| parse_token(text)).map(Some),
         (None, Some(given)) => read(file.folder().join(&given.value), given.source),
         (None, None) => Ok(None),
@@ -762,10 +768,7 @@ fn level(
 ) -> Result<Option<Setting<Target>>> {
     Ok(match given {
         (Some(database), Some(url)) => {
-            let names = format!("{} and {}", database.source.name(), url.source.key());
-            return Err(Error::invalid(format!(
-                "{names}: expected one of them, got both"
-            )));
+            return Err(database.source.refuse_both(&url.source));
         }
         (Some(database), None) => Some(database.read(|text| parse_target(text, folder))?),
         (None, Some(url)) => Some(url.read(|text| parse_url(text).map(Target::Url))?),
@@ -1733,7 +1736,9 @@ mod tests {
         let both = User::new().config("open = true\nrequire_token = true");
         let error = both.ask(Service::find).unwrap_err();
         assert!(
-            error.message.contains("require_token: expected it or open"),
+            error
+                .message
+                .contains("open and require_token: expected one of them"),
             "{error}"
         );
         let error = User::new()

@@ -155,10 +155,16 @@ impl Log {
         self.options.form
     }
 
-    /// Logs what any command would say on standard error: in text as it is, in JSON as a message.
-    pub fn say(&self, level: Level, text: &str) {
+    /// Logs what any command would say on standard error: in text as it is, in JSON as a message, whose level its first
+    /// word is.
+    pub fn say(&self, text: &str) {
         match self.options.form {
-            Form::Json => self.message(level, text),
+            Form::Json => match text.split_once(": ") {
+                Some(("note", text)) => self.message(Level::INFO, text),
+                Some(("warning", text)) => self.message(Level::WARN, text),
+                Some(("error", text)) => self.message(Level::ERROR, text),
+                _ => self.message(Level::WARN, text),
+            },
             Form::Text => self.push(format!("{text}\n").as_bytes(), ROOM),
         }
     }
@@ -546,12 +552,12 @@ mod tests {
         }
         let (told, written) = channel();
         let log = Log::start(options(Form::Text), Fails(0, told)).unwrap();
-        log.say(Level::INFO, "first line");
+        log.say("first line");
         let mut text = written.recv().unwrap();
         while log.dropped.get() == 0 {
             std::thread::yield_now();
         }
-        log.say(Level::INFO, "second line");
+        log.say("second line");
         log.end(LONG);
         text.extend(written.try_iter().flatten());
         let text = String::from_utf8(text).unwrap();
@@ -568,7 +574,7 @@ mod tests {
                 Form::Text => line.extend_from_slice(b" GET /"),
                 Form::Json => member(line, "path", "/\u{1}"),
             });
-            log.say(Level::ERROR, "error: it failed");
+            log.say("error: it failed");
             for _ in 0..3 {
                 lets_go.send(()).unwrap();
             }
@@ -594,7 +600,10 @@ mod tests {
                     let line: serde_json::Value = serde_json::from_str(request).unwrap();
                     assert_eq!(line["path"], "/\u{1}");
                     let line: serde_json::Value = serde_json::from_str(said).unwrap();
-                    assert_eq!(line["message"], "error: it failed");
+                    assert_eq!(
+                        (&line["level"], &line["message"]),
+                        (&"ERROR".into(), &"it failed".into())
+                    );
                 }
             }
         }

@@ -9,7 +9,9 @@ use clap::error::ErrorKind;
 use crm::cli::{self, Ask};
 use crm::command::{self, Ended, complain};
 use crm::config::service::Service;
-use crm::config::{Asker, Backups, Flags, Format, Listen, Settings, Surroundings, error_format};
+use crm::config::{
+    Asker, Backups, Flags, Format, Listen, Settings, Surroundings, Target, error_format,
+};
 use crm::error::Error;
 use crm::log;
 use crm::output::Stop;
@@ -58,7 +60,7 @@ fn run() -> u8 {
 fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> Ended {
     match ask {
         Ask::Serve => {
-            let settings = Settings::find(flags, around, Asker::Serve)?;
+            let found = settings(flags, around, Asker::Serve)?;
             let listen = Listen::find(flags, around)?;
             let backups = Backups::find(flags, around)?;
             let service = Service::find(flags, around)?;
@@ -67,43 +69,42 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
                 command::say("note: serve works on a database; --url is ignored");
             }
             let runtime = runtime(Builder::new_multi_thread())?;
-            let ended = runtime.block_on(command::serve(&settings, &listen, backups, &service));
+            let ended = runtime.block_on(command::serve(&found, &listen, backups, &service));
             // Everything is answered and closed; what still runs is a read that nobody waits for.
             runtime.shutdown_timeout(Duration::from_secs(1));
             ended
         }
         Ask::Verb(noun, verb) => {
-            let settings = Settings::find(flags, around, Asker::Command)?;
-            *format = settings.output.value;
-            runtime(Builder::new_current_thread())?.block_on(command::verb(&settings, noun, verb))
+            let found = settings(flags, around, Asker::Command)?;
+            *format = found.output.value;
+            runtime(Builder::new_current_thread())?.block_on(command::verb(&found, noun, verb))
         }
         Ask::Token(verb) => {
-            let settings = Settings::find(flags, around, Asker::Command)?;
-            *format = settings.output.value;
-            runtime(Builder::new_current_thread())?.block_on(command::token(&settings, verb))
+            let found = settings(flags, around, Asker::Command)?;
+            *format = found.output.value;
+            runtime(Builder::new_current_thread())?.block_on(command::token(&found, verb))
         }
         Ask::Backup { file, force, quiet } => {
-            let settings = Settings::find(flags, around, Asker::Command)?;
-            *format = settings.output.value;
+            let found = settings(flags, around, Asker::Command)?;
+            *format = found.output.value;
             runtime(Builder::new_current_thread())?
-                .block_on(command::back_up(&settings, file, force, quiet))
+                .block_on(command::back_up(&found, file, force, quiet))
         }
         Ask::Restore { file, quiet } => {
-            let settings = Settings::find(flags, around, Asker::Command)?;
-            *format = settings.output.value;
-            runtime(Builder::new_current_thread())?
-                .block_on(command::restore(&settings, file, quiet))
+            let found = settings(flags, around, Asker::Command)?;
+            *format = found.output.value;
+            runtime(Builder::new_current_thread())?.block_on(command::restore(&found, file, quiet))
         }
         Ask::Check { quiet } => {
-            let settings = Settings::find(flags, around, Asker::Command)?;
-            *format = settings.output.value;
-            command::check(&settings, quiet)
+            let found = settings(flags, around, Asker::Command)?;
+            *format = found.output.value;
+            command::check(&found, quiet)
         }
         Ask::Copy { from, to, quiet } => {
-            let settings = Settings::find(flags, around, Asker::Command)?;
-            *format = settings.output.value;
+            let found = settings(flags, around, Asker::Command)?;
+            *format = found.output.value;
             runtime(Builder::new_current_thread())?
-                .block_on(command::copy(&settings, flags, around, &from, &to, quiet))
+                .block_on(command::copy(&found, flags, around, &from, &to, quiet))
         }
         Ask::Config => command::config(flags, around),
         Ask::Health => {
@@ -113,6 +114,15 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
         Ask::Man(folder) => command::man(&folder),
         Ask::Help(words) => command::help(&words),
     }
+}
+
+/// The settings. What was given and is of no use is told.
+fn settings(flags: &Flags, around: &Surroundings, asker: Asker) -> Result<Settings, Error> {
+    let found = Settings::find(flags, around, asker)?;
+    if flags.token_file.is_some() && !matches!(found.target.value, Target::Url(_)) {
+        command::say("note: a database takes no token; --token-file is ignored");
+    }
+    Ok(found)
 }
 
 fn runtime(mut builder: Builder) -> Result<Runtime, Error> {

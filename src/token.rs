@@ -300,14 +300,16 @@ const LONGEST_NAME: usize = 64;
 pub fn check_name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
     let fits = (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(plain);
-    match fits && !name.contains(PREFIX) {
+    // Those of dots alone mean something in a path.
+    let is_word = name.chars().any(|c| c != '.');
+    match fits && is_word && !name.contains(PREFIX) {
         true => Ok(()),
         // A token by mistake is not to be repeated.
         false if name.contains(PREFIX) => Err(format!(
             "expected a name in which nothing begins as a token does ({PREFIX})"
         )),
         false => Err(format!(
-            "expected 1 to {LONGEST_NAME} of the characters a-z, A-Z, 0-9, - _ . @, got {}",
+            "expected 1 to {LONGEST_NAME} of the characters a-z, A-Z, 0-9, - _ . @, and not dots alone, got {}",
             quoted(name)
         )),
     }
@@ -503,6 +505,8 @@ mod tests {
             "a b",
             "é",
             "a/b",
+            ".",
+            "..",
             "\n",
             &"x".repeat(65),
             "crm_",

@@ -300,8 +300,8 @@ impl Service {
     fn fits_together(&self) -> Result<()> {
         let is_set = |knob| self.setting(knob).value != Value::Unset;
         if is_set(&OPEN) && is_set(&REQUIRE_TOKEN) {
-            let both = self.setting(&REQUIRE_TOKEN).source.clone();
-            return Err(both.refuse("expected it or open, got both"));
+            let (one, other) = (self.setting(&OPEN), self.setting(&REQUIRE_TOKEN));
+            return Err(one.source.refuse_both(&other.source));
         }
         for (one, other) in [(&TLS_CERT, &TLS_KEY), (&TLS_KEY, &TLS_CERT)] {
             if is_set(one) && !is_set(other) {

@@ -526,7 +526,7 @@ impl Request<'_> {
     fn no_versions(&self) -> Result<()> {
         match self.asked.headers.contains_key(&IF_MATCH) {
             true => Err(Error::invalid(
-                "If-Match: not for a create; expected it with a record's own path",
+                "If-Match: expected it with a record's own path alone",
             )),
             false => self.no_known_versions(),
         }

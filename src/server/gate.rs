@@ -10,7 +10,7 @@ use super::reply;
 use crate::error::{Code, Error, Result};
 use crate::store::{AnyStore, Store};
 use crate::time;
-use crate::token::{Scope, Secret, Token};
+use crate::token::{PREFIX, Scope, Secret, Token};
 
 /// Who may ask for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ const INVALID: &str = r#"Bearer realm="crm", error="invalid_token""#;
 enum Credentials {
     Nothing,
     Secret(Secret),
+    /// What begins as a token of crm's, and is none.
+    Broken,
     /// A `Bearer` that is none of crm's, or another scheme.
     Other,
 }
@@ -83,28 +85,29 @@ fn credentials(headers: &HeaderMap) -> Credentials {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     match (given.next(), given.next()) {
         (None, _) => Credentials::Nothing,
-        (Some(value), None) => match secret(value) {
-            Some(secret) => Credentials::Secret(secret),
-            None => Credentials::Other,
-        },
+        (Some(value), None) => bearer(value).map_or(Credentials::Other, |token| {
+            match (Secret::parse(token), token.starts_with(PREFIX)) {
+                (Some(secret), _) => Credentials::Secret(secret),
+                (None, true) => Credentials::Broken,
+                (None, false) => Credentials::Other,
+            }
+        }),
         (Some(_), Some(_)) => Credentials::Other,
     }
 }
 
-fn secret(value: &HeaderValue) -> Option<Secret> {
+fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
     scheme
         .eq_ignore_ascii_case("bearer")
-        .then(|| Secret::parse(token))
-        .flatten()
+        .then_some(token.trim())
 }
 
 /// The secret of whoever asks.
 pub(super) fn presented(headers: &HeaderMap) -> Option<Secret> {
     match credentials(headers) {
         Credentials::Secret(secret) => Some(secret),
-        Credentials::Nothing | Credentials::Other => None,
+        Credentials::Nothing | Credentials::Broken | Credentials::Other => None,
     }
 }
 
@@ -138,6 +141,11 @@ pub(super) async fn admit(
         Credentials::Nothing => {
             let message = "expected a token: Authorization: Bearer crm_…";
             return Err(unauthenticated(message, NOBODY));
+        }
+        Credentials::Broken => {
+            let message = "Authorization: expected a token whole, crm_ and 32 letters and digits, got something else that \
+                           begins with crm_";
+            return Err(unauthenticated(message, INVALID));
         }
         Credentials::Other => {
             let message =

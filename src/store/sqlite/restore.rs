@@ -56,6 +56,8 @@ pub struct Restored {
     pub kept: Option<PathBuf>,
     /// Whether the records were brought up to date from an older schema.
     pub upgraded: bool,
+    /// What is to be told of its tokens: a line each.
+    pub warnings: Vec<String>,
 }
 
 /// Puts the backup `file` in the place of the database at `path`, which need not exist. `file` stays as it is. `watch` is
@@ -128,6 +130,7 @@ fn restore_with(
     part.file
         .sync_all()
         .map_err(|error| failed(path, "the new file cannot be written", &error))?;
+    let warnings = old.tokens_beside(&new);
     step(Step::Ready);
     let kept = exchange(&mut part, path, &old, step)?;
     // The locks end here, first that of the old file.
@@ -137,6 +140,7 @@ fn restore_with(
         content,
         kept,
         upgraded,
+        warnings,
     })
 }
 
@@ -297,6 +301,9 @@ fn renumber(new: &Connection) -> rusqlite::Result<()> {
             let sql = format!("UPDATE {} SET version = version + ?1", noun.plural);
             new.execute(&sql, [jump])?;
         }
+        // The answers that are kept name the versions of their records.
+        let kept = "UPDATE crm_idempotency_keys SET version = version + ?1 WHERE version > 0";
+        new.execute(kept, [jump])?;
         Ok(())
     })
 }
@@ -400,6 +407,40 @@ impl Old {
             }
             Ok(())
         })
+    }
+
+    /// Whom a service lets in over the new database that it did not let in over this one.
+    fn tokens_beside(&self, new: &Connection) -> Vec<String> {
+        let tokens = |of: &Connection| {
+            let mut all = of.prepare("SELECT hash, name FROM crm_tokens ORDER BY name")?;
+            let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            all.collect::<rusqlite::Result<Vec<(String, String)>>>()
+        };
+        let Old::Database(old) = self else {
+            return Vec::new();
+        };
+        // A database of before there were tokens has none.
+        let (before, now) = (
+            tokens(old).unwrap_or_default(),
+            tokens(new).unwrap_or_default(),
+        );
+        if now.is_empty() && !before.is_empty() {
+            let open = "the backup has no token: a service over this database is open to everybody who reaches it";
+            return vec![open.into()];
+        }
+        let is_new = |token: &&(String, String)| !before.iter().any(|known| known.0 == token.0);
+        let names: Vec<&str> = now
+            .iter()
+            .filter(is_new)
+            .map(|(_, name)| name.as_str())
+            .collect();
+        match names.is_empty() {
+            true => Vec::new(),
+            false => vec![format!(
+                "valid now, as in the backup, and not before: {}; revoke what shall not be",
+                names.join(", ")
+            )],
+        }
     }
 
     fn damaged(path: &Path) -> Result<Old> {
