@@ -960,7 +960,9 @@ pub async fn serve(
         ))
         .into());
     }
-    let fit = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    // Where there are few, both have to make do.
+    let others = OTHER_FILES.min(files / 3 * 2);
+    let fit = usize::try_from(files - others).unwrap_or(usize::MAX);
     if *connections > fit.max(1) {
         *connections = fit.max(1);
         tracing::warn!(

@@ -45,8 +45,13 @@ impl Versions {
             )
         };
         let mut versions = Vec::new();
-        let mut rest = text;
-        loop {
+        // Nothing between two commas is nothing (RFC 9110, section 5.6.1).
+        let skip = |rest: &str| rest.trim_start_matches([',', ' ', '\t']).len();
+        let mut rest = &text[text.len() - skip(text)..];
+        if rest.is_empty() {
+            return Err(refused());
+        }
+        while !rest.is_empty() {
             let (is_weak, tag) = match rest.strip_prefix("W/") {
                 Some(tag) => (true, tag),
                 None => (false, rest),
@@ -58,11 +63,12 @@ impl Versions {
                 versions.extend(parse_etag(&tag[..end]));
             }
             rest = tag[end..].trim_start();
-            if rest.is_empty() {
-                return Ok(Versions::Of(versions));
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return Err(refused());
             }
-            rest = rest.strip_prefix(',').ok_or_else(refused)?.trim_start();
+            rest = &rest[rest.len() - skip(rest)..];
         }
+        Ok(Versions::Of(versions))
     }
 
     /// Whether a version is one of them.
@@ -203,7 +209,11 @@ mod tests {
         );
         assert_eq!(read("\"a,\" , \"4\"", false), Ok(Versions::Of(vec![4])));
         assert_eq!(read("W/\"2\"", true), Ok(Versions::Of(vec![2])));
-        for wrong in ["", "1", "\"", "\"1\",", "\"1\" \"2", "W/1"] {
+        assert_eq!(
+            read(", \"1\",, \"2\" ,", false),
+            Ok(Versions::Of(vec![1, 2]))
+        );
+        for wrong in ["", ",", "1", "\"", "\"1\" \"2\"", "\"1\",2", "W/1"] {
             assert!(read(wrong, false).is_err(), "{wrong}");
         }
         assert!(Versions::Any.hold(7).is_ok());

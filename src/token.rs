@@ -352,48 +352,69 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     cut(text, SHOWN)
 }
 
-/// The same for the path of a URL, in which any letter may be written as `%41`. Where such a path holds a token, it is
-/// shown as it is read.
-pub fn redacted_path(path: &str) -> Cow<'_, str> {
-    if path.contains('%') {
-        let read = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-        let shown = redacted(&read);
-        if shown != read {
-            // A path in a line of the log is one word.
-            return Cow::Owned(shown.replace(' ', "%20"));
-        }
-    }
-    redacted(path)
-}
-
 /// The same for what people are told of their own words: what is shorter than half a token is a name of theirs.
 pub fn hidden(text: &str) -> Cow<'_, str> {
     cut(text, LENGTH / 2)
 }
 
-/// A text in which what looks like a token with more letters than these is cut short.
+/// A text in which what looks like a token with more letters than these is cut short, also where some of its letters are
+/// written as in a URL, `%41`.
 fn cut(text: &str, most: usize) -> Cow<'_, str> {
-    if !text.contains(PREFIX) {
+    if !text.contains(PREFIX) && !text.contains('%') {
         return Cow::Borrowed(text);
     }
-    let mut parts = text.split(PREFIX);
-    let mut shown = String::from(parts.next().unwrap_or_default());
-    for part in parts {
-        let end = part
-            .bytes()
-            .position(|byte| !byte.is_ascii_alphanumeric())
-            .unwrap_or(part.len());
-        shown.push_str(PREFIX);
-        match end > most {
-            true => {
-                shown.push_str(&part[..SHOWN]);
-                shown.push('…');
+    let (mut shown, mut done, mut at) = (String::new(), 0, 0);
+    while at < text.len() {
+        let Some(begin) = after(text, at, PREFIX.bytes()) else {
+            at += 1;
+            continue;
+        };
+        let (mut end, mut letters, mut kept) = (begin, 0, begin);
+        while let Some((letter, next)) = read(text, end)
+            && letter.is_ascii_alphanumeric()
+            && after(text, end, PREFIX.bytes()).is_none()
+        {
+            end = next;
+            letters += 1;
+            if letters <= SHOWN {
+                kept = end;
             }
-            false => shown.push_str(&part[..end]),
         }
-        shown.push_str(&part[end..]);
+        if letters > most {
+            shown.push_str(&text[done..kept]);
+            shown.push('…');
+            done = end;
+        }
+        at = end.max(begin);
     }
-    Cow::Owned(shown)
+    match done {
+        0 => Cow::Borrowed(text),
+        _ => Cow::Owned(shown + &text[done..]),
+    }
+}
+
+/// Where these letters end, if they begin here.
+fn after(text: &str, at: usize, letters: impl Iterator<Item = u8>) -> Option<usize> {
+    let mut at = at;
+    for letter in letters {
+        let (found, next) = read(text, at)?;
+        if found != letter {
+            return None;
+        }
+        at = next;
+    }
+    Some(at)
+}
+
+/// A letter of a URL, as it is or as `%41`, and where the next one begins.
+fn read(text: &str, at: usize) -> Option<(u8, usize)> {
+    let bytes = text.as_bytes();
+    let byte = *bytes.get(at)?;
+    let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
+    match (byte, digit(at + 1), digit(at + 2)) {
+        (b'%', Some(high), Some(low)) => Some(((high << 4 | low) as u8, at + 3)),
+        _ => Some((byte, at + 1)),
+    }
 }
 
 #[cfg(test)]
@@ -524,18 +545,21 @@ mod tests {
         let start = secret.start();
         assert_eq!(redacted(&text), format!("/leads/{start}…?a={start}…&crm_x"));
         assert_eq!(redacted("/leads/1"), "/leads/1");
-        for written in ["crm%5F", "%63rm_", "crm_%41"] {
+        for written in ["crm%5F", "%63rm_", "crm_%41", "CRM%5f%63%72%6d_"] {
             let letters = &secret.text()[4..];
-            let path = format!("/leads/a%20b{written}{letters}");
-            let shown = redacted_path(&path);
-            assert!(!shown.contains(&letters[8..]), "{shown}");
+            let path = format!("/leads/a%20b{written}{letters}/ä%");
+            for shown in [redacted(&path), hidden(&path)] {
+                assert!(!shown.contains(&letters[8..]), "{shown}");
+                assert!(
+                    shown.starts_with("/leads/a%20b") && shown.ends_with("…/ä%"),
+                    "{shown}"
+                );
+            }
         }
-        let path = format!("/leads/a%20bcrm%5f{}", &secret.text()[4..]);
-        assert_eq!(redacted_path(&path), format!("/leads/a%20b{start}…"));
-        assert_eq!(
-            redacted_path("/leads/a%20b%crm_a%ff"),
-            "/leads/a%20b%crm_a%ff"
-        );
+        let twice = format!("crm_{}{}", secret.text(), secret.text());
+        assert_eq!(redacted(&twice), format!("crm_{start}…{start}…"));
+        let plain = "/leads/a%20b%crm_a%ff%5";
+        assert_eq!(redacted(plain), plain);
         assert_eq!(hidden(&text), format!("/leads/{start}…?a={start}…&crm_x"));
         assert_eq!(hidden("crm_customers.db"), "crm_customers.db");
     }

@@ -614,7 +614,7 @@ impl Request<'_> {
     }
 
     /// The answer to a write. That has happened and cannot be refused any more: where there is no room for a large record,
-    /// it is let go of and read again when there is.
+    /// it is let go of and read again when there is, if it is the same still; else the answer breaks off.
     async fn written(&self, status: StatusCode, record: Record) -> Response {
         let written = Snapshot::from(&record);
         match self.answers.hold_written(written.json) {
@@ -624,16 +624,28 @@ impl Request<'_> {
             }
             Err(_) => {
                 let (noun, id) = (record.noun, record.id());
+                let version = written.version;
                 drop(record);
-                Box::pin(self.read_again(status, noun, id)).await
+                Box::pin(self.read_again(status, noun, id, version)).await
             }
         }
     }
 
-    async fn read_again(&self, status: StatusCode, noun: &'static Noun, id: i64) -> Response {
+    async fn read_again(
+        &self,
+        status: StatusCode,
+        noun: &'static Noun,
+        id: i64,
+        version: i64,
+    ) -> Response {
         let read = async {
             let place = self.answers.place().await?;
             let read = self.store.get_json(noun, id).await?;
+            if read.version != version {
+                // Somebody else's change is not the answer to this write.
+                let why = format!("{} {id} was changed by others meanwhile", noun.title);
+                return Err(Error::new(Code::Stale, why));
+            }
             let load = self.answers.load();
             Ok((place.hold(&load, read.json).await?, read.version, load))
         };

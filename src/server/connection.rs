@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Method, Request, Response, Version};
@@ -35,7 +35,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::limit::{Hits, Limit};
 use super::observe::Meter;
 use super::peer::Proxies;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use places::{Place, Places};
 use tls::{Certificate, Stream};
 use watch::{Cut, Shared, Socket};
@@ -308,7 +308,7 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let mut overdue = pin!(overdue(watch.clone()));
+    let mut overdue = pin!(overdue(watch));
     let mut wanted = pin!(place.is_wanted());
     let stream = match tls {
         None => Stream::Plain(socket),
@@ -322,13 +322,13 @@ where
                 }
             },
             cut = &mut overdue => return cut_by(cut),
-            () = &mut wanted => return Some(Limit::Connections),
+            () = &mut wanted => return cut_by(Cut::Room),
             // Nothing was asked yet.
             _ = stopped.changed() => return None,
         },
     };
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let (mut stopping, mut leaving) = (false, false);
+    let mut stopping = false;
     loop {
         tokio::select! {
             // The connection first: what it just did is what `overdue` judges, and a request that is here when the
@@ -340,14 +340,7 @@ where
                 return error.is_parse_too_large().then_some(Limit::Head);
             }
             cut = &mut overdue => return cut_by(cut),
-            () = &mut wanted, if !leaving => {
-                if watch.lock().waits_for_peer().is_some() {
-                    return Some(Limit::Connections);
-                }
-                // It was asked something meanwhile, and answers that.
-                leaving = true;
-                connection.as_mut().graceful_shutdown();
-            }
+            () = &mut wanted => return cut_by(Cut::Room),
             _ = stopped.changed(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
@@ -363,6 +356,7 @@ fn cut_by(cut: Cut) -> Option<Limit> {
         Cut::Idle => Some(Limit::IdleTimeout),
         Cut::Head => Some(Limit::HeadTimeout),
         Cut::Slow | Cut::Burden => Some(Limit::SlowReader),
+        Cut::Room => Some(Limit::Connections),
         Cut::Linger => None,
     }
 }
@@ -405,8 +399,18 @@ where
     type Future = Answering<S::Future, B>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let open = Open::new(self.watch.clone(), !request.body().is_end_stream());
-        match check_target(&request).and_then(|()| check_host(&request)) {
+        let (open, may_begin) = Open::new(self.watch.clone(), !request.body().is_end_stream());
+        let checked = check_target(&request)
+            .and_then(|()| check_host(&request))
+            .and_then(|()| check_coding(&request));
+        let checked = checked.and_then(|()| match may_begin {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::Unavailable,
+                "the service makes room for others; nothing was done, try again",
+            )),
+        });
+        match checked {
             Ok(()) => {
                 let watch = self.watch.clone();
                 let request = request.map(|body| RequestBody { body, watch });
@@ -480,6 +484,17 @@ fn check_host(request: &Request<impl Body>) -> Result<()> {
     }
 }
 
+/// A body is coded in one way alone (RFC 9112, 6.1): hyper looks for `chunked` at the end, and what reads the connection
+/// before it may see another.
+fn check_coding(request: &Request<impl Body>) -> Result<()> {
+    let mut given = request.headers().get_all(TRANSFER_ENCODING).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(()),
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Error::invalid("Transfer-Encoding: expected chunked alone")),
+    }
+}
+
 fn close_after<B>(answer: &mut Response<B>) {
     let headers = answer.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -489,9 +504,10 @@ fn close_after<B>(answer: &mut Response<B>) {
 struct Open(Shared);
 
 impl Open {
-    fn new(watch: Shared, body: bool) -> Open {
-        watch.lock().request_begins(body);
-        Open(watch)
+    /// And whether it may be served.
+    fn new(watch: Shared, body: bool) -> (Open, bool) {
+        let may_begin = watch.lock().request_begins(body);
+        (Open(watch), may_begin)
     }
 
     fn answer<B>(self, mut answer: Response<B>) -> Response<Answer<B>> {
@@ -557,10 +573,19 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if frame.is_none() || self.body.is_end_stream() {
-            self.watch.lock().body_read();
+        let frame = match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending => {
+                self.watch.lock().wants_body(true);
+                return Poll::Pending;
+            }
+            Poll::Ready(frame) => frame,
+        };
+        let mut watch = self.watch.lock();
+        match frame.is_none() || self.body.is_end_stream() {
+            true => watch.body_read(),
+            false => watch.wants_body(false),
         }
+        drop(watch);
         Poll::Ready(frame)
     }
 

@@ -524,7 +524,7 @@ impl Line<'_> {
         } else {
             ""
         };
-        let (path, id) = (token::redacted_path(path), token::redacted(self.id));
+        let (path, id) = (token::redacted(path), token::redacted(self.id));
         match form {
             Form::Text => self.text(method, &path, more, &id, line),
             Form::Json => self.json(method, &path, more, &id, line),

@@ -35,6 +35,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// 5 s it waits for a busy database.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How long a request that is no list may take in all, whatever a server sends meanwhile.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// The largest answer that is taken, and the largest line of a list, in bytes: a record has a mebibyte, each of whose
 /// bytes JSON may write as six.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -185,7 +188,7 @@ impl Remote {
         let mut tries = Tries::default();
         let mut perhaps = false;
         loop {
-            let again = request.try_clone();
+            let again = request.try_clone().map(|next| next.timeout(LONGEST));
             let next = again.ok_or_else(|| Error::internal("a request cannot be sent again"))?;
             let told = async {
                 let response = self.send(next).await?;

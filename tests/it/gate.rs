@@ -381,6 +381,12 @@ async fn a_record_that_moved_on_is_not_overwritten() {
         shown.ok() == "\"4\"\n"
     });
     assert_eq!(put("\"4\"", r#"{"name":"y"}"#).await, 200);
+    // Whoever writes a whole row back writes back the version that it had.
+    let whole = "UPDATE leads SET name = 'theirs', version = 4 WHERE id = 1";
+    assert_eq!(database.execute(whole, []).unwrap(), 1);
+    assert_eq!(put("\"4\"", r#"{"name":"z"}"#).await, 412);
+    assert_eq!(put("\"5\"", r#"{"name":"z"}"#).await, 412);
+    assert_eq!(put("\"6\"", r#"{"name":"z"}"#).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -192,8 +192,13 @@ async fn what_others_change_by_sql_has_another_version() {
     assert_eq!(client.execute(sql, &[]).await.unwrap(), 1);
     let lead = store.get(&lead::LEAD, 1).await.unwrap();
     assert_eq!(lead.version(), 2);
+    // Whoever writes a whole row back writes back the version that it had.
+    let sql = "UPDATE leads SET name = 'theirs again', version = 1";
+    assert_eq!(client.execute(sql, &[]).await.unwrap(), 1);
+    let lead = store.get(&lead::LEAD, 1).await.unwrap();
+    assert_eq!(lead.version(), 3);
     let draft = Draft::from_json(&lead::LEAD, br#"{"name":"ours"}"#, Purpose::Update).unwrap();
-    assert_eq!(store.update(1, draft).await.unwrap().version(), 3);
+    assert_eq!(store.update(1, draft).await.unwrap().version(), 4);
     drop(client);
     connection.await.unwrap().unwrap();
     store.close().await.unwrap();

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::watch::Shared;
 use crate::server::limit::household;
@@ -79,23 +80,47 @@ impl Places {
         let mut state = self.state();
         let count = |address: IpAddr| state.by_household.get(&address).map_or(0, HashMap::len);
         let own = from.map_or(0, |from| count(household(from)));
-        let (address, guests) = state
+        let mut greedy: Vec<(usize, IpAddr)> = state
             .by_household
-            .iter_mut()
-            .max_by_key(|(_, guests)| guests.len())?;
-        if guests.len() <= own + 1 {
-            return None;
+            .iter()
+            .map(|(address, guests)| (guests.len(), *address))
+            .filter(|(count, _)| *count > own + 1)
+            .collect();
+        greedy.sort_unstable();
+        // Who has the most may have none that waits.
+        greedy
+            .into_iter()
+            .rev()
+            .map(|(_, address)| address)
+            .find(|address| state.end_one(*address))
+    }
+}
+
+impl State {
+    /// Ends the connection of an address that has waited for its peer the longest, if one does.
+    fn end_one(&mut self, address: IpAddr) -> bool {
+        let Some(guests) = self.by_household.get_mut(&address) else {
+            return false;
+        };
+        let mut waiting: Vec<(Instant, u64)> = guests
+            .iter()
+            .filter_map(|(number, guest)| Some((guest.watch.lock().waits_for_peer()?, *number)))
+            .collect();
+        waiting.sort_unstable();
+        // What the service is at work for by now stays.
+        let leaves = |number: &u64| {
+            guests
+                .get(number)
+                .is_some_and(|guest| guest.watch.lock().leave())
+        };
+        let Some(number) = waiting.into_iter().map(|(_, number)| number).find(leaves) else {
+            return false;
+        };
+        if let Some(guest) = guests.remove(&number) {
+            self.leaving += 1;
+            guest.leave.notify_one();
         }
-        // What the service is at work for stays.
-        let waiting = guests.iter().filter_map(|(number, guest)| {
-            let since = guest.watch.lock().waits_for_peer()?;
-            Some((since, *number))
-        });
-        let (_, number) = waiting.min()?;
-        let (address, guest) = (*address, guests.remove(&number)?);
-        state.leaving += 1;
-        guest.leave.notify_one();
-        Some(address)
+        true
     }
 }
 

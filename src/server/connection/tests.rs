@@ -376,6 +376,48 @@ async fn who_has_none_finds_room_where_others_have_all() {
 }
 
 #[tokio::test]
+async fn what_is_at_work_stays_and_what_waits_for_its_client_goes() {
+    let limits = Limits {
+        connections: 5,
+        ..generous()
+    };
+    let server = Server::start(limits).await;
+    let body = "POST /held HTTP/1.1\r\nHost: crm\r\nContent-Length: 6\r\n\r\n";
+    let mut busy = Vec::new();
+    for number in 0..3 {
+        let mut client = server.connect_from([127, 0, 0, 2]).await;
+        // Also where nobody has asked for the body yet.
+        match number {
+            0 => client.get("/held").await,
+            _ => client.send(body).await,
+        }
+        within(server.began.notified()).await;
+        busy.push(client);
+    }
+    let mut slow = server.connect_from([127, 0, 0, 3]).await;
+    slow.send(
+        "POST /length HTTP/1.1\r\nHost: crm\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n",
+    )
+    .await;
+    slow.read_until("HTTP/1.1 100 Continue\r\n\r\n").await;
+    let mut idle = server.connect_from([127, 0, 0, 3]).await;
+    idle.get("/now").await;
+    idle.read_until("\r\n\r\nnow").await;
+
+    let mut other = server.connect_from([127, 0, 0, 4]).await;
+    other.get("/now").await;
+    other.read_until("\r\n\r\nnow").await;
+    assert!(within(slow.0.read_u8()).await.is_err());
+    server.has_hit(Limit::Connections, 1).await;
+    for mut client in busy {
+        server.release.notify_one();
+        client.read_until("\r\n\r\nheld").await;
+    }
+    idle.get("/now").await;
+    idle.read_until("\r\n\r\nnow").await;
+}
+
+#[tokio::test]
 async fn connections_over_the_cap_are_closed_at_once_and_others_served_again_after() {
     let limits = Limits {
         connections: 2,

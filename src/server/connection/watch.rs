@@ -39,6 +39,8 @@ pub(super) enum Cut {
     Slow,
     /// The peer kept what others wanted.
     Burden,
+    /// Others wanted its place.
+    Room,
     /// The peer was still sending when the time to let it finish was over.
     Linger,
 }
@@ -55,6 +57,10 @@ pub(super) struct Watch {
     head: Option<Instant>,
     /// Whether a request's body has not been read to its end.
     unread: bool,
+    /// Whether somebody waits for more of it.
+    wants_body: bool,
+    /// Whether it makes room for others.
+    leaves: bool,
     /// Whether an answer failed midway.
     broken: bool,
     /// Since when the peer is let finish sending, see [`Socket::poll_shutdown`].
@@ -72,6 +78,8 @@ impl Watch {
             quiet: now,
             head: None,
             unread: false,
+            wants_body: false,
+            leaves: false,
             broken: false,
             lingering: None,
             pace: Pace::new(&limits),
@@ -86,16 +94,23 @@ impl Watch {
         self.burdens.push(burden);
     }
 
-    /// A request's head is complete; `body` says whether a body follows.
-    pub(super) fn request_begins(&mut self, body: bool) {
+    /// A request's head is complete; `body` says whether a body follows. Answers whether it may be served.
+    pub(super) fn request_begins(&mut self, body: bool) -> bool {
         self.open += 1;
         self.head = None;
         self.unread = body;
+        !self.leaves
     }
 
     /// The request's body was read to its end.
     pub(super) fn body_read(&mut self) {
         self.unread = false;
+        self.wants_body = false;
+    }
+
+    /// Whether whoever reads the body of a request has to wait for more of it.
+    pub(super) fn wants_body(&mut self, wants: bool) {
+        self.wants_body = wants;
     }
 
     /// Whether the peer may still be sending the body of a request.
@@ -106,6 +121,7 @@ impl Watch {
     /// The answer to a request ended; its last bytes may not be written yet.
     pub(super) fn answer_ends(&mut self, now: Instant) {
         self.open -= 1;
+        self.wants_body = false;
         self.quiet = now;
     }
 
@@ -127,8 +143,15 @@ impl Watch {
 
     /// Since when there is nothing to do but to wait for the peer, `None` while the service is at work for it.
     pub(super) fn waits_for_peer(&self) -> Option<Instant> {
-        let is_at_work = self.open > 0 && !self.unread && self.pace.blocked.is_none();
-        (!is_at_work || self.lingering.is_some()).then_some(self.quiet)
+        let waits = self.open == 0 || self.wants_body || self.pace.blocked.is_some();
+        (waits || self.lingering.is_some()).then_some(self.quiet)
+    }
+
+    /// Makes the connection end, unless the service is at work for it. From here on no request begins any more, so that it
+    /// ends as soon as its task is woken.
+    pub(super) fn leave(&mut self) -> bool {
+        self.leaves = self.waits_for_peer().is_some();
+        self.leaves
     }
 
     /// Whether the peer has reason to send more that nobody will read: the rest of a body, or of a head that was refused.
@@ -143,6 +166,9 @@ impl Watch {
 
     /// When to check again, `None` for not before something happens; or that the connection's time is over.
     pub(super) fn check(&self, now: Instant) -> Result<Option<Instant>, Cut> {
+        if self.leaves {
+            return Err(Cut::Room);
+        }
         let (end, cut) = if let Some(since) = self.lingering {
             (since + self.limits.linger, Cut::Linger)
         } else if let Some(since) = self.pace.blocked {
