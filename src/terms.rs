@@ -86,7 +86,7 @@ impl Versions {
             false => Err(Error::new(
                 Code::Stale,
                 format!(
-                    "If-Match: the record has changed meanwhile, its ETag is {} now; nothing was saved",
+                    "If-Match: the record has changed meanwhile, its ETag is {} now",
                     etag(version)
                 ),
             )),
@@ -170,10 +170,13 @@ pub struct Terms {
 impl Terms {
     /// Refuses a record that has another version by now.
     pub fn hold(&self, version: i64) -> Result<()> {
-        match &self.versions {
-            Some(versions) => versions.hold(version),
-            None => Ok(()),
-        }
+        let Some(versions) = &self.versions else {
+            return Ok(());
+        };
+        versions.hold(version).map_err(|mut error| {
+            error.message += "; nothing was saved";
+            error
+        })
     }
 }
 

@@ -71,6 +71,12 @@ pub fn read_stamp(text: &str) -> Option<SystemTime> {
     Some(TimeZone::UTC.to_timestamp(at).ok()?.into())
 }
 
+/// The moment of a header of HTTP (RFC 9110, section 5.6.7): `Wed, 21 Oct 2026 07:28:00 GMT`.
+pub fn read_http(text: &str) -> Option<SystemTime> {
+    let at = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(at.timestamp().into())
+}
+
 /// A moment, as it is stored.
 pub fn stored(at: SystemTime) -> Option<String> {
     let at = Timestamp::try_from(at).ok()?;
@@ -286,6 +292,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn times_of_http_are_read() {
+        let at = read_http("Wed, 21 Oct 2026 07:28:00 GMT").and_then(stored);
+        assert_eq!(at.as_deref(), Some("2026-10-21 07:28:00"));
+        for wrong in [
+            "",
+            "-1",
+            "0.5",
+            "soon",
+            "2026-10-21",
+            "Wed, 32 Oct 2026 07:28:00 GMT",
+        ] {
+            assert_eq!(read_http(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_clock_may_show_anything() {

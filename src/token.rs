@@ -406,15 +406,18 @@ fn after(text: &str, at: usize, letters: impl Iterator<Item = u8>) -> Option<usi
     Some(at)
 }
 
-/// A letter of a URL, as it is or as `%41`, and where the next one begins.
+/// A letter of a URL, as it is or as `%41`, or as `%2541` of what was written twice, and where the next one begins.
 fn read(text: &str, at: usize) -> Option<(u8, usize)> {
     let bytes = text.as_bytes();
-    let byte = *bytes.get(at)?;
     let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
-    match (byte, digit(at + 1), digit(at + 2)) {
-        (b'%', Some(high), Some(low)) => Some(((high << 4 | low) as u8, at + 3)),
-        _ => Some((byte, at + 1)),
+    let (mut byte, mut next) = (*bytes.get(at)?, at + 1);
+    while byte == b'%'
+        && let (Some(high), Some(low)) = (digit(next), digit(next + 1))
+    {
+        byte = (high << 4 | low) as u8;
+        next += 2;
     }
+    Some((byte, next))
 }
 
 #[cfg(test)]
@@ -545,7 +548,13 @@ mod tests {
         let start = secret.start();
         assert_eq!(redacted(&text), format!("/leads/{start}…?a={start}…&crm_x"));
         assert_eq!(redacted("/leads/1"), "/leads/1");
-        for written in ["crm%5F", "%63rm_", "crm_%41", "CRM%5f%63%72%6d_"] {
+        for written in [
+            "crm%5F",
+            "%63rm_",
+            "crm_%41",
+            "CRM%5f%63%72%6d_",
+            "%2563rm%25255F",
+        ] {
             let letters = &secret.text()[4..];
             let path = format!("/leads/a%20b{written}{letters}/ä%");
             for shown in [redacted(&path), hidden(&path)] {

@@ -399,7 +399,9 @@ where
     type Future = Answering<S::Future, B>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (open, may_begin) = Open::new(self.watch.clone(), !request.body().is_end_stream());
+        let body = !request.body().is_end_stream();
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let (open, may_begin) = Open::new(self.watch.clone(), body, reads);
         let checked = check_target(&request)
             .and_then(|()| check_host(&request))
             .and_then(|()| check_coding(&request));
@@ -505,8 +507,8 @@ struct Open(Shared);
 
 impl Open {
     /// And whether it may be served.
-    fn new(watch: Shared, body: bool) -> (Open, bool) {
-        let may_begin = watch.lock().request_begins(body);
+    fn new(watch: Shared, body: bool, reads: bool) -> (Open, bool) {
+        let may_begin = watch.lock().request_begins(body, reads);
         (Open(watch), may_begin)
     }
 
@@ -581,6 +583,10 @@ impl Body for RequestBody {
             Poll::Ready(frame) => frame,
         };
         let mut watch = self.watch.lock();
+        if watch.leaves() {
+            // Whoever waits for the body is let go of before it is whole: nothing is done that nobody would be told of.
+            return Poll::Pending;
+        }
         match frame.is_none() || self.body.is_end_stream() {
             true => watch.body_read(),
             false => watch.wants_body(false),

@@ -82,25 +82,31 @@ enum Credentials {
 }
 
 fn credentials(headers: &HeaderMap) -> Credentials {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    match (given.next(), given.next()) {
-        (None, _) => Credentials::Nothing,
-        (Some(value), None) => bearer(value).map_or(Credentials::Other, |token| {
-            match (Secret::parse(token), token.starts_with(PREFIX)) {
-                (Some(secret), _) => Credentials::Secret(secret),
-                (None, true) => Credentials::Broken,
-                (None, false) => Credentials::Other,
-            }
-        }),
-        (Some(_), Some(_)) => Credentials::Other,
+    let given: Vec<&HeaderValue> = headers.get_all(AUTHORIZATION).iter().collect();
+    let is_ours = |value: &&HeaderValue| {
+        bearer(value).is_some_and(|token| token.starts_with(PREFIX.as_bytes()))
+    };
+    if !given.iter().any(is_ours) {
+        return match given.is_empty() {
+            true => Credentials::Nothing,
+            false => Credentials::Other,
+        };
     }
+    let secret = match given[..] {
+        [value] => bearer(value).and_then(|token| Secret::parse(std::str::from_utf8(token).ok()?)),
+        _ => None,
+    };
+    secret.map_or(Credentials::Broken, Credentials::Secret)
 }
 
-fn bearer(value: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(token.trim())
+/// What follows the scheme `Bearer`.
+fn bearer(value: &HeaderValue) -> Option<&[u8]> {
+    let text = value.as_bytes();
+    let (scheme, token) = text.split_at_checked(6)?;
+    let is_apart = token
+        .first()
+        .is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+    (scheme.eq_ignore_ascii_case(b"bearer") && is_apart).then(|| token.trim_ascii())
 }
 
 /// The secret of whoever asks.
@@ -143,8 +149,8 @@ pub(super) async fn admit(
             return Err(unauthenticated(message, NOBODY));
         }
         Credentials::Broken => {
-            let message = "Authorization: expected a token whole, crm_ and 32 letters and digits, got something else that \
-                           begins with crm_";
+            let message = "Authorization: expected one header with Bearer and a token, crm_ and 32 letters and digits, got \
+                           something else that begins with crm_";
             return Err(unauthenticated(message, INVALID));
         }
         Credentials::Other => {

@@ -10,7 +10,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
@@ -26,6 +26,7 @@ use crate::query::{self, Query};
 use crate::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::{Chunks, Done, Listing, Outcome, Ready, Report, Store, Write};
 use crate::terms::{self, Key, Terms};
+use crate::time;
 use crate::token::{Keyring, Secret, Token};
 
 /// How long a connection may take to come up.
@@ -133,12 +134,14 @@ impl Remote {
         }
         let code = Code::from_status(status.as_u16());
         let after = response.headers().get(RETRY_AFTER);
-        let after = after.and_then(|after| after.to_str().ok()?.trim().parse().ok());
+        let after = after.and_then(|after| retry_after(after.to_str().ok()?.trim()));
         let body = self.body(response).await?;
         // `/ready` tells it whether it takes writes or not.
         *self.told() = Report::from_json(&body);
-        let error = code.and_then(|code| Error::from_json(code, &body));
-        let error = error.unwrap_or_else(|| match code {
+        let told = code.and_then(|code| Error::from_json(code, &body));
+        // What stands between may have passed it on.
+        let perhaps = told.is_none() && status.is_server_error();
+        let error = told.unwrap_or_else(|| match code {
             // Of a proxy that asks who is there.
             Some(code @ (Code::Denied | Code::Unauthenticated)) => Error::new(
                 code,
@@ -148,14 +151,14 @@ impl Remote {
         });
         let again = match status {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                Some(Duration::from_secs(after.unwrap_or_default()))
+                Some(after.unwrap_or_default())
             }
             _ => None,
         };
         Err(Failed {
             error,
             again,
-            perhaps: false,
+            perhaps,
         })
     }
 
@@ -168,7 +171,11 @@ impl Remote {
                 return Ok(body.freeze());
             };
             if body.len() + part.len() > LARGEST_ANSWER {
-                return Err(self.too_large().into());
+                // It was a success that it told of, if it is a server of crm's at all.
+                return Err(Failed {
+                    perhaps: true,
+                    ..self.too_large().into()
+                });
             }
             body.extend_from_slice(&part);
         }
@@ -213,6 +220,39 @@ impl Remote {
                         return Err(Failed { perhaps, ..failed });
                     }
                 }
+            }
+        }
+    }
+
+    /// What was written, by the answer to it. One that cannot be read may be somebody else's.
+    fn done(&self, write: Write, whole: &Whole) -> Result<Done> {
+        let odd = |why: &str| {
+            let error = self.stranger(why);
+            Failed {
+                perhaps: true,
+                ..error.into()
+            }
+            .of_write()
+        };
+        match write {
+            Write::Create(draft, _) | Write::Update(_, draft) => {
+                let record = self.record(draft.noun, whole);
+                let record = record.map_err(|_| odd("its answer is no record"))?;
+                Ok(match whole.status {
+                    StatusCode::CREATED => Done::Created(record),
+                    _ => Done::Updated(record),
+                })
+            }
+            Write::Delete { .. } => Ok(Done::Deleted),
+            Write::RevokeToken(_) => Ok(Done::Revoked),
+            Write::CreateToken(_) => {
+                let json: serde_json::Value =
+                    serde_json::from_slice(&whole.body).unwrap_or_default();
+                let secret = json["token"].as_str().and_then(Secret::parse);
+                Token::from_json(&json)
+                    .zip(secret)
+                    .map(|(token, secret)| Done::Token(token, secret))
+                    .ok_or_else(|| odd("its answer is no token"))
             }
         }
     }
@@ -305,6 +345,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// How long a pause is at most: who asks for a longer one is told to the user instead.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// What `Retry-After` asks for (RFC 9110, section 10.2.3): seconds, or the time of a clock. Anything else asks for nothing.
+fn retry_after(text: &str) -> Option<Duration> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let at = time::read_http(text)?;
+    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
 /// Why a request failed.
 struct Failed {
     error: Error,
@@ -318,7 +367,7 @@ struct Failed {
 impl Failed {
     /// What it means for a write.
     fn of_write(mut self) -> Error {
-        if self.perhaps && matches!(self.error.code, Code::Unreachable | Code::Unavailable) {
+        if self.perhaps {
             self.error.message +=
                 "; what was sent may have been saved all the same, look before trying again";
         }
@@ -411,27 +460,7 @@ impl Store for Remote {
                 .body(body);
         }
         let whole = self.whole(request).await.map_err(Failed::of_write)?;
-        let done = match write {
-            Write::Create(draft, _) | Write::Update(_, draft) => {
-                let record = self.record(draft.noun, &whole)?;
-                match whole.status {
-                    StatusCode::CREATED => Done::Created(record),
-                    _ => Done::Updated(record),
-                }
-            }
-            Write::Delete { .. } => Done::Deleted,
-            Write::RevokeToken(_) => Done::Revoked,
-            Write::CreateToken(_) => {
-                let json: serde_json::Value =
-                    serde_json::from_slice(&whole.body).unwrap_or_default();
-                let secret = json["token"].as_str().and_then(Secret::parse);
-                Token::from_json(&json)
-                    .zip(secret)
-                    .map(|(token, secret)| Done::Token(token, secret))
-                    .ok_or_else(|| self.stranger("its answer is no token"))?
-            }
-        };
-        Ok(Outcome {
+        self.done(write, &whole).map(|done| Outcome {
             done,
             replayed: whole.replayed,
         })

@@ -496,7 +496,7 @@ fn connect_to_read(path: &Path, place: Place) -> Result<(Connection, Way, Option
     })?;
     connection.busy_handler(Some(turn::again)).map_err(refuse)?;
     let way = match way {
-        way @ (Way::Writing | Way::LeftBehind) => {
+        way @ (Way::Writing | Way::Logged) => {
             let mode: String = connection
                 .pragma_query_value(None, "journal_mode", |row| row.get(0))
                 .map_err(refuse)?;
@@ -727,11 +727,15 @@ impl Store for Sqlite {
 
     async fn close(&self) -> Result<()> {
         self.inner.closing.store(true, Ordering::Relaxed);
-        self.inner
+        for reader in self
+            .inner
             .readers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+            .drain(..)
+        {
+            self.inner.way.end(&reader);
+        }
         let held = self.inner.way.holds(&self.inner.path);
         let written = self.inner.writer.has_committed();
         let closed = self.inner.writer.close().await;

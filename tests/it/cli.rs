@@ -819,14 +819,24 @@ fn what_passes_is_asked_for_again_and_what_does_not_is_told() {
     assert_eq!((run.code, asked), (Some(1), 5), "{run:?}");
     assert_eq!(run.stderr, "error: busy\n");
     // Who has heard nothing after sending a write knows nothing of it; a read is only not answered.
+    let nobody = answer("401 Unauthorized", "", r#"{"error":"who"}"#);
+    let between = answer("502 Bad Gateway", "", "<html>");
+    let odd = answer("201 Created", "", "<html>");
     let perhaps = "may have been saved all the same, look before trying again\n";
     for (words, answers, code, told) in [
         (&create[..], &[""; 9][..], 6, true),
         (&create, &[&["", ""][..], &all].concat(), 1, true),
         (&["lead", "get", "1"], &[""; 9], 6, false),
+        // What comes after is about the last try alone, and what stands between may have passed it on.
+        (&create, &["", &nobody], 4, true),
+        (&create, &[&nobody], 4, false),
+        (&create, &[&between], 6, true),
+        (&["lead", "get", "1"], &[&between], 6, false),
+        (&create, &[&odd], 6, true),
     ] {
         let (run, asked) = answered_in_turn(words, answers);
-        assert_eq!((run.code, asked), (Some(code), 5), "{run:?}");
+        let most = answers.len().min(5);
+        assert_eq!((run.code, asked), (Some(code), most), "{run:?}");
         assert_eq!(run.stderr.ends_with(perhaps), told, "{run:?}");
     }
     // What will be the same the next time, and what will be long in coming.

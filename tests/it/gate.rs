@@ -192,6 +192,23 @@ async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
     // Half of a token is a slip, what is for a proxy is not.
     assert_eq!(ask(&open.url, list, Some(&secret[..20])).await.0, 401);
     assert_eq!(ask(&open.url, list, Some("eyJhbGciOi")).await.0, 200);
+    let lines = async |lines: &[&[u8]]| {
+        let mut request = client().get(format!("{}/leads", open.url));
+        for line in lines {
+            let value = reqwest::header::HeaderValue::from_bytes(line).unwrap();
+            request = request.header("authorization", value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    for wrong in [
+        &[&b"Bearer crm_\xe9"[..]][..],
+        &[b"bearer\tcrm_1"],
+        &[b"Basic YTpi", b"Bearer crm_1"],
+        &[b"Bearer crm_1", b"Bearer eyJ"],
+    ] {
+        assert_eq!(lines(wrong).await, 401, "{wrong:?}");
+    }
+    assert_eq!(lines(&[b"Basic YTpi", b"Bearer eyJ"]).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

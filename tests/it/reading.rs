@@ -135,8 +135,32 @@ fn a_log_that_was_left_behind_stays() {
     }
     home.line("copy -q crm.db c.db").ok();
     assert!(state() == before);
+    // Nor do several at once.
+    for _ in 0..4 {
+        std::thread::scope(|scope| {
+            for line in [
+                "lead list -o json",
+                "check -q",
+                "backup -q --force b.db",
+                "lead get 2",
+            ] {
+                let command = home.line(&format!("{line} --db crm.db"));
+                scope.spawn(move || command.ok());
+            }
+        });
+        assert!(state() == before);
+    }
     // Who writes writes it into the file.
     home.line("lead update 2 --name b --db crm.db").ok();
+    assert!(!home.path("crm.db-wal").exists());
+    // Where nobody has ended in the middle none stays, whoever read beside the service.
+    let server = home.serve(&["--db", "crm.db"]);
+    home.line(&format!("lead update 2 --name c --url {}", server.url))
+        .ok();
+    home.line("lead get 2 --db crm.db").ok();
+    server.stop();
+    assert!(!home.path("crm.db-wal").exists());
+    home.line("lead get 2 --db crm.db").ok();
     assert!(!home.path("crm.db-wal").exists());
 }
 

@@ -1,8 +1,9 @@
 //! Who has connections, and who makes room where all places are taken.
 //!
 //! A few addresses can hold every place, each within what one may have. Then somebody from another address is let in all
-//! the same: of the address with the most connections the one goes that has waited the longest for its peer. To keep a
-//! newcomer out takes as many addresses as there are places.
+//! the same: of the address with the most connections the one goes that has waited the longest for its peer, or, where none
+//! waits, one whose answer is worked at and can be asked for again. Whose request may be saved stays. To keep a newcomer out
+//! takes as many addresses as there are places, or as many writes at work.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::watch::Shared;
+use super::watch::{Loss, Shared};
 use crate::server::limit::household;
 
 /// The connections that are open, by [`household`]. Clones share them.
@@ -87,7 +88,7 @@ impl Places {
             .filter(|(count, _)| *count > own + 1)
             .collect();
         greedy.sort_unstable();
-        // Who has the most may have none that waits.
+        // Who has the most may have none that may end.
         greedy
             .into_iter()
             .rev()
@@ -97,23 +98,26 @@ impl Places {
 }
 
 impl State {
-    /// Ends the connection of an address that has waited for its peer the longest, if one does.
+    /// Ends the connection of an address whose end takes the least, if one may end.
     fn end_one(&mut self, address: IpAddr) -> bool {
         let Some(guests) = self.by_household.get_mut(&address) else {
             return false;
         };
-        let mut waiting: Vec<(Instant, u64)> = guests
+        let mut all: Vec<(Loss, Instant, u64)> = guests
             .iter()
-            .filter_map(|(number, guest)| Some((guest.watch.lock().waits_for_peer()?, *number)))
+            .filter_map(|(number, guest)| {
+                let (loss, since) = guest.watch.lock().may_leave()?;
+                Some((loss, since, *number))
+            })
             .collect();
-        waiting.sort_unstable();
-        // What the service is at work for by now stays.
+        all.sort_unstable();
+        // What is being saved by now stays.
         let leaves = |number: &u64| {
             guests
                 .get(number)
                 .is_some_and(|guest| guest.watch.lock().leave())
         };
-        let Some(number) = waiting.into_iter().map(|(_, number)| number).find(leaves) else {
+        let Some(number) = all.into_iter().map(|(.., number)| number).find(leaves) else {
             return false;
         };
         if let Some(guest) = guests.remove(&number) {

@@ -50,6 +50,9 @@ struct Server {
     hits: Arc<Hits>,
 }
 
+/// A request that may save something, until the test lets it end.
+const HELD: &str = "POST /held HTTP/1.1\r\nHost: crm\r\nContent-Length: 0\r\n\r\n";
+
 struct OnDrop(mpsc::UnboundedSender<()>);
 
 impl Drop for OnDrop {
@@ -333,7 +336,7 @@ async fn who_has_none_finds_room_where_others_have_all() {
         client.get("/now").await;
         client.read_until("\r\n\r\nnow").await;
     }
-    many[0].get("/held").await;
+    many[0].send(HELD).await;
     within(server.began.notified()).await;
     drop(few.pop());
     within(async {
@@ -376,24 +379,27 @@ async fn who_has_none_finds_room_where_others_have_all() {
 }
 
 #[tokio::test]
-async fn what_is_at_work_stays_and_what_waits_for_its_client_goes() {
+async fn what_may_be_saved_stays_and_what_waits_for_its_client_goes_first() {
     let limits = Limits {
-        connections: 5,
+        connections: 6,
         ..generous()
     };
     let server = Server::start(limits).await;
-    let body = "POST /held HTTP/1.1\r\nHost: crm\r\nContent-Length: 6\r\n\r\n";
     let mut busy = Vec::new();
-    for number in 0..3 {
+    // Also where nobody has asked for the body yet.
+    for request in [
+        HELD,
+        HELD,
+        "POST /held HTTP/1.1\r\nHost: crm\r\nContent-Length: 6\r\n\r\n",
+    ] {
         let mut client = server.connect_from([127, 0, 0, 2]).await;
-        // Also where nobody has asked for the body yet.
-        match number {
-            0 => client.get("/held").await,
-            _ => client.send(body).await,
-        }
+        client.send(request).await;
         within(server.began.notified()).await;
         busy.push(client);
     }
+    let mut read = server.connect_from([127, 0, 0, 3]).await;
+    read.get("/held").await;
+    within(server.began.notified()).await;
     let mut slow = server.connect_from([127, 0, 0, 3]).await;
     slow.send(
         "POST /length HTTP/1.1\r\nHost: crm\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n",
@@ -404,17 +410,33 @@ async fn what_is_at_work_stays_and_what_waits_for_its_client_goes() {
     idle.get("/now").await;
     idle.read_until("\r\n\r\nnow").await;
 
-    let mut other = server.connect_from([127, 0, 0, 4]).await;
+    // The longest wait first: what came last is the idle one's answer.
+    for (last, gone) in [(4, &mut slow), (5, &mut idle)] {
+        let mut other = server.connect_from([127, 0, 0, last]).await;
+        other.get("/now").await;
+        other.read_until("\r\n\r\nnow").await;
+        assert!(within(gone.0.read_u8()).await.is_err(), "{last}");
+        server
+            .has_hit(Limit::Connections, u64::from(last) - 3)
+            .await;
+        drop(other);
+        // Its place is somebody's again.
+        let mut same = server.connect_from([127, 0, 0, 3]).await;
+        same.get("/held").await;
+        within(server.began.notified()).await;
+        std::mem::swap(&mut same, gone);
+    }
+    // Reads go where nothing waits.
+    let before = server.hits.of(Limit::Connections);
+    let mut other = server.connect_from([127, 0, 0, 6]).await;
     other.get("/now").await;
     other.read_until("\r\n\r\nnow").await;
-    assert!(within(slow.0.read_u8()).await.is_err());
-    server.has_hit(Limit::Connections, 1).await;
-    for mut client in busy {
+    server.has_hit(Limit::Connections, before + 1).await;
+    assert!(within(read.0.read_u8()).await.is_err());
+    for client in &mut busy {
         server.release.notify_one();
         client.read_until("\r\n\r\nheld").await;
     }
-    idle.get("/now").await;
-    idle.read_until("\r\n\r\nnow").await;
 }
 
 #[tokio::test]

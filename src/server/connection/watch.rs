@@ -45,6 +45,15 @@ pub(super) enum Cut {
     Linger,
 }
 
+/// What its end takes from a peer; the less the sooner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Loss {
+    /// Nothing but the connection: the service waits for the peer.
+    Wait,
+    /// An answer that is worked at, which can be asked for again.
+    Read,
+}
+
 /// The state of one connection.
 pub(super) struct Watch {
     limits: Limits,
@@ -59,6 +68,8 @@ pub(super) struct Watch {
     unread: bool,
     /// Whether somebody waits for more of it.
     wants_body: bool,
+    /// Whether the last request only asks for something.
+    reads: bool,
     /// Whether it makes room for others.
     leaves: bool,
     /// Whether an answer failed midway.
@@ -79,6 +90,7 @@ impl Watch {
             head: None,
             unread: false,
             wants_body: false,
+            reads: false,
             leaves: false,
             broken: false,
             lingering: None,
@@ -94,11 +106,13 @@ impl Watch {
         self.burdens.push(burden);
     }
 
-    /// A request's head is complete; `body` says whether a body follows. Answers whether it may be served.
-    pub(super) fn request_begins(&mut self, body: bool) -> bool {
+    /// A request's head is complete; `body` says whether a body follows, `reads` that it changes nothing. Answers whether
+    /// it may be served.
+    pub(super) fn request_begins(&mut self, body: bool, reads: bool) -> bool {
         self.open += 1;
         self.head = None;
         self.unread = body;
+        self.reads = reads;
         !self.leaves
     }
 
@@ -141,16 +155,26 @@ impl Watch {
         self.quiet = now;
     }
 
-    /// Since when there is nothing to do but to wait for the peer, `None` while the service is at work for it.
-    pub(super) fn waits_for_peer(&self) -> Option<Instant> {
+    /// How well others may have its place, and since when; `None` while the service is at work for what may be saved.
+    pub(super) fn may_leave(&self) -> Option<(Loss, Instant)> {
         let waits = self.open == 0 || self.wants_body || self.pace.blocked.is_some();
-        (waits || self.lingering.is_some()).then_some(self.quiet)
+        let loss = match waits || self.lingering.is_some() {
+            true => Loss::Wait,
+            false if self.reads => Loss::Read,
+            false => return None,
+        };
+        Some((loss, self.quiet))
     }
 
-    /// Makes the connection end, unless the service is at work for it. From here on no request begins any more, so that it
-    /// ends as soon as its task is woken.
+    /// Makes the connection end, if it may. From here on no request begins any more and none gets a further byte, so that
+    /// it ends as soon as its task is woken.
     pub(super) fn leave(&mut self) -> bool {
-        self.leaves = self.waits_for_peer().is_some();
+        self.leaves = self.may_leave().is_some();
+        self.leaves
+    }
+
+    /// Whether it makes room for others.
+    pub(super) fn leaves(&self) -> bool {
         self.leaves
     }
 
@@ -471,7 +495,7 @@ mod tests {
     fn cut_after(lump: usize, every: Duration, stops: Duration) -> Option<Duration> {
         let start = Instant::now();
         let mut watch = Watch::new(Limits::default(), start);
-        watch.request_begins(false);
+        watch.request_begins(false, true);
         watch.pace.waits(start);
         let mut next_lump = start + every;
         let mut now = start;
@@ -555,7 +579,7 @@ mod tests {
         let start = Instant::now();
         let limits = Limits::default();
         let mut watch = Watch::new(limits, start);
-        watch.request_begins(false);
+        watch.request_begins(false, true);
         let held = Arc::new(Held(start, wanted));
         watch.carry(held.clone());
         // Whoever takes all of it keeps nobody waiting.
@@ -624,7 +648,7 @@ mod tests {
     fn a_slow_answer_is_not_the_fault_of_the_peer() {
         let start = Instant::now();
         let mut watch = Watch::new(Limits::default(), start);
-        watch.request_begins(false);
+        watch.request_begins(false, true);
         for second in 0..600 {
             let now = start + Duration::from_secs(second);
             watch.bytes_went(1, now);
@@ -643,11 +667,11 @@ mod tests {
         watch.bytes_came(at(33));
         assert_eq!(watch.check(at(38)), Ok(Some(at(29) + limits.head)));
         assert_eq!(watch.check(at(39)), Err(Cut::Head));
-        watch.request_begins(true);
+        watch.request_begins(true, false);
         watch.bytes_came(at(40));
         assert_eq!(watch.check(at(1000)), Ok(None));
         // The next request begins before the last answer is let go.
-        watch.request_begins(false);
+        watch.request_begins(false, true);
         watch.answer_ends(at(1000));
         watch.bytes_came(at(1500));
         assert_eq!(watch.check(at(2000)), Ok(None));

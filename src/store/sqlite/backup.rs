@@ -118,6 +118,8 @@ pub(super) fn backup_with(
         false => explain(file, &error),
     })?;
     // Ends the read transaction.
+    let _ = from.connection.execute_batch("COMMIT");
+    from.way.end(&from.connection);
     drop(from.connection);
     from.way.holds(path)?;
     watch(Stage::Checking);

@@ -48,7 +48,10 @@ pub fn check(path: &Path) -> Result<Vec<Finding>> {
     };
     let snapshot = snapshot_with(path, flags, false)?;
     let found = look_through(path, &snapshot.connection, snapshot.state);
+    // All is read.
+    let _ = snapshot.connection.execute_batch("COMMIT");
     // What is found in a file that was changed meanwhile tells nothing of it.
+    snapshot.way.end(&snapshot.connection);
     snapshot.way.holds(path)?;
     found
 }

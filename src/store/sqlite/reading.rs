@@ -35,9 +35,10 @@ use crate::error::{Code, Error, Result};
 pub(super) enum Way {
     /// As one that could write.
     Writing,
-    /// As one that could write, too. But a program that ended without closing the file has left its log behind, which stays
-    /// as it is: who closes the file last would write the log into it and remove it, whatever has become of the file.
-    LeftBehind,
+    /// As one that could write, too, where a log holds something. That may be what a program has left that ended without
+    /// closing the file. Who closes the file last would write the log into it and remove it, whatever has become of the
+    /// file: this one does so only with a log all of which is in the file already, see [`Way::end`].
+    Logged,
     /// For reading. It undoes no half write of others either, so that it is also the way to read a file that may be
     /// replaced between two reads, as one without a log may be: a journal of that name would be another file's.
     Reading,
@@ -99,7 +100,7 @@ impl Way {
         let reading = base | OpenFlags::SQLITE_OPEN_READ_ONLY;
         match self {
             Way::Writing => Connection::open_with_flags(path, flags | base),
-            Way::LeftBehind => {
+            Way::Logged => {
                 let connection = Connection::open_with_flags(path, flags | base)?;
                 connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
                 Ok(connection)
@@ -112,6 +113,22 @@ impl Way {
     /// One more connection.
     pub(super) fn another(&self, path: &Path) -> rusqlite::Result<Connection> {
         self.connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    }
+
+    /// To be said of a connection that has read all it wants, outside of a transaction and before it is closed.
+    pub(super) fn end(&self, connection: &Connection) {
+        if *self != Way::Logged {
+            return;
+        }
+        // Only looks, and answers how many pages the log has and how many of those are in the file.
+        let look = "PRAGMA wal_checkpoint(NOOP)";
+        let pages = connection.query_row(look, [], |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        if pages.is_ok_and(|(all, moved)| all == moved) {
+            // Where this fails the log stays.
+            let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+        }
     }
 
     /// Fails where the file has changed in a way that its readers do not notice. To be asked after they have read.
@@ -141,8 +158,9 @@ pub(super) fn open<T>(
     begin: impl Fn(&mut Connection) -> Result<T>,
 ) -> Result<(Connection, Way, T)> {
     let refuse = |error: rusqlite::Error| part::unusable(path, &error);
-    let way = match is_left_behind(path) {
-        true => Way::LeftBehind,
+    let log = std::fs::metadata(with_end(path, "-wal"));
+    let way = match log.is_ok_and(|log| log.len() > 0) {
+        true => Way::Logged,
         false => Way::Writing,
     };
     let mut connection = way.connect(path, flags).map_err(refuse)?;
@@ -159,14 +177,6 @@ pub(super) fn open<T>(
     let begun = begin(&mut connection);
     way.holds(path)?;
     Ok((connection, way, begun?))
-}
-
-/// Whether there is a log that holds something, and nobody whose log it is.
-fn is_left_behind(path: &Path) -> bool {
-    // No connection to it is open, whose locks this would end.
-    let is_open = || std::fs::File::open(path).is_ok_and(|file| part::is_locked(&file));
-    let log = std::fs::metadata(with_end(path, "-wal"));
-    log.is_ok_and(|log| log.len() > 0) && !is_open()
 }
 
 /// Whether SQLite can make its files beside this one.
