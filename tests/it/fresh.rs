@@ -157,6 +157,49 @@ async fn what_others_commit_is_in_every_answer_5_ms_later() {
     api.service.stop().await;
 }
 
+/// crm's own triggers are for the changes of others, and are not run for its own; those of others are.
+#[tokio::test(flavor = "multi_thread")]
+async fn triggers_of_others_are_run_from_when_they_are_made() {
+    let api = Api::start().await;
+    let id = api.create("ada@example.com").await;
+    let other = Connection::open(api.service.home.path("crm.db")).unwrap();
+    other.busy_timeout(Duration::from_secs(5)).unwrap();
+    let url = format!("{}/leads/{id}", api.service.url);
+    let put = async |name: &str| {
+        send(api.client.put(&url), json!({ "name": name })).await;
+    };
+    let noted = || {
+        let all = "SELECT coalesce(group_concat(name), '') FROM noted";
+        other
+            .query_row(all, [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    put("before").await;
+    other
+        .execute_batch(
+            "CREATE TABLE noted (name TEXT);
+             CREATE TRIGGER note AFTER UPDATE ON leads BEGIN INSERT INTO noted VALUES (NEW.name); END",
+        )
+        .unwrap();
+    put("one").await;
+    put("two").await;
+    assert_eq!(noted(), "one,two");
+    other.execute_batch("DROP TRIGGER note").unwrap();
+    put("after").await;
+    assert_eq!(noted(), "one,two");
+    let etag = async || {
+        let answer = api.client.get(&url).send().await.unwrap();
+        answer.headers()["etag"].to_str().unwrap().to_string()
+    };
+    assert_eq!(etag().await, "\"5\"");
+    other
+        .execute("UPDATE leads SET name = 'theirs'", [])
+        .unwrap();
+    put("last").await;
+    assert_eq!(etag().await, "\"7\"");
+    api.service.stop().await;
+}
+
 /// A page is of one state of the file: what others write just now makes no record appear where its filter does not find it,
 /// and moves no other out of a walk from page to page.
 #[tokio::test(flavor = "multi_thread")]

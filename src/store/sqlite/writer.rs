@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE};
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode};
@@ -481,7 +482,28 @@ impl Desk {
         // After a failed look nothing that is kept is trusted, until there is one that is not.
         if let Ok(version) = version {
             cache.look_ends(at, version != self.version);
+            if version != self.version {
+                self.mind_triggers();
+            }
             self.version = version;
+        }
+    }
+
+    /// Runs without triggers where the file has none but crm's own, which are for the changes of others: they would make
+    /// half of what an update costs here come on top of it, to count nothing. To be asked when others have written, as one
+    /// of them may have made a trigger.
+    fn mind_triggers(&self) {
+        const OTHERS: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name NOT IN \
+                              ('leads_count_version', 'actions_count_version', 'processes_count_version')";
+        let others: rusqlite::Result<i64> = self
+            .connection
+            .prepare_cached(OTHERS)
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        // Where nobody can tell, and where this fails, they are run.
+        let are_run = others != Ok(0);
+        let setting = DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
+        if self.connection.db_config(setting) != Ok(are_run) {
+            let _ = self.connection.set_db_config(setting, are_run);
         }
     }
 
