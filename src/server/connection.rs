@@ -36,14 +36,15 @@ use super::limit::{Hits, Limit};
 use super::observe::Meter;
 use super::peer::Proxies;
 use crate::error::{Code, Error, Result};
-use places::{Place, Places};
+use places::{Place, Places, spare};
 use tls::{Certificate, Stream};
 use watch::{Cut, Shared, Socket};
 
 /// What connections may use. The defaults are the service's documented limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time; those over it are closed at once, or make another address that has many close one.
+    /// Connections at a time; those over it are closed at once, or make another address that has many close one. The last
+    /// sixteenth is for addresses that have none.
     pub connections: usize,
     /// Connections of one address at a time, but for those of a trusted proxy; those over it are closed at once.
     pub per_address: usize,
@@ -196,24 +197,23 @@ pub async fn serve<S, B>(
                 let counts = !door.proxies.trusts(address.ip());
                 let from = counts.then(|| address.ip());
                 let most = limits.connections;
-                if tasks.len() - places.leaving() >= most || tasks.len() >= most + LEAVING {
-                    let greediest = match tasks.len() < most + LEAVING {
-                        true => places.make_room(from),
-                        false => None,
-                    };
-                    let Some(greediest) = greediest else {
+                let (all, open) = (tasks.len(), tasks.len() - places.leaving());
+                let may_leave = all < most + LEAVING;
+                if open >= most - spare(most) || !may_leave {
+                    if let Some(greediest) = may_leave.then(|| places.make_room(from)).flatten() {
+                        warn(&mut warned_of_room, || {
+                            format!(
+                                "closing connections of {greediest} for those of others, as {open} are open"
+                            )
+                        });
+                    } else if open >= most || !may_leave || !places.has_none(from) {
                         drop(stream);
                         door.hits.count(Limit::Connections);
                         warn(&mut warned, || {
-                            format!("closing new connections, as {most} are open")
+                            format!("closing new connections, as {open} are open")
                         });
                         continue;
-                    };
-                    warn(&mut warned_of_room, || {
-                        format!(
-                            "closing waiting connections of {greediest} for those of others, as {most} are open"
-                        )
-                    });
+                    }
                 }
                 let watch = Shared::new(limits);
                 let Some(place) = places.take(from, limits.per_address, &watch) else {

@@ -2,8 +2,9 @@
 //!
 //! A few addresses can hold every place, each within what one may have. Then somebody from another address is let in all
 //! the same: of the address with the most connections the one goes that has waited the longest for its peer, or, where none
-//! waits, one whose answer is worked at and can be asked for again. Whose request may be saved stays. To keep a newcomer out
-//! takes as many addresses as there are places, or as many writes at work.
+//! waits, one whose answer is worked at and can be asked for again. Whose request may be saved stays. So the last places,
+//! see [`spare`], are for addresses that have none: writes that nobody confirms, of however few, can hold all others for
+//! a minute, and `/health` has to answer meanwhile.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,6 +26,11 @@ struct State {
     /// Those that were told to leave and have not left.
     leaving: usize,
     next: u64,
+}
+
+/// How many of so many places are only for addresses that have none, where nobody leaves for them.
+pub(super) fn spare(most: usize) -> usize {
+    most / 16
 }
 
 /// One connection.
@@ -68,6 +74,12 @@ impl Places {
             held,
             leave,
         })
+    }
+
+    /// Whether this address has no connection; that of a trusted proxy, `None`, is never told from one that has.
+    pub(super) fn has_none(&self, from: Option<IpAddr>) -> bool {
+        let household = from.map(household);
+        household.is_some_and(|address| !self.state().by_household.contains_key(&address))
     }
 
     /// How many connections were told to leave and have not left yet.

@@ -440,6 +440,50 @@ async fn what_may_be_saved_stays_and_what_waits_for_its_client_goes_first() {
 }
 
 #[tokio::test]
+async fn writes_at_work_leave_places_for_who_has_none() {
+    let limits = Limits {
+        connections: 32,
+        ..generous()
+    };
+    let server = Server::start(limits).await;
+    // All but the last two of 32 are writes at work of two addresses.
+    let mut busy = Vec::new();
+    for number in 0..30 {
+        let mut client = server.connect_from([127, 0, 0, 2 + number % 2]).await;
+        client.send(HELD).await;
+        within(server.began.notified()).await;
+        busy.push(client);
+    }
+    // These two get no more, nor does one who has one of the last two a second.
+    let mut others = Vec::new();
+    for (last, full) in [(4, false), (5, false), (6, true)] {
+        let known = if full { 5 } else { 3 };
+        let refused = server.hits.of(Limit::Connections);
+        assert_eq!(
+            server.connect_from([127, 0, 0, known]).await.rest().await,
+            ""
+        );
+        server.has_hit(Limit::Connections, refused + 1).await;
+        let mut other = server.connect_from([127, 0, 0, last]).await;
+        if full {
+            assert_eq!(other.rest().await, "");
+            continue;
+        }
+        other.get("/now").await;
+        other.read_until("\r\n\r\nnow").await;
+        others.push(other);
+    }
+    for client in &mut busy {
+        server.release.notify_one();
+        client.read_until("\r\n\r\nheld").await;
+    }
+    for client in &mut others {
+        client.get("/now").await;
+        client.read_until("\r\n\r\nnow").await;
+    }
+}
+
+#[tokio::test]
 async fn connections_over_the_cap_are_closed_at_once_and_others_served_again_after() {
     let limits = Limits {
         connections: 2,
