@@ -287,6 +287,11 @@ pub trait Store {
     /// The tokens, to look up who asks: as they are now, or were within the last [`STALE`] where another process writes.
     fn keyring(&self) -> impl Future<Output = Result<Arc<Keyring>>> + Send;
 
+    /// The tokens as they are now, for who brings one that [`Store::keyring`] does not have: another process may have made
+    /// it just now. So many who ask at once, and so often, are answered from one look that began after they had asked, and
+    /// may have to wait for its turn.
+    fn keyring_anew(&self) -> impl Future<Output = Result<Arc<Keyring>>> + Send;
+
     /// Lists records into what `rows` is an empty one of. Its first records have been read when this answers, so that what fails at once fails here.
     fn list_into<R: Rows>(
         &self,
@@ -402,6 +407,10 @@ impl Store for AnyStore {
 
     async fn keyring(&self) -> Result<Arc<Keyring>> {
         each!(self, store => store.keyring().await)
+    }
+
+    async fn keyring_anew(&self) -> Result<Arc<Keyring>> {
+        each!(self, store => store.keyring_anew().await)
     }
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {

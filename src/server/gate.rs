@@ -159,7 +159,11 @@ pub(super) async fn admit(
             return Err(unauthenticated(message, INVALID));
         }
     };
-    let Some(token) = keyring.find(&secret) else {
+    let mut found = keyring.find(&secret).cloned();
+    if found.is_none() {
+        found = store.keyring_anew().await?.find(&secret).cloned();
+    }
+    let Some(token) = found else {
         let message =
             "Authorization: expected a token of this service; this one is unknown, or was revoked";
         return Err(unauthenticated(message, INVALID));
@@ -190,5 +194,5 @@ pub(super) async fn admit(
             },
         });
     }
-    Ok(Some(token.clone()))
+    Ok(Some(token))
 }

@@ -508,6 +508,10 @@ impl Store for Postgres {
         keys::keyring(&self.inner).await
     }
 
+    async fn keyring_anew(&self) -> Result<Arc<Keyring>> {
+        Box::pin(keys::keyring_anew(&self.inner)).await
+    }
+
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
         let select = &sql::statements(noun).select;
         let values = self

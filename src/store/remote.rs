@@ -487,6 +487,10 @@ impl Store for Remote {
         Err(Error::internal("the tokens of another server are its own"))
     }
 
+    async fn keyring_anew(&self) -> Result<Arc<Keyring>> {
+        self.keyring().await
+    }
+
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
         let noun = query.noun;
         let mut path = format!("/{}", noun.plural);

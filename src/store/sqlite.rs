@@ -683,7 +683,11 @@ impl Store for Sqlite {
     }
 
     async fn keyring(&self) -> Result<Arc<Keyring>> {
-        self.inner.keyring()
+        self.inner.keyring(false)
+    }
+
+    async fn keyring_anew(&self) -> Result<Arc<Keyring>> {
+        self.inner.keyring(true)
     }
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {

@@ -5,6 +5,7 @@ use crm::server::gate::Access;
 use crm::server::route::{self, Route};
 use crm::token::Scope;
 
+use crate::cluster;
 use crate::support::{Home, client, wait_for};
 
 fn token(home: &Home, name: &str, scope: &str) -> String {
@@ -209,6 +210,74 @@ async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
         assert_eq!(lines(wrong).await, 401, "{wrong:?}");
     }
     assert_eq!(lines(&[b"Basic YTpi", b"Bearer eyJ"]).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_over_one_database_let_in_the_same() {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let home = Home::new();
+    let create = |name: &str, scope: &str| {
+        let line = ["token", "create", name, "--scope", scope, "--db", &url];
+        home.crm(line).ok().trim().to_string()
+    };
+    let admin = create("admin", "admin");
+    let services = [home.serve(&["--db", &url]), home.serve(&["--db", &url])];
+    let status = async |service: usize, token: &str| {
+        let request = client().get(format!("{}/leads", services[service].url));
+        let answer = request.bearer_auth(token).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    // Both know the tokens as they are now, and need not ask for the next seconds.
+    for service in [0, 1] {
+        assert_eq!(status(service, &admin).await, 200);
+    }
+    let mut new = Vec::new();
+    for number in 0..4 {
+        // By a command, or over the first one.
+        new.push(match number % 2 {
+            0 => create(&format!("new-{number}"), "read"),
+            _ => {
+                let made = client()
+                    .post(format!("{}/tokens", services[0].url))
+                    .bearer_auth(&admin)
+                    .header("content-type", "application/json")
+                    .body(format!(r#"{{"name":"new-{number}","scope":"read"}}"#))
+                    .send()
+                    .await
+                    .unwrap();
+                assert_eq!(made.status(), 201);
+                let made: serde_json::Value =
+                    serde_json::from_slice(&made.bytes().await.unwrap()).unwrap();
+                made["token"].as_str().unwrap().to_string()
+            }
+        });
+        for service in [1, 0] {
+            assert_eq!(status(service, &new[number]).await, 200, "{number}");
+        }
+    }
+    // Wrong ones are refused, many at once too, and keep nobody out.
+    let wrong = (0..64).map(|number| format!("crm_{number:032}"));
+    let wrong: Vec<String> = wrong.collect();
+    let asked = wrong.iter().map(|token| status(1, token));
+    let (refused, right) = tokio::join!(futures_util::future::join_all(asked), status(1, &new[0]));
+    assert!(refused.iter().all(|status| *status == 401), "{refused:?}");
+    assert_eq!(right, 200);
+
+    // What one of them revokes, the other one lets in for 5 s at most; nothing is promised of how soon it learns.
+    let revoked = client()
+        .delete(format!("{}/tokens/new-0", services[0].url))
+        .bearer_auth(&admin)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(revoked.status(), 200);
+    assert_eq!(status(0, &new[0]).await, 401);
+    let since = std::time::Instant::now();
+    while status(1, &new[0]).await != 401 {
+        assert!(since.elapsed().as_secs() < 5, "still let in");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,9 @@
 //!
 //! Other processes change them too, and nothing tells of it: so they are read again under way, every [`FRESH`] of
 //! traffic, and nobody is let in by what is older than [`STALE`]. A database that cannot be asked for so long lets nobody
-//! in.
+//! in. A token that is not among them may be a new one, made by way of another process and brought here at once: they are
+//! read again before it is refused, all who wait by one read, and one read a [`PAUSE`] at most, so that whoever sends
+//! wrong tokens cannot keep the database busy.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +19,9 @@ use crate::token::{Hash, Keyring, Token};
 /// How old what was read may be until it is read again.
 const FRESH: Duration = Duration::from_secs(2);
 
+/// The least time between the beginnings of two reads for tokens that are not known.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// The tokens, and when they were read.
 #[derive(Default)]
 pub(super) struct Keys {
@@ -25,6 +30,14 @@ pub(super) struct Keys {
     changes: AtomicU64,
     /// Whether they are being read again.
     reading: AtomicBool,
+    /// The last read for a token that was not known. Who waits for one waits here.
+    anew: tokio::sync::Mutex<Option<Anew>>,
+}
+
+struct Anew {
+    began: Instant,
+    /// `None` where whoever read has gone before the end.
+    found: Option<Result<Arc<Keyring>>>,
 }
 
 #[derive(Clone)]
@@ -67,6 +80,28 @@ pub(super) async fn keyring(inner: &Arc<Inner>) -> Result<Arc<Keyring>> {
     }
     // Boxed, as what waits for nothing would be moved about with room for it.
     Box::pin(read(inner)).await
+}
+
+pub(super) async fn keyring_anew(inner: &Inner) -> Result<Arc<Keyring>> {
+    let asked = Instant::now();
+    let mut last = inner.keys.anew.lock().await;
+    if let Some(last) = &*last {
+        if last.began > asked
+            && let Some(found) = &last.found
+        {
+            return found.clone();
+        }
+        tokio::time::sleep_until((last.began + PAUSE).into()).await;
+    }
+    let began = Instant::now();
+    // Before the read: one that is given up counts too.
+    *last = Some(Anew { began, found: None });
+    let found = read(inner).await;
+    *last = Some(Anew {
+        began,
+        found: Some(found.clone()),
+    });
+    found
 }
 
 async fn read(inner: &Inner) -> Result<Arc<Keyring>> {

@@ -38,11 +38,12 @@ impl Keys {
 }
 
 impl Inner {
-    pub(super) fn keyring(&self) -> Result<Arc<Keyring>> {
-        self.seen(self.current())
+    /// The tokens; those of this moment where the file is to be looked at `anew`, though the last look was just now.
+    pub(super) fn keyring(&self, anew: bool) -> Result<Arc<Keyring>> {
+        self.seen(self.current(anew))
     }
 
-    fn current(&self) -> Result<Arc<Keyring>> {
+    fn current(&self, anew: bool) -> Result<Arc<Keyring>> {
         let mut kept = self
             .keys
             .kept
@@ -56,7 +57,7 @@ impl Inner {
             && let Some(cache) = &self.cache
             && Some(kept.others) == others
         {
-            if self.is_trusted(cache) && Some(kept.others) == Some(cache.others()) {
+            if !anew && self.is_trusted(cache) && Some(kept.others) == Some(cache.others()) {
                 return Ok(kept.keyring.clone());
             }
             if kept.reader.version()? == kept.version {
