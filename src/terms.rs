@@ -97,6 +97,8 @@ impl Versions {
     pub fn text(&self) -> String {
         match self {
             Versions::Any => "*".into(),
+            // Only foreign or weak tags were given: a header without a tag would be no condition, or none that is read.
+            Versions::Of(versions) if versions.is_empty() => etag(NO_VERSION),
             Versions::Of(versions) => {
                 let all: Vec<String> = versions.iter().map(|version| etag(*version)).collect();
                 all.join(", ")
@@ -158,6 +160,18 @@ impl Key {
     }
 }
 
+/// The version that no record has.
+const NO_VERSION: i64 = 0;
+
+/// A version that a record whose own is not known has hardly had: 2^32 to 2^48, so that there is room for the changes of
+/// all time, and for thousands of restores, which add as much.
+pub fn unlikely_version() -> Result<i64> {
+    const LEAST: i64 = 1 << 32;
+    let random = token::nonce()?;
+    let random = i64::from_str_radix(&random[..12], 16).unwrap_or_default();
+    Ok(LEAST + random % ((1 << 48) - LEAST))
+}
+
 /// What a write is asked under.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
@@ -183,6 +197,18 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_that_no_record_has_stay_a_condition() {
+        for foreign in ["W/\"1\"", "\"\u{e4}\"", "\"other\""] {
+            let versions = Versions::parse(foreign, false).expect(foreign);
+            let sent = Versions::parse(&versions.text(), false).expect("what is sent is read");
+            assert!(
+                sent.hold(1).is_err() && versions.hold(1).is_err(),
+                "{foreign}"
+            );
+        }
+    }
 
     #[test]
     fn etags_are_read_as_they_are_written() {

@@ -16,6 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::query::{self, Query};
 use crate::record::{Noun, Record, Value};
 use crate::store::{AnyStore, Listing, Store};
+use crate::terms::unlikely_version;
 
 /// The most records of a batch.
 const MOST: usize = 5_000;
@@ -49,6 +50,7 @@ pub async fn copy(
     watch: &mut dyn FnMut(Stage),
 ) -> Result<Copied> {
     let is_new = begin(to, name).await?;
+    let unlikely = unlikely_version()?;
     let mut copied = Copied::new();
     for noun in NOUNS {
         let all = count(from, noun).await?;
@@ -59,7 +61,11 @@ pub async fn copy(
         let mut batch = Batch::default();
         while let Some(chunk) = listing.next_chunk().await? {
             for record in chunk {
-                batch.push(record);
+                batch.push(match record.version() {
+                    // Another server's list does not tell versions. From 1 on they would be ETags that others hold.
+                    0 => record.with_version(unlikely),
+                    _ => record,
+                });
                 if batch.is_full() {
                     sum += batch.records.len() as u64;
                     take(to, noun, batch.empty()).await?;

@@ -52,6 +52,11 @@ fn content(home: &Home, database: &str) -> String {
     nouns.concat()
 }
 
+fn etag(home: &Home, database: &str) -> String {
+    let told = home.crm(["lead", "get", "1", "--etag", "--db", database]);
+    told.ok().trim().to_string()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_goes_from_any_to_any_and_ids_go_on() {
     let Some(url) = cluster::schema().await else {
@@ -78,6 +83,12 @@ async fn everything_goes_from_any_to_any_and_ids_go_on() {
     for database in ["b.db", &url, &other, "c.db", "d.db"] {
         assert_eq!(content(&home, database), all, "{database}");
     }
+    // An ETag goes over too; where it is not known, the copy's is none that the record has had.
+    for database in ["b.db", &url, &other, "c.db"] {
+        assert_eq!(etag(&home, database), etag(&home, "a.db"), "{database}");
+    }
+    let new: i64 = etag(&home, "d.db").trim_matches('"').parse().unwrap();
+    assert!(new >= 1 << 32, "{new}");
     for database in ["b.db", &url, &other, "c.db"] {
         let words = [
             "lead",
