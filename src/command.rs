@@ -725,9 +725,15 @@ pub async fn copy(
     if from == to {
         return Err(Error::invalid("TO: expected another database than FROM").into());
     }
+    if flags.token_file.is_some() && !matches!(from, Target::Url(_)) {
+        say(NO_TOKEN);
+    }
+    // Another server shows its tokens to an admin alone; that it was shown one tells enough.
+    let mut has_tokens = false;
     let source = match &from {
         Target::Url(url) => {
             let token = find_token(flags, around)?;
+            has_tokens = token.is_some();
             AnyStore::connect(url, token.as_ref().map(|token| &token.value))?
         }
         Target::Postgres(url) => AnyStore::Postgres(Postgres::open_existing(url, COPYING).await?),
@@ -754,12 +760,10 @@ pub async fn copy(
     };
     let copied = copy::copy(&source, &target, &name_of(&from), &mut watch).await;
     drop(bar);
-    let tokens = match &source {
-        // Not everybody may see those.
-        AnyStore::Remote(_) => Vec::new(),
-        _ => source.tokens().await.unwrap_or_default(),
-    };
-    if !tokens.is_empty() && copied.is_ok() {
+    if !matches!(source, AnyStore::Remote(_)) {
+        has_tokens = !source.tokens().await.unwrap_or_default().is_empty();
+    }
+    if has_tokens && copied.is_ok() {
         let open = "tokens are not copied: a service over the copy is open to everybody until it has one of its own";
         warn(Some(open.into()));
     }
@@ -776,6 +780,9 @@ pub async fn copy(
     output::summary(io::stdout().lock(), look(settings), &said)?;
     Ok(0)
 }
+
+/// What is said of a token beside a database.
+pub const NO_TOKEN: &str = "note: a database takes no token; --token-file is ignored";
 
 /// Connections of a copy: two lists are read side by side.
 const COPYING: usize = 2;

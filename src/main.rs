@@ -101,7 +101,7 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
             command::check(&found, quiet)
         }
         Ask::Copy { from, to, quiet } => {
-            let found = settings(flags, around, Asker::Command)?;
+            let found = Settings::find(flags, around, Asker::Command)?;
             *format = found.output.value;
             runtime(Builder::new_current_thread())?
                 .block_on(command::copy(&found, flags, around, &from, &to, quiet))
@@ -120,7 +120,7 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
 fn settings(flags: &Flags, around: &Surroundings, asker: Asker) -> Result<Settings, Error> {
     let found = Settings::find(flags, around, asker)?;
     if flags.token_file.is_some() && !matches!(found.target.value, Target::Url(_)) {
-        command::say("note: a database takes no token; --token-file is ignored");
+        command::say(command::NO_TOKEN);
     }
     Ok(found)
 }

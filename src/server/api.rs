@@ -194,7 +194,11 @@ where
         Ok(Some(preflight)) => preflight,
         Err(error) => reply::error(&error, request_id),
         Ok(None) => match gate::admit(&api.store, api.policy, access, asked.headers).await {
-            Err(refusal) => refusal.respond(request_id),
+            Err(refusal) => {
+                let response = refusal.respond(request_id);
+                token = refusal.who;
+                response
+            }
             Ok(admitted) => {
                 token = admitted;
                 let request = Request {

@@ -38,6 +38,8 @@ pub(super) struct Refusal {
     error: Error,
     /// `WWW-Authenticate` (RFC 6750, section 3).
     challenge: &'static str,
+    /// Whose token it was, where it is a token of this service: the log says who tries what is not theirs.
+    pub(super) who: Option<Arc<Token>>,
 }
 
 impl Refusal {
@@ -57,6 +59,7 @@ impl From<Error> for Refusal {
         Refusal {
             error,
             challenge: "",
+            who: None,
         }
     }
 }
@@ -65,6 +68,7 @@ fn unauthenticated(message: impl Into<String>, challenge: &'static str) -> Refus
     Refusal {
         error: Error::new(Code::Unauthenticated, message),
         challenge,
+        who: None,
     }
 }
 
@@ -145,7 +149,7 @@ pub(super) async fn admit(
             return Err(unauthenticated(message, NOBODY));
         }
         Credentials::Nothing => {
-            let message = "expected a token: Authorization: Bearer crm_…";
+            let message = "expected a token: Authorization: Bearer crm_…, for commands CRM_TOKEN or --token-file";
             return Err(unauthenticated(message, NOBODY));
         }
         Credentials::Broken => {
@@ -174,7 +178,11 @@ pub(super) async fn admit(
             token.name,
             token.expires_at.as_deref().unwrap_or_default()
         );
-        return Err(unauthenticated(message, INVALID));
+        let refusal = unauthenticated(message, INVALID);
+        return Err(Refusal {
+            who: Some(token),
+            ..refusal
+        });
     }
     if token.scope < needed {
         return Err(Refusal {
@@ -192,6 +200,7 @@ pub(super) async fn admit(
                 Scope::Write => r#"Bearer realm="crm", error="insufficient_scope", scope="write""#,
                 Scope::Admin => r#"Bearer realm="crm", error="insufficient_scope", scope="admin""#,
             },
+            who: Some(token),
         });
     }
     Ok(Some(token))

@@ -914,7 +914,7 @@ fn common_responses() -> Map<String, Value> {
             "nobody",
             error(
                 Code::Unauthenticated,
-                "expected a token: Authorization: Bearer crm_…",
+                "expected a token: Authorization: Bearer crm_…, for commands CRM_TOKEN or --token-file",
             ),
         )],
     );

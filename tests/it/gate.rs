@@ -213,6 +213,35 @@ async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_who_was_let_in_and_who_was_not() {
+    let home = Home::new();
+    let reader = token(&home, "reader", "read");
+    let server = home.serve(&["--db", "crm.db", "--log", "json"]);
+    let ask = async |method: reqwest::Method, token: &str| {
+        let request = client().request(method, format!("{}/leads/1", server.url));
+        let answer = request.bearer_auth(token).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    let stranger = format!("crm_{:032}", 1);
+    assert_eq!(ask(reqwest::Method::GET, &reader).await, 404);
+    assert_eq!(ask(reqwest::Method::DELETE, &reader).await, 403);
+    assert_eq!(ask(reqwest::Method::DELETE, &stranger).await, 401);
+    let (_, log) = server.stop();
+    let lines = log.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        (line["status"].clone(), line["token"].clone())
+    });
+    let lines: Vec<_> = lines.collect();
+    let reader = serde_json::Value::from("reader");
+    let expected = [
+        (404.into(), reader.clone()),
+        (403.into(), reader),
+        (401.into(), serde_json::Value::Null),
+    ];
+    assert_eq!(lines, expected, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn services_over_one_database_let_in_the_same() {
     let Some(url) = cluster::schema().await else {
         return;
