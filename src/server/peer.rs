@@ -93,9 +93,10 @@ fn network(text: &str) -> Option<IpNet> {
     };
     let mapped = network.addr().to_canonical();
     match (network, mapped) {
-        (IpNet::V6(_), IpAddr::V4(inner)) if network.prefix_len() >= 96 => {
-            let inner = Ipv4Net::new(inner, network.prefix_len() - 96);
-            inner.ok().map(IpNet::from)
+        // Wider than all of IPv4, it would hold not even the address that it is written with.
+        (IpNet::V6(_), IpAddr::V4(inner)) => {
+            let bits = network.prefix_len().checked_sub(96)?;
+            Ipv4Net::new(inner, bits).ok().map(IpNet::from)
         }
         _ => Some(network),
     }
@@ -192,6 +193,7 @@ mod tests {
             "010.0.0.0/8",
             "10.0.0.0/+8",
             "10.0.0.0/",
+            "::ffff:192.168.0.0/91",
         ] {
             check_network(text).unwrap_err();
         }
