@@ -9,18 +9,18 @@ use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use clap_complete::Shell;
 
-use crate::NOUNS;
-use crate::attributes::Attributes;
+use crate::base::error::{Error, Problems, Result, quoted};
+use crate::base::time;
 use crate::config::service::{KNOBS, Kind as Takes, Knob};
 use crate::config::{Flags, Format};
-use crate::draft::{Draft, Input, input_from_text};
-use crate::error::{Error, Problems, Result, quoted};
-use crate::lead::OnDuplicate;
-use crate::query::{CONTROLS, OPERATORS};
-use crate::record::{Field, Kind, Noun, Presence};
-use crate::terms::{Versions, etag};
-use crate::time;
-use crate::token::Scope;
+use crate::model::attributes::Attributes;
+use crate::model::draft::{Draft, Input, input_from_text};
+use crate::model::lead::OnDuplicate;
+use crate::model::nouns::NOUNS;
+use crate::model::query::{CONTROLS, OPERATORS};
+use crate::model::record::{Field, Kind, Noun, Presence};
+use crate::model::terms::{Versions, etag};
+use crate::model::token::Scope;
 
 /// What the user asks for.
 #[derive(Debug)]
@@ -1079,7 +1079,7 @@ fn set(attributes: &mut Attributes, pair: &str) -> Result<(), String> {
     }
     match key.strip_suffix(':') {
         Some(key) => {
-            crate::attributes::check(value).map_err(|wrong| {
+            crate::model::attributes::check(value).map_err(|wrong| {
                 format!(
                     "{key}:= takes JSON, and {} {wrong}; {key}= sets a text",
                     quoted(value)

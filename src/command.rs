@@ -11,32 +11,34 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::Level;
 
+use crate::base::error::{Code, Error};
+use crate::base::log;
 use crate::cli::{self, Source, TokenVerb, Verb};
 use crate::config::service::{self, Service};
 use crate::config::{
     Asker, Backups, Flags, Format, Listen, Settings, Source as From, Surroundings, Target,
     find_token, parse_end, without_password,
 };
-use crate::draft::{Draft, Purpose};
-use crate::error::{Code, Error};
-use crate::lead::OnDuplicate;
-use crate::log;
+use crate::model::draft::{Draft, Purpose};
+use crate::model::lead::OnDuplicate;
+use crate::model::query::Query;
+use crate::model::record::{LARGEST, Noun, Shown, too_large};
+use crate::model::terms::{Terms, Versions, etag};
+use crate::model::token::{self, NewToken, Secret};
 use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
-use crate::query::Query;
-use crate::record::{LARGEST, Noun, Shown, too_large};
 use crate::server::connection::{Door, Limits, tls};
 use crate::server::gate::Policy;
 use crate::server::limit::Requests;
 use crate::server::{self, cors::Cors, peer::Proxies};
+use crate::store::any::AnyStore;
+use crate::store::contract::{Done, Store, Write};
+use crate::store::copy;
 use crate::store::postgres::{self, Postgres};
 use crate::store::remote::Remote;
 use crate::store::sqlite::backup::{self, Content, Stage};
 use crate::store::sqlite::restore;
 use crate::store::sqlite::schedule::{self, Schedule};
 use crate::store::sqlite::{self, Sqlite, Work, check};
-use crate::store::{AnyStore, Done, Store, Write, copy};
-use crate::terms::{Terms, Versions, etag};
-use crate::token::{self, NewToken, Secret};
 
 /// How a command ended, when it could say everything itself: its exit code.
 pub type Ended = Result<u8, Stop>;

@@ -32,9 +32,9 @@ use directories::BaseDirs;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use crate::error::{Error, Result, quoted};
+use crate::base::error::{Error, Result, quoted};
+use crate::model::token::Secret;
 use crate::store::postgres;
-use crate::token::Secret;
 use service::{KNOBS, Service};
 
 pub mod service;

@@ -5,17 +5,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`error`] | what can go wrong: code, HTTP status and exit code in one table |
-//! | [`time`] | the stored form of a time, the forms taken in, the words of the command line |
-//! | [`log`] | the lines of a service on standard error, which nobody waits for |
-//! | [`attributes`] | the user's own fields: a JSON object with its order and digits |
-//! | [`text`] | case folding and `LIKE`, alike on every database |
-//! | [`record`] | nouns as tables of fields; records, and how they are written |
-//! | [`draft`] | what is to be created or changed, and all that is wrong with it |
-//! | [`lead`], [`action`], [`process`] | one noun a file |
-//! | [`query`] | the parameters of a list: filters, sort, cursor |
-//! | [`token`] | who may: tokens, their scopes and what is kept of them |
-//! | [`terms`] | what a write is asked under: `If-Match`, `Idempotency-Key` |
+//! | [`base`] | words that everything uses: errors with their codes, times, the log, text |
+//! | [`model`] | what a record is: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
 //! | [`server`] | routes, limits, the accept loop |
 //! | [`config`] | settings and where each comes from |
@@ -40,31 +31,9 @@
     )
 )]
 
-pub mod error;
+pub mod base;
 
-pub mod time;
-
-pub mod log;
-
-pub mod attributes;
-
-pub mod text;
-
-pub mod record;
-
-pub mod draft;
-
-pub mod lead;
-
-pub mod action;
-
-pub mod process;
-
-pub mod query;
-
-pub mod token;
-
-pub mod terms;
+pub mod model;
 
 pub mod store;
 
@@ -77,6 +46,3 @@ pub mod output;
 pub mod cli;
 
 pub mod command;
-
-/// Every noun, in the order in which they refer to one another.
-pub const NOUNS: [&record::Noun; 3] = [&lead::LEAD, &action::ACTION, &process::PROCESS];

@@ -6,16 +6,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
+use crm::base::error::Error;
+use crm::base::log;
 use crm::cli::{self, Ask};
 use crm::command::{self, Ended, complain};
 use crm::config::service::Service;
 use crm::config::{
     Asker, Backups, Flags, Format, Listen, Settings, Surroundings, Target, error_format,
 };
-use crm::error::Error;
-use crm::log;
+use crm::model::token;
 use crm::output::Stop;
-use crm::token;
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {

@@ -19,11 +19,11 @@ use tabled::settings::object::{Columns, Rows};
 use tabled::settings::{Alignment, Color, Modify, Padding, Style};
 use unicode_width::UnicodeWidthStr;
 
+use crate::base::error::Error;
 pub use crate::config::Format;
 use crate::config::Row;
-use crate::error::Error;
-use crate::record::{Kind, Noun, Record, Shown, Value};
-use crate::token::Token;
+use crate::model::record::{Kind, Noun, Record, Shown, Value};
+use crate::model::token::Token;
 
 /// How narrow a column of a table may get, in terminal columns: the date of a time still stands whole before its `…`.
 pub const NARROWEST: usize = 11;
@@ -846,9 +846,9 @@ fn upright(cells: Vec<(&str, String)>, terminal: Terminal, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::ACTION;
-    use crate::lead::LEAD;
-    use crate::process::PROCESS;
+    use crate::model::action::ACTION;
+    use crate::model::lead::LEAD;
+    use crate::model::process::PROCESS;
     use proptest::prelude::*;
 
     const PLAIN: Terminal = Terminal {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use crate::error::Result;
-use crate::store::{AnyStore, Store};
+use crate::base::error::Result;
+use crate::store::any::AnyStore;
+use crate::store::contract::Store;
 use api::Api;
 use connection::Door;
 use cors::Cors;

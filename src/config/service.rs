@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{File, Flags, Row, Setting, Source, Surroundings, parse_duration, show_duration};
-use crate::error::{Error, Result, quoted};
-use crate::record::LARGEST;
+use crate::base::error::{Error, Result, quoted};
+use crate::model::record::LARGEST;
 
 /// One setting of the service.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use warp::reply::Response;
 
 use super::connection::{Burden, Burdened};
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 
 /// The largest answer that counts as nothing, in bytes: as much as a connection buffers anyway, see
 /// [`Limits`](super::connection::Limits).

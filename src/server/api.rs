@@ -38,15 +38,16 @@ use super::reply::{self, Media, Written};
 use super::route::{self, Act, Does, Place};
 use super::tokens::Wanted;
 use super::{Settings, body, docs, openapi};
-use crate::NOUNS;
-use crate::draft::{Draft, Purpose};
-use crate::error::{Code, Error, Result, quoted};
-use crate::lead::OnDuplicate;
-use crate::query::{self, Query, boolean};
-use crate::record::{Noun, Record, Shown, Snapshot};
-use crate::store::{AnyStore, Done, Outcome, Store, Write};
-use crate::terms::{self, Key, Terms, Versions};
-use crate::token::{NewToken, Token};
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::model::draft::{Draft, Purpose};
+use crate::model::lead::OnDuplicate;
+use crate::model::nouns::NOUNS;
+use crate::model::query::{self, Query, boolean};
+use crate::model::record::{Noun, Record, Shown, Snapshot};
+use crate::model::terms::{self, Key, Terms, Versions};
+use crate::model::token::{NewToken, Token};
+use crate::store::any::AnyStore;
+use crate::store::contract::{Done, Outcome, Store, Write};
 
 /// The header that names a request in answers and in the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -11,8 +11,8 @@ use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
 use super::limit::{Hits, Limit, Requests};
-use crate::error::{Code, Error, Result, quoted};
-use crate::record::too_large;
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::model::record::too_large;
 
 /// What the bodies that are being read may hold together, in bytes; else a thousand slow ones would hold a gigabyte.
 const ROOM: usize = 64 * 1024 * 1024;

@@ -35,7 +35,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::limit::{Hits, Limit};
 use super::observe::Meter;
 use super::peer::Proxies;
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 use places::{Place, Places, spare};
 use tls::{Certificate, Stream};
 use watch::{Cut, Shared, Socket};

@@ -9,7 +9,7 @@ use warp::http::header::{
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
-use crate::error::quoted;
+use crate::base::error::quoted;
 
 /// What a page may send beside what every form may.
 const REQUEST_HEADERS: &str =

@@ -7,10 +7,11 @@ use warp::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use warp::reply::Response;
 
 use super::reply;
-use crate::error::{Code, Error, Result};
-use crate::store::{AnyStore, Store};
-use crate::time;
-use crate::token::{PREFIX, Scope, Secret, Token};
+use crate::base::error::{Code, Error, Result};
+use crate::base::time;
+use crate::model::token::{PREFIX, Scope, Secret, Token};
+use crate::store::any::AnyStore;
+use crate::store::contract::Store;
 
 /// Who may ask for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

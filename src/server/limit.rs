@@ -10,8 +10,8 @@ use quick_cache::sync::Cache;
 use warp::http::header::{HeaderName, HeaderValue};
 use warp::reply::Response;
 
-use crate::error::{Code, Error, Result};
-use crate::record::LARGEST;
+use crate::base::error::{Code, Error, Result};
+use crate::model::record::LARGEST;
 
 /// What one request may take. The defaults are the service's documented limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

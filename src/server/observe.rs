@@ -26,10 +26,10 @@ use warp::http::Method;
 use warp::reply::Response;
 
 use super::limit::Hits;
-use crate::log::{self, Form, Log};
-use crate::store::AnyStore;
+use crate::base::log::{self, Form, Log};
+use crate::model::token;
+use crate::store::any::AnyStore;
 use crate::store::meter::Histogram;
-use crate::token;
 
 /// The media type of `/metrics`: the text form of OpenMetrics, which Prometheus reads.
 pub(super) const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -637,7 +637,9 @@ mod tests {
 
     #[test]
     fn every_status_that_an_error_has_is_counted_under_it() {
-        let known = crate::error::Code::TABLE.iter().filter_map(|row| row.1);
+        let known = crate::base::error::Code::TABLE
+            .iter()
+            .filter_map(|row| row.1);
         for status in known.chain([200, 201, 204, 304, 401, 422, 429, 431]) {
             let place = usize::from(STATUS_PLACES[usize::from(status)]);
             assert_eq!(STATUSES[place], status.to_string());

@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 
 use super::gate::Access;
 use super::route::{self, Route};
-use crate::NOUNS;
-use crate::draft::{Draft, Purpose};
-use crate::error::{Code, Error};
-use crate::lead::{LEAD, OnDuplicate};
-use crate::query::{LARGEST_LIMIT, LONGEST_PATTERN};
-use crate::record::{Field, Kind, Noun, Presence};
-use crate::time;
-use crate::token::Scope;
+use crate::base::error::{Code, Error};
+use crate::base::time;
+use crate::model::draft::{Draft, Purpose};
+use crate::model::lead::{LEAD, OnDuplicate};
+use crate::model::nouns::NOUNS;
+use crate::model::query::{LARGEST_LIMIT, LONGEST_PATTERN};
+use crate::model::record::{Field, Kind, Noun, Presence};
+use crate::model::token::Scope;
 
 /// A text without NUL, which no database column of ours takes.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -30,7 +30,7 @@ fn not_blank() -> String {
     format!(r"^[^\u0000]*[^\u0000{WHITE}][^\u0000]*$")
 }
 
-/// The forms of a time that [`crate::time::parse`] takes, white space around it included.
+/// The forms of a time that [`crate::base::time::parse`] takes, white space around it included.
 fn time_taken() -> String {
     const DATE: &str = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
     const CLOCK: &str = r"([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?";
@@ -1519,7 +1519,7 @@ fn service_paths() -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::email;
+    use crate::model::record::email;
 
     fn parsed() -> Value {
         serde_json::from_str(&document(&NOUNS)).unwrap()
@@ -1717,7 +1717,7 @@ mod tests {
         for noun in NOUNS {
             let schema = &root["components"]["schemas"][noun.title];
             let example = schema["examples"][0].to_string();
-            let record = crate::record::Record::from_json(noun, example.as_bytes()).unwrap();
+            let record = crate::model::record::Record::from_json(noun, example.as_bytes()).unwrap();
             assert_eq!(record.to_json(), example);
         }
     }

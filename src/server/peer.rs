@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net};
 use warp::http::HeaderMap;
 
-use crate::error::quoted;
+use crate::base::error::quoted;
 
 /// The proxies whose word counts for whom they ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
 use super::answers::Answers;
-use crate::error::{Code, Error, Result};
-use crate::record::{Cell, Noun, Rows, Shown};
-use crate::store::Listing;
-use crate::token;
+use crate::base::error::{Code, Error, Result};
+use crate::model::record::{Cell, Noun, Rows, Shown};
+use crate::model::token;
+use crate::store::contract::Listing;
 
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

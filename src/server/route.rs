@@ -6,9 +6,9 @@
 use warp::http::Method;
 
 use super::gate::Access;
-use crate::NOUNS;
-use crate::record::Noun;
-use crate::token::Scope;
+use crate::model::nouns::NOUNS;
+use crate::model::record::Noun;
+use crate::model::token::Scope;
 
 /// What a path leads to.
 pub(super) enum Place<'a> {

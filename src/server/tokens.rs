@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::error::{Error, Problems, Result};
-use crate::token::{self, Scope};
+use crate::base::error::{Error, Problems, Result};
+use crate::model::token::{self, Scope};
 
 /// A token that is asked for.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What the lists of the databases have in common: chunks that are bounded in bytes, and how much a list may remember.
 
-use crate::error::{Code, Error};
-use crate::record::{Cell, Noun, Rows};
+use crate::base::error::{Code, Error};
+use crate::model::record::{Cell, Noun, Rows};
 
 /// How much of the records a chunk holds, in bytes of their values; one record may be larger.
 pub(super) const CHUNK: usize = 128 * 1024;

@@ -11,12 +11,13 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::NOUNS;
-use crate::error::{Code, Error, Result};
-use crate::query::{self, Query};
-use crate::record::{Noun, Record, Value};
-use crate::store::{AnyStore, Listing, Store};
-use crate::terms::unlikely_version;
+use crate::base::error::{Code, Error, Result};
+use crate::model::nouns::NOUNS;
+use crate::model::query::{self, Query};
+use crate::model::record::{Noun, Record, Value};
+use crate::model::terms::unlikely_version;
+use crate::store::any::AnyStore;
+use crate::store::contract::{Listing, Store};
 
 /// The most records of a batch.
 const MOST: usize = 5_000;

@@ -38,16 +38,17 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-use crate::error::{Code, Error, Result};
-use crate::query::Query;
-use crate::record::{Noun, Record, Rows};
+use crate::base::error::{Code, Error, Result};
+use crate::base::time;
+use crate::model::query::Query;
+use crate::model::record::{Noun, Record, Rows};
+use crate::model::terms::Terms;
+use crate::model::token::{Keyring, Token};
+use crate::store::contract::{Listing, Outcome, Ready, Store, Write};
 use crate::store::meter::{Live, Meter};
-use crate::store::sql::{self, Prepared, Transaction};
+use crate::store::sql::{self, Prepared};
+use crate::store::transaction::Transaction;
 use crate::store::waiting::Waiting;
-use crate::store::{Listing, Outcome, Ready, Store, Write};
-use crate::terms::Terms;
-use crate::time;
-use crate::token::{Keyring, Token};
 use cells::{slice, values};
 use failure::{Failure, within};
 use keys::Keys;
@@ -269,7 +270,7 @@ impl Postgres {
     pub(super) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
         let result = async {
-            for (noun, id) in crate::NOUNS.into_iter().zip(given) {
+            for (noun, id) in crate::model::nouns::NOUNS.into_iter().zip(given) {
                 // A sequence takes no 0; one that has given nothing begins with 1.
                 let sql = "SELECT setval(pg_get_serial_sequence($1, 'id'), greatest($2::bigint, 1), $2 > 0)";
                 writing

@@ -20,14 +20,14 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use serde_json::json;
 
-use crate::error::{Code, Error, Result, quoted};
-use crate::lead::OnDuplicate;
-use crate::query::{self, Query};
-use crate::record::{Cell, Noun, Record, Rows, Value};
-use crate::store::{Chunks, Done, Listing, Outcome, Ready, Report, Store, Write};
-use crate::terms::{self, Key, Terms};
-use crate::time;
-use crate::token::{Keyring, Secret, Token};
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::base::time;
+use crate::model::lead::OnDuplicate;
+use crate::model::query::{self, Query};
+use crate::model::record::{Cell, Noun, Record, Rows, Value};
+use crate::model::terms::{self, Key, Terms};
+use crate::model::token::{Keyring, Secret, Token};
+use crate::store::contract::{Chunks, Done, Listing, Outcome, Ready, Report, Store, Write};
 
 /// How long a connection may take to come up.
 const CONNECT: Duration = Duration::from_secs(10);

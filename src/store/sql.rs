@@ -8,67 +8,19 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
-use crate::action::ACTION;
-use crate::draft::Draft;
-use crate::error::{Code, Error, Problems, Result};
-use crate::lead::{LEAD, OnDuplicate};
-use crate::process::PROCESS;
-use crate::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
-use crate::record::{self, Kind, Noun, Record, Value};
-use crate::store::{Done, Outcome, Write as Wanted};
-use crate::terms::{KEPT, Key, Terms};
-use crate::text::fold;
-use crate::time;
-use crate::token::{self, Hash, NewToken, Scope, Token};
-
-/// Why a statement failed.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    /// A foreign key did not hold. The statement has changed nothing and the transaction goes on.
-    Reference,
-    /// Anything else; the transaction is over.
-    Error(Error),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Fault {
-        Fault::Error(error)
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Error {
-        match fault {
-            Fault::Reference => {
-                Error::internal("a foreign key did not hold where none was expected to fail")
-            }
-            Fault::Error(error) => error,
-        }
-    }
-}
-
-/// A transaction of a database.
-pub(crate) trait Transaction {
-    /// What makes a select keep its rows from being changed by others until the end of the transaction, where others
-    /// write at the same time.
-    const LOCKING: &'static str;
-
-    /// What makes a select pass over rows that others keep, where others write at the same time.
-    const SKIPPING: &'static str;
-
-    /// Runs a statement and answers its rows.
-    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault>;
-
-    /// Runs an insert of one row and answers its id. The text has no `RETURNING`: SQLite would build a table for what is
-    /// returned, at a third of what the insert costs.
-    async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault>;
-
-    /// Runs a statement and answers how many rows it touched.
-    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault>;
-
-    /// Waits until no other transaction is at work on what `key` names, and keeps others from it until the end.
-    async fn alone_with(&mut self, key: &str) -> Result<()>;
-}
+use super::transaction::{Fault, Transaction};
+use crate::base::error::{Code, Error, Problems, Result};
+use crate::base::text::fold;
+use crate::base::time;
+use crate::model::action::ACTION;
+use crate::model::draft::Draft;
+use crate::model::lead::{LEAD, OnDuplicate};
+use crate::model::process::PROCESS;
+use crate::model::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
+use crate::model::record::{self, Kind, Noun, Record, Value};
+use crate::model::terms::{KEPT, Key, Terms};
+use crate::model::token::{self, Hash, NewToken, Scope, Token};
+use crate::store::contract::{Done, Outcome, Write as Wanted};
 
 /// Whose functions and indexes a list has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -273,7 +225,7 @@ async fn revoke_token<T: Transaction>(tx: &mut T, name: &str) -> Result<Done> {
     if !names.iter().any(is_it) {
         return Err(Error::new(
             Code::NotFound,
-            format!("no token has the name {}", crate::error::quoted(name)),
+            format!("no token has the name {}", crate::base::error::quoted(name)),
         ));
     }
     if names.len() == 1 {
@@ -723,7 +675,7 @@ pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Opti
     if let Some(found) = rows.first().and_then(|row| row.first()?.text()) {
         return Ok(Some(found.to_string()));
     }
-    for noun in crate::NOUNS {
+    for noun in crate::model::nouns::NOUNS {
         let sql = format!("SELECT id FROM {} LIMIT 1", noun.plural);
         if !tx.query(&sql, &[]).await?.is_empty() {
             let message = format!(

@@ -41,15 +41,16 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ToSql};
 use tokio::sync::Semaphore;
 
-use crate::error::{Code, Error, Result};
-use crate::query::Query;
-use crate::record::{Cell, Noun, Record, Rows, Snapshot, Value};
+use crate::base::error::{Code, Error, Result};
+use crate::base::time;
+use crate::model::query::Query;
+use crate::model::record::{Cell, Noun, Record, Rows, Snapshot, Value};
+use crate::model::terms::Terms;
+use crate::model::token::{Hash, Keyring, Token};
+use crate::store::contract::{Listing, Outcome, Ready, Report, Store, Write};
 use crate::store::meter::Live;
-use crate::store::sql::{self, Fault, Prepared, Transaction};
-use crate::store::{Listing, Outcome, Ready, Report, Store, Write};
-use crate::terms::Terms;
-use crate::time;
-use crate::token::{Hash, Keyring, Token};
+use crate::store::sql::{self, Prepared};
+use crate::store::transaction::{Fault, Transaction};
 use cache::Cache;
 use keys::Keys;
 use place::{Files, Place};
@@ -302,7 +303,7 @@ impl Sqlite {
     pub(super) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let given = given.to_vec();
         self.run(Undo::Savepoint, 0, move |tx| {
-            for (noun, id) in crate::NOUNS.into_iter().zip(given) {
+            for (noun, id) in crate::model::nouns::NOUNS.into_iter().zip(given) {
                 let params = [id.into(), noun.plural.into()];
                 let raise = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = $2";
                 if now(tx.execute(raise, &params))? == 0 {

@@ -7,13 +7,13 @@
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
-use crm::draft::{Draft, Purpose};
-use crm::error::Error;
-use crm::lead::LEAD;
-use crm::record::Record;
+use crm::base::error::Error;
+use crm::base::time;
+use crm::model::draft::{Draft, Purpose};
+use crm::model::lead::LEAD;
+use crm::model::record::Record;
 use crm::server::connection::{self, Limits};
 use crm::server::observe::Meter;
-use crm::time;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use warp::Filter;

@@ -3,14 +3,15 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use crm::draft::{Draft, Purpose};
-use crm::error::{Error, Result};
-use crm::lead::{LEAD, OnDuplicate};
-use crm::query::{self, Query};
-use crm::record::{Cell, Noun, Record, Rows, Shown};
+use crm::base::error::{Error, Result};
+use crm::base::time;
+use crm::model::draft::{Draft, Purpose};
+use crm::model::lead::{LEAD, OnDuplicate};
+use crm::model::query::{self, Query};
+use crm::model::record::{Cell, Noun, Record, Rows, Shown};
+use crm::store::any::AnyStore;
+use crm::store::contract::Store;
 use crm::store::sqlite::Work;
-use crm::store::{AnyStore, Store};
-use crm::time;
 use futures_util::future::try_join_all;
 use tokio::runtime::Runtime;
 

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use crm::token::{Keyring, Scope, Secret, Token};
+use crm::model::token::{Keyring, Scope, Secret, Token};
 
 /// Wrong tokens of each of the two kinds.
 const TRIES: usize = 10_000;

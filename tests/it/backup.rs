@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use crm::base::time;
 use crm::store::sqlite::backup::{Stage, backup};
-use crm::time;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 

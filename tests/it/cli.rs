@@ -31,7 +31,7 @@ impl Both {
             local,
             remote,
             server,
-            since: crm::time::now(),
+            since: crm::base::time::now(),
         }
     }
 
@@ -96,14 +96,14 @@ impl Both {
 
     /// The run with the times hidden that are of now.
     fn timeless(&self, run: &Run) -> Run {
-        let now = crm::time::now();
+        let now = crm::base::time::now();
         let hide = |text: &str| {
             let mut out = String::new();
             let mut rest = text;
             while let Some(letter) = rest.chars().next() {
                 let stamp = rest.get(..19).filter(|text| {
                     (self.since.as_str()..=now.as_str()).contains(text)
-                        && crm::time::parse(text).as_deref() == Some(*text)
+                        && crm::base::time::parse(text).as_deref() == Some(*text)
                 });
                 match stamp {
                     Some(_) => out.push_str("(a moment of this test)"),
@@ -977,16 +977,16 @@ fn words_stand_for_times() {
     for word in [
         "now", "today", "tomorrow", "+3d", "-2h", "fri", "+90m", "+1w",
     ] {
-        let before = crm::time::words(word)
-            .and_then(|time| crm::time::parse(&time))
+        let before = crm::base::time::words(word)
+            .and_then(|time| crm::base::time::parse(&time))
             .unwrap();
         let stored = next(word);
-        let after = crm::time::words(word)
-            .and_then(|time| crm::time::parse(&time))
+        let after = crm::base::time::words(word)
+            .and_then(|time| crm::base::time::parse(&time))
             .unwrap();
         assert!((before..=after).contains(&stored), "{word} gave {stored}");
     }
-    let now = crm::time::now();
+    let now = crm::base::time::now();
     assert!(next("tomorrow").ends_with(" 00:00:00"));
     assert!(next("tomorrow") > now && next("fri") > now && next("-2h") < now);
     assert_eq!(next("2026-01-31T09:30:00-01:00"), "2026-01-31 10:30:00");

@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 use std::future::Future;
 
-use crm::action::ACTION;
-use crm::draft::{Draft, Purpose};
-use crm::error::{Code, Error};
-use crm::lead::{LEAD, OnDuplicate};
-use crm::process::PROCESS;
-use crm::query::{Query, pairs};
-use crm::record::{Noun, Record};
+use crm::base::error::{Code, Error};
+use crm::model::action::ACTION;
+use crm::model::draft::{Draft, Purpose};
+use crm::model::lead::{LEAD, OnDuplicate};
+use crm::model::process::PROCESS;
+use crm::model::query::{Query, pairs};
+use crm::model::record::{Noun, Record};
+use crm::store::any::AnyStore;
+use crm::store::contract::{Saved, Store};
 use crm::store::postgres::{CONNECTIONS, Postgres};
 use crm::store::sqlite::Work;
-use crm::store::{AnyStore, Saved, Store};
 
 use futures_util::StreamExt;
 
@@ -912,7 +913,7 @@ async fn many_values_are_refused_and_never_a_fault(store: AnyStore) {
 }
 
 async fn it_is_ready(store: AnyStore) {
-    let before = crm::time::now();
+    let before = crm::base::time::now();
     assert!(store.ready().await.unwrap().last_commit >= before);
     assert!(store.ready().await.unwrap().last_commit >= before);
 }
@@ -938,9 +939,9 @@ async fn many_writers_lose_nothing(store: AnyStore) {
 
 /// A write with a key is done once; one under a version that is gone is not done.
 async fn keys_and_versions(store: AnyStore) {
-    use crm::error::Code;
-    use crm::store::{Done, Write};
-    use crm::terms::{Key, Terms, Versions};
+    use crm::base::error::Code;
+    use crm::model::terms::{Key, Terms, Versions};
+    use crm::store::contract::{Done, Write};
 
     let under = |key: &str, body: &str| Terms {
         versions: None,

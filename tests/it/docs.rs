@@ -6,9 +6,10 @@
 
 use std::path::Path;
 
-use crm::error::Code;
-use crm::query::{CONTROLS, OPERATORS};
-use crm::{NOUNS, cli, server::openapi};
+use crm::base::error::Code;
+use crm::model::nouns::NOUNS;
+use crm::model::query::{CONTROLS, OPERATORS};
+use crm::{cli, server::openapi};
 use reqwest::Method;
 
 use crate::support::{Home, Server, client};
@@ -216,7 +217,7 @@ fn the_line_for_a_crontab_makes_a_backup_and_says_nothing() {
         let stamp = name
             .strip_prefix("crm-")
             .and_then(|name| name.strip_suffix(".db"));
-        stamp.is_some_and(|stamp| crm::time::read_stamp(stamp).is_some())
+        stamp.is_some_and(|stamp| crm::base::time::read_stamp(stamp).is_some())
     };
     let mut entries = std::fs::read_dir(home.path("")).unwrap();
     assert!(entries.any(|entry| is_backup(entry.unwrap().file_name().to_str().unwrap())));

@@ -1,9 +1,9 @@
 //! Who is let in to what, from the table of routes itself; tokens, keys and versions over HTTP.
 
-use crm::NOUNS;
+use crm::model::nouns::NOUNS;
+use crm::model::token::Scope;
 use crm::server::gate::Access;
 use crm::server::route::{self, Route};
-use crm::token::Scope;
 
 use crate::cluster;
 use crate::support::{Home, client, wait_for};

@@ -1121,7 +1121,7 @@ fn head_is_get_without_its_body() {
 fn health_and_readiness_are_told() {
     let api = Api::start();
     assert_eq!(api.get("/health").json(), json!({"status": "ok"}));
-    let before = crm::time::now();
+    let before = crm::base::time::now();
     let ready = api.get("/ready").json();
     assert_eq!(ready["status"], "ready");
     assert!(ready["last_commit"].as_str().unwrap() >= before.as_str());

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crm::draft::{Draft, Purpose};
-use crm::lead::{self, OnDuplicate};
-use crm::store::Store;
+use crm::model::draft::{Draft, Purpose};
+use crm::model::lead::{self, OnDuplicate};
+use crm::store::contract::Store;
 use crm::store::postgres::{CONNECTIONS, Postgres};
 
 use crate::cluster::{self, Cluster, as_postgres};

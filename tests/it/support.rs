@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crm::server;
-use crm::store::AnyStore;
+use crm::store::any::AnyStore;
 use crm::store::sqlite::Work;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -269,7 +269,7 @@ pub struct Service {
     pub home: Home,
     pub store: AnyStore,
     stop: Option<oneshot::Sender<()>>,
-    ended: JoinHandle<crm::error::Result<()>>,
+    ended: JoinHandle<crm::base::error::Result<()>>,
 }
 
 impl Service {

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use crate::record::{Cell, Value};
+use crate::model::record::{Cell, Value};
 
 /// Parameters as the library takes them.
 pub(super) fn slice(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::error::{Severity, SqlState};
 
-use crate::error::{Code, Error};
+use crate::base::error::{Code, Error};
 
 /// Why something did not go well.
 #[derive(Debug)]

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use super::cells::values;
 use super::{FIRST_TRY, Inner};
-use crate::error::{Error, Result};
-use crate::store::{STALE, sql};
-use crate::token::{Hash, Keyring, Token};
+use crate::base::error::{Error, Result};
+use crate::model::token::{Hash, Keyring, Token};
+use crate::store::contract::STALE;
+use crate::store::sql;
 
 /// How old what was read may be until it is read again.
 const FRESH: Duration = Duration::from_secs(2);

@@ -26,7 +26,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure::{Failure, complain, reason, within};
-use crate::error::{Error, Result, quoted};
+use crate::base::error::{Error, Result, quoted};
 
 /// How long one of the hosts of a URL has to answer before the next is tried, TLS and password included. Two that are
 /// gone leave time for a third within the five seconds that a request takes at most.

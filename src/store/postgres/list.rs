@@ -20,12 +20,12 @@ use super::failure::{Failure, within};
 use super::link::Session;
 use super::residue::Residue;
 use super::{Busy, Inner, PATIENCE, left};
-use crate::error::{Code, Error, Result};
-use crate::query::{Cursor, Query};
-use crate::record::{Cell, Noun, Record, Rows, Value};
+use crate::base::error::{Code, Error, Result};
+use crate::model::query::{Cursor, Query};
+use crate::model::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::chunk::{CHUNK, Chunk, MOST_ORDERED, REMEMBERED, too_many_ordered};
+use crate::store::contract::{Chunks, Listing};
 use crate::store::sql::{self, Dialect, Select};
-use crate::store::{Chunks, Listing};
 
 /// The records that are asked for where their size is not known yet.
 const FIRST_ROWS: u64 = 100;

@@ -7,10 +7,10 @@
 
 use std::cmp::Ordering;
 
-use crate::attributes;
-use crate::query::{Column, Comparison, Operand, Query, Test};
-use crate::record::Cell;
-use crate::text::Pattern;
+use crate::base::text::Pattern;
+use crate::model::attributes;
+use crate::model::query::{Column, Comparison, Operand, Query, Test};
+use crate::model::record::Cell;
 
 /// What has to hold beside the conditions that a statement has.
 pub(super) struct Residue {

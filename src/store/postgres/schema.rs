@@ -11,7 +11,7 @@ use tokio_postgres::error::SqlState;
 use super::Inner;
 use super::failure::{Failure, within};
 use super::link::Session;
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 
 /// The migrations, each in a transaction of its own; the number of the schema is how many were applied.
 const MIGRATIONS: [&str; 3] = [

@@ -13,9 +13,9 @@ use super::cells::{cell, slice, values};
 use super::failure::{Failure, unknown, within};
 use super::link::{self, Link};
 use super::{Inner, PATIENCE, left};
-use crate::error::{Code, Error, Result};
-use crate::record::Value;
-use crate::store::sql::{Fault, Transaction};
+use crate::base::error::{Code, Error, Result};
+use crate::model::record::Value;
+use crate::store::transaction::{Fault, Transaction};
 
 impl Inner {
     /// Begins a write.

@@ -20,8 +20,8 @@ use super::part::{self, Part, SIDES, belongs_to, exists, failed, unusable, with_
 use super::schedule::Names;
 use super::schema::State;
 use super::stop;
-use crate::error::{Code, Error, Result};
-use crate::record::Noun;
+use crate::base::error::{Code, Error, Result};
+use crate::model::record::Noun;
 
 /// Pages copied between two looks at whether to go on: 4 MiB, some milliseconds.
 const STEP: i32 = 1_024;

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use quick_cache::Weighter;
 
-use crate::NOUNS;
-use crate::record::{Noun, Snapshot};
+use crate::model::nouns::NOUNS;
+use crate::model::record::{Noun, Snapshot};
 
 /// How long after a look at the file what is kept may be answered. A commit of another process is seen within this time
 /// and that of an answer; the documented bound is 5 ms.
@@ -196,7 +196,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lead::LEAD;
+    use crate::model::lead::LEAD;
 
     fn json(text: &'static str) -> Snapshot {
         Snapshot {

@@ -8,8 +8,8 @@ use super::part::unusable;
 use super::reading::{self, Way};
 use super::schema::{self, Refused, State};
 use super::{PATIENCE, legacy, place, restore, set_up};
-use crate::error::Result;
-use crate::record::{Kind, Noun};
+use crate::base::error::Result;
+use crate::model::record::{Kind, Noun};
 
 /// How many references to nothing are named one by one.
 const NAMED: usize = 10;

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use super::writer::State;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// The pages of a log that is to be moved.
 const LONG: usize = 4_000;

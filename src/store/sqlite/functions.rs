@@ -5,8 +5,8 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::stop;
-use crate::attributes;
-use crate::text::Pattern;
+use crate::base::text::Pattern;
+use crate::model::attributes;
 
 /// Adds the functions to a connection.
 pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Inner, Reader, read_tokens};
-use crate::error::Result;
-use crate::token::Keyring;
+use crate::base::error::Result;
+use crate::model::token::Keyring;
 
 /// The tokens, and how to tell whether they are still those of the database.
 #[derive(Default)]

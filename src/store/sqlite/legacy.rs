@@ -15,13 +15,13 @@ use rusqlite::types::{Null, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
 use super::schema::Refused;
-use crate::action::ACTION;
-use crate::attributes::Attributes;
-use crate::error::quoted;
-use crate::lead::LEAD;
-use crate::process::PROCESS;
-use crate::record::{self, Kind, Noun, Presence, Target, Value};
-use crate::time;
+use crate::base::error::quoted;
+use crate::base::time;
+use crate::model::action::ACTION;
+use crate::model::attributes::Attributes;
+use crate::model::lead::LEAD;
+use crate::model::process::PROCESS;
+use crate::model::record::{self, Kind, Noun, Presence, Target, Value};
 
 /// Every noun after those that it refers to.
 pub(super) static NOUNS: [&Noun; 3] = [&LEAD, &ACTION, &PROCESS];

@@ -16,12 +16,12 @@ use rusqlite::Connection;
 
 use super::cache::{self, Cache};
 use super::{Inner, Reader, Seen, Work, map_err, record, stop, with_cells};
-use crate::error::Result;
-use crate::query::Query;
-use crate::record::{Noun, Record, Rows, Snapshot, Value};
+use crate::base::error::Result;
+use crate::model::query::Query;
+use crate::model::record::{Noun, Record, Rows, Snapshot, Value};
 use crate::store::chunk::{CHUNK, Chunk, MOST_ORDERED, REMEMBERED, too_many_ordered};
+use crate::store::contract::{Chunks, Listing};
 use crate::store::sql::{self, Dialect, Select};
-use crate::store::{Chunks, Listing};
 
 /// The largest page that may be read on a thread that serves.
 const SHORT: u64 = 100;

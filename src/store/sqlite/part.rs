@@ -22,7 +22,7 @@ use rustix::process::{Flock, FlockType};
 
 use super::place::Place;
 use super::{PATIENCE, set_up};
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 
 /// What SQLite keeps beside a database, by the ends of the names.
 pub(super) const SIDES: [&str; 3] = ["-wal", "-journal", "-shm"];

@@ -16,7 +16,7 @@ use rustix::fs::FlockOperation;
 
 use super::part::{SIDES, with_end};
 use super::reading;
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 
 /// How often a file may turn out to be another one before whoever opens it gives up.
 const TRIES: usize = 10;

@@ -28,7 +28,7 @@ use rustix::fs::Access;
 use super::part::{self, exists, failed, with_end};
 use super::restore;
 use super::schema::{self, State};
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 
 /// How a connection that reads is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

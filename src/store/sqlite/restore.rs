@@ -33,7 +33,7 @@ use super::part::{self, BEFORE_UPGRADE, Part, belongs_to, exists, failed, unusab
 use super::place::{self, Place};
 use super::schema::{self, State};
 use super::stop;
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 
 /// What is copied at once, in bytes.
 const BLOCK: usize = 1 << 20;
@@ -297,7 +297,7 @@ fn renumber(new: &Connection) -> rusqlite::Result<()> {
     let jump = "SELECT 4294967296 + abs(random() % 281470681743360)";
     let jump: i64 = new.query_row(jump, [], |row| row.get(0))?;
     unjournaled(new, || {
-        for noun in crate::NOUNS {
+        for noun in crate::model::nouns::NOUNS {
             let sql = format!("UPDATE {} SET version = version + ?1", noun.plural);
             new.execute(&sql, [jump])?;
         }

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::backup::backup_with;
 use super::part::{self, Part};
 use super::stop::Stop;
-use crate::error::{Error, Result};
-use crate::store::Report;
-use crate::time;
+use crate::base::error::{Error, Result};
+use crate::base::time;
+use crate::store::contract::Report;
 
 /// The longest that is slept at once: the clock may be set, and a machine that sleeps does not count the time.
 const NAP: Duration = Duration::from_secs(60);

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use super::place::Place;
 use super::{legacy, part};
-use crate::error::{Code, Error, Result, quoted};
+use crate::base::error::{Code, Error, Result, quoted};
 
 /// The steps of the schema; after the first, `user_version` is 1. Append-only.
 const SCHEMA: &[&str] = &[
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Returns the line to tell the user where an older database was changed. Errors are [`Code::Failed`] with a sentence that
 /// begins with the file; the file is then as it was before.
 ///
-/// [`Code::Failed`]: crate::error::Code::Failed
+/// [`Code::Failed`]: crate::base::error::Code::Failed
 pub(super) fn prepare(path: &Path, place: Place, conn: &mut Connection) -> Result<Option<String>> {
     prepare_with(path, place, conn, SCHEMA)
 }
@@ -505,7 +505,7 @@ pub(super) mod tests {
         pub(in super::super) fn refused(&self, words: &[&str]) {
             let before = self.files();
             let error = self.prepare().unwrap_err();
-            assert_eq!(error.code, crate::error::Code::Failed);
+            assert_eq!(error.code, crate::base::error::Code::Failed);
             let start = format!("{}: ", self.path().display());
             assert!(error.message.starts_with(&start), "{error}");
             assert!(!error.message.contains('\n'), "{error}");

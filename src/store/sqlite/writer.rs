@@ -18,11 +18,11 @@ use super::checkpoint::{self, Checkpoints};
 use super::place::Files;
 use super::turn::Turnstile;
 use super::{Writing, damaged, map_err};
-use crate::error::{Code, Error, Result};
-use crate::record::Value;
+use crate::base::error::{Code, Error, Result};
+use crate::base::time;
+use crate::model::record::Value;
 use crate::store::meter::Meter;
 use crate::store::waiting::Waiting;
-use crate::time;
 
 /// The most writes that share a commit. Beyond it the sync is no longer what a write costs.
 const LARGEST_BATCH: usize = 1_024;

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crm::NOUNS;
-use crm::draft::{Draft, Purpose};
-use crm::error::Error;
-use crm::lead::OnDuplicate;
-use crm::query::Query;
-use crm::record::{Noun, Record};
+use crm::base::error::Error;
+use crm::model::draft::{Draft, Purpose};
+use crm::model::lead::OnDuplicate;
+use crm::model::nouns::NOUNS;
+use crm::model::query::Query;
+use crm::model::record::{Noun, Record};
+use crm::store::any::AnyStore;
+use crm::store::contract::Store;
 use crm::store::sqlite::Work;
-use crm::store::{AnyStore, Store};
 use tokio::runtime::{Builder, Runtime};
 
 /// Waits for something. A store in a file has nothing to wait for.

@@ -5,9 +5,9 @@
 
 use std::cmp::Ordering;
 
-use crm::action::ACTION;
-use crm::attributes::{self, Attributes, check};
-use crm::draft::{Draft, Purpose};
+use crm::model::action::ACTION;
+use crm::model::attributes::{self, Attributes, check};
+use crm::model::draft::{Draft, Purpose};
 use crm_fuzz::{check_sentence, compact};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};

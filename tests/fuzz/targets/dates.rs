@@ -5,10 +5,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use crm::action::ACTION;
-use crm::draft::{Input, input_from_text};
-use crm::query::{Operand, Query, Test};
-use crm::{time, token};
+use crm::model::action::ACTION;
+use crm::model::draft::{Input, input_from_text};
+use crm::model::query::{Operand, Query, Test};
+use crm::{base::time, model::token};
 use crm_fuzz::{check_refusal, check_sentence, is_stored_time};
 use libfuzzer_sys::fuzz_target;
 

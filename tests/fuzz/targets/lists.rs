@@ -6,15 +6,17 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use crm::action::ACTION;
-use crm::attributes;
-use crm::error::Code;
-use crm::lead::LEAD;
-use crm::process::PROCESS;
-use crm::query::{self, Column, Comparison, Filter, Operand, Query, SORTED_LETTERS, Sort, Test};
-use crm::record::{Kind, Noun, Record, Value};
-use crm::store::AnyStore;
-use crm::text::fold;
+use crm::base::error::Code;
+use crm::base::text::fold;
+use crm::model::action::ACTION;
+use crm::model::attributes;
+use crm::model::lead::LEAD;
+use crm::model::process::PROCESS;
+use crm::model::query::{
+    self, Column, Comparison, Filter, Operand, Query, SORTED_LETTERS, Sort, Test,
+};
+use crm::model::record::{Kind, Noun, Record, Value};
+use crm::store::any::AnyStore;
 use crm_fuzz::{check_refusal, create, list, noun, store};
 use libfuzzer_sys::fuzz_target;
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crm::server;
-use crm::store::AnyStore;
+use crm::store::any::AnyStore;
 use crm::store::sqlite::Sqlite;
 use tokio::net::TcpListener;
 

@@ -1,10 +1,10 @@
 //! More writes than may wait, and writes that fail among those that share a commit with them.
 
-use crm::action::ACTION;
-use crm::draft::{Draft, Purpose};
-use crm::error::Code;
-use crm::lead::{LEAD, OnDuplicate};
-use crm::store::Store;
+use crm::base::error::Code;
+use crm::model::action::ACTION;
+use crm::model::draft::{Draft, Purpose};
+use crm::model::lead::{LEAD, OnDuplicate};
+use crm::store::contract::Store;
 use futures_util::FutureExt;
 use rusqlite::Connection;
 

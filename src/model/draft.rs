@@ -4,10 +4,12 @@
 //! older than the rules. Until then it keeps the fields that could not even be read as problems, so that all that is wrong
 //! is told at once.
 
-use crate::attributes::{Attributes, Entries, unreadable};
-use crate::error::{Error, Problem, Problems, Result, quoted};
-use crate::record::{Field, Kind, Noun, Presence, Record, Value, email, parse_id, write_text};
-use crate::time;
+use crate::base::error::{Error, Problem, Problems, Result, quoted};
+use crate::base::time;
+use crate::model::attributes::{Attributes, Entries, unreadable};
+use crate::model::record::{
+    Field, Kind, Noun, Presence, Record, Value, email, parse_id, write_text,
+};
 
 /// A value as given, its type fitting the field, not yet checked against the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -368,7 +368,7 @@ impl<'de> Seen<'de> {
 }
 
 fn twice(key: &str) -> String {
-    format!("the key {} twice", crate::error::quoted(key))
+    format!("the key {} twice", crate::base::error::quoted(key))
 }
 
 /// Walks a value, keeps nothing, and refuses what crm cannot keep.

@@ -22,8 +22,8 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::error::{Error, Result};
-use crate::time;
+use crate::base::error::{Error, Result};
+use crate::base::time;
 
 /// What may wait to be written, in bytes: some 5,000 requests. While it is written, as much again may come to wait.
 const ROOM: usize = 1024 * 1024;

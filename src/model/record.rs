@@ -13,9 +13,9 @@ use std::io::Write;
 use bytes::Bytes;
 use email_address::{EmailAddress, Options};
 
-use crate::attributes::Entries;
-use crate::error::{Code, Error, Result, quoted};
-use crate::time;
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::base::time;
+use crate::model::attributes::Entries;
 
 /// One of the three kinds of record.
 #[derive(Debug)]
@@ -64,11 +64,11 @@ pub enum Kind {
     Word,
     /// An e-mail address, stored trimmed and in lower case.
     Email,
-    /// A time, see [`crate::time`].
+    /// A time, see [`crate::base::time`].
     Time,
     /// A time that crm sets by itself.
     Stamp,
-    /// The user's own fields, see [`crate::attributes`].
+    /// The user's own fields, see [`crate::model::attributes`].
     Attributes,
 }
 
@@ -387,7 +387,7 @@ impl PartialEq for Noun {
 impl Eq for Noun {}
 
 impl Record {
-    /// A new record of what a draft's [row](crate::draft::Draft::row) has, made at the time `now`.
+    /// A new record of what a draft's [row](crate::model::draft::Draft::row) has, made at the time `now`.
     pub fn new(noun: &'static Noun, id: i64, row: Vec<Option<Value>>, now: &str) -> Record {
         let mut values = Vec::with_capacity(noun.fields.len() + 1);
         values.push(Value::Int(id));
@@ -404,7 +404,7 @@ impl Record {
         self.values.first().and_then(Value::int).unwrap_or_default()
     }
 
-    /// The record's version, 0 where it is not known. See [`crate::terms`].
+    /// The record's version, 0 where it is not known. See [`crate::model::terms`].
     pub fn version(&self) -> i64 {
         let version = self.values.get(self.noun.fields.len());
         version.and_then(Value::int).unwrap_or_default()

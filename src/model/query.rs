@@ -9,10 +9,10 @@ use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
 };
 
-use crate::error::{Error, Problems, Result, quoted};
-use crate::record::{Field, Kind, Noun, Record, Shown, Value, email};
-use crate::text::Pattern;
-use crate::time::{self, Range};
+use crate::base::error::{Error, Problems, Result, quoted};
+use crate::base::text::Pattern;
+use crate::base::time::{self, Range};
+use crate::model::record::{Field, Kind, Noun, Record, Shown, Value, email};
 
 /// The largest limit: what a database takes. It is no bound on memory, as a list is streamed however long it is.
 pub const LARGEST_LIMIT: u64 = i64::MAX as u64 - 1;
@@ -583,8 +583,8 @@ pub fn pairs(query: &str) -> Result<Vec<(String, String)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lead::LEAD;
-    use crate::process::PROCESS;
+    use crate::model::lead::LEAD;
+    use crate::model::process::PROCESS;
 
     fn query(noun: &'static Noun, text: &str) -> Result<Query> {
         Query::new(noun, pairs(text).unwrap())

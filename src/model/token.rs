@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::error::{Error, Result, quoted};
-use crate::time;
+use crate::base::error::{Error, Result, quoted};
+use crate::base::time;
 
 /// What a token begins with.
 pub const PREFIX: &str = "crm_";

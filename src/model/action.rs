@@ -1,6 +1,8 @@
 //! An action: something done with a lead, such as a mail or a call.
 
-use crate::record::{ATTRIBUTES, CREATED_AT, Field, ID, Kind, LEAD_ID, Noun, Presence, UPDATED_AT};
+use crate::model::record::{
+    ATTRIBUTES, CREATED_AT, Field, ID, Kind, LEAD_ID, Noun, Presence, UPDATED_AT,
+};
 
 /// Actions and their fields.
 pub static ACTION: Noun = Noun {

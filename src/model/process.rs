@@ -1,6 +1,6 @@
 //! A process: a sequence of follow-ups with a lead, and the date of the next one.
 
-use crate::record::{
+use crate::model::record::{
     ATTRIBUTES, CREATED_AT, Field, ID, Kind, LEAD_ID, Noun, Presence, Target, UPDATED_AT,
 };
 

@@ -4,8 +4,8 @@
 //! A record's version is a counter in its row: 1 when it is made, one more with each change. Its ETag is that number, so
 //! that two changes within a second differ, and a clock that is set back confuses nobody.
 
-use crate::error::{Code, Error, Result, quoted};
-use crate::token::{self, Hash};
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::model::token::{self, Hash};
 
 /// The ETag of a version (RFC 9110, section 8.8.3): a strong one.
 pub fn etag(version: i64) -> String {

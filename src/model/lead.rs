@@ -1,6 +1,6 @@
 //! A lead: a person to win.
 
-use crate::record::{ATTRIBUTES, CREATED_AT, Field, ID, Kind, Noun, Presence, UPDATED_AT};
+use crate::model::record::{ATTRIBUTES, CREATED_AT, Field, ID, Kind, Noun, Presence, UPDATED_AT};
 
 /// Leads and their fields.
 pub static LEAD: Noun = Noun {

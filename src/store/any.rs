@@ -1,0 +1,130 @@
+//! One of the stores, whichever the settings name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+
+use super::contract::{Listing, Outcome, Ready, Report, Store, Write};
+use super::postgres::Postgres;
+use super::remote::Remote;
+use super::sqlite::{Sqlite, Work};
+use crate::base::error::Result;
+use crate::model::query::Query;
+use crate::model::record::{Noun, Record, Rows, Snapshot};
+use crate::model::terms::Terms;
+use crate::model::token::{Keyring, Secret, Token};
+
+/// One of the stores. An enum and not a `dyn`: its calls are native async.
+#[derive(Clone)]
+pub enum AnyStore {
+    /// A local SQLite file.
+    Sqlite(Sqlite),
+    /// A PostgreSQL database.
+    Postgres(Postgres),
+    /// Another `crm serve`.
+    Remote(Remote),
+}
+
+// What waits for a server is large as a future, and would be moved about with all that waits for it, over a file too.
+// Beside the way to a server a box of its own costs nothing.
+macro_rules! each {
+    ($self:ident, $store:ident => $call:expr) => {
+        match $self {
+            AnyStore::Sqlite($store) => $call,
+            AnyStore::Postgres($store) => Box::pin(async move { $call }).await,
+            AnyStore::Remote($store) => Box::pin(async move { $call }).await,
+        }
+    };
+}
+
+impl AnyStore {
+    /// Opens the file at `path`, makes it if it is not there, and brings it up to date. Answers the line that says what
+    /// was done to an old database, if something was.
+    pub fn open(path: &Path, work: Work) -> Result<(AnyStore, Option<String>)> {
+        let (store, notice) = Sqlite::open(path, work)?;
+        Ok((AnyStore::Sqlite(store), notice))
+    }
+
+    /// The store behind the server at `url`, which is shown this token.
+    pub fn connect(url: &str, token: Option<&Secret>) -> Result<AnyStore> {
+        Remote::new(url, token).map(AnyStore::Remote)
+    }
+
+    /// Registers what the store measures.
+    pub fn register(&self, registry: &mut Registry) {
+        match self {
+            AnyStore::Sqlite(store) => store.register(registry),
+            AnyStore::Postgres(store) => store.register(registry),
+            // The server there measures itself.
+            AnyStore::Remote(_) => {}
+        }
+    }
+}
+
+impl AnyStore {
+    /// Lets at most so many writes wait at a time. Beyond it the answer is [`Unavailable`](crate::base::error::Code::Unavailable).
+    pub fn limit_waiting_writes(&self, most: usize) {
+        match self {
+            AnyStore::Sqlite(store) => store.limit_waiting_writes(most),
+            AnyStore::Postgres(store) => store.limit_waiting_writes(most),
+            // The server behind it has its own.
+            AnyStore::Remote(_) => {}
+        }
+    }
+
+    /// How many writes were refused as too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        match self {
+            AnyStore::Sqlite(store) => store.refused_writes(),
+            AnyStore::Postgres(store) => store.refused_writes(),
+            AnyStore::Remote(_) => 0,
+        }
+    }
+}
+
+impl Store for AnyStore {
+    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
+        each!(self, store => store.write(write, terms).await)
+    }
+
+    async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
+        each!(self, store => store.get(noun, id).await)
+    }
+
+    async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Snapshot> {
+        each!(self, store => store.get_json(noun, id).await)
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        each!(self, store => store.tokens().await)
+    }
+
+    async fn keyring(&self) -> Result<Arc<Keyring>> {
+        each!(self, store => store.keyring().await)
+    }
+
+    async fn keyring_anew(&self) -> Result<Arc<Keyring>> {
+        each!(self, store => store.keyring_anew().await)
+    }
+
+    async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
+        each!(self, store => store.list_into(query, rows).await)
+    }
+
+    async fn ready(&self) -> Result<Ready> {
+        each!(self, store => store.ready().await)
+    }
+
+    fn backups(&self) -> Option<Report> {
+        match self {
+            AnyStore::Sqlite(store) => store.backups(),
+            AnyStore::Postgres(store) => store.backups(),
+            AnyStore::Remote(store) => store.backups(),
+        }
+    }
+
+    async fn close(&self) -> Result<()> {
+        each!(self, store => store.close().await)
+    }
+}
