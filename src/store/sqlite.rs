@@ -762,7 +762,7 @@ fn now<R>(rule: impl Future<Output = R>) -> R {
 
 /// A write's view of the writing connection.
 struct Writing<'a> {
-    connection: &'a Connection,
+    connection: &'a mut Connection,
     state: &'a State,
 }
 

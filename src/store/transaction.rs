@@ -29,8 +29,8 @@ impl From<Fault> for Error {
     }
 }
 
-/// A transaction of a database.
-pub(crate) trait Transaction {
+/// A transaction of a database. It and its futures are [`Send`], so that a rule over one can be boxed as a `Send` future.
+pub(crate) trait Transaction: Send {
     /// What makes a select keep its rows from being changed by others until the end of the transaction, where others
     /// write at the same time.
     const LOCKING: &'static str;
@@ -39,15 +39,27 @@ pub(crate) trait Transaction {
     const SKIPPING: &'static str;
 
     /// Runs a statement and answers its rows.
-    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault>;
+    fn query(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+    ) -> impl Future<Output = Result<Vec<Vec<Value>>, Fault>> + Send;
 
     /// Runs an insert of one row and answers its id. The text has no `RETURNING`: SQLite would build a table for what is
     /// returned, at a third of what the insert costs.
-    async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault>;
+    fn insert(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+    ) -> impl Future<Output = Result<i64, Fault>> + Send;
 
     /// Runs a statement and answers how many rows it touched.
-    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault>;
+    fn execute(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+    ) -> impl Future<Output = Result<u64, Fault>> + Send;
 
     /// Waits until no other transaction is at work on what `key` names, and keeps others from it until the end.
-    async fn alone_with(&mut self, key: &str) -> Result<()>;
+    fn alone_with(&mut self, key: &str) -> impl Future<Output = Result<()>> + Send;
 }

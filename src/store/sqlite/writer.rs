@@ -41,7 +41,7 @@ const LARGEST_QUEUE: usize = 64 * 1024 * 1024;
 /// A write that waits.
 pub(super) trait Job: Send {
     /// Runs it inside of the batch's transaction. Answers the error it failed with.
-    fn run(&mut self, connection: &Connection, state: &State) -> Option<Error>;
+    fn run(&mut self, connection: &mut Connection, state: &State) -> Option<Error>;
 
     /// Tells the waiting caller, given whether the transaction was committed. One that was never run gets the error.
     fn answer(self: Box<Self>, committed: Result<()>);
@@ -95,7 +95,7 @@ impl Drop for Room {
 }
 
 impl<R: Send, F: FnOnce(&mut Writing<'_>) -> Result<R> + Send> Job for Write<F, R> {
-    fn run(&mut self, connection: &Connection, state: &State) -> Option<Error> {
+    fn run(&mut self, connection: &mut Connection, state: &State) -> Option<Error> {
         let rule = self.rule.take()?;
         let result = match self.undo {
             Undo::Statement => alone(connection, state, rule),
@@ -544,7 +544,7 @@ impl Desk {
         while state.handled.load(Ordering::Relaxed) < LARGEST_COMMIT
             && let Some(mut job) = waiting.next()
         {
-            let failed = job.run(&self.connection, state);
+            let failed = job.run(&mut self.connection, state);
             done.push(job);
             saved += u64::from(failed.is_none());
             if let Some(error) = failed.filter(|_| self.connection.is_autocommit()) {
@@ -656,7 +656,7 @@ fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 
 /// Runs a rule of which one statement writes.
 fn alone<R>(
-    connection: &Connection,
+    connection: &mut Connection,
     state: &State,
     rule: impl FnOnce(&mut Writing<'_>) -> Result<R>,
 ) -> Result<R> {
@@ -672,25 +672,29 @@ fn alone<R>(
 
 /// Runs a rule so that what it did is undone when it fails.
 fn in_savepoint<R>(
-    connection: &Connection,
+    connection: &mut Connection,
     state: &State,
     rule: impl FnOnce(&mut Writing<'_>) -> Result<R>,
 ) -> Result<R> {
-    let run = |sql: &str| run(connection, sql).map_err(|error| state.failed(&error));
-    run("SAVEPOINT write")?;
+    let run = |connection: &Connection, sql: &str| {
+        run(connection, sql).map_err(|error| state.failed(&error))
+    };
+    run(connection, "SAVEPOINT write")?;
     let result = guarded(connection, state, rule);
     match &result {
-        Ok(_) => run("RELEASE write")?,
+        Ok(_) => run(connection, "RELEASE write")?,
         // What ends the whole transaction has ended the savepoint too.
         Err(_) if connection.is_autocommit() => {}
-        Err(_) => run("ROLLBACK TO write").and_then(|()| run("RELEASE write"))?,
+        Err(_) => {
+            run(connection, "ROLLBACK TO write").and_then(|()| run(connection, "RELEASE write"))?
+        }
     }
     result
 }
 
 /// Runs a rule. One that panics is a defect, but one that must not take the other writes with it.
 fn guarded<R>(
-    connection: &Connection,
+    connection: &mut Connection,
     state: &State,
     rule: impl FnOnce(&mut Writing<'_>) -> Result<R>,
 ) -> Result<R> {
