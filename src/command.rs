@@ -24,14 +24,19 @@ use crate::model::lead::OnDuplicate;
 use crate::model::query::Query;
 use crate::model::record::{LARGEST, Noun, Shown, too_large};
 use crate::model::terms::{Terms, Versions, etag};
-use crate::model::token::{self, NewToken, Secret};
+use crate::model::token::{self, NewToken, Secret, Token};
+use crate::ops::Records;
+use crate::ops::create_token::CreateToken;
+use crate::ops::delete::Delete;
+use crate::ops::revoke_token::RevokeToken;
+use crate::ops::update::Update;
 use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
 use crate::server::connection::{Door, Limits, tls};
 use crate::server::gate::Policy;
 use crate::server::limit::Requests;
 use crate::server::{self, cors::Cors, peer::Proxies};
 use crate::store::any::AnyStore;
-use crate::store::contract::{Done, Store, Write};
+use crate::store::contract::Store;
 use crate::store::copy;
 use crate::store::postgres::{self, Postgres};
 use crate::store::remote::Remote;
@@ -119,7 +124,6 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
     };
     let store = open(settings, wants).await?;
     let look = look(settings);
-    let write = async |write| store.write(write, Terms::default()).await;
     let ended = match verb {
         TokenVerb::Create {
             name,
@@ -132,7 +136,8 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
                 expires,
                 asker: None,
             };
-            write(Write::CreateToken(new))
+            store
+                .write(CreateToken::new(new), Terms::default())
                 .await
                 .map_err(Stop::from)
                 .and_then(|outcome| show_token(look, outcome.done))
@@ -141,7 +146,10 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
             Ok(tokens) => output::tokens(io::stdout().lock(), look, &tokens),
             Err(error) => Err(error.into()),
         },
-        TokenVerb::Revoke(name) => match write(Write::RevokeToken(name.clone())).await {
+        TokenVerb::Revoke(name) => match store
+            .write(RevokeToken::new(name.clone()), Terms::default())
+            .await
+        {
             Ok(_) => {
                 let said = [("name", name.into()), ("message", "Token revoked".into())];
                 output::summary(io::stdout().lock(), look, &said)
@@ -156,10 +164,7 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
 }
 
 /// Prints a new token: for people and scripts the secret alone.
-fn show_token(look: Look, done: Done) -> output::Result {
-    let Done::Token(token, secret) = done else {
-        return Err(Error::internal("expected a token").into());
-    };
+fn show_token(look: Look, (token, secret): (Token, Secret)) -> output::Result {
     match look.format {
         Format::Table | Format::Id => {
             print(format!("{}\n", secret.text()).as_bytes())?;
@@ -387,9 +392,9 @@ impl Doing {
         let ids = expand(ids)?;
         let printer = self.printer(shown, extent(&ids));
         self.each(&ids, printer, async |id, printer| {
-            let write = Write::Update(id, draft.clone());
+            let write = Update::new(id, draft.clone());
             let outcome = store.write(write, under(&versions)).await?;
-            printer.record(&outcome.saved()?.record)
+            printer.record(&outcome.done.record)
         })
         .await
     }
@@ -418,8 +423,7 @@ impl Doing {
         let ids = expand(ids)?;
         let printer = Printer::deletions(io::stdout().lock(), self.look, self.noun, extent(&ids));
         self.each(&ids, printer, async |id, printer| {
-            let noun = self.noun;
-            let delete = Write::Delete { noun, id, cascade };
+            let delete = Delete::new(self.noun, id, cascade);
             store.write(delete, under(&versions)).await?;
             printer.deleted(id)
         })

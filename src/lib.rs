@@ -8,6 +8,7 @@
 //! | [`base`] | words that everything uses: errors with their codes, times, the log, text |
 //! | [`model`] | what a record is: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
+//! | [`ops`] | the operations, one file each |
 //! | [`server`] | routes, limits, the accept loop |
 //! | [`config`] | settings and where each comes from |
 //! | [`output`] | table, json, ndjson, csv, id: the only module that prints records |
@@ -36,6 +37,8 @@ pub mod base;
 pub mod model;
 
 pub mod store;
+
+pub mod ops;
 
 pub mod server;
 

@@ -46,8 +46,13 @@ use crate::model::query::{self, Query, boolean};
 use crate::model::record::{Noun, Record, Shown, Snapshot};
 use crate::model::terms::{self, Key, Terms, Versions};
 use crate::model::token::{NewToken, Token};
+use crate::ops::create::Create;
+use crate::ops::create_token::CreateToken;
+use crate::ops::delete::Delete;
+use crate::ops::revoke_token::RevokeToken;
+use crate::ops::update::Update;
 use crate::store::any::AnyStore;
-use crate::store::contract::{Done, Outcome, Store, Write};
+use crate::store::contract::{Outcome, Store, Write};
 
 /// The header that names a request in answers and in the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -333,7 +338,7 @@ impl Request<'_> {
 
     /// Waits for a write no longer than an answer may take to begin. The write goes on and may succeed yet: nobody may be
     /// told that it has not.
-    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
+    async fn write<W: Write>(&self, write: W, terms: Terms) -> Result<Outcome<W::Done>> {
         let store = self.store.clone();
         let mut write = Box::pin(async move { store.write(write, terms).await });
         match timeout(self.api.limits.time, &mut write).await {
@@ -387,11 +392,9 @@ impl Request<'_> {
             versions: None,
             key,
         };
-        let outcome = self
-            .write(Write::Create(draft, on_duplicate), terms)
-            .await?;
+        let outcome = self.write(Create::new(draft, on_duplicate), terms).await?;
         let replayed = outcome.replayed;
-        let saved = outcome.saved()?;
+        let saved = outcome.done;
         let status = if saved.created {
             StatusCode::CREATED
         } else {
@@ -447,9 +450,9 @@ impl Request<'_> {
         self.no_known_versions()?;
         let (draft, key) = self.draft(noun, body, Purpose::Update).await?;
         let terms = Terms { versions, key };
-        let outcome = self.write(Write::Update(id, draft), terms).await?;
+        let outcome = self.write(Update::new(id, draft), terms).await?;
         let replayed = outcome.replayed;
-        let response = self.written(StatusCode::OK, outcome.saved()?.record).await;
+        let response = self.written(StatusCode::OK, outcome.done.record).await;
         Ok(self.marked(response, replayed))
     }
 
@@ -590,10 +593,8 @@ impl Request<'_> {
             versions: None,
             key,
         };
-        let outcome = self.write(Write::CreateToken(new), terms).await?;
-        let Done::Token(token, secret) = outcome.done else {
-            return Err(Error::internal("expected a token"));
-        };
+        let outcome = self.write(CreateToken::new(new), terms).await?;
+        let (token, secret) = outcome.done;
         let mut json = token.to_json();
         json["token"] = secret.text().into();
         let response = reply::json(StatusCode::CREATED, json.to_string());
@@ -612,7 +613,7 @@ impl Request<'_> {
             versions: None,
             key: self.key(body).await?,
         };
-        let revoke = Write::RevokeToken(name.into_owned());
+        let revoke = RevokeToken::new(name.into_owned());
         let outcome = self.write(revoke, terms).await?;
         let response = reply::json(StatusCode::OK, r#"{"message":"Token revoked"}"#);
         Ok(self.marked(response, outcome.replayed))
@@ -684,7 +685,7 @@ impl Request<'_> {
             key: self.key(body).await?,
         };
         let cascade = cascade.unwrap_or(false);
-        let delete = Write::Delete { noun, id, cascade };
+        let delete = Delete::new(noun, id, cascade);
         let outcome = self.write(delete, terms).await?;
         let message = format!("{{\"message\":\"{} deleted\"}}", noun.title);
         let response = reply::json(StatusCode::OK, message);

@@ -21,7 +21,8 @@ use crate::model::query::Query;
 use crate::model::record::{Noun, Record, Rows, Snapshot, Value};
 use crate::store::chunk::{CHUNK, Chunk, MOST_ORDERED, REMEMBERED, too_many_ordered};
 use crate::store::contract::{Chunks, Listing};
-use crate::store::sql::{self, Dialect, Select};
+use crate::store::sql::select::{Dialect, Select};
+use crate::store::sql::statements;
 
 /// The largest page that may be read on a thread that serves.
 const SHORT: u64 = 100;
@@ -66,7 +67,7 @@ async fn begin<R: Rows>(
     inner.beside(move || Reading::begin(own, query, rows)).await
 }
 
-/// Puts a row of [`sql::columns`] into a chunk.
+/// Puts a row of [`statements::columns`] into a chunk.
 fn push<R: Rows>(chunk: &mut Chunk<R>, noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<()> {
     with_cells(noun, row, |cells| chunk.push(noun, cells))
 }
@@ -174,8 +175,8 @@ impl<R: Rows> Reading<R> {
             Rest::Between(low, high) => {
                 // Millions of rows go this way, and each column is time.
                 let columns = match rows.wants_versions() {
-                    true => sql::columns(query.noun),
-                    false => sql::fields(query.noun),
+                    true => statements::columns(query.noun),
+                    false => statements::fields(query.noun),
                 };
                 let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
                 inner.read(|connection| {
@@ -301,7 +302,10 @@ fn by_ids<R: Rows>(
     ids: &mut std::vec::IntoIter<i64>,
     chunk: &mut Chunk<R>,
 ) -> Result<()> {
-    let mut select = Select::of(sql::statements(query.noun).select.clone(), Vec::new());
+    let mut select = Select::of(
+        statements::statements(query.noun).select.clone(),
+        Vec::new(),
+    );
     for id in ids.by_ref() {
         select.params = vec![Value::Int(id)];
         rows(connection, &select, |row| {
@@ -387,7 +391,7 @@ fn next_ordered<R: Rows>(
     let text = format!(
         "SELECT {}, ordered.place FROM temp.ordered CROSS JOIN {table} ON {table}.id = ordered.id \
          WHERE ordered.place > $1 ORDER BY ordered.place",
-        sql::columns(query.noun)
+        statements::columns(query.noun)
     );
     let select = Select::of(text, vec![Value::Int(*place)]);
     fill(connection, query.noun, &select, chunk, |row| {
