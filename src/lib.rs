@@ -8,7 +8,9 @@
 //! | [`base`] | words that everything uses: errors with their codes, times, the log, text |
 //! | [`model`] | what a record is: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
-//! | [`ops`] | the operations, one file each |
+//! | [`views`] | nouns that are only read: fields over a query, one file each |
+//! | [`operation`] | what an operation is, as data |
+//! | [`ops`] | the operations, one file each, and their list |
 //! | [`server`] | routes, limits, the accept loop |
 //! | [`config`] | settings and where each comes from |
 //! | [`output`] | table, json, ndjson, csv, id: the only module that prints records |
@@ -37,6 +39,10 @@ pub mod base;
 pub mod model;
 
 pub mod store;
+
+pub mod views;
+
+pub mod operation;
 
 pub mod ops;
 

@@ -18,6 +18,7 @@ use peer::Peer;
 mod answers;
 pub mod api;
 mod body;
+mod conditions;
 pub mod connection;
 pub mod cors;
 pub mod docs;
@@ -27,8 +28,9 @@ pub mod observe;
 pub mod openapi;
 pub mod peer;
 mod reply;
-pub mod route;
-mod tokens;
+mod request;
+mod route;
+mod written;
 
 /// What the service goes by. The defaults are the documented ones.
 #[derive(Clone, Default)]

@@ -31,9 +31,6 @@ use crate::model::token;
 use crate::store::any::AnyStore;
 use crate::store::meter::Histogram;
 
-/// The media type of `/metrics`: the text form of OpenMetrics, which Prometheus reads.
-pub(super) const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// The longest path that the log shows, in bytes; longer ones are cut.
 const LONGEST_PATH: usize = 512;
 
