@@ -6,26 +6,23 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::base::error::Result;
+use crate::net::accept::{self, Refused};
+use crate::net::door::Door;
+use crate::net::peer::Peer;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use api::Api;
-use connection::Door;
 use cors::Cors;
 use gate::Policy;
 use limit::Requests;
-use peer::Peer;
 
-mod answers;
 pub mod api;
-mod body;
-pub mod connection;
 pub mod cors;
 pub mod docs;
 pub mod gate;
 pub mod limit;
 pub mod observe;
 pub mod openapi;
-pub mod peer;
 mod reply;
 pub mod route;
 mod tokens;
@@ -58,9 +55,9 @@ pub async fn serve(
     };
     let refuse = {
         let api = api.clone();
-        move |error, refused: connection::Refused<'_>| api.refuse(error, &refused)
+        move |error, refused: Refused<'_>| api.refuse(error, &refused)
     };
     let meter = api.observer.meter.clone();
-    connection::serve(listener, service, refuse, settings.door, meter, shutdown).await;
+    accept::serve(listener, service, refuse, settings.door, meter, shutdown).await;
     store.close().await
 }

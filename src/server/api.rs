@@ -27,17 +27,14 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::answers::Answers;
-use super::connection::Refused;
 use super::cors::Cors;
 use super::gate::{self, Policy};
-use super::limit::{Hits, Limit, Rates, Requests, Told};
+use super::limit::Requests;
 use super::observe::{self, Observer};
-use super::peer::Peer;
 use super::reply::{self, Media, Written};
 use super::route::{self, Act, Does, Place};
 use super::tokens::Wanted;
-use super::{Settings, body, docs, openapi};
+use super::{Settings, docs, openapi};
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::draft::{Draft, Purpose};
 use crate::model::lead::OnDuplicate;
@@ -46,6 +43,12 @@ use crate::model::query::{self, Query, boolean};
 use crate::model::record::{Noun, Record, Shown, Snapshot};
 use crate::model::terms::{self, Key, Terms, Versions};
 use crate::model::token::{NewToken, Token};
+use crate::net::accept::Refused;
+use crate::net::answers::Answers;
+use crate::net::body;
+use crate::net::hits::{Hits, Limit};
+use crate::net::peer::Peer;
+use crate::net::rate::{Rates, Told};
 use crate::store::any::AnyStore;
 use crate::store::contract::{Done, Outcome, Store, Write};
 
@@ -76,7 +79,7 @@ impl Api {
         Api {
             store,
             policy: settings.policy,
-            bodies: body::Bodies::new(limits, hits.clone()),
+            bodies: body::Bodies::new(limits.of_body(), hits.clone()),
             answers: Answers::default(),
             observer,
             cors: settings.cors.clone(),
@@ -224,7 +227,7 @@ where
             }
         },
     };
-    told.write(&mut response);
+    told.write(response.headers_mut());
     let response = seen.answered(response, token.as_ref().map(|token| &token.name));
     named(response, id)
 }

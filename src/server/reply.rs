@@ -11,10 +11,10 @@ use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
-use super::answers::Answers;
 use crate::base::error::{Code, Error, Result};
 use crate::model::record::{Cell, Noun, Rows, Shown};
 use crate::model::token;
+use crate::net::answers::Answers;
 use crate::store::contract::Listing;
 
 /// How a list is written.

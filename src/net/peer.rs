@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use hyper::HeaderMap;
 use ipnet::{IpNet, Ipv4Net};
-use warp::http::HeaderMap;
 
 use crate::base::error::quoted;
 
@@ -115,7 +115,7 @@ pub fn check_network(text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use warp::http::HeaderValue;
+    use hyper::header::HeaderValue;
 
     use super::*;
 

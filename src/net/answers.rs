@@ -13,15 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::Response;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
-use warp::reply::Response;
 
-use super::connection::{Burden, Burdened};
 use crate::base::error::{Code, Error, Result};
+use crate::net::burden::{Burden, Burdened};
 
 /// The largest answer that counts as nothing, in bytes: as much as a connection buffers anyway, see
-/// [`Limits`](super::connection::Limits).
+/// [`Limits`](crate::net::limits::Limits).
 const SMALL: usize = 64 * 1024;
 
 /// What larger answers hold together, in bytes.
@@ -41,7 +41,7 @@ const WANTED: Duration = Duration::from_secs(5);
 
 /// What the large answers hold.
 #[derive(Clone)]
-pub(super) struct Answers {
+pub(crate) struct Answers {
     /// In bytes.
     room: Arc<Semaphore>,
     /// In bytes.
@@ -65,12 +65,12 @@ impl Default for Answers {
 
 impl Answers {
     /// Takes the room for an answer; where there is none, the answer is let go of.
-    pub(super) fn hold(&self, answer: Bytes) -> Result<Whole> {
+    pub(crate) fn hold(&self, answer: Bytes) -> Result<Whole> {
         self.hold_in(&[&self.room], answer)
     }
 
     /// The same for the answer to a write, which has its reserve.
-    pub(super) fn hold_written(&self, answer: Bytes) -> Result<Whole> {
+    pub(crate) fn hold_written(&self, answer: Bytes) -> Result<Whole> {
         self.hold_in(&[&self.room, &self.reserve], answer)
     }
 
@@ -95,7 +95,7 @@ impl Answers {
     }
 
     /// What an answer is to hold, piece by piece.
-    pub(super) fn load(&self) -> Load {
+    pub(crate) fn load(&self) -> Load {
         Load(Arc::new(Held {
             want: self.want.clone(),
             since: Mutex::default(),
@@ -104,7 +104,7 @@ impl Answers {
 
     /// Waits for a place to read what cannot be refused any more. Whoever finds no room then keeps the place, so that no
     /// more than [`PLACES`] hold something without room.
-    pub(super) async fn place(&self) -> Result<Place> {
+    pub(crate) async fn place(&self) -> Result<Place> {
         if let Ok(place) = self.places.clone().try_acquire_owned() {
             return Ok(Place {
                 answers: self.clone(),
@@ -124,14 +124,14 @@ impl Answers {
 }
 
 /// Leave to read one answer, or a part of one.
-pub(super) struct Place {
+pub(crate) struct Place {
     answers: Answers,
     _place: OwnedSemaphorePermit,
 }
 
 impl Place {
     /// Waits for the room of what was read, a part of this load.
-    pub(super) async fn hold(self, load: &Load, answer: Bytes) -> Result<Bytes> {
+    pub(crate) async fn hold(self, load: &Load, answer: Bytes) -> Result<Bytes> {
         if answer.len() <= SMALL {
             return Ok(answer);
         }
@@ -149,14 +149,14 @@ impl Place {
 }
 
 /// An answer with its room.
-pub(super) struct Whole {
+pub(crate) struct Whole {
     answer: Bytes,
     load: Option<Load>,
 }
 
 impl Whole {
     /// Makes it a response, whose connection is told of what it holds.
-    pub(super) fn respond(self, make: impl FnOnce(Bytes) -> Response) -> Response {
+    pub(crate) fn respond<B>(self, make: impl FnOnce(Bytes) -> Response<B>) -> Response<B> {
         let mut response = make(self.answer);
         if let Some(load) = self.load {
             load.tell(&mut response);
@@ -165,7 +165,7 @@ impl Whole {
     }
 
     /// Its text, and what more of the answer is added to.
-    pub(super) fn open(self, answers: &Answers) -> (Bytes, Load) {
+    pub(crate) fn open(self, answers: &Answers) -> (Bytes, Load) {
         let load = self.load.unwrap_or_else(|| answers.load());
         (self.answer, load)
     }
@@ -173,11 +173,11 @@ impl Whole {
 
 /// What one answer holds.
 #[derive(Clone)]
-pub(super) struct Load(Arc<Held>);
+pub(crate) struct Load(Arc<Held>);
 
 impl Load {
     /// Tells the connection of this response of it.
-    pub(super) fn tell(self, response: &mut Response) {
+    pub(crate) fn tell<B>(self, response: &mut Response<B>) {
         response.extensions_mut().insert(Burdened(self.0));
     }
 

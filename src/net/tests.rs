@@ -13,7 +13,21 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use warp::{Filter, Reply};
 
-use super::*;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
+
+use crate::base::error::Error;
+use crate::net::accept::{Refused, serve};
+use crate::net::burden::{Burden, Burdened};
+use crate::net::door::Door;
+use crate::net::hits::{Hits, Limit};
+use crate::net::limits::Limits;
+use crate::net::meter::Meter;
 
 /// Longer than anything here takes, shorter than the limits a test leaves alone would need to end it.
 const GUARD: Duration = Duration::from_secs(20);

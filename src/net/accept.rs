@@ -6,10 +6,6 @@
 //!
 //! The time a request's body may take is no matter of this module: whoever reads the body is able to answer with 408.
 
-mod places;
-pub mod tls;
-mod watch;
-
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -32,95 +28,15 @@ use tokio::sync::watch::{Receiver, channel};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::limit::{Hits, Limit};
-use super::observe::Meter;
-use super::peer::Proxies;
 use crate::base::error::{Code, Error, Result};
-use places::{Place, Places, spare};
-use tls::{Certificate, Stream};
-use watch::{Cut, Shared, Socket};
-
-/// What connections may use. The defaults are the service's documented limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections at a time; those over it are closed at once, or make another address that has many close one. The last
-    /// sixteenth is for addresses that have none.
-    pub connections: usize,
-    /// Connections of one address at a time, but for those of a trusted proxy; those over it are closed at once.
-    pub per_address: usize,
-    /// Time for the head of a request, from its first byte.
-    pub head: Duration,
-    /// The size of a request's head in bytes, at least 8,192 (hyper's own bound). No more than this is read ahead of a
-    /// body, and the next chunk of an answer is asked for when less than this waits to be written.
-    pub head_bytes: usize,
-    /// Header lines of a request.
-    pub headers: usize,
-    /// Time without a byte of a next request, also on a fresh connection.
-    pub idle: Duration,
-    /// Bytes a second, at least 1, that the peer has to take while there is something to write.
-    pub rate: u32,
-    /// How far the peer may fall behind `rate`: the time after which one that takes nothing is cut.
-    pub rate_window: Duration,
-    /// How long an answer may keep what others want, see [`Burden`].
-    pub burden: Duration,
-    /// Time for the peer to finish sending what was answered before it was read.
-    pub linger: Duration,
-    /// Time for the answers that run when the service stops.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connections: 1024,
-            per_address: 512,
-            head: Duration::from_secs(10),
-            head_bytes: 64 * 1024,
-            headers: HYPERS_HEADERS,
-            idle: Duration::from_secs(30),
-            rate: 512,
-            rate_window: Duration::from_secs(30),
-            burden: Duration::from_secs(10),
-            linger: Duration::from_secs(2),
-            drain: Duration::from_secs(8),
-        }
-    }
-}
-
-/// What connections are taken by.
-#[derive(Clone, Default)]
-pub struct Door {
-    /// What they may use.
-    pub limits: Limits,
-    /// What they are encrypted by, where they are.
-    pub tls: Option<Arc<Certificate>>,
-    /// Who may have more of them than other addresses, as it asks for many.
-    pub proxies: Proxies,
-    /// Where it is counted which limits were met.
-    pub hits: Arc<Hits>,
-}
-
-impl From<Limits> for Door {
-    fn from(limits: Limits) -> Door {
-        Door {
-            limits,
-            ..Door::default()
-        }
-    }
-}
-
-/// What an answer holds until its peer has taken it, and others may want.
-pub trait Burden: Send + Sync {
-    /// Since when it holds something.
-    fn since(&self) -> Option<Instant>;
-
-    /// Whether others want it now.
-    fn is_wanted(&self) -> bool;
-}
-
-/// An extension of a response, by which its connection is told of its burden.
-#[derive(Clone)]
-pub struct Burdened(pub Arc<dyn Burden>);
+use crate::net::burden::Burdened;
+use crate::net::door::Door;
+use crate::net::hits::Limit;
+use crate::net::limits::HYPERS_HEADERS;
+use crate::net::meter::Meter;
+use crate::net::seats::{Place, Places, spare};
+use crate::net::tls::{Certificate, Stream};
+use crate::net::watch::{Cut, Shared, Socket};
 
 /// A request that no service sees.
 #[derive(Clone, Copy, Debug)]
@@ -132,9 +48,6 @@ pub struct Refused<'a> {
     /// Whence it came.
     pub address: SocketAddr,
 }
-
-/// The header lines that hyper takes when it is not told.
-const HYPERS_HEADERS: usize = 100;
 
 /// The pause after an accept that failed for want of something (file descriptors, memory), as it would fail at once again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -603,6 +516,3 @@ impl Body for RequestBody {
         self.body.size_hint()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::watch::Socket;
+use crate::net::watch::Socket;
 
 /// The least time between two looks at whether the files have changed.
 const LOOK: Duration = Duration::from_secs(1);

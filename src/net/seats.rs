@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::watch::{Loss, Shared};
-use crate::server::limit::household;
+use crate::net::address::household;
+use crate::net::watch::{Loss, Shared};
 
 /// The connections that are open, by [`household`]. Clones share them.
 #[derive(Clone, Default)]

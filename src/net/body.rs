@@ -3,16 +3,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use tokio::sync::Semaphore;
-use warp::http::HeaderMap;
-use warp::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 
-use super::limit::{Hits, Limit, Requests};
 use crate::base::error::{Code, Error, Result, quoted};
-use crate::model::record::too_large;
+use crate::net::hits::{Hits, Limit};
 
 /// What the bodies that are being read may hold together, in bytes; else a thousand slow ones would hold a gigabyte.
 const ROOM: usize = 64 * 1024 * 1024;
@@ -23,17 +22,28 @@ const SMALL: usize = 64 * 1024;
 /// Larger ones that are parsed at once: while it is parsed, one of many keys takes ten times its size.
 const PARSED: usize = 2;
 
+/// What one body may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    /// Bytes of it.
+    pub(crate) bytes: usize,
+    /// Levels of objects and arrays in it.
+    pub(crate) depth: usize,
+    /// Time for all of it, from the end of the head.
+    pub(crate) time: Duration,
+}
+
 /// What the bodies that are being read hold.
-pub(super) struct Bodies {
+pub(crate) struct Bodies {
     /// In bytes.
     held: AtomicUsize,
     turns: Semaphore,
-    limits: Requests,
+    limits: BodyLimits,
     hits: Arc<Hits>,
 }
 
 impl Bodies {
-    pub(super) fn new(limits: Requests, hits: Arc<Hits>) -> Bodies {
+    pub(crate) fn new(limits: BodyLimits, hits: Arc<Hits>) -> Bodies {
         Bodies {
             held: AtomicUsize::new(0),
             turns: Semaphore::new(PARSED),
@@ -48,12 +58,14 @@ impl Bodies {
     }
 
     fn too_large(&self) -> Error {
-        self.met(Limit::Body, too_large(self.limits.body))
+        let most = self.limits.bytes;
+        let message = format!("body: expected at most {most} bytes");
+        self.met(Limit::Body, Error::new(Code::TooLarge, message))
     }
 }
 
 /// What one of them holds.
-pub(super) struct Held<'a> {
+pub(crate) struct Held<'a> {
     bodies: &'a Bodies,
     size: usize,
 }
@@ -79,14 +91,14 @@ impl Drop for Held<'_> {
 }
 
 /// Reads a body, as one of `bodies`, and parses it.
-pub(super) async fn read<S, B, T>(
+pub(crate) async fn read<S, B, E, T>(
     bodies: &Bodies,
     headers: &HeaderMap,
     body: S,
     parse: impl FnOnce(&[u8]) -> Result<T> + Send + 'static,
 ) -> Result<T>
 where
-    S: Stream<Item = Result<B, warp::Error>>,
+    S: Stream<Item = Result<B, E>>,
     B: Buf,
     T: Send + 'static,
 {
@@ -107,20 +119,20 @@ where
 }
 
 /// All bytes of a body, as one of `bodies`, whatever they are.
-pub(super) async fn whole<'b, S, B>(
+pub(crate) async fn whole<'b, S, B, E>(
     bodies: &'b Bodies,
     headers: &HeaderMap,
     body: S,
 ) -> Result<(Vec<u8>, Held<'b>)>
 where
-    S: Stream<Item = Result<B, warp::Error>>,
+    S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let limits = bodies.limits;
-    if length.is_some_and(|length| length > limits.body as u64) {
+    if length.is_some_and(|length| length > limits.bytes as u64) {
         return Err(bodies.too_large());
     }
     let mut held = Held { bodies, size: 0 };
@@ -132,7 +144,7 @@ where
         while let Some(part) = body.next().await {
             let mut part =
                 part.map_err(|_| Error::invalid("body: it ended before it was whole"))?;
-            if bytes.len() + part.remaining() > limits.body {
+            if bytes.len() + part.remaining() > limits.bytes {
                 return Err(bodies.too_large());
             }
             held.grow(part.remaining())?;
@@ -145,10 +157,10 @@ where
         }
         Ok(bytes)
     };
-    match tokio::time::timeout(limits.body_time, collect).await {
+    match tokio::time::timeout(limits.time, collect).await {
         Ok(read) => Ok((read?, held)),
         Err(_) => {
-            let seconds = limits.body_time.as_secs();
+            let seconds = limits.time.as_secs();
             let message = format!("body: expected all of it within {seconds} seconds");
             Err(bodies.met(Limit::BodyTimeout, Error::new(Code::Timeout, message)))
         }
@@ -216,18 +228,25 @@ fn media_type(headers: &HeaderMap) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
     use std::sync::LazyLock;
     use std::thread;
 
     use bytes::Bytes;
     use futures_util::stream;
-    use warp::http::HeaderValue;
+    use hyper::header::HeaderValue;
 
     use super::*;
 
+    const LIMITS: BodyLimits = BodyLimits {
+        bytes: 1024 * 1024,
+        depth: 127,
+        time: Duration::from_secs(30),
+    };
+
     #[test]
     fn bodies_share_their_room() {
-        let bodies = Bodies::new(Requests::default(), Arc::default());
+        let bodies = Bodies::new(LIMITS, Arc::default());
         let mut one = Held {
             bodies: &bodies,
             size: 0,
@@ -260,14 +279,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_body_is_parsed_beside_the_threads_that_serve_and_counts_until_then() {
-        static BODIES: LazyLock<Bodies> =
-            LazyLock::new(|| Bodies::new(Requests::default(), Arc::default()));
+        static BODIES: LazyLock<Bodies> = LazyLock::new(|| Bodies::new(LIMITS, Arc::default()));
         let headers = HeaderMap::from_iter([(
             CONTENT_TYPE,
             "application/json".parse::<HeaderValue>().unwrap(),
         )]);
         for (size, beside) in [(SMALL, false), (SMALL + 1, true)] {
-            let body = stream::iter([Ok(Bytes::from(vec![b' '; size]))]);
+            let body = stream::iter([Ok::<_, Infallible>(Bytes::from(vec![b' '; size]))]);
             let here = thread::current().id();
             let parsed = read(&BODIES, &headers, body, move |body| {
                 let held = BODIES.held.load(Ordering::Relaxed);
