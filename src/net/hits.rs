@@ -1,19 +1,19 @@
-//! How often each limit was met.
+//! Counts how often each limit was reached, for `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A limit, by which it is counted how often it was met.
+/// A limit of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// The size of a body.
     Body,
-    /// The size of a head, or its number of lines.
+    /// The size of a head, or the number of its lines.
     Head,
-    /// The length of a path with its parameters.
+    /// The length of a path, including its parameters.
     Url,
-    /// The levels of a body.
+    /// The nesting depth of a body.
     Depth,
-    /// Connections in all.
+    /// All connections.
     Connections,
     /// Connections of one address.
     ConnectionsPerAddress,
@@ -21,20 +21,20 @@ pub enum Limit {
     HeadTimeout,
     /// The time for a body.
     BodyTimeout,
-    /// The time until an answer begins.
+    /// The time until a response begins.
     RequestTimeout,
-    /// The time without a request, at which a connection is closed.
+    /// The time that a connection may stay open without a request.
     IdleTimeout,
-    /// The rate at which an answer is taken.
+    /// The rate at which a client has to take a response.
     SlowReader,
-    /// Requests of a token in a second.
+    /// Requests a second of a token.
     RatePerToken,
-    /// Requests of an address in a second.
+    /// Requests a second of an address.
     RatePerAddress,
 }
 
 impl Limit {
-    /// All of them with their names: those of their settings, where they have one.
+    /// All limits with their names in metrics. A limit that has a setting has the name of that setting.
     pub const ALL: [(Limit, &'static str); 13] = [
         (Limit::Body, "max_body"),
         (Limit::Head, "max_head"),
@@ -52,22 +52,22 @@ impl Limit {
     ];
 }
 
-/// How often each limit was met since the start. What the store refuses, the store counts.
+/// How often each limit was reached since the start. The limits of the store are counted by the store.
 #[derive(Debug, Default)]
 pub struct Hits([AtomicU64; Limit::ALL.len()]);
 
 impl Hits {
-    /// Counts one.
+    /// Counts one more for a limit.
     pub fn count(&self, limit: Limit) {
         self.0[limit as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often one was met.
+    /// How often a limit was reached.
     pub fn of(&self, limit: Limit) -> u64 {
         self.0[limit as usize].load(Ordering::Relaxed)
     }
 
-    /// Each limit's name with its number.
+    /// The name of each limit with its count.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
         Limit::ALL.iter().map(|(_, name)| *name).zip(counts)
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_limit_has_its_own_number() {
+    fn every_limit_has_its_own_count() {
         let hits = Hits::default();
         for (at, (limit, _)) in Limit::ALL.into_iter().enumerate() {
             for _ in 0..at {

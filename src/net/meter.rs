@@ -1,44 +1,44 @@
-//! What is measured of connections.
+//! The metrics of connections.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// What is measured of connections. Clones share it.
+/// Counts connections. Clones share the counts.
 #[derive(Clone, Debug, Default)]
-pub struct Meter {
+pub struct ConnectionMeter {
     open: Gauge,
-    taken: Counter,
+    accepted: Counter,
 }
 
-impl Meter {
-    /// Makes its numbers a part of `/metrics`.
+impl ConnectionMeter {
+    /// Adds the counts to `/metrics`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "crm_connections",
             "Connections of clients that are open",
             self.open.clone(),
         );
-        // The name of a counter ends in _total, so that it is another one than the gauge's.
+        // The name of a counter ends in _total, so it differs from that of the gauge.
         registry.register(
             "crm_connections_accepted",
             "Connections of clients that were taken",
-            self.taken.clone(),
+            self.accepted.clone(),
         );
     }
 
-    /// A connection was taken, which lasts until what this answers is dropped.
-    pub(super) fn connected(&self) -> Connected {
+    /// Counts a new connection, which is open until the returned guard is dropped.
+    pub(super) fn count(&self) -> CountedConnection {
         self.open.inc();
-        self.taken.inc();
-        Connected(self.open.clone())
+        self.accepted.inc();
+        CountedConnection(self.open.clone())
     }
 }
 
-/// A connection that is open.
-pub(super) struct Connected(Gauge);
+/// Guards the count of one open connection.
+pub(super) struct CountedConnection(Gauge);
 
-impl Drop for Connected {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         self.0.dec();
     }

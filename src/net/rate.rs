@@ -1,4 +1,7 @@
-//! What is counted and limited beside what a connection does: how often each limit was met, and requests a second.
+//! Requests a second of each token and each address.
+//!
+//! Each has a token bucket, which holds the requests of one second. Every response says in its headers what is left, so
+//! that a client can slow down before it is refused.
 
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -10,29 +13,29 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use quick_cache::sync::Cache;
 
 use crate::base::error::{Code, Error, Result};
-use crate::net::address::household;
+use crate::net::address::counted_address;
 use crate::net::hits::{Hits, Limit};
 
-/// The most tokens and the most addresses that are kept apart. Of more the one is forgotten that has not asked for the
-/// longest time, and may ask as if it were new: a bucket is full again after a second anyway.
-const KEPT: usize = 16 * 1024;
+/// How many tokens and how many addresses have a bucket. Beyond that the least recently used bucket is dropped, and its
+/// owner starts with a full one. A bucket is full again after a second anyway.
+const BUCKETS: usize = 16 * 1024;
 
-/// Requests a second, of tokens and of addresses.
+/// Limits the requests a second of tokens and of addresses.
 pub struct Rates {
     per_token: Option<Buckets<i64>>,
     per_address: Option<Buckets<IpAddr>>,
     hits: Arc<Hits>,
 }
 
-/// What the answer to one request says of the rates that it counts for.
+/// What the response to one request says about the rates that the request counts for.
 #[derive(Debug, Default)]
-pub struct Told {
-    address: OnceLock<Taken>,
-    token: OnceLock<Taken>,
+pub struct RateNotice {
+    address: OnceLock<RateState>,
+    token: OnceLock<RateState>,
 }
 
 impl Rates {
-    /// Requests a second of a token and of an address, none where it is not limited.
+    /// Limits each token and each address to so many requests a second; `None` means no limit.
     pub fn new(per_token: Option<u32>, per_address: Option<u32>, hits: Arc<Hits>) -> Rates {
         Rates {
             per_token: per_token.map(Buckets::new),
@@ -41,29 +44,33 @@ impl Rates {
         }
     }
 
-    /// Counts a request of a token, by its id.
+    /// Counts a request of the token with this id.
     ///
     /// # Errors
     ///
-    /// [`Code::Limited`] where it is one too many.
-    pub fn take_token(&self, id: i64, told: &Told) -> Result<()> {
+    /// [`Code::Limited`] if there were too many in this second.
+    pub fn take_token(&self, id: i64, notice: &RateNotice) -> Result<()> {
         let Some(buckets) = &self.per_token else {
             return Ok(());
         };
-        self.take(Limit::RatePerToken, buckets, id, &told.token)
+        self.take(Limit::RatePerToken, buckets, id, &notice.token)
     }
 
     /// Counts a request of an address.
     ///
     /// # Errors
     ///
-    /// [`Code::Limited`] where it is one too many.
-    pub fn take_address(&self, address: impl FnOnce() -> IpAddr, told: &Told) -> Result<()> {
+    /// [`Code::Limited`] if there were too many in this second.
+    pub fn take_address(
+        &self,
+        address: impl FnOnce() -> IpAddr,
+        notice: &RateNotice,
+    ) -> Result<()> {
         let Some(buckets) = &self.per_address else {
             return Ok(());
         };
-        let address = household(address());
-        self.take(Limit::RatePerAddress, buckets, address, &told.address)
+        let address = counted_address(address());
+        self.take(Limit::RatePerAddress, buckets, address, &notice.address)
     }
 
     fn take<K: Hash + Eq + Clone>(
@@ -71,11 +78,11 @@ impl Rates {
         limit: Limit,
         buckets: &Buckets<K>,
         key: K,
-        told: &OnceLock<Taken>,
+        notice: &OnceLock<RateState>,
     ) -> Result<()> {
         let taken = buckets.take(key, buckets.start.elapsed());
-        // Once a request.
-        let _ = told.set(taken);
+        // Each is set once a request.
+        let _ = notice.set(taken);
         if taken.granted {
             return Ok(());
         }
@@ -93,9 +100,9 @@ fn whose(limit: Limit) -> &'static str {
     }
 }
 
-impl Told {
-    /// Says it in `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10): quota and window, and what
-    /// is left of it with the seconds after which it is whole again.
+impl RateNotice {
+    /// Writes the headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10): the quota with its
+    /// window, and what is left of the quota with the seconds until it is full again.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
         static LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -115,9 +122,10 @@ impl Told {
     }
 }
 
-/// What became of one request.
+/// The state of a bucket after one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Taken {
+struct RateState {
+    /// Whether the request is allowed.
     granted: bool,
     /// Requests a second.
     rate: u32,
@@ -125,8 +133,8 @@ struct Taken {
     left: u64,
 }
 
-/// A token bucket for each key, which holds the requests of one second. Of a bucket its time of arrival is kept: when it
-/// will be full again, in nanoseconds since `start` (the "generic cell rate algorithm" of ATM).
+/// A token bucket for each key. A bucket is stored as one number: when it will be full again, in nanoseconds since `start`
+/// (the "generic cell rate algorithm" of ATM).
 struct Buckets<K> {
     rate: u32,
     full_at: Cache<K, Arc<AtomicU64>>,
@@ -139,12 +147,12 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     fn new(rate: u32) -> Buckets<K> {
         Buckets {
             rate: rate.max(1),
-            full_at: Cache::new(KEPT),
+            full_at: Cache::new(BUCKETS),
             start: Instant::now(),
         }
     }
 
-    fn take(&self, key: K, now: Duration) -> Taken {
+    fn take(&self, key: K, now: Duration) -> RateState {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let one = SECOND / u64::from(self.rate);
         let bucket = self
@@ -156,7 +164,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         let taken = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full| {
             (room(full) > 0).then(|| full.max(now) + one)
         });
-        Taken {
+        RateState {
             granted: taken.is_ok(),
             rate: self.rate,
             left: taken.map_or(0, |before| room(before) - 1),
@@ -178,7 +186,7 @@ mod tests {
                 assert_eq!((taken.granted, taken.left), (true, left), "{rate}");
             }
             assert!(!buckets.take(1, start).granted, "{rate}");
-            // Another's is its own.
+            // Another key has its own bucket.
             assert!(buckets.take(2, start).granted);
             let one = Duration::from_nanos(SECOND.div_ceil(rate.into()));
             assert!(buckets.take(1, start + one).granted, "{rate}");
@@ -189,26 +197,26 @@ mod tests {
     }
 
     #[test]
-    fn many_addresses_are_no_more_memory() {
+    fn many_addresses_take_no_more_memory() {
         let buckets = Buckets::new(1);
-        for key in 0..KEPT as u64 * 10 {
+        for key in 0..BUCKETS as u64 * 10 {
             buckets.take(key, Duration::ZERO);
         }
-        assert!(buckets.full_at.len() <= KEPT);
+        assert!(buckets.full_at.len() <= BUCKETS);
     }
 
     #[test]
-    fn a_request_too_many_is_refused_counted_and_told() {
+    fn a_request_too_many_is_refused_counted_and_announced() {
         let hits = Arc::new(Hits::default());
         let rates = Rates::new(Some(1), None, hits.clone());
         let address = || panic!("nobody asks for it");
-        rates.take_address(address, &Told::default()).unwrap();
-        rates.take_token(7, &Told::default()).unwrap();
-        let told = Told::default();
-        let error = rates.take_token(7, &told).unwrap_err();
+        rates.take_address(address, &RateNotice::default()).unwrap();
+        rates.take_token(7, &RateNotice::default()).unwrap();
+        let notice = RateNotice::default();
+        let error = rates.take_token(7, &notice).unwrap_err();
         assert_eq!(error.code, Code::Limited);
         let mut headers = HeaderMap::new();
-        told.write(&mut headers);
+        notice.write(&mut headers);
         assert_eq!(headers["ratelimit-policy"], "\"token\";q=1;w=1");
         assert_eq!(headers["ratelimit"], "\"token\";r=0;t=1");
         assert!(hits.all().any(|hit| hit == ("rate_per_token", 1)));

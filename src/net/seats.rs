@@ -1,10 +1,12 @@
-//! Who has connections, and who makes room where all places are taken.
+//! Which client has which connections, and which connection is evicted when there are too many.
 //!
-//! A few addresses can hold every place, each within what one may have. Then somebody from another address is let in all
-//! the same: of the address with the most connections the one goes that has waited the longest for its peer, or, where none
-//! waits, one whose answer is worked at and can be asked for again. Whose request may be saved stays. So the last places,
-//! see [`spare`], are for addresses that have none: writes that nobody confirms, of however few, can hold all others for
-//! a minute, and `/health` has to answer meanwhile.
+//! A few addresses can hold all connections, each within its own limit. A client from another address is admitted
+//! nevertheless: one connection of the address with the most connections is evicted for it. That is the connection which
+//! has waited longest for its peer or, if none waits, one that is answering a read, which can be requested again. A
+//! connection whose request may be saving something is never evicted.
+//!
+//! Therefore the last connections, see [`reserved`], are for addresses that have none: writes that wait for the database
+//! can hold all others for a minute, even if they come from a few clients, and `/health` has to answer meanwhile.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,155 +15,161 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::net::address::household;
-use crate::net::watch::{Loss, Shared};
+use crate::net::address::counted_address;
+use crate::net::watch::{EvictionCost, SharedWatch};
 
-/// The connections that are open, by [`household`]. Clones share them.
+/// The open connections, by [`counted_address`]. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Places(Arc<Mutex<State>>);
+pub(super) struct Seats(Arc<Mutex<SeatTable>>);
 
 #[derive(Default)]
-struct State {
-    by_household: HashMap<IpAddr, HashMap<u64, Guest>>,
-    /// Those that were told to leave and have not left.
+struct SeatTable {
+    by_address: HashMap<IpAddr, HashMap<u64, Seated>>,
+    /// Connections that were evicted and have not ended yet.
     leaving: usize,
     next: u64,
 }
 
-/// How many of so many places are only for addresses that have none, where nobody leaves for them.
-pub(super) fn spare(most: usize) -> usize {
-    most / 16
+/// How many of all connections are reserved for addresses that have none.
+pub(super) fn reserved(connections: usize) -> usize {
+    connections / 16
 }
 
-/// One connection.
-struct Guest {
-    watch: Shared,
-    leave: Arc<Notify>,
+/// One connection in the table.
+struct Seated {
+    watch: SharedWatch,
+    evicted: Arc<Notify>,
 }
 
-/// The place of a connection, until it is dropped.
-pub(super) struct Place {
-    places: Places,
-    /// `None` for one that does not count.
+/// The seat of one connection, until it is dropped.
+pub(super) struct Seat {
+    seats: Seats,
+    /// Its address and number; `None` if it is not counted.
     held: Option<(IpAddr, u64)>,
-    leave: Arc<Notify>,
+    evicted: Arc<Notify>,
 }
 
-impl Places {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl Seats {
+    fn table(&self) -> MutexGuard<'_, SeatTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a place to a connection, unless its address has so many of them; those of a trusted proxy, `None`, do not
-    /// count.
-    pub(super) fn take(&self, from: Option<IpAddr>, most: usize, watch: &Shared) -> Option<Place> {
-        let leave = Arc::new(Notify::new());
+    /// Takes a seat for a connection, unless its address already has `most`. A trusted proxy, `None`, is not counted.
+    pub(super) fn take(
+        &self,
+        from: Option<IpAddr>,
+        most: usize,
+        watch: &SharedWatch,
+    ) -> Option<Seat> {
+        let evicted = Arc::new(Notify::new());
         let mut held = None;
-        if let Some(address) = from.map(household) {
-            let mut state = self.state();
-            let number = state.next;
-            let guests = state.by_household.entry(address).or_default();
-            if guests.len() >= most {
+        if let Some(address) = from.map(counted_address) {
+            let mut table = self.table();
+            let number = table.next;
+            let seated = table.by_address.entry(address).or_default();
+            if seated.len() >= most {
                 return None;
             }
-            let (watch, leave) = (watch.clone(), leave.clone());
-            guests.insert(number, Guest { watch, leave });
-            state.next += 1;
+            let (watch, evicted) = (watch.clone(), evicted.clone());
+            seated.insert(number, Seated { watch, evicted });
+            table.next += 1;
             held = Some((address, number));
         }
-        Some(Place {
-            places: self.clone(),
+        Some(Seat {
+            seats: self.clone(),
             held,
-            leave,
+            evicted,
         })
     }
 
-    /// Whether this address has no connection; that of a trusted proxy, `None`, is never told from one that has.
+    /// Whether this address has no connection. For a trusted proxy, `None`, the answer is always no.
     pub(super) fn has_none(&self, from: Option<IpAddr>) -> bool {
-        let household = from.map(household);
-        household.is_some_and(|address| !self.state().by_household.contains_key(&address))
+        let address = from.map(counted_address);
+        address.is_some_and(|address| !self.table().by_address.contains_key(&address))
     }
 
-    /// How many connections were told to leave and have not left yet.
+    /// How many connections were evicted and have not ended yet.
     pub(super) fn leaving(&self) -> usize {
-        self.state().leaving
+        self.table().leaving
     }
 
-    /// Tells one connection to leave for another that comes from here, if somebody has more than one more than that has.
-    /// Answers whose it was.
-    pub(super) fn make_room(&self, from: Option<IpAddr>) -> Option<IpAddr> {
-        let mut state = self.state();
-        let count = |address: IpAddr| state.by_household.get(&address).map_or(0, HashMap::len);
-        let own = from.map_or(0, |from| count(household(from)));
-        let mut greedy: Vec<(usize, IpAddr)> = state
-            .by_household
+    /// Evicts one connection for a new one that comes from `from`. The evicted one belongs to an address that has at least
+    /// two more connections than `from`. Returns that address, or `None` if there is no such connection.
+    pub(super) fn evict_for(&self, from: Option<IpAddr>) -> Option<IpAddr> {
+        let mut table = self.table();
+        let count = |address: IpAddr| table.by_address.get(&address).map_or(0, HashMap::len);
+        let own = from.map_or(0, |from| count(counted_address(from)));
+        let mut greedy: Vec<(usize, IpAddr)> = table
+            .by_address
             .iter()
-            .map(|(address, guests)| (guests.len(), *address))
+            .map(|(address, seated)| (seated.len(), *address))
             .filter(|(count, _)| *count > own + 1)
             .collect();
         greedy.sort_unstable();
-        // Who has the most may have none that may end.
+        // The address with the most connections may have none that can be evicted; then the next one is tried.
         greedy
             .into_iter()
             .rev()
             .map(|(_, address)| address)
-            .find(|address| state.end_one(*address))
+            .find(|address| table.evict_one(*address))
     }
 }
 
-impl State {
-    /// Ends the connection of an address whose end takes the least, if one may end.
-    fn end_one(&mut self, address: IpAddr) -> bool {
-        let Some(guests) = self.by_household.get_mut(&address) else {
+impl SeatTable {
+    /// Evicts the connection of an address with the lowest cost, and returns whether there was one.
+    fn evict_one(&mut self, address: IpAddr) -> bool {
+        let Some(seated) = self.by_address.get_mut(&address) else {
             return false;
         };
-        let mut all: Vec<(Loss, Instant, u64)> = guests
+        let mut candidates: Vec<(EvictionCost, Instant, u64)> = seated
             .iter()
-            .filter_map(|(number, guest)| {
-                let (loss, since) = guest.watch.lock().may_leave()?;
-                Some((loss, since, *number))
+            .filter_map(|(number, one)| {
+                let (cost, since) = one.watch.lock().eviction_cost()?;
+                Some((cost, since, *number))
             })
             .collect();
-        all.sort_unstable();
-        // What is being saved by now stays.
-        let leaves = |number: &u64| {
-            guests
+        candidates.sort_unstable();
+        // A connection that has begun to save something in the meantime stays.
+        let evicts = |number: &u64| {
+            seated
                 .get(number)
-                .is_some_and(|guest| guest.watch.lock().leave())
+                .is_some_and(|one| one.watch.lock().evict())
         };
-        let Some(number) = all.into_iter().map(|(.., number)| number).find(leaves) else {
+        let mut numbers = candidates.into_iter().map(|(.., number)| number);
+        let Some(number) = numbers.find(evicts) else {
             return false;
         };
-        if let Some(guest) = guests.remove(&number) {
+        if let Some(one) = seated.remove(&number) {
             self.leaving += 1;
-            guest.leave.notify_one();
+            one.evicted.notify_one();
         }
         true
     }
 }
 
-impl Place {
-    /// Done when the connection is to leave.
-    pub(super) fn is_wanted(&self) -> impl Future<Output = ()> {
-        self.leave.notified()
+impl Seat {
+    /// Resolves when the connection is evicted.
+    pub(super) fn evicted(&self) -> impl Future<Output = ()> {
+        self.evicted.notified()
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         let Some((address, number)) = self.held else {
             return;
         };
-        let mut state = self.places.state();
-        let guests = state.by_household.get_mut(&address);
-        let left = guests.and_then(|guests| {
-            let guest = guests.remove(&number);
-            guest.map(|_| guests.is_empty())
+        let mut table = self.seats.table();
+        let seated = table.by_address.get_mut(&address);
+        let left = seated.and_then(|seated| {
+            let one = seated.remove(&number);
+            one.map(|_| seated.is_empty())
         });
         match left {
-            Some(true) => drop(state.by_household.remove(&address)),
+            Some(true) => drop(table.by_address.remove(&address)),
             Some(false) => {}
-            None => state.leaving -= 1,
+            // It was evicted.
+            None => table.leaving -= 1,
         }
     }
 }

@@ -22,27 +22,28 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::base::error::Error;
-use crate::net::accept::{Refused, serve};
-use crate::net::burden::{Burden, Burdened};
-use crate::net::door::Door;
+use crate::net::accept::serve;
+use crate::net::held::{HeldMemory, HoldsMemory};
 use crate::net::hits::{Hits, Limit};
-use crate::net::limits::Limits;
-use crate::net::meter::Meter;
+use crate::net::limits::ConnectionLimits;
+use crate::net::meter::ConnectionMeter;
+use crate::net::service::RefusedRequest;
+use crate::net::settings::ConnectionSettings;
 
 /// Longer than anything here takes, shorter than the limits a test leaves alone would need to end it.
 const GUARD: Duration = Duration::from_secs(20);
 
 const FAR: Duration = Duration::from_secs(600);
 
-/// Limits that end nothing within a test.
-fn generous() -> Limits {
-    Limits {
+/// ConnectionLimits that end nothing within a test.
+fn generous() -> ConnectionLimits {
+    ConnectionLimits {
         head: FAR,
         idle: FAR,
         rate_window: FAR,
         linger: FAR,
         drain: FAR,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     }
 }
 
@@ -77,9 +78,9 @@ impl Drop for OnDrop {
 }
 
 /// Held since its last piece was made, and wanted all along.
-struct Wanted(Mutex<Instant>);
+struct WantedMemory(Mutex<Instant>);
 
-impl Burden for Wanted {
+impl HeldMemory for WantedMemory {
     fn since(&self) -> Option<Instant> {
         self.0.lock().ok().map(|since| *since)
     }
@@ -90,7 +91,7 @@ impl Burden for Wanted {
 }
 
 impl Server {
-    async fn start(limits: Limits) -> Server {
+    async fn start(limits: ConnectionLimits) -> Server {
         let (began, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (sender, dropped) = mpsc::unbounded_channel();
 
@@ -116,7 +117,7 @@ impl Server {
         });
         let endless = move || {
             let guard = OnDrop(sender.clone());
-            let held = Arc::new(Wanted(Mutex::new(Instant::now())));
+            let held = Arc::new(WantedMemory(Mutex::new(Instant::now())));
             let since = held.clone();
             let chunks = stream::repeat_with(move || {
                 let _ = &guard;
@@ -129,7 +130,7 @@ impl Server {
             let endless = endless.clone();
             warp::path!("wanted").map(move || {
                 let (mut response, held) = endless();
-                response.extensions_mut().insert(Burdened(held));
+                response.extensions_mut().insert(HoldsMemory(held));
                 response
             })
         };
@@ -146,18 +147,18 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
-        let refuse = |error: Error, _: Refused<'_>| {
+        let refuse = |error: Error, _: RefusedRequest<'_>| {
             warp::reply::with_status(error.to_json(), StatusCode::BAD_REQUEST).into_response()
         };
         let service = move |_| service.clone();
-        let door = Door::from(limits);
-        let hits = door.hits.clone();
+        let settings = ConnectionSettings::from(limits);
+        let hits = settings.hits.clone();
         let task = tokio::spawn(serve(
             listener,
             service,
             refuse,
-            door,
-            Meter::default(),
+            settings,
+            ConnectionMeter::default(),
             async {
                 // Also when the test drops the sender.
                 let _ = stopped.await;
@@ -253,7 +254,7 @@ impl Client {
 
 #[tokio::test]
 async fn a_connection_that_asks_nothing_is_closed() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         idle: Duration::from_millis(150),
         ..generous()
     };
@@ -266,7 +267,7 @@ async fn a_connection_that_asks_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_connection_that_asks_no_more_is_closed() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         idle: Duration::from_millis(150),
         ..generous()
     };
@@ -284,7 +285,7 @@ async fn a_connection_that_asks_no_more_is_closed() {
 
 #[tokio::test]
 async fn a_head_that_drips_in_is_cut_while_bytes_still_come() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         head: Duration::from_millis(200),
         ..generous()
     };
@@ -308,7 +309,7 @@ async fn a_head_that_drips_in_is_cut_while_bytes_still_come() {
 
 #[tokio::test]
 async fn the_time_of_a_head_ends_with_the_head() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         head: Duration::from_millis(100),
         idle: Duration::from_millis(100),
         ..generous()
@@ -332,7 +333,7 @@ async fn the_time_of_a_head_ends_with_the_head() {
 
 #[tokio::test]
 async fn who_has_none_finds_room_where_others_have_all() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         connections: 6,
         ..generous()
     };
@@ -394,7 +395,7 @@ async fn who_has_none_finds_room_where_others_have_all() {
 
 #[tokio::test]
 async fn what_may_be_saved_stays_and_what_waits_for_its_client_goes_first() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         connections: 6,
         ..generous()
     };
@@ -455,7 +456,7 @@ async fn what_may_be_saved_stays_and_what_waits_for_its_client_goes_first() {
 
 #[tokio::test]
 async fn writes_at_work_leave_places_for_who_has_none() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         connections: 32,
         ..generous()
     };
@@ -499,7 +500,7 @@ async fn writes_at_work_leave_places_for_who_has_none() {
 
 #[tokio::test]
 async fn connections_over_the_cap_are_closed_at_once_and_others_served_again_after() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         connections: 2,
         ..generous()
     };
@@ -524,7 +525,7 @@ async fn connections_over_the_cap_are_closed_at_once_and_others_served_again_aft
 
 #[tokio::test]
 async fn a_reader_that_stops_is_cut_and_one_that_reads_is_not() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         rate_window: Duration::from_millis(300),
         ..generous()
     };
@@ -533,15 +534,15 @@ async fn a_reader_that_stops_is_cut_and_one_that_reads_is_not() {
 
 #[tokio::test]
 async fn who_keeps_what_others_want_is_cut() {
-    let limits = Limits {
-        burden: Duration::from_secs(1),
+    let limits = ConnectionLimits {
+        hold: Duration::from_secs(1),
         ..generous()
     };
     one_is_cut(limits, "/wanted").await;
 }
 
 /// Of two who ask for this path the one is cut that does not read.
-async fn one_is_cut(limits: Limits, path: &str) {
+async fn one_is_cut(limits: ConnectionLimits, path: &str) {
     let mut server = Server::start(limits).await;
     let mut stopped = server.connect().await;
     let mut reading = server.connect().await;
@@ -609,7 +610,7 @@ async fn an_answer_before_the_body_was_read_reaches_a_client_that_keeps_sending(
 
 #[tokio::test]
 async fn a_client_that_never_stops_sending_is_not_listened_to_for_ever() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         linger: Duration::from_millis(100),
         connections: 1,
         ..generous()
@@ -627,7 +628,7 @@ async fn a_client_that_never_stops_sending_is_not_listened_to_for_ever() {
 #[tokio::test]
 async fn a_connection_that_ends_well_is_not_lingered_on() {
     // With a linger without end the one place would stay taken.
-    let limits = Limits {
+    let limits = ConnectionLimits {
         connections: 1,
         ..generous()
     };
@@ -669,7 +670,7 @@ async fn stopping_answers_what_was_asked() {
 
 #[tokio::test]
 async fn stopping_cuts_what_does_not_end() {
-    let limits = Limits {
+    let limits = ConnectionLimits {
         drain: Duration::from_millis(100),
         ..generous()
     };

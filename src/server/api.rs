@@ -29,7 +29,7 @@ use warp::{Filter, Rejection};
 
 use super::cors::Cors;
 use super::gate::{self, Policy};
-use super::limit::Requests;
+use super::limit::RequestLimits;
 use super::observe::{self, Observer};
 use super::reply::{self, Media, Written};
 use super::route::{self, Act, Does, Place};
@@ -43,12 +43,12 @@ use crate::model::query::{self, Query, boolean};
 use crate::model::record::{Noun, Record, Shown, Snapshot};
 use crate::model::terms::{self, Key, Terms, Versions};
 use crate::model::token::{NewToken, Token};
-use crate::net::accept::Refused;
-use crate::net::answers::Answers;
-use crate::net::body;
+use crate::net::body::{self, BodyBudget};
 use crate::net::hits::{Hits, Limit};
 use crate::net::peer::Peer;
-use crate::net::rate::{Rates, Told};
+use crate::net::rate::{RateNotice, Rates};
+use crate::net::responses::ResponseBudget;
+use crate::net::service::RefusedRequest;
 use crate::store::any::AnyStore;
 use crate::store::contract::{Done, Outcome, Store, Write};
 
@@ -59,11 +59,11 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Api {
     store: AnyStore,
     policy: Policy,
-    bodies: body::Bodies,
-    answers: Answers,
+    bodies: BodyBudget,
+    answers: ResponseBudget,
     pub(super) observer: Observer,
     cors: Cors,
-    limits: Requests,
+    limits: RequestLimits,
     rates: Rates,
     hits: Arc<Hits>,
 }
@@ -71,7 +71,7 @@ pub struct Api {
 impl Api {
     /// Over a store.
     pub fn new(store: AnyStore, settings: &Settings) -> Api {
-        let (limits, hits) = (settings.requests, settings.door.hits.clone());
+        let (limits, hits) = (settings.requests, settings.connections.hits.clone());
         let mut templates: Vec<String> =
             route::table().into_iter().map(|route| route.path).collect();
         templates.dedup();
@@ -79,8 +79,8 @@ impl Api {
         Api {
             store,
             policy: settings.policy,
-            bodies: body::Bodies::new(limits.of_body(), hits.clone()),
-            answers: Answers::default(),
+            bodies: BodyBudget::new(limits.of_body(), hits.clone()),
+            answers: ResponseBudget::default(),
             observer,
             cors: settings.cors.clone(),
             limits,
@@ -90,7 +90,7 @@ impl Api {
     }
 
     /// The answer to a request that no route may see.
-    pub(super) fn refuse(&self, error: Error, refused: &Refused<'_>) -> Response {
+    pub(super) fn refuse(&self, error: Error, refused: &RefusedRequest<'_>) -> Response {
         let client = refused.address.ip().to_canonical();
         self.fail(error, client, refused.method, refused.path)
     }
@@ -110,7 +110,7 @@ impl Api {
         &self,
         peer: &Peer,
         asked: Asked<'_>,
-        told: &Told,
+        told: &RateNotice,
         place: Option<&Place>,
     ) -> Result<Option<Response>> {
         // Who watches the service is never told to come back later.
@@ -192,7 +192,7 @@ where
     let act = place.as_ref().and_then(|place| place.act(asked.method));
     // What there is, and what not, is nobody's business who may not even read.
     let access = act.map_or(route::READ, |act| act.access);
-    let told = Told::default();
+    let told = RateNotice::default();
     let mut token = None;
     let mut response = match api.begin(peer, asked, &told, place.as_ref()) {
         Ok(Some(preflight)) => preflight,
@@ -263,8 +263,8 @@ fn new_request_id() -> HeaderValue {
 struct Request<'a> {
     api: &'a Api,
     store: &'a AnyStore,
-    bodies: &'a body::Bodies,
-    answers: &'a Answers,
+    bodies: &'a BodyBudget,
+    answers: &'a ResponseBudget,
     asked: Asked<'a>,
     observer: &'a Observer,
     request_id: &'a str,
@@ -647,20 +647,20 @@ impl Request<'_> {
         version: i64,
     ) -> Response {
         let read = async {
-            let place = self.answers.place().await?;
+            let turn = self.answers.turn().await?;
             let read = self.store.get_json(noun, id).await?;
             if read.version != version {
                 // Somebody else's change is not the answer to this write.
                 let why = format!("{} {id} was changed by others meanwhile", noun.title);
                 return Err(Error::new(Code::Stale, why));
             }
-            let load = self.answers.load();
-            Ok((place.hold(&load, read.json).await?, read.version, load))
+            let memory = self.answers.memory();
+            Ok((turn.hold(&memory, read.json).await?, read.version, memory))
         };
         match read.await {
-            Ok((json, version, load)) => {
+            Ok((json, version, memory)) => {
                 let mut response = reply::json(status, json);
-                load.tell(&mut response);
+                memory.attach(&mut response);
                 tagged(response, version)
             }
             Err(error) => reply::broken(status, error, self.request_id),

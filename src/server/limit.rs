@@ -1,32 +1,32 @@
-//! What one request may take.
+//! The limits of one request.
 
 use std::time::Duration;
 
 use crate::model::record::LARGEST;
 use crate::net::body::BodyLimits;
 
-/// What one request may take. The defaults are the service's documented limits.
+/// The limits of one request. The defaults are the documented limits of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Requests {
-    /// Bytes of a body.
+pub struct RequestLimits {
+    /// The most bytes of a body.
     pub body: usize,
-    /// Bytes of a path with its parameters.
+    /// The most bytes of a path, including its parameters.
     pub url: usize,
-    /// Levels of objects and arrays in a body.
+    /// The most levels of objects and arrays in a body.
     pub depth: usize,
-    /// Time for a body, from the end of the head.
+    /// Time for the whole body, from the end of the head.
     pub body_time: Duration,
-    /// Time until the answer begins, from the end of the body.
+    /// Time until the response begins, from the end of the body.
     pub time: Duration,
-    /// Requests a second of a token, `None` for any number.
+    /// Requests a second of a token; `None` means no limit.
     pub per_token: Option<u32>,
-    /// Requests a second of an address, `None` for any number.
+    /// Requests a second of an address; `None` means no limit.
     pub per_address: Option<u32>,
 }
 
-impl Default for Requests {
-    fn default() -> Requests {
-        Requests {
+impl Default for RequestLimits {
+    fn default() -> RequestLimits {
+        RequestLimits {
             body: LARGEST,
             url: 63 * 1024,
             depth: 127,
@@ -38,8 +38,8 @@ impl Default for Requests {
     }
 }
 
-impl Requests {
-    /// What the body of a request may take.
+impl RequestLimits {
+    /// The limits of the body of a request.
     pub(super) fn of_body(&self) -> BodyLimits {
         BodyLimits {
             bytes: self.body,

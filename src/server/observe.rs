@@ -28,7 +28,7 @@ use warp::reply::Response;
 use crate::base::log::{self, Form, Log};
 use crate::model::token;
 use crate::net::hits::Hits;
-use crate::net::meter::Meter;
+use crate::net::meter::ConnectionMeter;
 use crate::store::any::AnyStore;
 use crate::store::meter::Histogram;
 
@@ -192,7 +192,7 @@ pub(super) struct Observer {
     gone: Counter,
     replays: Counter,
     /// What is measured of connections and limits.
-    pub(super) meter: Meter,
+    pub(super) meter: ConnectionMeter,
 }
 
 impl Observer {
@@ -227,7 +227,7 @@ impl Observer {
             replays.clone(),
         );
         store.register(&mut registry);
-        let meter = Meter::default();
+        let meter = ConnectionMeter::default();
         meter.register(&mut registry);
         registry.register(
             "crm_limits_hit",

@@ -13,8 +13,8 @@ use crm::model::draft::{Draft, Purpose};
 use crm::model::lead::LEAD;
 use crm::model::record::Record;
 use crm::net::accept;
-use crm::net::limits::Limits;
-use crm::net::meter::Meter;
+use crm::net::limits::ConnectionLimits;
+use crm::net::meter::ConnectionMeter;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use warp::Filter;
@@ -56,8 +56,8 @@ async fn create(port: u16) -> std::io::Result<()> {
         listener,
         move |_| service,
         |error, _| refuse(error),
-        Limits::default(),
-        Meter::default(),
+        ConnectionLimits::default(),
+        ConnectionMeter::default(),
         for_ever,
     )
     .await;

@@ -188,7 +188,7 @@ fn what_does_not_fit_together_is_refused_at_the_start() {
     for (certificate, key) in [("pipe", "tls.key"), ("tls.pem", "pipe")] {
         let words = ["serve", "--tls-cert", certificate, "--tls-key", key];
         let error = home.crm(words).fails(2);
-        assert!(error.contains("it is no regular file"), "{error}");
+        assert!(error.contains("it is not a regular file"), "{error}");
     }
     assert!(!home.path("crm.db").exists());
     let run = home.crm(["serve", "--tls-key", "tls.key"]);
@@ -442,7 +442,7 @@ fn one_address_cannot_take_every_connection() {
     drop(open);
     wait_for("room", || is_served(server.address()));
     let (_, log) = server.stop();
-    let warning = "closing new connections of 127.0.0.1, as 3 of it are open";
+    let warning = "closing new connections of 127.0.0.1, because it has 3 open";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
 
     let words = [&words[..], &["--trusted-proxy", "127.0.0.0/8"]].concat();
