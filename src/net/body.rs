@@ -1,7 +1,7 @@
 //! Request bodies: JSON of a bounded size and depth that arrives in time.
 //!
-//! All bodies that are being read hold at most 64 MiB together. A large body is parsed on a thread of its own, because
-//! that takes milliseconds in which a serving thread would serve nobody.
+//! All bodies that are being read hold at most 64 MiB together. A large body is parsed on another thread, because that
+//! takes milliseconds in which a serving thread would serve nobody.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
