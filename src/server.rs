@@ -28,7 +28,7 @@ mod reply;
 pub mod route;
 mod tokens;
 
-/// What the service goes by. The defaults are the documented ones.
+/// The settings of the service. The defaults are the documented ones.
 #[derive(Clone, Default)]
 pub struct Settings {
     /// How connections are accepted.
@@ -37,11 +37,12 @@ pub struct Settings {
     pub requests: RequestLimits,
     /// Which pages of other sites may use the API.
     pub cors: Cors,
-    /// Whether tokens are asked for.
+    /// Whether requests need a token.
     pub policy: Policy,
 }
 
-/// Serves the store on the listener until `shutdown` is done; then answers what was accepted and closes the store.
+/// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that were read, and closes the
+/// store.
 pub async fn serve(
     listener: TcpListener,
     store: AnyStore,

@@ -2,7 +2,7 @@
 //!
 //! hyper keeps a response until the peer's kernel has taken its last byte, and a record is up to a mebibyte. So hundreds
 //! of connections that send requests and do not read the responses would hold hundreds of megabytes. Therefore a response
-//! larger than [`SMALL`] takes its length out of a budget that all share, and gives it back when hyper drops its bytes.
+//! larger than 64 KiB takes its length out of a budget that all share, and gives it back when hyper drops its bytes.
 //! Smaller ones are bounded by the number of connections.
 //!
 //! When others want memory, nobody keeps it for long. The connection of a response knows what the response holds, see

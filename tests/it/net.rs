@@ -237,7 +237,7 @@ fn commands_reach_a_server_whose_certificate_they_trust() {
     list()
         .env("SSL_CERT_FILE", other.to_str().unwrap())
         .fails(6);
-    // The health command trusts the server on its own machine, whatever name the certificate is for.
+    // The health command asks the server at its address, so it does not check the name in the certificate.
     let health = home
         .line("health")
         .env("HOST", "127.0.0.1")
