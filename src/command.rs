@@ -25,16 +25,19 @@ use crate::model::query::Query;
 use crate::model::record::{LARGEST, Noun, Shown, too_large};
 use crate::model::terms::{Terms, Versions, etag};
 use crate::model::token::{self, NewToken, Secret, Token};
+use crate::net::certificate::{Certificate, CertificateFault};
+use crate::net::limits::ConnectionLimits;
+use crate::net::peer::Proxies;
+use crate::net::settings::ConnectionSettings;
 use crate::ops::Records;
 use crate::ops::create_token::CreateToken;
 use crate::ops::delete::Delete;
 use crate::ops::revoke_token::RevokeToken;
 use crate::ops::update::Update;
 use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
-use crate::server::connection::{Door, Limits, tls};
 use crate::server::gate::Policy;
-use crate::server::limit::Requests;
-use crate::server::{self, cors::Cors, peer::Proxies};
+use crate::server::limit::RequestLimits;
+use crate::server::{self, cors::Cors};
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use crate::store::copy;
@@ -963,7 +966,7 @@ pub async fn serve(
     service: &Service,
 ) -> Ended {
     let mut serving = serving(service)?;
-    let connections = &mut serving.door.limits.connections;
+    let connections = &mut serving.connections.limits.connections;
     // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
     let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
@@ -1041,7 +1044,7 @@ pub async fn serve(
     };
     tell_of_tokens(&store, serving.policy, address).await?;
     let version = env!("CARGO_PKG_VERSION");
-    let scheme = match serving.door.tls {
+    let scheme = match serving.connections.tls {
         Some(_) => "https",
         None => "http",
     };
@@ -1105,11 +1108,11 @@ fn serving(service: &Service) -> Result<server::Settings, Error> {
         service.file(&service::TLS_KEY),
     ) {
         (Some(certificate), Some(key)) => {
-            let read = tls::Certificate::read(certificate.into(), key.into());
+            let read = Certificate::read(certificate.into(), key.into());
             let read = read.map_err(|fault| {
                 let (knob, why) = match fault {
-                    tls::Fault::Certificate(why) => (&service::TLS_CERT, why),
-                    tls::Fault::Key(why) => (&service::TLS_KEY, why),
+                    CertificateFault::Certificate(why) => (&service::TLS_CERT, why),
+                    CertificateFault::Key(why) => (&service::TLS_KEY, why),
                 };
                 service.setting(knob).source.refuse(why)
             })?;
@@ -1118,20 +1121,20 @@ fn serving(service: &Service) -> Result<server::Settings, Error> {
         _ => None,
     };
     Ok(server::Settings {
-        door: Door {
-            limits: Limits {
+        connections: ConnectionSettings {
+            limits: ConnectionLimits {
                 connections: service.number(&service::MAX_CONNECTIONS),
                 per_address: service.number(&service::MAX_CONNECTIONS_PER_ADDRESS),
                 head: service.time(&service::HEAD_TIMEOUT),
                 head_bytes: service.number(&service::MAX_HEAD),
                 idle: service.time(&service::IDLE_TIMEOUT),
-                ..Limits::default()
+                ..ConnectionLimits::default()
             },
             tls,
             proxies: Proxies::new(service.many(&service::TRUSTED_PROXY)),
             hits: Arc::default(),
         },
-        requests: Requests {
+        requests: RequestLimits {
             body: service.number(&service::MAX_BODY),
             url: service.number(&service::MAX_URL),
             depth: service.number(&service::MAX_DEPTH),
@@ -1190,10 +1193,10 @@ mod tests {
         let service = Service::find(&Flags::default(), &around);
         let made = serving(&service.unwrap()).unwrap();
         let own = server::Settings::default();
-        assert_eq!(made.door.limits, own.door.limits);
+        assert_eq!(made.connections.limits, own.connections.limits);
         assert_eq!(made.requests, own.requests);
-        assert_eq!(made.door.proxies, own.door.proxies);
+        assert_eq!(made.connections.proxies, own.connections.proxies);
         assert_eq!(made.cors, own.cors);
-        assert!(made.door.tls.is_none() && own.door.tls.is_none());
+        assert!(made.connections.tls.is_none() && own.connections.tls.is_none());
     }
 }

@@ -65,7 +65,7 @@ knobs! {
         "The private key of the certificate, in PEM";
     CORS_ORIGIN = "cors_origin", Kind::Many(crate::server::cors::check_origin, "ORIGIN"), "",
         "Let the pages of this origin use the API, such as https://app.example.com; may be given several times";
-    TRUSTED_PROXY = "trusted_proxy", Kind::Many(crate::server::peer::check_network, "ADDRESS"), "",
+    TRUSTED_PROXY = "trusted_proxy", Kind::Many(crate::net::peer::check_network, "ADDRESS"), "",
         "Believe X-Forwarded-For of this proxy, an address or a network like 10.0.0.0/8; may be given several times";
     LOG = "log", Kind::Word(&["text", "json"]), "text",
         "How the log is written to standard error";

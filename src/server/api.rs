@@ -17,17 +17,20 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::answers::Answers;
-use super::connection::Refused;
 use super::cors::Cors;
 use super::gate::{self, Policy};
-use super::limit::{Hits, Limit, Rates, Requests, Told};
+use super::limit::RequestLimits;
 use super::observe::Observer;
-use super::peer::Peer;
 use super::request::{Head, Request};
 use super::route::{self, Found};
-use super::{Settings, body, reply};
+use super::{Settings, reply};
 use crate::base::error::{Code, Error, Result};
+use crate::net::body::BodyBudget;
+use crate::net::hits::{Hits, Limit};
+use crate::net::peer::Peer;
+use crate::net::rate::{RateNotice, Rates};
+use crate::net::responses::ResponseBudget;
+use crate::net::service::RefusedRequest;
 use crate::operation::about::READ;
 use crate::store::any::AnyStore;
 
@@ -38,11 +41,11 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Api {
     pub(super) store: AnyStore,
     policy: Policy,
-    pub(super) bodies: body::Bodies,
-    pub(super) answers: Answers,
+    pub(super) bodies: BodyBudget,
+    pub(super) answers: ResponseBudget,
     pub(super) observer: Observer,
     cors: Cors,
-    pub(super) limits: Requests,
+    pub(super) limits: RequestLimits,
     rates: Rates,
     pub(super) hits: Arc<Hits>,
 }
@@ -50,13 +53,13 @@ pub struct Api {
 impl Api {
     /// Over a store.
     pub fn new(store: AnyStore, settings: &Settings) -> Api {
-        let (limits, hits) = (settings.requests, settings.door.hits.clone());
+        let (limits, hits) = (settings.requests, settings.connections.hits.clone());
         let observer = Observer::new(&store, route::templates(), hits.clone());
         Api {
             store,
             policy: settings.policy,
-            bodies: body::Bodies::new(limits, hits.clone()),
-            answers: Answers::default(),
+            bodies: BodyBudget::new(limits.of_body(), hits.clone()),
+            answers: ResponseBudget::default(),
             observer,
             cors: settings.cors.clone(),
             limits,
@@ -66,7 +69,7 @@ impl Api {
     }
 
     /// The answer to a request that no route may see.
-    pub(super) fn refuse(&self, error: Error, refused: &Refused<'_>) -> Response {
+    pub(super) fn refuse(&self, error: Error, refused: &RefusedRequest<'_>) -> Response {
         let client = refused.address.ip().to_canonical();
         self.fail(error, client, refused.method, refused.path)
     }
@@ -86,7 +89,7 @@ impl Api {
         &self,
         peer: &Peer,
         asked: Head<'_>,
-        told: &Told,
+        told: &RateNotice,
         found: Option<Found<'_>>,
     ) -> Result<Option<Response>> {
         // Who watches the service is never told to come back later.
@@ -159,7 +162,7 @@ where
     let act = found.and_then(|found| found.path.act(asked.method));
     // Unknown paths need read access too, so that they reveal nothing.
     let access = act.map_or(READ, |act| act.op.about().access);
-    let told = Told::default();
+    let told = RateNotice::default();
     let mut token = None;
     let mut response = match api.begin(peer, asked, &told, found) {
         Ok(Some(preflight)) => preflight,
@@ -190,7 +193,7 @@ where
             }
         },
     };
-    told.write(&mut response);
+    told.write(response.headers_mut());
     let response = seen.answered(response, token.as_ref().map(|token| &token.name));
     named(response, id)
 }

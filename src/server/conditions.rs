@@ -5,10 +5,10 @@ use futures_util::Stream;
 use warp::http::header::{IF_MATCH, IF_NONE_MATCH};
 use warp::http::{HeaderMap, HeaderName};
 
-use super::body;
 use super::request::{Head, Request};
 use crate::base::error::{Error, Result};
 use crate::model::terms::{Key, Versions};
+use crate::net::body;
 
 impl Request<'_> {
     /// The key of the request, whose body is still to come.

@@ -48,20 +48,20 @@ impl Request<'_> {
         version: i64,
     ) -> Response {
         let read = async {
-            let place = self.api.answers.place().await?;
+            let turn = self.api.answers.turn().await?;
             let read = self.api.store.get_json(noun, id).await?;
             if read.version != version {
                 // Somebody else's change is not the answer to this write.
                 let why = format!("{} {id} was changed by others meanwhile", noun.title);
                 return Err(Error::new(Code::Stale, why));
             }
-            let load = self.api.answers.load();
-            Ok((place.hold(&load, read.json).await?, read.version, load))
+            let memory = self.api.answers.memory();
+            Ok((turn.hold(&memory, read.json).await?, read.version, memory))
         };
         match read.await {
-            Ok((json, version, load)) => {
+            Ok((json, version, memory)) => {
                 let mut response = reply::json(status, json);
-                load.tell(&mut response);
+                memory.attach(&mut response);
                 tagged(response, version)
             }
             Err(error) => reply::broken(status, error, self.request_id),

@@ -16,7 +16,7 @@ use crm::model::record::{Kind, email};
 use crm::model::terms::{Key, Versions, etag, parse_etag};
 use crm::model::token::{PREFIX, Secret, check_name, redacted};
 use crm::server::cors::check_origin;
-use crm::server::peer::{Peer, Proxies, check_network};
+use crm::net::peer::{Peer, Proxies, check_network};
 use crm::store::postgres::check_url;
 use crm_fuzz::{check_refusal, check_sentence, folder};
 use libfuzzer_sys::fuzz_target;
