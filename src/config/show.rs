@@ -42,7 +42,12 @@ pub fn markdown() -> String {
                 None => knob.about.to_string(),
             },
         ];
-        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        let cells = cells.map(|cell| match cell.is_empty() {
+            true => "| ".to_string(),
+            false => format!("| {cell} "),
+        });
+        text.push_str(&cells.concat());
+        text.push_str("|\n");
     }
     text
 }

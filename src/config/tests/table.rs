@@ -140,6 +140,6 @@ fn the_manual_s_table_has_a_row_for_each_setting() {
         &"| max_body | `--max-body` | `CRM_MAX_BODY` | `max_body` | `1m` | The largest body of a request, in bytes: 1k to 1m |"
     ));
     assert!(lines.contains(
-        &"| port | `--port` | `PORT` |  | `8000` | The port to listen on; 0 takes any free port |"
+        &"| port | `--port` | `PORT` | | `8000` | The port to listen on; 0 takes any free port |"
     ));
 }
