@@ -116,8 +116,8 @@ impl Settings {
         };
         let file = match &self.file {
             Some(file) if self.file_exists => Row::new(&CONFIG, file.value.display(), &file.origin),
-            Some(file) => Row::new(&CONFIG, file.value.display(), "default, not there"),
-            None => Row::without_value(&CONFIG, "not there: no home directory".into()),
+            Some(file) => Row::new(&CONFIG, file.value.display(), "default, does not exist"),
+            None => Row::without_value(&CONFIG, "no home directory".into()),
         };
         let output = Row::new(&OUTPUT, self.output.value.word(), &self.output.origin);
         vec![database, url, output, token, file]

@@ -9,7 +9,7 @@ use crate::config::table::{
 use crate::config::tests::user::User;
 
 #[test]
-fn serve_listens_where_flag_or_environment_say() {
+fn serve_listens_where_the_flags_or_the_environment_say() {
     let show = |user: User| {
         let listen = user.listen().unwrap();
         let (host, port) = (listen.host, listen.port);
@@ -48,7 +48,7 @@ fn serve_listens_where_flag_or_environment_say() {
         assert!(error.message.starts_with("--host: expected"), "{host}");
     }
     assert!(User::new().flag("--port", "").listen().is_err());
-    // What only serve goes by disturbs no other command.
+    // A setting that only serve reads disturbs no other command.
     let user = User::new().variable("PORT", "tcp://x");
     assert!(user.settings(Asker::Command).is_ok());
 }
@@ -86,7 +86,7 @@ fn backups_are_found_at_every_level() {
 }
 
 #[test]
-fn backups_that_make_no_sense_are_refused() {
+fn backups_that_are_wrong_are_refused() {
     let refused = |name: &str, value: &str| {
         let user = User::new().flag("--backup-dir", "b").flag(name, value);
         let error = user.backups().unwrap_err();
@@ -177,7 +177,7 @@ fn settings_of_the_service_are_found_at_every_level() {
 }
 
 #[test]
-fn settings_of_the_service_that_make_no_sense_are_refused() {
+fn settings_of_the_service_that_are_wrong_are_refused() {
     for (key, value, expected) in [
         ("max_body", "2m", "from 1k to 1m"),
         ("max_body", "1023", "from 1k to 1m"),

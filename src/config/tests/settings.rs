@@ -14,7 +14,7 @@ use crate::config::table::{DATABASE, KNOBS};
 use crate::config::tests::user::User;
 
 #[test]
-fn without_any_setting_the_default_is_taken() {
+fn without_any_setting_the_default_applies() {
     let user = User::new();
     assert_eq!(user.command(), "~/data/crm/crm.db (default)");
     assert!(!user.settings(Asker::Command).unwrap().explicit());
@@ -29,7 +29,7 @@ fn without_any_setting_the_default_is_taken() {
 }
 
 #[test]
-fn each_level_beats_those_below_it() {
+fn each_level_takes_precedence_over_those_below_it() {
     let file = |user: User| user.config("database = 'f.db'\noutput = 'csv'");
     let environment = |user: User| {
         user.variable("DATABASE_URL", "e.db")
@@ -118,7 +118,7 @@ fn a_database_hides_a_url_below_it_and_the_other_way_round() {
 }
 
 #[test]
-fn both_at_the_level_that_decides_are_refused() {
+fn a_database_and_a_url_at_the_same_level_are_refused() {
     let flags = User::new().flag("--db", "a.db").flag("--url", "http://h");
     assert_eq!(
         flags.refusal(),
@@ -160,7 +160,7 @@ fn serve_ignores_urls_even_wrong_ones() {
 }
 
 #[test]
-fn a_variable_that_is_empty_is_unset_and_one_that_is_hidden_is_not_read() {
+fn an_empty_variable_is_unset_and_one_below_a_flag_is_not_read() {
     let user = User::new()
         .variable("DATABASE_URL", "")
         .variable("CRM_OUTPUT", "");
@@ -224,13 +224,13 @@ fn a_config_file_that_is_wrong_is_refused_by_its_name() {
         latin.refusal(),
         "~/settings/crm/config.toml: expected UTF-8 text"
     );
-    // What is wrong in it is told also where a flag decides.
+    // Errors in the file are reported even if a flag takes precedence.
     let hidden = User::new().config("x = 1").flag("--db", "g.db");
     assert!(hidden.refusal().contains("no such key"));
 }
 
 #[test]
-fn a_config_file_that_was_named_must_be_there() {
+fn a_config_file_that_was_named_must_exist() {
     let refusal = User::new().flag("--config", "my.toml").refusal();
     assert!(
         refusal.starts_with("~/here/my.toml: expected a readable config file: "),
@@ -265,7 +265,7 @@ fn flags_and_variables_that_are_wrong_are_named() {
 }
 
 #[test]
-fn errors_before_settings_are_known_have_the_wanted_format() {
+fn errors_before_the_settings_are_known_have_the_requested_format() {
     let format = |user: User| user.ask(error_format);
     assert_eq!(format(User::new()), Format::Table);
     assert_eq!(format(User::new().flag("--output", "json")), Format::Json);
@@ -276,7 +276,7 @@ fn errors_before_settings_are_known_have_the_wanted_format() {
 }
 
 #[test]
-fn only_the_default_folder_is_made_and_only_when_asked() {
+fn only_the_default_folder_is_created_and_only_on_request() {
     let user = User::new();
     let settings = user.settings(Asker::Command).unwrap();
     assert!(!user.path("data").exists());
@@ -304,7 +304,7 @@ fn only_the_default_folder_is_made_and_only_when_asked() {
 }
 
 #[test]
-fn a_user_without_a_home_names_the_database() {
+fn a_user_without_a_home_has_to_name_the_database() {
     let around = Surroundings {
         environment: &|_| None,
         folder: PathBuf::new(),

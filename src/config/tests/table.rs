@@ -42,7 +42,7 @@ fn every_setting_is_shown_with_its_source() {
             "backup_every | 1h | default",
             "backup_keep | 24 | default",
             "token | - | not used: there is no url",
-            "config | ~/settings/crm/config.toml | default, not there",
+            "config | ~/settings/crm/config.toml | default, does not exist",
         ]
     );
     let user = User::new()
@@ -70,7 +70,7 @@ fn every_setting_is_shown_with_its_source() {
 }
 
 #[test]
-fn every_setting_has_a_row_but_the_token_s_file() {
+fn every_setting_but_the_token_file_has_a_row() {
     let user = User::new();
     let settings = user.settings(Asker::Command).unwrap();
     let (listen, backups) = (user.listen().unwrap(), user.backups().unwrap());
@@ -107,7 +107,7 @@ fn names_follow_one_rule() {
 }
 
 #[test]
-fn every_default_is_one_that_its_kind_takes() {
+fn every_default_is_valid_for_its_kind() {
     for knob in KNOBS {
         let DefaultValue::Value(text) = knob.default else {
             continue;
@@ -126,7 +126,7 @@ fn every_default_is_one_that_its_kind_takes() {
 }
 
 #[test]
-fn the_manual_s_table_has_a_row_for_each_setting() {
+fn the_table_of_the_manual_has_a_row_for_each_setting() {
     let table = show::markdown();
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), KNOBS.len() + 2);

@@ -15,7 +15,7 @@ use crate::config::settings::{Asker, Settings};
 use crate::config::surroundings::Surroundings;
 use crate::config::table::KNOBS;
 
-/// A made-up user with a home of folders: `here`, `settings`, `data`.
+/// A user with the folders `here`, `settings` and `data` in a temporary home.
 pub struct User {
     home: TempDir,
     flags: Flags,
@@ -87,7 +87,7 @@ impl User {
         self.ask(Backups::find)
     }
 
-    /// Location and source, with the home folder as `~`.
+    /// The location and its origin, with the home folder as `~`.
     #[track_caller]
     pub fn target(&self, asker: Asker) -> String {
         let found = self.settings(asker).unwrap().target;
