@@ -220,6 +220,6 @@ fn check_file(text: &str) {
     backups.as_ref().err().into_iter().for_each(check_refusal);
     service.as_ref().err().into_iter().for_each(check_refusal);
     if let ([Ok(settings), _], Ok(backups), Ok(service)) = (settings, backups, service) {
-        assert!(!config::rows(settings, &listen, &backups, &service).is_empty());
+        assert!(!config::rows(&settings, &listen, &backups, &service).is_empty());
     }
 }
