@@ -22,9 +22,9 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`origin`] | a value with the flag, variable or key that it comes from |
-//! | [`parse`], [`format`], [`location`] | the texts of values: plain ones, output formats, databases and URLs |
+//! | [`parse`], [`format`](mod@format), [`location`] | the texts of values: plain ones, output formats, databases and URLs |
 //! | [`kind`], [`table`] | the kinds of settings, and the table |
-//! | [`flags`], [`surroundings`], [`file`] | what can give a value: command line, environment, config file |
+//! | [`flags`], [`surroundings`], [`file`](mod@file) | what can give a value: command line, environment, config file |
 //! | [`levels`] | which of them takes precedence |
 //! | [`settings`], [`listen`], [`backups`], [`service`] | what the settings amount to, for those who read them |
 //! | [`row`], [`show`] | `crm config` and the manual's table |

@@ -80,7 +80,7 @@ macro_rules! knobs {
     ($($id:ident: $name:literal, $flag:literal, $variable:literal, $key:literal;
        $read_by:expr, $kind:expr, $default:expr; $about:literal;)*) => {
         $(
-            #[doc = concat!("`", $name, "`: ", $about)]
+            #[doc = concat!("The row of `", $name, "`.")]
             pub static $id: Knob = Knob {
                 name: $name,
                 flag: named($flag),
