@@ -40,7 +40,7 @@ use crate::store::contract::Store;
 use crate::store::copy;
 use crate::store::postgres::{self, Postgres};
 use crate::store::remote::Remote;
-use crate::store::sqlite::backup::{self, Content, Stage};
+use crate::store::sqlite::backup::{self, BackupStage, Content};
 use crate::store::sqlite::restore;
 use crate::store::sqlite::schedule::{self, Schedule};
 use crate::store::sqlite::{self, Sqlite, Work, check};
@@ -573,11 +573,11 @@ fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a Path, Error>
 }
 
 /// Shows how far a backup or a restore is.
-fn progress(quiet: bool) -> impl FnMut(Stage) {
+fn progress(quiet: bool) -> impl FnMut(BackupStage) {
     let bar = Bar::new(!quiet);
     move |stage| match stage {
-        Stage::Copied { done, of } => bar.show("copying", done, of),
-        Stage::Checking => bar.say("checking"),
+        BackupStage::Copied { done, of } => bar.show("copying", done, of),
+        BackupStage::Checking => bar.say("checking"),
     }
 }
 

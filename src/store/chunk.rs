@@ -4,35 +4,35 @@ use crate::base::error::{Code, Error};
 use crate::model::record::{Cell, Noun, Rows};
 
 /// How much of the records a chunk holds, in bytes of their values; one record may be larger.
-pub(super) const CHUNK: usize = 128 * 1024;
+pub(crate) const CHUNK: usize = 128 * 1024;
 
 /// The largest page whose ids are remembered in memory, at 8 bytes each.
-pub(super) const REMEMBERED: u64 = 1_000;
+pub(crate) const REMEMBERED: u64 = 1_000;
 
 /// How many lists in another order than by id are read at once, without a limit or with a very large one: each holds the
 /// ids of all of its records until it ends.
-pub(super) const MOST_ORDERED: usize = 64;
+pub(crate) const MOST_ORDERED: usize = 64;
 
 /// The refusal of one more.
-pub(super) fn too_many_ordered() -> Error {
+pub(crate) fn too_many_ordered() -> Error {
     let message =
         format!("{MOST_ORDERED} sorted lists without a limit are being read already; try again");
     Error::new(Code::Unavailable, message)
 }
 
 /// Some records of a list, and whether they are its last.
-pub(super) struct Chunk<R> {
-    pub(super) rows: R,
-    pub(super) count: u64,
+pub(crate) struct Chunk<R> {
+    pub(crate) rows: R,
+    pub(crate) count: u64,
     /// The id of the last record.
-    pub(super) end: Option<i64>,
+    pub(crate) end: Option<i64>,
     /// In bytes.
-    pub(super) size: usize,
-    pub(super) last: bool,
+    pub(crate) size: usize,
+    pub(crate) last: bool,
 }
 
 impl<R: Rows> Chunk<R> {
-    pub(super) fn new(rows: R) -> Chunk<R> {
+    pub(crate) fn new(rows: R) -> Chunk<R> {
         Chunk {
             rows,
             count: 0,
@@ -43,7 +43,7 @@ impl<R: Rows> Chunk<R> {
     }
 
     /// Takes a record: one cell a field of its noun.
-    pub(super) fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
+    pub(crate) fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
         // Roughly what it takes in memory.
         let weight = |cell: &Cell<'_>| match cell {
             Cell::Text(text) => 16 + text.len(),
@@ -58,7 +58,7 @@ impl<R: Rows> Chunk<R> {
         self.rows.push(noun, cells);
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.size >= CHUNK
     }
 }

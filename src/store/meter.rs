@@ -106,10 +106,10 @@ impl EncodeMetric for Histogram {
 }
 
 /// A number that is read when somebody asks for it.
-pub(super) struct Live(Box<dyn Fn() -> u64 + Send + Sync>);
+pub(crate) struct Live(Box<dyn Fn() -> u64 + Send + Sync>);
 
 impl Live {
-    pub(super) fn new(read: impl Fn() -> u64 + Send + Sync + 'static) -> Live {
+    pub(crate) fn new(read: impl Fn() -> u64 + Send + Sync + 'static) -> Live {
         Live(Box::new(read))
     }
 }
@@ -132,11 +132,11 @@ impl EncodeMetric for Live {
 
 /// What a store that writes by itself measures.
 #[derive(Clone, Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     /// How long commits take, with their sync.
-    pub(super) times: Histogram,
+    pub(crate) times: Histogram,
     /// How many writes share one.
-    pub(super) sizes: Histogram,
+    pub(crate) sizes: Histogram,
 }
 
 impl Default for Meter {
@@ -150,7 +150,7 @@ impl Default for Meter {
 
 impl Meter {
     /// Registers what every such store measures.
-    pub(super) fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "crm_commit_duration",
             "How long commits took that succeeded, with their sync",

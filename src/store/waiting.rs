@@ -10,7 +10,7 @@ const MOST: usize = 4_096;
 
 /// The writes that wait.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     count: AtomicUsize,
     most: AtomicUsize,
     refused: AtomicU64,
@@ -28,22 +28,22 @@ impl Default for Waiting {
 
 impl Waiting {
     /// Lets at most so many wait.
-    pub(super) fn limit(&self, most: usize) {
+    pub(crate) fn limit(&self, most: usize) {
         self.most.store(most, Ordering::Relaxed);
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
     /// How many were refused.
-    pub(super) fn refused(&self) -> u64 {
+    pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
     /// Counts one more, until [`Waiting::leave`]; or an error, where there are too many.
-    pub(super) fn enter(&self) -> Result<()> {
+    pub(crate) fn enter(&self) -> Result<()> {
         let before = self.count.fetch_add(1, Ordering::Relaxed);
         if before < self.most.load(Ordering::Relaxed) {
             return Ok(());
@@ -53,17 +53,17 @@ impl Waiting {
     }
 
     /// The same for as long as the answer is kept.
-    pub(super) fn wait(&self) -> Result<Waits<'_>> {
+    pub(crate) fn wait(&self) -> Result<Waits<'_>> {
         self.enter().map(|()| Waits(self))
     }
 
     /// One has done with waiting.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The refusal of one that is too many or too much, which counts it.
-    pub(super) fn full(&self) -> Error {
+    pub(crate) fn full(&self) -> Error {
         self.refused.fetch_add(1, Ordering::Relaxed);
         let message = "too many writes are waiting already; nothing was saved, try again";
         Error::new(Code::Unavailable, message)
@@ -71,7 +71,7 @@ impl Waiting {
 }
 
 /// One that waits.
-pub(super) struct Waits<'a>(&'a Waiting);
+pub(crate) struct Waits<'a>(&'a Waiting);
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
