@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::statements::{columns, table};
 use crate::base::text::fold;
-use crate::model::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
+use crate::model::query::{Column, Comparison, LAST, Operand, Query, SORTED_LETTERS, Sort, Test};
 use crate::model::record::{Kind, Noun, Value};
 
 /// Whose functions and indexes a list has.
@@ -401,11 +401,12 @@ impl Select {
     }
 
     /// What a key of the order sorts by.
-    fn key(noun: &Noun, at: usize) -> String {
-        let field = &noun.fields[at];
+    fn key(noun: &Noun, sort: &Sort) -> String {
+        let field = &noun.fields[sort.at];
         let column = format!("{}.{}", noun.plural, field.name);
         match field.searchable() {
             true => format!("substr({column}, 1, {SORTED_LETTERS})"),
+            false if sort.nulls_last => format!("coalesce({column}, '{LAST}')"),
             false => column,
         }
     }
@@ -413,9 +414,10 @@ impl Select {
     fn order(&mut self, query: &Query) -> &mut Select {
         let mut before = " ORDER BY ";
         for sort in &query.order {
-            self.push(before).push(&Self::key(query.noun, sort.at));
+            self.push(before).push(&Self::key(query.noun, sort));
             // SQLite's own order, said for PostgreSQL.
-            match (query.noun.fields[sort.at].nullable(), sort.descending) {
+            let has_null = query.noun.fields[sort.at].nullable() && !sort.nulls_last;
+            match (has_null, sort.descending) {
                 (true, false) => self.push(" NULLS FIRST"),
                 (true, true) => self.push(" DESC NULLS LAST"),
                 (false, false) => self,
@@ -433,8 +435,8 @@ impl Select {
         else {
             return self.push("1 = 0");
         };
-        let key = Self::key(noun, sort.at);
-        let nullable = noun.fields[sort.at].nullable();
+        let key = Self::key(noun, sort);
+        let nullable = noun.fields[sort.at].nullable() && !sort.nulls_last;
         if !nullable && !order.is_empty() {
             // Says nothing new, but lets an index begin at the cursor.
             self.push(&key)

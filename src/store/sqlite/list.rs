@@ -6,7 +6,7 @@
 //! - for a page, the ids that are still to come, because its cursor had to be known before its first byte;
 //! - for a whole list by id, the last id, and the highest id at the start. Without that, writers faster than the reader
 //!   would make the list endless;
-//! - for a list in another order, of a view, or for a very large page, its ids in a temporary table.
+//! - for a list in another order or a very large page, its ids in a temporary table.
 
 mod ordered;
 mod page;

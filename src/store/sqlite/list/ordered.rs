@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 
-use super::rows::{fill, int};
+use super::rows::{each_row, fill, int, push};
 use crate::base::error::Result;
 use crate::model::query::Query;
 use crate::model::record::{Record, Rows, Value};
@@ -15,6 +15,9 @@ use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::error::map_err;
+
+/// How many records of a view are looked up in one step.
+const STEP: i64 = 1_000;
 
 /// A connection with the ids of a list in order.
 pub(crate) struct OrderedIds {
@@ -88,18 +91,53 @@ impl OrderedIds {
         chunk: &mut Chunk<R>,
     ) -> Result<()> {
         let noun = query.noun;
+        if noun.is_view() {
+            return self.next_of_view(query, place, chunk);
+        }
+        let table = noun.plural;
         // CROSS JOIN keeps SQLite from swapping the two.
         let text = format!(
-            "SELECT {}, ordered.place FROM temp.ordered CROSS JOIN {} ON {}.id = ordered.id \
+            "SELECT {}, ordered.place FROM temp.ordered CROSS JOIN {table} ON {table}.id = ordered.id \
              WHERE ordered.place > $1 ORDER BY ordered.place",
-            statements::columns(noun),
-            statements::table(noun),
-            noun.plural
+            statements::columns(noun)
         );
         let select = Select::of(text, vec![Value::Int(*place)]);
         fill(&self.connection, noun, &select, chunk, |row| {
             *place = int(row, noun.fields.len() + 1)?;
             Ok(())
         })
+    }
+
+    /// The same for a view. Each record is read by its id, because SQLite would compute the whole view anew to join it.
+    fn next_of_view<R: Rows>(
+        &self,
+        query: &Query,
+        place: &mut i64,
+        chunk: &mut Chunk<R>,
+    ) -> Result<()> {
+        let text = "SELECT id, place FROM temp.ordered WHERE place > $1 ORDER BY place LIMIT $2";
+        let select = Select::of(text.into(), vec![Value::Int(*place), Value::Int(STEP)]);
+        let mut next: Vec<(i64, i64)> = Vec::new();
+        each_row(&self.connection, &select, |row| {
+            next.push((int(row, 0)?, int(row, 1)?));
+            Ok(true)
+        })?;
+        let is_end = (next.len() as i64) < STEP;
+        let text = &statements::statements(query.noun).select;
+        let mut select = Select::of(text.clone(), Vec::new());
+        let mut left = next.len();
+        for (id, at) in next {
+            select.params = vec![Value::Int(id)];
+            each_row(&self.connection, &select, |row| {
+                push(chunk, query.noun, row).map(|()| true)
+            })?;
+            *place = at;
+            left -= 1;
+            if chunk.is_full() {
+                break;
+            }
+        }
+        chunk.last = is_end && left == 0;
+        Ok(())
     }
 }

@@ -65,9 +65,9 @@ impl<R: Rows> ListProgress<R> {
                     };
                     rest = Some(Remaining::Ids(ids.into_iter()));
                 }
-                // A view has no index by id, and each chunk would begin it anew.
-                None if query.by_id() && !query.noun.is_view() => {
-                    let text = format!("SELECT coalesce(max(id), 0) FROM {}", query.noun.plural);
+                None if query.by_id() => {
+                    let table = statements::table(query.noun);
+                    let text = format!("SELECT coalesce(max(id), 0) FROM {table}");
                     let highest = number(reader, &Select::of(text, Vec::new()))?;
                     rest = Some(Remaining::Between(1, highest));
                 }
