@@ -218,12 +218,17 @@ mod tests {
 
     use super::*;
     use crate::model::nouns::NOUNS;
+    use crate::store::sqlite::file::log::write_ahead;
+    use crate::store::sqlite::file::place::FileId;
+    use crate::store::sqlite::file::prepare::prepare;
     use crate::store::sqlite::file::schema::{FileState, Schema};
-    use crate::store::sqlite::{Sqlite, Work};
 
     fn database(folder: &Path, name: &str) -> PathBuf {
         let path = folder.join(name);
-        drop(Sqlite::open(&path, Work::Command).unwrap());
+        let mut connection = Connection::open(&path).unwrap();
+        let id = FileId::of(&path);
+        prepare(&path, id, &mut connection, Schema::of(&NOUNS)).unwrap();
+        write_ahead(&connection).unwrap();
         path
     }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::store::sqlite::file::paths::live_sides;
-use crate::store::sqlite::{Sqlite, Work};
+use crate::store::sqlite::opening::Work;
+use crate::store::sqlite::store::Sqlite;
 use std::process::Command;
 use tempfile::TempDir;
 
