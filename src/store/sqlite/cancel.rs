@@ -42,13 +42,13 @@ impl Cancellation {
 
     /// Cancels the work when the returned guard is dropped, as it is with the request that waits for the work.
     pub(crate) fn with_its_request(&self) -> impl Drop + use<> {
-        struct OnDrop(Arc<AtomicBool>);
-        impl Drop for OnDrop {
+        struct CancelOnDrop(Arc<AtomicBool>);
+        impl Drop for CancelOnDrop {
             fn drop(&mut self) {
                 self.0.store(true, Ordering::Relaxed);
             }
         }
-        OnDrop(self.unwanted.clone())
+        CancelOnDrop(self.unwanted.clone())
     }
 }
 

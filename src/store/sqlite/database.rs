@@ -16,7 +16,7 @@ use super::connection::set_up_reader;
 use super::error::{damaged, map_err};
 use super::file::place::OpenFiles;
 use super::file::way::Way;
-use super::reader::Reader;
+use super::reader::ReadConnection;
 use super::sync::lock;
 use super::writer::Writer;
 use crate::base::error::{Error, Result};
@@ -43,7 +43,7 @@ pub(crate) struct Database {
     files: Arc<OpenFiles>,
     /// How reading connections are opened.
     way: Way,
-    readers: Mutex<Vec<Reader>>,
+    readers: Mutex<Vec<ReadConnection>>,
     /// Permits to read a chunk of a list.
     chunks: Arc<Semaphore>,
     /// Whether reads are to be cancelled.
@@ -57,7 +57,7 @@ impl Database {
         nouns: &'static [&'static Noun],
         way: Way,
         writer: Writer,
-        reader: Option<Reader>,
+        reader: Option<ReadConnection>,
         cache: Option<Arc<Cache>>,
     ) -> Database {
         Database {
@@ -75,7 +75,7 @@ impl Database {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Reader>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<ReadConnection>> {
         lock(&self.readers)
     }
 
@@ -92,11 +92,11 @@ impl Database {
     }
 
     /// Runs `read` with a reading connection where it is called: for reads of a few microseconds.
-    pub(crate) fn read<R>(&self, read: impl FnOnce(&mut Reader) -> Result<R>) -> Result<R> {
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&mut ReadConnection) -> Result<R>) -> Result<R> {
         let kept = self.idle().pop();
         let mut reader = match kept {
             Some(reader) => reader,
-            None => Reader::new(self.connect()?),
+            None => ReadConnection::new(self.connect()?),
         };
         let result = read(&mut reader);
         let mut readers = self.idle();

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::database::Database;
 use super::error::map_err;
-use super::reader::Reader;
+use super::reader::ReadConnection;
 use super::sync::lock;
 use super::values;
 use crate::base::error::{Error, Result};
@@ -34,7 +34,7 @@ struct KeptKeyring {
     others: u64,
     /// The file's version at that time, as this connection sees it.
     version: i64,
-    reader: Reader,
+    reader: ReadConnection,
 }
 
 impl CachedKeys {
@@ -67,7 +67,7 @@ impl CachedKeys {
         }
         let reader = match kept.take() {
             Some(kept) => kept.reader,
-            None => Reader::new(database.connect()?),
+            None => ReadConnection::new(database.connect()?),
         };
         let version = reader.version()?;
         let keyring = Arc::new(Keyring::new(read_tokens(&reader)?));

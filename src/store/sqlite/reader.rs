@@ -6,7 +6,7 @@ use super::error::map_err;
 use crate::base::error::Result;
 
 /// A connection for reading.
-pub(crate) struct Reader {
+pub(crate) struct ReadConnection {
     pub(crate) connection: Connection,
     pub(crate) seen: Option<SeenVersion>,
 }
@@ -18,9 +18,9 @@ pub(crate) struct SeenVersion {
     pub(crate) at: u64,
 }
 
-impl Reader {
-    pub(crate) fn new(connection: Connection) -> Reader {
-        Reader {
+impl ReadConnection {
+    pub(crate) fn new(connection: Connection) -> ReadConnection {
+        ReadConnection {
             connection,
             seen: None,
         }
@@ -36,7 +36,7 @@ impl Reader {
     }
 }
 
-impl std::ops::Deref for Reader {
+impl std::ops::Deref for ReadConnection {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {

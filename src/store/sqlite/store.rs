@@ -19,7 +19,7 @@ use super::file::schema::Schema;
 use super::keys::{CachedKeys, read_tokens};
 use super::list;
 use super::opening::{Opening, Work};
-use super::reader::Reader;
+use super::reader::ReadConnection;
 use super::sync::lock;
 use super::values::record;
 use super::writer::{BatchWriter, SqliteTransaction, Undo, Writer, now};
@@ -118,7 +118,7 @@ impl Sqlite {
             // A store that only reads needs no second connection, which would read the schema once more.
             Work::Reading => {
                 limit_cache(&connection).map_err(|error| map_err(&error))?;
-                (Writer::nobody(), Some(Reader::new(connection)))
+                (Writer::nobody(), Some(ReadConnection::new(connection)))
             }
             Work::Command | Work::Server => {
                 let batches = BatchWriter::new(connection, nouns, files.clone(), cache.clone())

@@ -46,14 +46,14 @@ pub(crate) enum Writer {
     },
     /// They run on a thread.
     Thread {
-        queue: Mutex<Option<Sender<Message>>>,
+        queue: Mutex<Option<Sender<WriterMessage>>>,
         thread: Mutex<Option<JoinHandle<Result<()>>>>,
         commits: Arc<Commits>,
     },
 }
 
 /// A message to the thread.
-pub(crate) enum Message {
+pub(crate) enum WriterMessage {
     Write(Box<dyn Job>),
     /// Check whether another process has written.
     Check,
@@ -116,7 +116,10 @@ impl Writer {
             }
             Writer::Thread { queue, .. } => {
                 let queue = lock(queue);
-                let sent = queue.as_ref().ok_or_else(closed)?.send(Message::Write(job));
+                let sent = queue
+                    .as_ref()
+                    .ok_or_else(closed)?
+                    .send(WriterMessage::Write(job));
                 sent.map_err(|_| closed())?;
             }
         }
@@ -134,7 +137,7 @@ impl Writer {
             && let Some(queue) = &*lock(queue)
             && !commits.check.swap(true, Ordering::Relaxed)
         {
-            let _ = queue.send(Message::Check);
+            let _ = queue.send(WriterMessage::Check);
         }
     }
 
@@ -198,22 +201,22 @@ impl Writer {
 /// The thread: runs batches until nobody can send any more.
 fn work_off(
     mut batches: BatchWriter,
-    messages: &Receiver<Message>,
+    messages: &Receiver<WriterMessage>,
     commits: &Commits,
 ) -> Result<()> {
     while let Ok(message) = messages.recv() {
         match message {
-            Message::Check => {
+            WriterMessage::Check => {
                 // Cleared before the check: a later request may be about a commit that this check does not see.
                 commits.check.store(false, Ordering::Relaxed);
                 batches.check();
             }
-            Message::Write(first) => batches.batch(commits, first, || {
+            WriterMessage::Write(first) => batches.batch(commits, first, || {
                 loop {
                     match messages.try_recv() {
-                        Ok(Message::Write(job)) => return Some(job),
+                        Ok(WriterMessage::Write(job)) => return Some(job),
                         // The batch has checked.
-                        Ok(Message::Check) => commits.check.store(false, Ordering::Relaxed),
+                        Ok(WriterMessage::Check) => commits.check.store(false, Ordering::Relaxed),
                         Err(_) => return None,
                     }
                 }

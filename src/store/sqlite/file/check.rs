@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::paths::live_sides;
-use super::refusal::{Refusal, unusable_or_full};
+use super::refusal::{FileRefusal, unusable_or_full};
 use super::schema::{FileState, Schema};
 use super::snapshot::FileSnapshot;
 use crate::base::error::Result;
@@ -59,11 +59,11 @@ fn findings(path: &Path, schema: Schema<'_>, snapshot: &FileSnapshot) -> Result<
     match &snapshot.state {
         Ok(state) => run(&snapshot.connection, schema, *state, &ALL)
             .map_err(|error| unusable_or_full(path, &error)),
-        Err(Refusal::Because(why)) => Ok(vec![Finding::new("schema", why)]),
-        Err(Refusal::Sql(error)) if is_damage(error) => {
+        Err(FileRefusal::Because(why)) => Ok(vec![Finding::new("schema", why)]),
+        Err(FileRefusal::Sql(error)) if is_damage(error) => {
             Ok(vec![Finding::new("integrity", &reason(error))])
         }
-        Err(Refusal::Sql(error)) => Err(unusable_or_full(path, error)),
+        Err(FileRefusal::Sql(error)) => Err(unusable_or_full(path, error)),
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::refusal::Refusal;
+use super::refusal::FileRefusal;
 use crate::base::time;
 use crate::model::action::ACTION;
 use crate::model::lead::LEAD;
@@ -76,13 +76,13 @@ pub(crate) fn upgrade(
     path: &Path,
     tx: &Connection,
     create: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-) -> Result<Upgraded, Refusal> {
+) -> Result<Upgraded, FileRefusal> {
     // Everything that is refused here is refused before anything is written.
     check_pages(tx)?;
     let mut old = Vec::new();
     for (noun, _) in EARLIER {
         let Some(table) = table(tx, noun)? else {
-            return Refusal::because(format!("has no table {}", noun.plural));
+            return FileRefusal::because(format!("has no table {}", noun.plural));
         };
         check_ids(tx, noun, &table)?;
         old.push((noun, table));
@@ -114,17 +114,17 @@ pub(crate) fn upgrade(
 }
 
 /// Refuses a file whose pages are inconsistent: a table could seem to end early, and its other rows would be lost.
-fn check_pages(conn: &Connection) -> Result<(), Refusal> {
+fn check_pages(conn: &Connection) -> Result<(), FileRefusal> {
     let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     // Findings about pages come first. Others, such as a null against NOT NULL, are not damage and can be carried over.
     match found.strip_prefix("*** in database main ***") {
-        Some(what) => Refusal::because(format!("is damaged, SQLite says: {}", what.trim())),
+        Some(what) => FileRefusal::because(format!("is damaged, SQLite says: {}", what.trim())),
         None => Ok(()),
     }
 }
 
 /// Refuses a table with an id that no record can have: every reference to it would be lost.
-fn check_ids(conn: &Connection, noun: &Noun, table: &str) -> Result<(), Refusal> {
+fn check_ids(conn: &Connection, noun: &Noun, table: &str) -> Result<(), FileRefusal> {
     let sql = format!(
         "SELECT id FROM {} WHERE typeof(id) <> 'integer' OR id < 1 OR id = 9223372036854775807",
         name(table)

@@ -13,7 +13,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::legacy;
 use super::paths::size;
 use super::place::FileId;
-use super::refusal::{NOT_WRITABLE, Refusal};
+use super::refusal::{FileRefusal, NOT_WRITABLE};
 use super::schema::{FileState, Schema};
 use crate::base::error::Result;
 
@@ -48,8 +48,8 @@ pub(crate) fn prepare(
 /// Runs `work` with a busy timeout that outlasts another process's upgrade.
 fn patiently<T>(
     conn: &mut Connection,
-    work: impl FnOnce(&mut Connection) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
+    work: impl FnOnce(&mut Connection) -> Result<T, FileRefusal>,
+) -> Result<T, FileRefusal> {
     let before: u32 = conn.pragma_query_value(None, "busy_timeout", |row| row.get(0))?;
     conn.busy_timeout(UPGRADE)?;
     let done = work(conn);
@@ -62,13 +62,13 @@ fn bring_up(
     id: FileId,
     conn: &mut Connection,
     schema: Schema<'_>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, FileRefusal> {
     // In a transaction, so that everything is read from one snapshot of the file.
     if schema.state(&*conn.transaction()?)? == FileState::Ready {
         return Ok(None);
     }
     if conn.is_readonly("main")? {
-        return Refusal::because(NOT_WRITABLE);
+        return FileRefusal::because(NOT_WRITABLE);
     }
     // Neither can be set inside a transaction. References are checked before the commit instead. And when a table is renamed,
     // whatever else in the file refers to it has to stay as it is.
@@ -94,10 +94,10 @@ fn change(
     id: FileId,
     conn: &mut Connection,
     schema: Schema<'_>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, FileRefusal> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if !id.holds(path) {
-        return Refusal::because("is being replaced; try again in a moment");
+        return FileRefusal::because("is being replaced; try again in a moment");
     }
     match schema.state(&tx)? {
         FileState::Ready => Ok(None),
@@ -137,9 +137,9 @@ fn dangling(conn: &Connection, schema: Schema<'_>) -> rusqlite::Result<u64> {
 
 /// Refuses an upgrade that leads more references to nothing than before. Those that were there before can be repaired once the
 /// file is open.
-fn check_references(conn: &Connection, schema: Schema<'_>, before: u64) -> Result<(), Refusal> {
+fn check_references(conn: &Connection, schema: Schema<'_>, before: u64) -> Result<(), FileRefusal> {
     match dangling(conn, schema)? > before {
-        true => Refusal::because(
+        true => FileRefusal::because(
             "cannot be brought up to date: records would refer to ones that are gone",
         ),
         false => Ok(()),

@@ -14,7 +14,7 @@ use crate::store::sqlite::error::reason;
 /// The error for a file that SQLite could not open, read or write.
 pub(crate) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
     if is_half_written(error) {
-        return Refusal::Because(HALF_WRITTEN.into()).error(path);
+        return FileRefusal::Because(HALF_WRITTEN.into()).error(path);
     }
     if let Some(obstacle) = obstacle(path, error) {
         return obstacle;
@@ -35,7 +35,7 @@ pub(crate) fn unusable(path: &Path, error: &rusqlite::Error) -> Error {
         Some(ErrorCode::DiskFull) => "cannot be written, the disk is full".into(),
         _ => format!("cannot be used, SQLite says: {}", reason(error)),
     };
-    Refusal::Because(why).error(path)
+    FileRefusal::Because(why).error(path)
 }
 
 /// The same error, with [`Code::Full`] if the disk is full.
@@ -128,7 +128,7 @@ pub(crate) fn unwritable(file: &Path) -> Error {
     match rustix::fs::access(file, Access::WRITE_OK) {
         Err(Errno::ROFS) => read_only(file),
         Err(error) => denied(file, "may not be written to", error),
-        Ok(()) => Refusal::Because(NOT_WRITABLE.into()).error(file),
+        Ok(()) => FileRefusal::Because(NOT_WRITABLE.into()).error(file),
     }
 }
 
@@ -170,29 +170,29 @@ pub(crate) const NOT_WRITABLE: &str =
 
 /// Why a file was not accepted.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum FileRefusal {
     /// SQLite failed.
     Sql(rusqlite::Error),
     /// The end of a sentence that begins with the file.
     Because(String),
 }
 
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Refusal {
-        Refusal::Sql(error)
+impl From<rusqlite::Error> for FileRefusal {
+    fn from(error: rusqlite::Error) -> FileRefusal {
+        FileRefusal::Sql(error)
     }
 }
 
-impl Refusal {
+impl FileRefusal {
     /// Refuses a file for this reason.
-    pub(crate) fn because<T>(why: impl fmt::Display) -> Result<T, Refusal> {
-        Err(Refusal::Because(why.to_string()))
+    pub(crate) fn because<T>(why: impl fmt::Display) -> Result<T, FileRefusal> {
+        Err(FileRefusal::Because(why.to_string()))
     }
 
     pub(crate) fn error(&self, path: &Path) -> Error {
         match self {
-            Refusal::Sql(error) => unusable(path, error),
-            Refusal::Because(why) => because(path, why),
+            FileRefusal::Sql(error) => unusable(path, error),
+            FileRefusal::Because(why) => because(path, why),
         }
     }
 }

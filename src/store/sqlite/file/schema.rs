@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::legacy;
 use super::paths::size;
-use super::refusal::{NO_DATABASE, Refusal};
+use super::refusal::{FileRefusal, NO_DATABASE};
 use crate::base::error::{Result, quoted};
 use crate::model::record::Noun;
 
@@ -64,13 +64,13 @@ impl Schema<'_> {
     }
 
     /// What a file is, if crm accepts it. Changes nothing.
-    pub(crate) fn state(&self, conn: &Connection) -> Result<FileState, Refusal> {
+    pub(crate) fn state(&self, conn: &Connection) -> Result<FileState, FileRefusal> {
         let mark: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let steps = usize::try_from(version).unwrap_or(0);
         if mark == APPLICATION_ID {
             return match steps {
-                0 => Refusal::because("is marked as crm's but has no schema; it is damaged"),
+                0 => FileRefusal::because("is marked as crm's but has no schema; it is damaged"),
                 _ if steps == self.steps.len() => Ok(FileState::Ready),
                 _ if steps < self.steps.len() => Ok(FileState::Older(steps)),
                 _ => self.newer(steps),
@@ -80,7 +80,7 @@ impl Schema<'_> {
         let earlier = legacy::recognise(conn)?;
         match (mark, version) {
             // SQLite takes a file of one byte for an empty one, and would overwrite it.
-            (0, 0) if tables.is_empty() && size(conn, "") == 1 => Refusal::because(NO_DATABASE),
+            (0, 0) if tables.is_empty() && size(conn, "") == 1 => FileRefusal::because(NO_DATABASE),
             (0, 0) if tables.is_empty() => Ok(FileState::Empty),
             (0, 0) if earlier => Ok(FileState::Earlier),
             (0, _) if steps > self.steps.len() && (tables.is_empty() || earlier) => {
@@ -93,15 +93,15 @@ impl Schema<'_> {
                     true => "it is marked as such".into(),
                     false => format!("it holds {}{more}", shown.join(", ")),
                 };
-                Refusal::because(format!(
+                FileRefusal::because(format!(
                     "is another program's database ({holds}), expected one of crm's or a new file"
                 ))
             }
         }
     }
 
-    fn newer<T>(&self, version: usize) -> Result<T, Refusal> {
-        Refusal::because(format!(
+    fn newer<T>(&self, version: usize) -> Result<T, FileRefusal> {
+        FileRefusal::because(format!(
             "is from a newer crm (schema {version}, this crm knows up to {}); use that one",
             self.steps.len()
         ))

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::place;
-use super::refusal::{Refusal, unusable_or_full};
+use super::refusal::{FileRefusal, unusable_or_full};
 use super::schema::{FileState, Schema};
 use super::way::{self, Way};
 use crate::base::error::Result;
@@ -17,7 +17,7 @@ use crate::store::sqlite::turn::BUSY;
 pub(crate) struct FileSnapshot {
     pub(crate) connection: Connection,
     /// What the file is.
-    pub(crate) state: Result<FileState, Refusal>,
+    pub(crate) state: Result<FileState, FileRefusal>,
     way: Way,
 }
 
@@ -39,7 +39,7 @@ impl FileSnapshot {
                     .and_then(|()| connection.execute_batch("BEGIN"))
                     .map_err(refuse)?;
                 match schema.state(connection) {
-                    Err(Refusal::Sql(error)) if !is_damage(&error) => Err(refuse(error)),
+                    Err(FileRefusal::Sql(error)) if !is_damage(&error) => Err(refuse(error)),
                     state => Ok(state),
                 }
             };

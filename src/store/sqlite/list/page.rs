@@ -13,7 +13,7 @@ use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
 use crate::store::sqlite::cache::{self, Cache};
 use crate::store::sqlite::database::Database;
-use crate::store::sqlite::reader::{Reader, SeenVersion};
+use crate::store::sqlite::reader::{ReadConnection, SeenVersion};
 use crate::store::sqlite::values::record;
 
 /// Reads a page: as many records as fit into a chunk, and the cursor, into the listing. Returns the ids of the other records.
@@ -63,7 +63,7 @@ pub(crate) fn page<R: Rows>(
 pub(crate) fn cached_page<R: Rows>(
     database: &Database,
     cache: &Cache,
-    reader: &mut Reader,
+    reader: &mut ReadConnection,
     query: &Query,
     limit: u64,
     listing: &mut Listing<R>,

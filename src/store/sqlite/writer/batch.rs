@@ -43,8 +43,6 @@ pub(crate) struct BatchWriter {
     changed: Arc<Mutex<Vec<CacheKey>>>,
     /// The file's version at the last check.
     version: i64,
-    /// The triggers that the file may have without their being run.
-    own_triggers: String,
     /// A server's.
     checkpoints: Option<Checkpoints>,
     /// The pages of the write-ahead log after the last commit.
@@ -68,8 +66,6 @@ impl BatchWriter {
         }
         // A server lets the log grow long. A command beside it would otherwise move all of the log in its one commit.
         connection.pragma_update(None, "wal_autocheckpoint", TOO_LONG as i64)?;
-        let own = table::nouns(nouns).map(|noun| format!("'{}'", table::trigger(noun)));
-        let own_triggers: Vec<String> = own.collect();
         Ok(BatchWriter {
             connection,
             nouns,
@@ -78,7 +74,6 @@ impl BatchWriter {
             cache,
             changed,
             version: 0,
-            own_triggers: own_triggers.join(", "),
             checkpoints: None,
             pages: Arc::default(),
         })
@@ -126,9 +121,11 @@ impl BatchWriter {
     /// Turns triggers off if the file has only crm's own. Those are for changes by other programs; here they would add half of
     /// the cost of an update, and count nothing. Called when another process has written, since it may have made a trigger.
     fn mind_triggers(&self) {
+        let own = table::nouns(self.nouns).map(|noun| format!("'{}'", table::trigger(noun)));
+        let own: Vec<String> = own.collect();
         let sql = format!(
             "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name NOT IN ({})",
-            self.own_triggers
+            own.join(", ")
         );
         let others: rusqlite::Result<i64> = self
             .connection

@@ -9,7 +9,7 @@ use crate::base::error::quoted;
 use crate::base::time;
 use crate::model::attributes::Attributes;
 use crate::model::record::{self, Kind, Noun, Presence, Target, Value};
-use crate::store::sqlite::file::refusal::Refusal;
+use crate::store::sqlite::file::refusal::FileRefusal;
 
 /// A column of an old table, and where its values go.
 struct OldColumn {
@@ -61,7 +61,7 @@ pub(crate) fn carry_all(
     noun: &Noun,
     old: &str,
     now: &str,
-) -> Result<u64, Refusal> {
+) -> Result<u64, FileRefusal> {
     let columns = columns(noun, column_names(conn, old)?);
     let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
     let mut insert = conn.prepare(&format!(
@@ -89,7 +89,7 @@ pub(crate) fn carry_all(
         match insert.raw_execute() {
             Ok(_) => count += 1,
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                return Refusal::because(format!(
+                return FileRefusal::because(format!(
                     "cannot be brought up to date: table {} has the id {} twice",
                     noun.plural, values[0]
                 ));
@@ -108,7 +108,7 @@ fn carry(
     row: &Row,
     now: &str,
     exists: impl Fn(Target, i64) -> rusqlite::Result<bool>,
-) -> Result<Vec<Value>, Refusal> {
+) -> Result<Vec<Value>, FileRefusal> {
     let mut values = vec![Value::Null; noun.fields.len()];
     let mut attributes = Attributes::default();
     for column in columns {
@@ -243,11 +243,11 @@ pub(crate) fn whole(given: ValueRef) -> Option<i64> {
 }
 
 /// The id of an old row.
-pub(crate) fn id(noun: &Noun, given: ValueRef) -> Result<i64, Refusal> {
+pub(crate) fn id(noun: &Noun, given: ValueRef) -> Result<i64, FileRefusal> {
     // After the largest possible id no further one could be given.
     match whole(given).filter(|id| (1..i64::MAX).contains(id)) {
         Some(id) => Ok(id),
-        None => Refusal::because(format!(
+        None => FileRefusal::because(format!(
             "cannot be brought up to date: table {} has the id {}, expected a whole number of 1 or more, but not 2^63-1",
             noun.plural,
             shown(given)

@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::sqlite::file::paths::{BEFORE_UPGRADE, folder_of, with_end};
-use crate::store::sqlite::file::refusal::Refusal;
+use crate::store::sqlite::file::refusal::FileRefusal;
 
 /// A copy of the file as it was, beside it. It is removed when this is dropped, unless `keep` is set.
 pub(crate) struct KeptCopy {
@@ -19,11 +19,11 @@ pub(crate) struct KeptCopy {
 impl KeptCopy {
     /// Copies the last committed state. It does so through SQLite, because pages may still be in a write-ahead log, and
     /// opening the file by other means would end this process's locks on it.
-    pub(crate) fn make(path: &Path) -> Result<KeptCopy, Refusal> {
+    pub(crate) fn make(path: &Path) -> Result<KeptCopy, FileRefusal> {
         let copy = KeptCopy::reserve(path)?;
         match copy.fill(path) {
             Ok(()) => Ok(copy),
-            Err(error) => Refusal::because(format!(
+            Err(error) => FileRefusal::because(format!(
                 "is not brought up to date, because no copy of it could be kept as {}: {error}",
                 copy.path.display()
             )),
@@ -31,7 +31,7 @@ impl KeptCopy {
     }
 
     /// Makes an empty file under a free name.
-    fn reserve(path: &Path) -> Result<KeptCopy, Refusal> {
+    fn reserve(path: &Path) -> Result<KeptCopy, FileRefusal> {
         let mut number = 1;
         loop {
             let mut path = with_end(path, BEFORE_UPGRADE);
@@ -42,7 +42,7 @@ impl KeptCopy {
                 Ok(_) => return Ok(KeptCopy { path, keep: false }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
                 Err(error) => {
-                    return Refusal::because(format!(
+                    return FileRefusal::because(format!(
                         "is not brought up to date, because no copy of it could be kept as {}: {error}",
                         path.display()
                     ));
