@@ -313,7 +313,7 @@ fn two_backups_into_one_file_do_not_disturb_each_other() {
     };
     let (from, to) = (home.path("crm.db"), home.path("b.db"));
     let late = backup(&from, &to, false, &mut watch).unwrap_err();
-    assert!(late.message.contains("meanwhile"), "{late}");
+    assert!(late.message.contains("in the meantime"), "{late}");
     assert!(other.is_some());
     assert_eq!(names(&home.path("")), ["b.db", "crm.db"]);
     assert_eq!(emails(&to), ["ada@example.com"]);
@@ -622,7 +622,7 @@ fn a_restore_that_makes_no_sense_is_refused_and_changes_nothing() {
     let bytes = std::fs::read(home.path("crm.db")).unwrap();
     for (file, code, says) in [
         ("none.db", 1, "No such file"),
-        ("folder", 1, "is no file"),
+        ("folder", 1, "is not a file"),
         ("text.db", 1, "is not a SQLite database"),
         ("empty.db", 1, "is empty"),
         ("newer.db", 1, "from a newer crm"),
@@ -1339,7 +1339,7 @@ fn a_check_of_half_a_write_changes_nothing() {
     let before = files();
     let told = home.line("check --db half.db").fails(1);
     assert!(
-        told.contains("half.db: a program has ended in the middle"),
+        told.contains("half.db: a program ended in the middle"),
         "{told}"
     );
     assert!(before == files());
@@ -1471,7 +1471,7 @@ fn what_is_no_ordinary_file_is_refused_and_stays() {
         ),
         ("backup b.db --db pipe", "pipe: is not an ordinary file"),
         ("check pipe", "pipe: is not an ordinary file"),
-        ("restore pipe --db crm.db", "pipe: is no file"),
+        ("restore pipe --db crm.db", "pipe: is not a file"),
         (
             "restore saved.db --db pipe",
             "pipe: is not an ordinary file",
