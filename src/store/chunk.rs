@@ -1,33 +1,35 @@
-//! What the lists of the databases have in common: chunks that are bounded in bytes, and how much a list may remember.
+//! What the lists of both databases share: chunks that are bounded in bytes, and how much a list may remember.
 
 use crate::base::error::{Code, Error};
 use crate::model::record::{Cell, Noun, Rows};
 
-/// How much of the records a chunk holds, in bytes of their values; one record may be larger.
+/// The size of a chunk, in bytes of the records' values. A single record may be larger.
 pub(crate) const CHUNK: usize = 128 * 1024;
 
 /// The largest page whose ids are remembered in memory, at 8 bytes each.
 pub(crate) const REMEMBERED: u64 = 1_000;
 
-/// How many lists in another order than by id are read at once, without a limit or with a very large one: each holds the
-/// ids of all of its records until it ends.
+/// How many lists may be read at once that are not sorted by id and have no limit or a very large one. Each holds the ids of
+/// all of its records until it ends.
 pub(crate) const MOST_ORDERED: usize = 64;
 
-/// The refusal of one more.
+/// The error for one more such list.
 pub(crate) fn too_many_ordered() -> Error {
     let message =
         format!("{MOST_ORDERED} sorted lists without a limit are being read already; try again");
     Error::new(Code::Unavailable, message)
 }
 
-/// Some records of a list, and whether they are its last.
+/// Some records of a list.
 pub(crate) struct Chunk<R> {
     pub(crate) rows: R,
+    /// The number of records.
     pub(crate) count: u64,
     /// The id of the last record.
     pub(crate) end: Option<i64>,
     /// In bytes.
     pub(crate) size: usize,
+    /// Whether these are the last records of the list.
     pub(crate) last: bool,
 }
 
@@ -42,9 +44,9 @@ impl<R: Rows> Chunk<R> {
         }
     }
 
-    /// Takes a record: one cell a field of its noun.
+    /// Adds a record: one cell for each field of its noun.
     pub(crate) fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
-        // Roughly what it takes in memory.
+        // Roughly its size in memory.
         let weight = |cell: &Cell<'_>| match cell {
             Cell::Text(text) => 16 + text.len(),
             _ => 16,

@@ -12,7 +12,7 @@ thread_local! {
     /// The cancellation of the work on this thread.
     static CURRENT: RefCell<Option<Cancellation>> = const { RefCell::new(None) };
 
-    /// How many more checks the work on this thread may see, where it has to be brief.
+    /// How many more checks the work on this thread may see, if it has to be brief.
     static CHECKS: Cell<Option<u32>> = const { Cell::new(None) };
 }
 

@@ -18,7 +18,7 @@ const READER_CACHE: i64 = 1_024;
 pub(crate) fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     functions::add(connection)?;
-    // Otherwise SQLite plans a statement anew for every limit that is bound to it: a fifth of the cost of a short list.
+    // Otherwise SQLite plans a statement again for every limit that is bound to it: a fifth of the cost of a short list.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.progress_handler(STEPS, Some(cancel::cancelled))?;
     // temp_store: the ids of a list may be many, so they belong in a file.

@@ -1,4 +1,4 @@
-//! A cache of the tokens, so that a request is admitted without a look into the database.
+//! A cache of the tokens, so that a request is admitted without reading the database.
 //!
 //! The tokens are always those of the last commit. A change by this process drops them before it is answered. A commit of
 //! another process is seen as it is for records, by a check of the file's version (see [`cache`](super::cache)). If the

@@ -117,7 +117,7 @@ pub(crate) fn back_up(
         name.as_deref() == Some(of) || names.read(of).is_some()
     });
     sweep_forgotten(file);
-    // Who may not read the database may not read its backup either.
+    // A user who may not read the database may not read its backup either.
     let found = fs::metadata(path).map_err(|error| failed(path, "cannot be read", &error))?;
     // This process has to write the backup even if the database is read-only.
     let mut part = PartFile::beside(file, found.permissions().mode() | 0o600)?;

@@ -24,7 +24,7 @@ pub(crate) fn make(path: &Path) -> Option<FileId> {
 /// Removes a database that this process has made and closed, unless somebody has it open or it has given an id.
 pub(crate) fn unmake(path: &Path, made: FileId) {
     // SQLite's locks collide with this one. A process that has opened the file and has no lock yet finds it gone, and opens it
-    // anew.
+    // again.
     let Ok(file) = File::options().read(true).write(true).open(path) else {
         return;
     };

@@ -87,7 +87,7 @@ impl OpenFiles {
     }
 }
 
-/// Whether a path is the database's, or that of a file that SQLite keeps beside it.
+/// Whether a path is the database's, or the path of one of its side files.
 pub(crate) fn belongs_to(path: &Path, database: &Path) -> bool {
     let sides = SIDES.map(|side| with_end(database, side));
     FileId::same(path, database)

@@ -1,4 +1,4 @@
-//! Why a file is refused, as a sentence that begins with the file and says what to do.
+//! Errors for files that are refused: sentences that begin with the file, and say what to do.
 
 use std::fmt;
 use std::path::Path;

@@ -101,7 +101,7 @@ fn restore_with(
     watch(BackupStage::Checking);
     let (new, content, upgraded) = bring_up(&part, file, schema)?;
     if let Some(before) = before {
-        // Who could use the old file can use the new one.
+        // Whoever could use the old file can use the new one.
         let same_owner = (before.uid(), before.gid());
         let now = part.file.metadata().map(|new| (new.uid(), new.gid()));
         let given = now.and_then(|now| match now == same_owner {

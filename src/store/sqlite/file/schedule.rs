@@ -235,10 +235,10 @@ mod tests {
     fn the_next_one_is_due_by_the_newest_file_and_the_last_try() {
         let minutes = |minutes| Some(HOUR / 60 * minutes);
         assert_eq!(due(None, None, HOUR), Duration::ZERO);
-        // Started anew after 50 minutes, it goes on where it was.
+        // After a restart at 50 minutes, the remaining 10 minutes count.
         assert_eq!(due(minutes(50), None, HOUR), HOUR / 6);
         assert_eq!(due(minutes(61), None, HOUR), Duration::ZERO);
-        // One that failed is tried again in time, whatever the newest file says.
+        // A failed backup is tried again after the interval, whatever the age of the newest file.
         assert_eq!(due(minutes(70), minutes(10), HOUR), HOUR / 6 * 5);
         assert_eq!(due(None, minutes(10), HOUR), HOUR / 6 * 5);
         assert_eq!(due(minutes(5), minutes(5), HOUR), HOUR / 12 * 11);
@@ -250,7 +250,7 @@ mod tests {
         let put = |name: &str| {
             fs::write(folder.path().join(name), "SQLite format 3\0").unwrap();
         };
-        // 2999 is a clock that was wrong.
+        // The one from 2999 was made under a wrong clock.
         for name in [
             "crm-20260101T000000Z.db",
             "crm-20260102T000000Z.db",

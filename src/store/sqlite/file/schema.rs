@@ -1,7 +1,7 @@
 //! What a file is, and the schema of crm's own.
 //!
-//! Two numbers in SQLite's header tell: `application_id` marks a file as crm's, `user_version` numbers its schema. Every
-//! command opens the file anew, so recognising a file of today's schema costs reading these two numbers and nothing more.
+//! Two numbers in SQLite's header tell what a file is: `application_id` marks it as crm's, `user_version` numbers its schema.
+//! Every command opens the file, so recognising today's schema has to be cheap: it costs reading these two numbers.
 //!
 //! The steps of the schema make every table that a released crm has. A noun that no step knows gets a table made from its
 //! fields; a test holds the steps and the tables of fields together.

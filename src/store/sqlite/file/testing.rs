@@ -16,7 +16,7 @@ pub(crate) struct Folder {
     dir: tempfile::TempDir,
 }
 
-/// Every file with its content and when it was changed.
+/// Every file with its content and the time of its last change.
 pub(crate) type Contents = BTreeMap<String, (Vec<u8>, SystemTime)>;
 
 impl Folder {
@@ -25,7 +25,7 @@ impl Folder {
         Folder { dir }
     }
 
-    /// With a database that this SQL made.
+    /// A folder with a database that this SQL made.
     pub(crate) fn with(sql: &str) -> Folder {
         let folder = Folder::new();
         folder.open().execute_batch(sql).unwrap();
@@ -42,7 +42,7 @@ impl Folder {
         conn
     }
 
-    /// As a command does: open, prepare, close.
+    /// Opens, prepares and closes the database, as a command does.
     pub(crate) fn prepare(&self) -> Result<Option<String>> {
         let path = self.path();
         let mut conn = self.open();
@@ -64,7 +64,7 @@ impl Folder {
             .collect()
     }
 
-    /// That the file is refused in one line with these words, and untouched.
+    /// Checks that the file is refused in one line with these words, and unchanged.
     #[track_caller]
     pub(crate) fn refused(&self, words: &[&str]) {
         let before = self.files();

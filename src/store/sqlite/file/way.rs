@@ -119,7 +119,7 @@ impl Way {
         if *self != Way::Logged {
             return;
         }
-        // Changes nothing. Answers how many pages the log has, and how many of them are in the file.
+        // Changes nothing. Reports how many pages the log has, and how many of them are in the file.
         let look = "PRAGMA wal_checkpoint(NOOP)";
         let pages = connection.query_row(look, [], |row| {
             Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
@@ -254,7 +254,7 @@ mod tests {
         let writer = Connection::open(&path).unwrap();
         let write = "CREATE TABLE IF NOT EXISTS other (id); INSERT INTO other VALUES (1)";
         writer.execute_batch(write).unwrap();
-        // So far it is in the log.
+        // So far the write is in the log only.
         assert_eq!(way.holds(&path).unwrap_err().code, Code::Unavailable);
         drop(writer);
         assert!(!exists(&with_end(&path, "-wal")));

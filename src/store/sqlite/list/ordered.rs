@@ -108,7 +108,7 @@ impl OrderedIds {
         })
     }
 
-    /// The same for a view. Each record is read by its id, because SQLite would compute the whole view anew to join it.
+    /// The same for a view. Each record is read by its id, because a join would make SQLite compute the whole view again.
     fn next_of_view<R: Rows>(
         &self,
         query: &Query,

@@ -50,7 +50,7 @@ pub(crate) struct BatchWriter {
 }
 
 impl BatchWriter {
-    /// For the database of these files. `cache` is told what changes.
+    /// A writer for the database of these files. `cache` is told what changes.
     pub(crate) fn new(
         mut connection: Connection,
         nouns: &'static [&'static Noun],
@@ -159,8 +159,8 @@ impl BatchWriter {
             // The other writes have waited as long as the first. If each tried again, the last would wait for ever.
             return waiting.for_each(|job| job.answer(Err(error.clone())));
         }
-        // Half of them, so that the others are read and checked while these are synced, and the other way round. If all went
-        // together, writer and readers would wait for one another.
+        // Half of them, so that the service reads and checks one half while the other is synced. If all went together, both
+        // would wait for one another.
         let mut waiting = waiting.take(half.clamp(SMALL_BATCH, LARGEST_BATCH));
         self.check();
         lock(&self.changed).clear();

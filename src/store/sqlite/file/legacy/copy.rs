@@ -52,7 +52,7 @@ impl KeptCopy {
     }
 
     fn fill(&self, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-        // Before anything is in it: who may not read the file may not read its copy either.
+        // Before anything is in it: a user who may not read the file may not read its copy either.
         fs::set_permissions(&self.path, fs::metadata(path)?.permissions())?;
         let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut to = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

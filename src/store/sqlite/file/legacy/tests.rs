@@ -8,7 +8,7 @@ use crate::store::sqlite::file::testing::Folder;
 use rusqlite::types::ValueRef;
 use std::fs;
 
-/// As documented.
+/// The schema as it was documented.
 const DOCUMENTED: &str = "
     CREATE TABLE leads (id INTEGER PRIMARY KEY AUTOINCREMENT, email VARCHAR(255) NOT NULL UNIQUE, name VARCHAR(255),
         status VARCHAR(50) NOT NULL DEFAULT 'new', created_at DATETIME, updated_at DATETIME);
@@ -28,7 +28,7 @@ const DOCUMENTED: &str = "
     INSERT INTO processes VALUES (2, 'Spring', 'All of them', NULL, NULL, '2024-05-04 08:00:00');
 ";
 
-/// With the columns that processes got, all of them nullable.
+/// A later schema, with more columns for processes. All columns are nullable.
 const NULLABLE: &str = "
     CREATE TABLE leads (id INTEGER PRIMARY KEY, email TEXT, name TEXT, status TEXT, created_at TEXT, updated_at TEXT);
     CREATE TABLE actions (id INTEGER PRIMARY KEY, lead_id INTEGER, action_type TEXT, details TEXT, description TEXT,
@@ -43,7 +43,7 @@ const NULLABLE: &str = "
     INSERT INTO processes VALUES (2, 'P', 99, 'email', 77, 'soon', 'paused', 'once', '2024-01-01 00:00:00');
 ";
 
-/// With the columns that came last, in tables of other types.
+/// The last schema, with more columns and with other types.
 const LATER: &str = "
     CREATE TABLE Leads (ID INT PRIMARY KEY, Email, name, status, url, score REAL, visits INT, photo BLOB, attributes,
         created_at, updated_at);
@@ -57,7 +57,7 @@ const LATER: &str = "
     INSERT INTO processes VALUES (1, 'P', 10);
 ";
 
-/// All rows of all tables as text, times of the upgrade as `now`.
+/// All rows of all tables as text. Times of the upgrade are shown as `now`.
 fn dump(conn: &Connection) -> Vec<String> {
     let today = &time::now()[..10];
     let mut lines = Vec::new();
@@ -113,7 +113,7 @@ fn the_documented_schema() {
         })
         .unwrap();
     assert_eq!(version, "a1b2");
-    // A lead 9 was given once.
+    // The id 9 was given once.
     let next: i64 = conn
         .query_one(
             "INSERT INTO leads (email, status, attributes, created_at, updated_at) VALUES ('', '', '{}', '', '')
@@ -194,7 +194,7 @@ fn the_copy_is_the_file_as_it_was() {
         if wal {
             other.pragma_update(None, "journal_mode", "WAL").unwrap();
         }
-        // In WAL mode, this is in the log alone while another connection is open.
+        // In WAL mode this is only in the log while another connection is open.
         other
             .execute_batch("UPDATE leads SET name = 'Lovelace' WHERE id = 1")
             .unwrap();
@@ -313,7 +313,7 @@ fn any_sql() -> impl Strategy<Value = Sql> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever an old row holds, it becomes a record that crm could have stored, and every value is in it.
+    /// Whatever an old row holds, it becomes a record that crm could have stored, and no value is lost.
     #[test]
     fn nothing_is_lost(rows in prop::collection::vec(prop::collection::vec(any_sql(), 10), 1..5)) {
         let names = ["lead_id", "action_type", "details", "description", "timestamp", "attributes", "created_at",

@@ -73,7 +73,7 @@ fn missing_steps_are_done_in_one_transaction() {
     let error = run(&[add, dangling]).unwrap_err();
     assert!(error.message.contains("ones that are gone"), "{error}");
     assert!(before == folder.files()["crm.db"].0);
-    // Those that were there before could not be repaired if they kept the file closed.
+    // If references that led nowhere before kept the file closed, nobody could repair them.
     let before = "PRAGMA foreign_keys = OFF;
         INSERT INTO actions VALUES (9, 7, 'call', NULL, '', '{}', '', '', 1)";
     folder.open().execute_batch(before).unwrap();
@@ -121,7 +121,7 @@ fn another_programs_database_is_refused() {
     Folder::with("PRAGMA journal_mode = WAL; CREATE TABLE a (x);").refused(&["\"a\""]);
 }
 
-/// A program that ended without closing its database leaves a log with the last pages.
+/// A program that ends without closing its database leaves a log with the last pages.
 #[test]
 fn a_log_beside_another_programs_database_stays() {
     let made = Folder::with("PRAGMA journal_mode = WAL; CREATE TABLE a (x);");
@@ -239,7 +239,7 @@ fn of_many_that_open_a_file_at_once_one_changes_it() {
         });
         assert_eq!(done.iter().flatten().count(), lines);
         assert_eq!(folder.prepare(), Ok(None));
-        // Of four that close at once each may take another for the last, which is who removes the log.
+        // The last connection to close removes the log. When four close at once, each may take another for the last.
         assert_eq!(folder.files().len(), 1 + lines);
     }
 }
@@ -248,7 +248,7 @@ fn of_many_that_open_a_file_at_once_one_changes_it() {
 fn what_another_did_meanwhile_is_not_done_again() {
     let folder = Folder::with(EARLIER);
     folder.prepare().unwrap().unwrap();
-    // As after a first look that still found the old tables.
+    // As if a first look had still found the old tables.
     assert_eq!(
         change(
             &folder.path(),
@@ -262,8 +262,8 @@ fn what_another_did_meanwhile_is_not_done_again() {
     assert_eq!(folder.files().len(), 2);
 }
 
-/// A new file's first transaction would otherwise write to a file that has no name any more, and its journal beside
-/// the one that took the name.
+/// Otherwise the first transaction would write to a file that has lost its name, with its journal beside the file that
+/// took the name.
 #[test]
 fn a_file_that_is_another_by_now_is_not_changed() {
     let folder = Folder::new();

@@ -5,7 +5,7 @@ use crate::store::sqlite::store::Sqlite;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A folder with a backup of one lead, `new@example.com`.
+/// A folder with a backup that holds one lead, `new@example.com`.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     database(&folder.path().join("backup.db"), "new@example.com");
@@ -26,7 +26,7 @@ fn insert(conn: &Connection, email: &str) {
     conn.execute(sql, [email]).unwrap();
 }
 
-/// The addresses of the leads, as a command finds them: the first thing it does is what would replay a log.
+/// The addresses of the leads as a command finds them. Its first access would replay a log.
 fn emails(path: &Path) -> Vec<String> {
     drop(Sqlite::open(path, Work::Command).unwrap());
     let conn = Connection::open(path).unwrap();
@@ -48,7 +48,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A copy of a folder as it is at this moment, its links kept: by another process, as closing a file ends its locks.
+/// A copy of a folder as it is now, with its links. Another process makes it, because closing a file ends its locks.
 fn copy(folder: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     let from = format!("{}/.", folder.display());
@@ -80,7 +80,7 @@ fn at_each_step(folder: &Path) -> Vec<(RestoreStep, TempDir)> {
     left
 }
 
-/// A database that a program left without closing it: its last lead is in the log alone.
+/// A database that a program left without closing it: its last lead is only in the log.
 fn crashed(folder: &Path) {
     let made = tempfile::tempdir().unwrap();
     let path = made.path().join("crm.db");
@@ -110,7 +110,7 @@ fn a_kill_at_any_step_leaves_the_old_database_or_the_new_one() {
             RestoreStep::Placed => assert_eq!(found, new),
             _ => assert_eq!(found, old, "{step:?}"),
         }
-        // The next restore finds its way from there, keeps what there was, and leaves nothing of the one before.
+        // The next restore continues from there, keeps the old database, and leaves nothing of the restore before it.
         restore(&path, &left.path().join("backup.db"), &mut |_| {}).unwrap();
         assert_eq!(emails(&path), new, "{step:?}");
         let kept = left.path().join("crm.db.before-restore");
@@ -130,7 +130,7 @@ fn a_damaged_database_is_kept_with_its_log() {
     let folder = folder();
     crashed(folder.path());
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
-    // The first page is in neither of the two any more.
+    // Neither of the two holds the first page any more.
     fs::write(folder.path().join("crm.db"), "x".repeat(5_000)).unwrap();
     let mut log = read("crm.db-wal");
     log[..32].fill(b'y');
@@ -152,7 +152,7 @@ fn a_damaged_database_is_kept_with_its_log() {
     }
 }
 
-/// Somebody removed a database and forgot its log, which SQLite would replay into whatever gets the name.
+/// Somebody removed a database and forgot its log. SQLite would replay that into the next file of this name.
 #[test]
 fn a_log_without_its_database_is_moved_out_of_the_way() {
     let folder = folder();
@@ -176,7 +176,7 @@ fn a_journal_of_the_old_database_does_not_meet_the_new_one() {
     let made = tempfile::tempdir().unwrap();
     let path = made.path().join("crm.db");
     database(&path, "old@example.com");
-    // A transaction that a kill cut off, with pages in the file already: only the journal knows what was there.
+    // A kill cut off a transaction that had written pages into the file. Only the journal knows what was there before.
     let conn = Connection::open(&path).unwrap();
     conn.execute_batch("PRAGMA cache_size = 1; BEGIN").unwrap();
     for number in 0..500 {
