@@ -12,8 +12,8 @@ use rusqlite::Connection;
 
 use super::database::Database;
 use super::error::map_err;
+use super::lock::lock;
 use super::reader::ReadConnection;
-use super::sync::lock;
 use super::values;
 use crate::base::error::{Error, Result};
 use crate::model::token::{Hash, Keyring, Token};

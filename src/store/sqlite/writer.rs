@@ -28,7 +28,7 @@ use prometheus_client::registry::{Registry, Unit};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::sync::lock;
+use super::lock::lock;
 use crate::base::error::{Error, Result};
 use crate::store::meter::Live;
 use crate::store::waiting::Waiting;

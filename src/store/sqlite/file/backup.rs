@@ -5,7 +5,7 @@
 //! the copy is a snapshot of the last commit before it began. Others go on reading and writing; their writes stay in the
 //! write-ahead log until the copy is done.
 //!
-//! The copy is made under a name of its own ([`PartFile`]), checked, synced, and only then given its final name. So a file
+//! The copy is made under a name of its own (`part`), checked, synced, and only then given its final name. So a file
 //! with that name is complete, even after a power cut.
 
 use std::fs;

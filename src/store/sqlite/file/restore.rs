@@ -13,10 +13,10 @@
 //! removed before the third step: in this case there was no whole database to leave.
 //!
 //! What was written after the backup is gone, and nothing that is written after the restore may be taken for it. So every
-//! record gets a version that none has had, and no id is given again that the old database has given ([`numbers`]).
+//! record gets a version that none has had, and no id is given again that the old database has given (`numbers`).
 //!
 //! A process that has a database open keeps a lock on it, and step 1 fails. A process that has opened it but has no lock yet
-//! finds out afterwards that it was replaced ([`place`](super::place)).
+//! finds out afterwards that it was replaced (`place`).
 
 mod exchange;
 mod numbers;

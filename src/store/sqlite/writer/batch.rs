@@ -19,7 +19,7 @@ use crate::store::sqlite::cache::{self, Cache, CacheKey};
 use crate::store::sqlite::error::map_err;
 use crate::store::sqlite::file::place::OpenFiles;
 use crate::store::sqlite::file::schema::table;
-use crate::store::sqlite::sync::lock;
+use crate::store::sqlite::lock::lock;
 use crate::store::sqlite::turn::Turnstile;
 
 /// The most writes that share a commit. Beyond it the sync is no longer the main cost of a write.

@@ -12,7 +12,7 @@ use crate::base::time;
 use crate::model::record::Value;
 use crate::store::meter::Meter;
 use crate::store::sqlite::error::{damaged, is_damage, map_err};
-use crate::store::sqlite::sync::lock;
+use crate::store::sqlite::lock::lock;
 use crate::store::waiting::Waiting;
 
 /// What is known of the commits.
