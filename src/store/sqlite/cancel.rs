@@ -40,7 +40,7 @@ impl Cancellation {
         result
     }
 
-    /// Cancels the work when the returned guard is dropped, as it is with the request that waits for the work.
+    /// Cancels the work when the returned guard is dropped. The request that waits for the work holds the guard.
     pub(crate) fn with_its_request(&self) -> impl Drop + use<> {
         struct CancelOnDrop(Arc<AtomicBool>);
         impl Drop for CancelOnDrop {

@@ -1,4 +1,4 @@
-//! A file that is made beside the one it is to become.
+//! A new file that is made beside its final place, and gets its name only when it is whole.
 //!
 //! It has a name of its own, which nobody else makes: `crm.db.part-` and 16 hexadecimal digits. While it is made, its maker
 //! holds a lock on it, which ends with the process however that ends. So a part without a lock was left over, and

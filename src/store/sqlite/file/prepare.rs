@@ -88,7 +88,7 @@ fn bring_up(
     done
 }
 
-/// Does what is to be done, in one transaction.
+/// Brings the file up to date in one transaction.
 fn change(
     path: &Path,
     id: FileId,

@@ -31,7 +31,7 @@ pub(crate) const TOO_LONG: usize = 12_000;
 /// How often the thread goes over the rest before it leaves it to the writer.
 const ROUNDS: usize = 6;
 
-/// What is to be done after a commit.
+/// What has to be done after a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CheckpointDue {
     Nothing,

@@ -72,7 +72,7 @@ impl Commits {
 
     /// Notes the error with which a batch has ended.
     pub(crate) fn fails(&self, error: Error) -> Error {
-        // Logged once, as each write of the next hours may fail the same way.
+        // Logged once, because each write of the next hours may fail the same way.
         if !self.failing.swap(true, Ordering::Relaxed) {
             tracing::warn!("writes fail: {error}");
         }

@@ -60,35 +60,3 @@ pub(crate) fn create(noun: &Noun) -> String {
          BEGIN\n    UPDATE {table} SET version = OLD.version + 1 WHERE id = NEW.id;\nEND;"
     )
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::nouns::NOUNS;
-    use crate::store::sqlite::file::schema::Schema;
-
-    /// The columns of a table with what SQLite knows of them, its references, and whether it has the trigger.
-    fn shape(conn: &Connection, noun: &Noun) -> Vec<String> {
-        let mut shape = Vec::new();
-        for select in [
-            "SELECT name || ' ' || type || ' ' || \"notnull\" || ' ' || pk FROM pragma_table_info(?1)",
-            "SELECT \"from\" || ' ' || \"table\" || ' ' || on_delete FROM pragma_foreign_key_list(?1) ORDER BY 1",
-            "SELECT type || ' ' || name FROM sqlite_schema WHERE tbl_name = ?1 AND type <> 'index'",
-        ] {
-            let mut rows = conn.prepare(select).unwrap();
-            let rows = rows.query_map([noun.plural], |row| row.get(0)).unwrap();
-            shape.extend(rows.map(|row| row.unwrap()));
-        }
-        shape
-    }
-
-    #[test]
-    fn the_steps_make_what_the_tables_of_fields_say() {
-        let steps = Schema::of(&[]).model(usize::MAX).unwrap();
-        let fields = Connection::open_in_memory().unwrap();
-        for noun in nouns(&NOUNS) {
-            fields.execute_batch(&create(noun)).unwrap();
-            assert_eq!(shape(&steps, noun), shape(&fields, noun));
-        }
-    }
-}
