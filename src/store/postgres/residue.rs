@@ -10,22 +10,22 @@ use std::cmp::Ordering;
 use crate::base::text::Pattern;
 use crate::model::attributes;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
-use crate::model::record::Cell;
+use crate::model::record::{Cell, Kind};
 
 /// What has to hold beside the conditions that a statement has.
 pub(super) struct Residue {
-    tests: Vec<(usize, Part)>,
+    tests: Vec<(usize, LocalTest)>,
     /// One of these has to fit.
     search: Option<(Vec<usize>, Pattern)>,
 }
 
-enum Part {
+enum LocalTest {
     Like(Pattern),
     /// Of one key of the attributes.
-    Attribute(String, Wanted),
+    Attribute(String, AttributeTest),
 }
 
-enum Wanted {
+enum AttributeTest {
     Nothing,
     Something,
     Like(Pattern),
@@ -39,24 +39,30 @@ enum Wanted {
 impl Residue {
     /// `None` where the statement decides everything.
     pub(super) fn of(query: &Query) -> Option<Residue> {
-        let attributes = query.noun.position("attributes")?;
+        let fields = query.noun.fields;
+        let attributes = fields
+            .iter()
+            .position(|field| field.kind == Kind::Attributes);
         let tests = query.filters.iter().filter_map(|filter| {
             match (&filter.column, &filter.test) {
                 // Every pattern of a query can be read; one that cannot finds nothing.
                 (Column::Field(at), Test::Like(pattern)) => {
-                    Some((*at, Part::Like(Pattern::parse(pattern)?)))
+                    Some((*at, LocalTest::Like(Pattern::parse(pattern)?)))
                 }
                 (Column::Field(_), _) => None,
-                (Column::Attribute(key), test) => {
-                    Some((attributes, Part::Attribute(key.clone(), Wanted::by(test))))
-                }
+                (Column::Attribute(key), test) => Some((
+                    attributes?,
+                    LocalTest::Attribute(key.clone(), AttributeTest::by(test)),
+                )),
             }
         });
-        let tests: Vec<(usize, Part)> = tests.collect();
+        let tests: Vec<(usize, LocalTest)> = tests.collect();
         let search = query.search.as_deref().and_then(Pattern::parse);
         let search = search.map(|pattern| {
-            let fields = query.noun.fields.iter().enumerate();
-            let searched = fields.filter(|(_, field)| field.searchable());
+            let searched = fields
+                .iter()
+                .enumerate()
+                .filter(|(_, field)| field.searchable());
             (searched.map(|(at, _)| at).collect(), pattern)
         });
         (!tests.is_empty() || search.is_some()).then_some(Residue { tests, search })
@@ -66,8 +72,8 @@ impl Residue {
     pub(super) fn holds(&self, cells: &[Cell<'_>]) -> bool {
         let like = |pattern: &Pattern, at: usize| matches!(cells[at], Cell::Text(text) if pattern.matches(text, || false));
         let tests = self.tests.iter().all(|(at, part)| match part {
-            Part::Like(pattern) => like(pattern, *at),
-            Part::Attribute(key, wanted) => match cells[*at] {
+            LocalTest::Like(pattern) => like(pattern, *at),
+            LocalTest::Attribute(key, wanted) => match cells[*at] {
                 Cell::Text(stored) => wanted.holds(stored, key),
                 _ => false,
             },
@@ -78,38 +84,40 @@ impl Residue {
     }
 }
 
-impl Wanted {
-    fn by(test: &Test) -> Wanted {
+impl AttributeTest {
+    fn by(test: &Test) -> AttributeTest {
         match test {
-            Test::Null => Wanted::Nothing,
-            Test::NotNull => Wanted::Something,
-            Test::Like(pattern) => Pattern::parse(pattern).map_or(Wanted::Never, Wanted::Like),
-            Test::Compare(comparison, Operand::Text(text)) => {
-                Wanted::Compare(*comparison, text.clone())
+            Test::Null => AttributeTest::Nothing,
+            Test::NotNull => AttributeTest::Something,
+            Test::Like(pattern) => {
+                Pattern::parse(pattern).map_or(AttributeTest::Never, AttributeTest::Like)
             }
-            Test::Compare(..) => Wanted::Never,
+            Test::Compare(comparison, Operand::Text(text)) => {
+                AttributeTest::Compare(*comparison, text.clone())
+            }
+            Test::Compare(..) => AttributeTest::Never,
             Test::In(operands) => {
                 let texts = operands.iter().filter_map(|operand| match operand {
                     Operand::Text(text) => Some(serde_json::Value::from(text.as_str())),
                     _ => None,
                 });
-                Wanted::OneOf(serde_json::Value::Array(texts.collect()).to_string())
+                AttributeTest::OneOf(serde_json::Value::Array(texts.collect()).to_string())
             }
         }
     }
 
     fn holds(&self, stored: &str, key: &str) -> bool {
         match self {
-            Wanted::Nothing => attributes::lookup(stored, key).is_none(),
-            Wanted::Something => attributes::lookup(stored, key).is_some(),
-            Wanted::Like(pattern) => {
+            AttributeTest::Nothing => attributes::lookup(stored, key).is_none(),
+            AttributeTest::Something => attributes::lookup(stored, key).is_some(),
+            AttributeTest::Like(pattern) => {
                 attributes::lookup(stored, key).is_some_and(|text| pattern.matches(&text, || false))
             }
             // No value is not equal to any.
-            Wanted::Compare(Comparison::Ne, given) => {
+            AttributeTest::Compare(Comparison::Ne, given) => {
                 attributes::compare(stored, key, given) != Some(Ordering::Equal)
             }
-            Wanted::Compare(comparison, given) => {
+            AttributeTest::Compare(comparison, given) => {
                 let order = attributes::compare(stored, key, given);
                 order.is_some_and(|order| match comparison {
                     Comparison::Eq | Comparison::Ne => order.is_eq(),
@@ -119,8 +127,8 @@ impl Wanted {
                     Comparison::Lte => order.is_le(),
                 })
             }
-            Wanted::OneOf(given) => attributes::any(stored, key, given) == Some(true),
-            Wanted::Never => false,
+            AttributeTest::OneOf(given) => attributes::any(stored, key, given) == Some(true),
+            AttributeTest::Never => false,
         }
     }
 }

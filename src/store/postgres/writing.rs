@@ -10,16 +10,16 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::cells::{cell, slice, values};
+use super::database::{Database, PATIENCE, left};
 use super::failure::{Failure, unknown, within};
 use super::link::{self, Link};
-use super::{Inner, PATIENCE, left};
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::Value;
+use crate::model::record::{Noun, Value};
 use crate::store::transaction::{Fault, Transaction};
 
-impl Inner {
+impl Database {
     /// Begins a write.
-    pub(super) async fn write(&self, mode: Mode) -> Result<Writing<'_>> {
+    pub(super) async fn write(&self, mode: Mode) -> Result<PgTransaction<'_>> {
         // Each has a connection that a standby or a lock may keep for ever. The others go on.
         if self.unanswered.available_permits() == 0 {
             return Err(Error::new(
@@ -33,9 +33,9 @@ impl Inner {
         drop(waits);
         // What was warned of before is not about this write.
         session.warned.store(false, Ordering::Relaxed);
-        Ok(Writing {
+        Ok(PgTransaction {
             session: Some(session),
-            inner: self,
+            database: self,
             mode,
             sent: false,
             until,
@@ -56,16 +56,16 @@ pub(super) enum Mode {
 
 /// A write that is going on. Where it is given up, its connection is closed when the server has answered, and never used
 /// again.
-pub(super) struct Writing<'i> {
+pub(super) struct PgTransaction<'d> {
     session: Option<Object<Link>>,
-    inner: &'i Inner,
+    database: &'d Database,
     mode: Mode,
     /// Whether a statement that writes was sent.
     sent: bool,
     until: Instant,
 }
 
-impl Drop for Writing<'_> {
+impl Drop for PgTransaction<'_> {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
             // Not cancelled: it may be saved, and a cancelled wait for a standby is what nobody should see.
@@ -74,7 +74,7 @@ impl Drop for Writing<'_> {
     }
 }
 
-impl Writing<'_> {
+impl PgTransaction<'_> {
     /// Runs a statement, a prepared one, with what `ask` makes of it.
     async fn send<'a, R, A>(
         &mut self,
@@ -96,7 +96,7 @@ impl Writing<'_> {
             let began = Instant::now();
             let answered = within(left(self.until), answer).await;
             if self.mode == Mode::Statement && writes && answered.is_ok() {
-                self.inner.meter.times.add_time(began.elapsed());
+                self.database.meter.times.add_time(began.elapsed());
             }
             return answered;
         }
@@ -158,7 +158,7 @@ impl Writing<'_> {
     /// Closes a connection that has not answered when it does, so that those that never do are no more than the pool may
     /// have; any other at once.
     fn lose(&mut self, failure: &Failure) {
-        self.inner.lost();
+        self.database.lost();
         let Some(session) = self.session.take() else {
             return;
         };
@@ -167,7 +167,7 @@ impl Writing<'_> {
             return;
         }
         // Those that had begun when the last of it was taken go beyond it.
-        let unanswered = self.inner.unanswered.clone().try_acquire_owned();
+        let unanswered = self.database.unanswered.clone().try_acquire_owned();
         tokio::spawn(async move {
             // Fails where the connection does.
             let _ = session.client.batch_execute("").await;
@@ -192,7 +192,7 @@ impl Writing<'_> {
             if session.warned.load(Ordering::Relaxed) {
                 return Err(unknown());
             }
-            self.inner.committed();
+            self.database.committed();
         }
         // Back into the pool.
         drop(self.session.take());
@@ -203,7 +203,7 @@ impl Writing<'_> {
         let began = Instant::now();
         match self.run("COMMIT").await {
             Ok(()) => {
-                self.inner.meter.times.add_time(began.elapsed());
+                self.database.meter.times.add_time(began.elapsed());
                 Ok(())
             }
             Err(failure) => {
@@ -217,9 +217,13 @@ impl Writing<'_> {
     }
 }
 
-impl Transaction for Writing<'_> {
+impl Transaction for PgTransaction<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
     const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
+
+    fn nouns(&self) -> &'static [&'static Noun] {
+        self.database.nouns
+    }
 
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
         let rows = self.rows(sql, params, false).await?;
