@@ -10,6 +10,7 @@ use super::postgres::Postgres;
 use super::remote::Remote;
 use super::sqlite::{Sqlite, Work};
 use crate::base::error::Result;
+use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
 use crate::model::record::{Noun, Record, Rows, Snapshot};
 use crate::model::terms::Terms;
@@ -60,9 +61,7 @@ impl AnyStore {
             AnyStore::Remote(_) => {}
         }
     }
-}
 
-impl AnyStore {
     /// Lets at most so many writes wait at a time. Beyond it the answer is [`Unavailable`](crate::base::error::Code::Unavailable).
     pub fn limit_waiting_writes(&self, most: usize) {
         match self {
@@ -70,6 +69,14 @@ impl AnyStore {
             AnyStore::Postgres(store) => store.limit_waiting_writes(most),
             // The server behind it has its own.
             AnyStore::Remote(_) => {}
+        }
+    }
+
+    /// The nouns of the store, in the order in which they refer to one another.
+    pub fn nouns(&self) -> &'static [&'static Noun] {
+        match self {
+            AnyStore::Postgres(store) => store.nouns(),
+            AnyStore::Sqlite(_) | AnyStore::Remote(_) => &NOUNS,
         }
     }
 

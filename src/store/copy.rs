@@ -12,7 +12,6 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::base::error::{Code, Error, Result};
-use crate::model::nouns::NOUNS;
 use crate::model::query::{self, Query};
 use crate::model::record::{Noun, Record, Value};
 use crate::model::terms::unlikely_version;
@@ -53,7 +52,7 @@ pub async fn copy(
     let is_new = begin(to, name).await?;
     let unlikely = unlikely_version()?;
     let mut copied = Copied::new();
-    for noun in NOUNS {
+    for noun in tables(to) {
         let all = count(from, noun).await?;
         let mut sum = if is_new { 0 } else { count(to, noun).await? };
         let last = if is_new { 0 } else { highest(to, noun).await? };
@@ -92,11 +91,20 @@ pub async fn copy(
         return Err(changed());
     }
     let mut given = Vec::new();
-    for noun in NOUNS {
-        given.push(last_given(from, noun).await?);
+    for noun in to.nouns() {
+        given.push(match noun.is_view() {
+            true => 0,
+            false => last_given(from, noun).await?,
+        });
     }
     finish(to, &given).await?;
     Ok(copied)
+}
+
+/// The nouns that are copied, in the order in which they refer to one another. A view has nothing to copy.
+fn tables(store: &AnyStore) -> impl Iterator<Item = &'static Noun> + use<> {
+    let nouns = store.nouns().iter().copied();
+    nouns.filter(|noun| !noun.is_view())
 }
 
 #[derive(Default)]
@@ -150,7 +158,7 @@ async fn count(store: &AnyStore, noun: &'static Noun) -> Result<u64> {
 
 async fn highest(store: &AnyStore, noun: &'static Noun) -> Result<i64> {
     let last = list(store, noun, "sort=-id&limit=1").await?;
-    let last = Records::new(last).next().await?;
+    let last = RecordReader::new(last).next().await?;
     Ok(last.map_or(0, |record| record.id()))
 }
 
@@ -163,8 +171,8 @@ async fn compare(
     digest: &mut Digest,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<()> {
-    let mut ours = Records::new(everything(to, noun, 0).await?);
-    let mut theirs = Records::new(everything(from, noun, 0).await?);
+    let mut ours = RecordReader::new(everything(to, noun, 0).await?);
+    let mut theirs = RecordReader::new(everything(from, noun, 0).await?);
     let mut seen = 0;
     loop {
         if seen % MOST as u64 == 0 {
@@ -199,7 +207,7 @@ async fn look_again(
     digest: &mut Digest,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<()> {
-    let mut records = Records::new(everything(from, noun, 0).await?);
+    let mut records = RecordReader::new(everything(from, noun, 0).await?);
     let mut seen = 0;
     while let Some(record) = records.next().await? {
         if seen % MOST as u64 == 0 {
@@ -232,14 +240,14 @@ impl Digest {
 }
 
 /// The records of a list, one after the other.
-struct Records {
+struct RecordReader {
     listing: Listing<Vec<Record>>,
     chunk: std::vec::IntoIter<Record>,
 }
 
-impl Records {
-    fn new(listing: Listing<Vec<Record>>) -> Records {
-        Records {
+impl RecordReader {
+    fn new(listing: Listing<Vec<Record>>) -> RecordReader {
+        RecordReader {
             listing,
             chunk: Vec::new().into_iter(),
         }

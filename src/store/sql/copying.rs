@@ -23,7 +23,7 @@ pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Opti
     if let Some(found) = rows.first().and_then(|row| row.first()?.text()) {
         return Ok(Some(found.to_string()));
     }
-    for noun in tx.nouns() {
+    for noun in tx.nouns().iter().filter(|noun| !noun.is_view()) {
         let sql = format!("SELECT id FROM {} LIMIT 1", noun.plural);
         if !tx.query(&sql, &[]).await?.is_empty() {
             let message = format!(

@@ -120,7 +120,7 @@ pub async fn delete<T: Transaction>(
         let record = read(tx, noun, id).await?;
         terms.hold(record.version())?;
     }
-    release(tx, noun, Rows::One, id, cascade).await?;
+    release(tx, noun, DeletedRows::One, id, cascade).await?;
     match tx.execute(&statements(noun).delete, &[id.into()]).await {
         Ok(0) => Err(noun.not_found()),
         Ok(_) => Ok(()),
@@ -131,7 +131,7 @@ pub async fn delete<T: Transaction>(
 
 /// Which rows of a table are about to be deleted.
 #[derive(Clone)]
-enum Rows {
+enum DeletedRows {
     /// The one with the id.
     One,
     /// Those of a condition. `$` stands for the marker of the id.
@@ -143,7 +143,7 @@ enum Rows {
 fn release<'t, T: Transaction>(
     tx: &'t mut T,
     noun: &'static Noun,
-    rows: Rows,
+    rows: DeletedRows,
     id: i64,
     cascade: bool,
 ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 't>> {
@@ -152,8 +152,8 @@ fn release<'t, T: Transaction>(
         for (referrer, field, on_delete) in noun.referrers(tx.nouns()).rev() {
             let table = referrer.plural;
             let condition = match &rows {
-                Rows::One => format!("{} = $", field.name),
-                Rows::Where(condition) => format!(
+                DeletedRows::One => format!("{} = $", field.name),
+                DeletedRows::Where(condition) => format!(
                     "{} IN (SELECT id FROM {} WHERE {condition})",
                     field.name, noun.plural
                 ),
@@ -169,7 +169,7 @@ fn release<'t, T: Transaction>(
                     tx.execute(&sql, &params).await?;
                 }
                 OnDelete::Refuse if cascade => {
-                    let owned = Rows::Where(condition.clone());
+                    let owned = DeletedRows::Where(condition.clone());
                     release(tx, referrer, owned, id, cascade).await?;
                     let sql = format!("DELETE FROM {table} WHERE {}", condition.replace('$', "$1"));
                     tx.execute(&sql, &[id.into()]).await?;
