@@ -736,7 +736,7 @@ fn tls_looks_at_the_certificate_as_far_as_it_is_asked_to() {
     }
 }
 
-const NOTE_ID: Field = Field {
+const NOTED_LEAD: Field = Field {
     name: "lead_id",
     kind: Kind::Reference(Target {
         name: "lead",
@@ -754,7 +754,7 @@ static NOTE: Noun = Noun {
     about: "A note",
     fields: &[
         ID,
-        NOTE_ID,
+        NOTED_LEAD,
         Field {
             name: "text",
             old_name: None,
