@@ -1,4 +1,4 @@
-//! The selects of a list: filters, order and cursor as SQL, one text for both databases.
+//! The selects of a list: filters, order and cursor as SQL. Where the databases differ, [`Dialect`] says which one it is for.
 
 use std::fmt::Write;
 
@@ -7,35 +7,35 @@ use crate::base::text::fold;
 use crate::model::query::{Column, Comparison, Operand, Query, SORTED_LETTERS, Sort, Test};
 use crate::model::record::{Kind, Noun, Value};
 
-/// Whose functions and indexes a list has.
+/// The database that a select is for: its functions and its indexes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// Decides everything, with functions that crm adds to it.
+    /// It decides every condition, with functions that crm adds to it.
     #[default]
     Sqlite,
-    /// Has neither crm's `LIKE`, which ignores the case of all letters, nor its reading of attributes. It is asked for
-    /// all that may fit, see [`Select::may_differ`].
+    /// It has neither crm's `LIKE`, which ignores the case of all letters, nor crm's reading of attributes. It is asked for
+    /// all records that may fit, see [`Select::may_differ`].
     Postgres,
 }
 
-/// The longest text that is looked up by an index, in bytes: PostgreSQL's take no entry beyond 2,704. They leave longer
-/// texts out, and are used where a condition says that it asks for none of these.
+/// The longest text that is looked up by an index, in bytes. The indexes leave longer texts out, because PostgreSQL takes no
+/// entry beyond 2,704 bytes. A condition says that it asks only for shorter texts, so that the index can be used.
 pub(crate) const LONGEST_INDEXED: usize = 1_000;
 
-/// A select that is being put together: its text, and its parameters in the order of their markers.
+/// A select under construction: its text, and its parameters in the order of their markers.
 #[derive(Debug, Default)]
 pub(crate) struct Select {
     pub(crate) text: String,
     pub(crate) params: Vec<Value>,
     dialect: Dialect,
-    /// Whether it answers also what only may fit.
+    /// Whether its rows include records that may not fit.
     pub(crate) may_differ: bool,
 }
 
 const LIKE: &str = " LIKE ";
 const ESCAPE: &str = " ESCAPE '\\'";
 
-/// Whether all that a test of a text asks for is short enough to be in an index.
+/// Whether all texts of a test are short enough to be in an index.
 fn is_indexed(test: &Test) -> bool {
     let is_short =
         |operand: &Operand| matches!(operand, Operand::Text(text) if text.len() <= LONGEST_INDEXED);
@@ -46,18 +46,18 @@ fn is_indexed(test: &Test) -> bool {
     }
 }
 
-/// How a list walks its table.
+/// How a list goes through its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Walk {
     /// One statement in the list's order.
     Once,
-    /// A statement a chunk, each going on behind an id. An index that answers in another order than that of the ids
-    /// would make each of them sort all that is left, so that ranges are kept from using theirs.
+    /// One statement for each chunk, each after an id. An index in another order than the ids would make each statement sort
+    /// all remaining records, so conditions on ranges must not use their indexes.
     ById,
 }
 
 impl Select {
-    /// A text as it is.
+    /// A select with this text.
     pub(crate) fn of(text: String, params: Vec<Value>) -> Select {
         Select {
             text,
@@ -66,7 +66,7 @@ impl Select {
         }
     }
 
-    /// These columns of a noun.
+    /// The beginning of a select: these columns of a noun.
     fn from(dialect: Dialect, noun: &Noun, columns: &str) -> Select {
         Select {
             text: format!("SELECT {columns} FROM {}", table(noun)),
@@ -87,14 +87,14 @@ impl Select {
         self
     }
 
-    /// `SELECT count(*)` of the records of all pages.
+    /// The number of the records on all pages.
     pub(crate) fn count(dialect: Dialect, query: &Query) -> Select {
         let mut select = Select::from(dialect, query.noun, "count(*)");
         select.conditions(query, Walk::Once, false);
         select
     }
 
-    /// The records in order, from the cursor on, at most `limit` of them.
+    /// The records in order after the cursor, at most `limit`.
     pub(crate) fn page(dialect: Dialect, query: &Query, limit: u64) -> Select {
         let mut select = Select::from(dialect, query.noun, &columns(query.noun));
         select.conditions(query, Walk::Once, true);
@@ -102,14 +102,14 @@ impl Select {
         select.limit(limit)
     }
 
-    /// The records of all pages in no order.
+    /// The records on all pages, in no order.
     pub(crate) fn unordered(dialect: Dialect, query: &Query) -> Select {
         let mut select = Select::from(dialect, query.noun, &columns(query.noun));
         select.conditions(query, Walk::Once, false);
         select
     }
 
-    /// The ids in order, from the cursor on.
+    /// The ids in order after the cursor.
     pub(crate) fn ids(dialect: Dialect, query: &Query) -> Select {
         let id = format!("{}.id", query.noun.plural);
         let mut select = Select::from(dialect, query.noun, &id);
@@ -125,7 +125,7 @@ impl Select {
         self
     }
 
-    /// These [`columns`] of the records from one id to another, in the order of ids that the query has.
+    /// These [`columns`] of the records from one id to another, in the query's order of ids.
     pub(crate) fn between(
         dialect: Dialect,
         query: &Query,
@@ -141,9 +141,9 @@ impl Select {
         select
     }
 
-    /// `WHERE` and everything that has to hold.
+    /// `WHERE` and all conditions.
     fn conditions(&mut self, query: &Query, walk: Walk, from_cursor: bool) {
-        // Always there, so that every further condition begins with AND.
+        // The first condition is always there, so that every other one begins with AND.
         self.push(" WHERE 1 = 1");
         for filter in &query.filters {
             self.push(" AND ");
@@ -176,7 +176,8 @@ impl Select {
             Kind::Email => format!("lower({})", field.name),
             _ => format!("{}.{}", noun.plural, field.name),
         };
-        // Of two bounds SQLite uses the first: that of a filter on the ids would make each chunk walk from its beginning.
+        // SQLite uses the first of two bounds. With a filter on the ids, each chunk would start at the filter's bound. The + keeps
+        // that bound from being used.
         if walk == Walk::ById && !is_point && self.dialect == Dialect::Sqlite {
             column.insert(0, '+');
         }
@@ -194,7 +195,7 @@ impl Select {
         };
     }
 
-    /// `(a OR b OR …)`, in halves, as a database bounds how deep a chain of ORs may go.
+    /// `(a OR b OR …)`, nested in halves, because databases limit the depth of a chain of ORs.
     fn any(&mut self, operands: &[Operand], each: &dyn Fn(&mut Select, &Operand)) -> &mut Select {
         self.push("(");
         match operands {
@@ -210,7 +211,7 @@ impl Select {
         self.push(")")
     }
 
-    /// A column in a list of values: one `IN`, which keeps its index, unless some of them are spans of time.
+    /// A column in a list of values: one `IN`, which can use an index, unless some values are spans of time.
     fn within(&mut self, column: &str, operands: &[Operand]) -> &mut Select {
         if operands
             .iter()
@@ -290,8 +291,8 @@ impl Select {
         }
     }
 
-    /// A test of one key of the attributes, by functions that every connection has: `attribute(attributes, key)` is
-    /// the value as text, `attribute_compare(attributes, key, value)` is -1, 0 or 1, both null where there is no value.
+    /// A test of one key of the attributes, by functions that every connection to SQLite has: `attribute(attributes, key)` is
+    /// the value as text, `attribute_compare(attributes, key, value)` is -1, 0 or 1. Both are null if there is no value.
     fn attribute(&mut self, key: &str, test: &Test) {
         if self.dialect == Dialect::Postgres {
             self.may_have_attribute(key, test);
@@ -318,7 +319,7 @@ impl Select {
         };
     }
 
-    /// `attribute_in(attributes, key, values)` takes the values as a JSON array, and the attributes are read once for all.
+    /// `attribute_in(attributes, key, values)` takes the values as a JSON array, so that the attributes are read only once.
     fn attribute_in(&mut self, key: &str, operands: &[Operand]) -> &mut Select {
         let texts = operands.iter().filter_map(|operand| match operand {
             Operand::Text(text) => Some(serde_json::Value::from(text.as_str())),
@@ -339,7 +340,7 @@ impl Select {
         operand: &Operand,
     ) -> &mut Select {
         let Operand::Text(text) = operand else {
-            // The attributes are always read as text.
+            // Filters of attributes always have text.
             return self.push("1 = 0");
         };
         let test = match comparison {
@@ -350,7 +351,7 @@ impl Select {
             Comparison::Lt => " < 0",
             Comparison::Lte => " <= 0",
         };
-        // No value is not equal to any.
+        // A missing value differs from every value.
         let call = if comparison == Comparison::Ne {
             "coalesce(attribute_compare(attributes, "
         } else {
@@ -367,13 +368,13 @@ impl Select {
         self.push(test)
     }
 
-    /// A test of attributes for a database that cannot read them: whether the key may be there.
+    /// A test of attributes for a database that cannot read them: whether the key may be present.
     fn may_have_attribute(&mut self, key: &str, test: &Test) -> &mut Select {
         self.may_differ = true;
         if matches!(test, Test::Null | Test::Compare(Comparison::Ne, _)) {
             return self.push("true");
         }
-        // A key that is written with an escape holds a backslash, however else it could be written.
+        // A key that is stored with an escape contains a backslash.
         let quoted = serde_json::Value::from(key).to_string();
         self.push("(strpos(attributes, ")
             .value(quoted.as_str())
@@ -384,8 +385,8 @@ impl Select {
         if self.dialect == Dialect::Sqlite {
             return self.push(column).push(LIKE).value(pattern).push(ESCAPE);
         }
-        // Among the letters of ASCII both databases fold alike. A text that has others may fit, and one that has none
-        // does not fit a pattern that has some.
+        // Both databases fold ASCII letters alike. A text with other letters may fit. A text of ASCII alone does not fit a
+        // pattern with other letters.
         self.may_differ = true;
         let folded: String = pattern.chars().map(fold).collect();
         let is_plain = folded.is_ascii();
@@ -400,7 +401,7 @@ impl Select {
             .push(if is_plain { "))" } else { ")" })
     }
 
-    /// What a key of the order sorts by.
+    /// The expression that a key of the order sorts by.
     fn key(noun: &Noun, at: usize) -> String {
         let field = &noun.fields[at];
         let column = format!("{}.{}", noun.plural, field.name);
@@ -414,7 +415,7 @@ impl Select {
         let mut before = " ORDER BY ";
         for sort in &query.order {
             self.push(before).push(&Self::key(query.noun, sort.at));
-            // SQLite's own order, said for PostgreSQL.
+            // This is SQLite's default. PostgreSQL has to be told.
             match (query.noun.fields[sort.at].nullable(), sort.descending) {
                 (true, false) => self.push(" NULLS FIRST"),
                 (true, true) => self.push(" DESC NULLS LAST"),
@@ -426,7 +427,7 @@ impl Select {
         self
     }
 
-    /// `(a > $1 OR (a = $1 AND (b > $2 OR …)))`: behind the cursor in the order.
+    /// `(a > $1 OR (a = $1 AND (b > $2 OR …)))`: after the cursor in the order.
     fn after(&mut self, noun: &Noun, order: &[Sort], values: &[Value]) -> &mut Select {
         let (Some((sort, order)), Some((value, values))) =
             (order.split_first(), values.split_first())
@@ -436,7 +437,7 @@ impl Select {
         let key = Self::key(noun, sort.at);
         let nullable = noun.fields[sort.at].nullable();
         if !nullable && !order.is_empty() {
-            // Says nothing new, but lets an index begin at the cursor.
+            // Redundant, but it lets an index begin at the cursor.
             self.push(&key)
                 .push(if sort.descending { " <= " } else { " >= " })
                 .value(value.clone())
