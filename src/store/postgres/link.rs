@@ -64,19 +64,19 @@ impl Link {
     }
 }
 
-/// A connection that is ready for use.
+/// A connection that is ready for use, with its prepared statements.
 pub(super) struct Session {
     pub(super) client: Arc<Client>,
     statements: HashMap<String, Statement>,
-    /// Whether the server has warned of anything since this was last set to false.
+    /// Whether the server has sent a warning since this was last set to false.
     pub(super) warned: Arc<AtomicBool>,
-    /// Whether a transaction is open that nobody may go on with but who began it.
+    /// Whether a transaction is open. Then the connection must not be used again.
     pub(super) in_transaction: bool,
     task: JoinHandle<()>,
 }
 
 impl Session {
-    /// A statement that comes again and again, prepared once.
+    /// Prepares a statement, or returns the one that was prepared before.
     pub(super) async fn prepared(&mut self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
@@ -91,8 +91,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // What may still run is not waited for: the server ends it when the connection is gone, but for a commit, which
-        // it finishes.
+        // A running statement is not waited for. When the connection is gone, the server ends it, except a commit, which it
+        // finishes.
         self.task.abort();
     }
 }
@@ -113,7 +113,7 @@ impl Link {
                             }
                         }
                         Some(Ok(_)) => {}
-                        // Whoever uses the connection is told.
+                        // The user of the connection gets the error.
                         Some(Err(_)) | None => return std::task::Poll::Ready(()),
                     }
                 }
@@ -132,7 +132,7 @@ impl Link {
     }
 }
 
-/// A host as a URL names it.
+/// The name of a host for messages.
 fn named(host: &Config) -> String {
     let port = host.get_ports().first().copied().unwrap_or(5432);
     match (host.get_hosts().first(), host.get_hostaddrs().first()) {
@@ -143,7 +143,7 @@ fn named(host: &Config) -> String {
     }
 }
 
-/// Why a host could not be connected to, and whether that may pass.
+/// Why the connection to a host failed, and whether another try may succeed.
 fn unreachable(failure: &Failure) -> (String, bool) {
     let error = match failure {
         Failure::Told(error) => error,
@@ -163,19 +163,20 @@ fn unreachable(failure: &Failure) -> (String, bool) {
     )
 }
 
-/// Ends what may still run on a connection whose user has gone. It keeps its place in the pool until then, so that there
-/// are never more than the pool may have.
+/// Ends the statement of a connection whose user is gone, and closes the connection. Until then it keeps its place in the
+/// pool, so that the pool never has too many connections.
 pub(super) fn give_up(session: Object<Link>, cancels: bool) {
     let ending = async move {
         if cancels && let Some(pool) = Object::pool(&session) {
             let token = session.client.cancel_token();
             let _ = within(END_PATIENCE, token.cancel_query(pool.manager().tls.clone())).await;
         }
-        // Answered when all before it is. Then it is not used again: the cancel might still be on its way.
+        // The answer to this comes after the end of the statement. The connection is not used again: the cancel may still be on
+        // its way.
         let _ = within(END_PATIENCE, session.client.batch_execute("")).await;
         drop(Object::take(session));
     };
-    // Without a runtime the program ends, and the connection with it.
+    // Without a runtime the program is ending, and the connection ends with it.
     if let Ok(runtime) = Handle::try_current() {
         runtime.spawn(ending);
     }
@@ -185,13 +186,13 @@ impl Manager for Link {
     type Type = Session;
     type Error = Failure;
 
-    /// Connects to the host that answered last, or to the next that does.
+    /// Connects to the host that answered last, or to the next one that answers.
     async fn create(&self) -> Result<Session, Failure> {
         let first = self.last.load(Ordering::Relaxed);
         let (mut refused, mut missed, mut passes) = (None, Vec::new(), false);
         for at in 0..self.hosts.len() {
             let at = (first + at) % self.hosts.len();
-            // Boxed, as are the waits for it: what a request waits for is not to have room for the way to a new connection.
+            // Boxed, as are the callers of this: the future of a request should not have room for a new connection.
             match Box::pin(self.connect(&self.hosts[at])).await {
                 Ok(session) => {
                     self.last.store(at, Ordering::Relaxed);
@@ -207,7 +208,7 @@ impl Manager for Link {
                 }
             }
         }
-        // What a server says itself is the better answer.
+        // The error of a server is more useful than that of a connection.
         Err(refused.unwrap_or(Failure::Unreachable {
             why: missed.join("; "),
             passes,

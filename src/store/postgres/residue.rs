@@ -1,9 +1,9 @@
-//! The conditions of a list that PostgreSQL cannot decide as crm means them: `LIKE` without case, and the attributes.
+//! The conditions of a list that PostgreSQL cannot decide as crm means them: `LIKE` without case, and attributes.
 //!
-//! PostgreSQL folds case by the locale of the database, and has no numbers of any size compared as such in a JSON text
-//! whose digits are kept. It answers all that may fit ([`Select::may_differ`](crate::store::sql::Select)), by conditions
-//! that leave out most of what does not, and the last word is crm's own, which is the very code that SQLite calls. So
-//! both databases find the same.
+//! PostgreSQL folds case by the locale of the database. It also cannot compare numbers of any size in a JSON text whose
+//! digits are kept. So PostgreSQL answers all records that may fit ([`Select::may_differ`](crate::store::sql::select)), with
+//! conditions that leave out most others, and crm decides. It uses the same code that SQLite calls, so both databases find
+//! the same records.
 
 use std::cmp::Ordering;
 
@@ -12,16 +12,16 @@ use crate::model::attributes;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
 use crate::model::record::{Cell, Kind};
 
-/// What has to hold beside the conditions that a statement has.
+/// The conditions that crm checks itself.
 pub(super) struct Residue {
     tests: Vec<(usize, LocalTest)>,
-    /// One of these has to fit.
+    /// The fields of `q` and its pattern. One of the fields has to match.
     search: Option<(Vec<usize>, Pattern)>,
 }
 
 enum LocalTest {
     Like(Pattern),
-    /// Of one key of the attributes.
+    /// A test of one key of the attributes.
     Attribute(String, AttributeTest),
 }
 
@@ -32,12 +32,12 @@ enum AttributeTest {
     Compare(Comparison, String),
     /// A JSON array of texts.
     OneOf(String),
-    /// What no attribute can be.
+    /// No attribute fits.
     Never,
 }
 
 impl Residue {
-    /// `None` where the statement decides everything.
+    /// The residue of a query, `None` if the statement decides everything.
     pub(super) fn of(query: &Query) -> Option<Residue> {
         let fields = query.noun.fields;
         let attributes = fields
@@ -45,7 +45,7 @@ impl Residue {
             .position(|field| field.kind == Kind::Attributes);
         let tests = query.filters.iter().filter_map(|filter| {
             match (&filter.column, &filter.test) {
-                // Every pattern of a query can be read; one that cannot finds nothing.
+                // Every pattern of a query was checked, so it can be read.
                 (Column::Field(at), Test::Like(pattern)) => {
                     Some((*at, LocalTest::Like(Pattern::parse(pattern)?)))
                 }
@@ -68,7 +68,7 @@ impl Residue {
         (!tests.is_empty() || search.is_some()).then_some(Residue { tests, search })
     }
 
-    /// Whether a record, one cell a field of its noun, fits.
+    /// Whether a record fits. It has one cell for each field of its noun.
     pub(super) fn holds(&self, cells: &[Cell<'_>]) -> bool {
         let like = |pattern: &Pattern, at: usize| matches!(cells[at], Cell::Text(text) if pattern.matches(text, || false));
         let tests = self.tests.iter().all(|(at, part)| match part {
@@ -113,7 +113,7 @@ impl AttributeTest {
             AttributeTest::Like(pattern) => {
                 attributes::lookup(stored, key).is_some_and(|text| pattern.matches(&text, || false))
             }
-            // No value is not equal to any.
+            // A missing value differs from every value.
             AttributeTest::Compare(Comparison::Ne, given) => {
                 attributes::compare(stored, key, given) != Some(Ordering::Equal)
             }

@@ -1,4 +1,4 @@
-//! TLS to the server, with its certificate checked as far as `sslmode` asks.
+//! TLS to the server. Its certificate is checked as `sslmode` asks.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -14,13 +14,14 @@ use rustls::{
 
 use crate::base::error::{Error, Result};
 
-/// How far the server's certificate is looked at.
+/// What is checked of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verify {
+    /// Nothing.
     Nothing,
-    /// That somebody trusted has signed it.
+    /// That a trusted authority has signed it.
     Authority,
-    /// The name as well.
+    /// The signature and the host name.
     Full,
 }
 
@@ -33,7 +34,7 @@ pub(super) fn client(verify: Verify, roots: Option<&str>) -> Result<ClientConfig
             let system = rustls_platform_verifier::Verifier::new(provider.clone());
             let system = system.map_err(|error| {
                 Error::failed(format!(
-                    "the certificates of this system cannot be read: {error}; name a file with sslrootcert"
+                    "the certificates of this system cannot be read: {error}; name a file of certificates with sslrootcert"
                 ))
             })?;
             Some(Arc::new(system))
@@ -77,13 +78,13 @@ fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
-/// CertificateChecks at a certificate as far as `sslmode` asks for. That the server has its key is looked at always; with
-/// `sslmode=require` and no `sslrootcert` nothing else is, which is against those who listen, and not against those who
-/// answer in the server's place.
+/// Checks a certificate as `sslmode` asks. It always checks that the server has the key of its certificate. With
+/// `sslmode=require` and no `sslrootcert` it checks nothing else, which protects against eavesdroppers, but not against
+/// somebody who answers in place of the server.
 #[derive(Debug)]
 struct CertificateCheck {
     verify: Verify,
-    /// Who signs; `None` where nobody has to.
+    /// The trusted authorities, `None` if no signature is needed.
     trusted: Option<Arc<dyn ServerCertVerifier>>,
     provider: Arc<CryptoProvider>,
 }
@@ -102,7 +103,7 @@ impl ServerCertVerifier for CertificateCheck {
         };
         let verified = trusted.verify_server_cert(certificate, between, name, ocsp, now);
         match verified {
-            // The name is looked at last, when all else has been found good.
+            // The name is checked last, so everything else is valid.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if self.verify == Verify::Authority => Ok(ServerCertVerified::assertion()),

@@ -1,4 +1,4 @@
-//! The URL of a database: what libpq would read, `sslmode`, `sslrootcert` and the size of the pool.
+//! The URL of a database: what libpq reads, with `sslmode`, `sslrootcert` and the size of the pool.
 
 use std::time::Duration;
 
@@ -33,19 +33,19 @@ pub fn check_url(url: &str) -> Result<(), String> {
     parse(url).map(drop)
 }
 
-/// What a URL says.
+/// The parts of a URL.
 pub(super) struct ParsedUrl {
     /// One for each host.
     pub(super) hosts: Vec<Config>,
     pub(super) verify: Verify,
     /// The file of `sslrootcert`.
     pub(super) roots: Option<String>,
-    /// The number of `pool_max_conns`.
+    /// The value of `pool_max_conns`.
     pub(super) connections: Option<usize>,
 }
 
-/// The parameters of a URL that are read here: of the first two the library knows too little, and the third is what
-/// other programs call the size of their pool.
+/// The parameters that are read here. The library does not know all values of the first two. The third is the name that
+/// other programs use for the size of their pool.
 #[derive(Default)]
 struct OwnParams {
     mode: Option<String>,
@@ -56,7 +56,7 @@ struct OwnParams {
 /// Reads a URL as libpq does, with `sslmode` up to `verify-full` and `sslrootcert`.
 pub(super) fn parse(url: &str) -> Result<ParsedUrl, String> {
     const EXPECTED: &str = "expected a URL like postgres://user@host:5432/crm";
-    look_at_user(url)?;
+    check_user(url)?;
     let (plain, own) = split(url)?;
     let (mode, roots) = (own.mode, own.roots);
     let connections = own
@@ -70,7 +70,7 @@ pub(super) fn parse(url: &str) -> Result<ParsedUrl, String> {
         })
         .transpose()?;
     let mut config: Config = plain.parse().map_err(|error: tokio_postgres::Error| {
-        // It repeats the name of an option as it was given.
+        // The text repeats the name of an option as it was given.
         let why = quoted(&reason(&error));
         format!(
             "{EXPECTED}, got one that cannot be read: {}",
@@ -82,9 +82,9 @@ pub(super) fn parse(url: &str) -> Result<ParsedUrl, String> {
             config.ssl_mode(SslMode::Disable);
             Verify::Nothing
         }
-        // libpq tries without TLS first for "allow"; with it first is never less safe.
+        // For "allow", libpq tries without TLS first. To try with TLS first is never less safe.
         None | Some("prefer" | "allow") => Verify::Nothing,
-        // As libpq does: a certificate that is given is meant.
+        // As in libpq: a given certificate is checked.
         Some("require") if roots.is_none() => Verify::Nothing,
         Some("require" | "verify-ca") => Verify::Authority,
         Some("verify-full") => Verify::Full,
@@ -115,7 +115,7 @@ pub(super) fn parse(url: &str) -> Result<ParsedUrl, String> {
     }
     let mut hosts = hosts(&config);
     if hosts.len() > 1 && !plain.contains("target_session_attrs=") {
-        // Of several only one takes writes.
+        // Only one of several hosts takes writes.
         for host in &mut hosts {
             host.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
@@ -128,9 +128,9 @@ pub(super) fn parse(url: &str) -> Result<ParsedUrl, String> {
     })
 }
 
-/// Refuses a user or password that ends elsewhere for this program than for others. The library takes all before the first
-/// `@` for them.
-fn look_at_user(url: &str) -> Result<(), String> {
+/// Refuses a user or password that other programs would read differently. The library reads everything before the first `@`
+/// as user and password.
+fn check_user(url: &str) -> Result<(), String> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, behind) = rest.split_at(end);
@@ -141,7 +141,7 @@ fn look_at_user(url: &str) -> Result<(), String> {
     }
 }
 
-/// A URL without the parameters that are read here, and these.
+/// Splits a URL into the URL without the parameters that are read here, and those parameters.
 fn split(url: &str) -> Result<(String, OwnParams), String> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut own, mut rest) = (OwnParams::default(), Vec::new());
@@ -167,8 +167,8 @@ fn split(url: &str) -> Result<(String, OwnParams), String> {
     Ok((format!("{base}{mark}{}", rest.join("&")), own))
 }
 
-/// The configuration of each host by itself, so that one that accepts a connection and then says nothing does not keep
-/// the next from being tried.
+/// A configuration for each host by itself. So a host that accepts a connection and then says nothing does not keep the next
+/// host from being tried.
 fn hosts(config: &Config) -> Vec<Config> {
     let (names, addresses, ports) = (
         config.get_hosts(),
