@@ -22,7 +22,7 @@ const COPY_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Postgres {
     /// Marks an empty database as the target of a copy from `source`. Answers the mark that it has already.
-    pub(in crate::store) async fn mark(&self, source: &str) -> Result<Option<String>> {
+    pub(crate) async fn mark(&self, source: &str) -> Result<Option<String>> {
         let mut tx = self
             .database
             .write(Mode::Transaction { begun: false })
@@ -32,11 +32,7 @@ impl Postgres {
     }
 
     /// Takes records as they are, with their ids and times: all of them or none.
-    pub(in crate::store) async fn take(
-        &self,
-        noun: &'static Noun,
-        records: Vec<Record>,
-    ) -> Result<()> {
+    pub(crate) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
         let session = self.database.session(PATIENCE).await?;
         let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
         let sql = format!(
@@ -86,7 +82,7 @@ impl Postgres {
     }
 
     /// Removes the mark. `given` has, for each noun, the highest id that the source ever gave; it is not given again.
-    pub(in crate::store) async fn unmark(&self, given: &[i64]) -> Result<()> {
+    pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let mut tx = self
             .database
             .write(Mode::Transaction { begun: false })
@@ -107,7 +103,7 @@ impl Postgres {
     }
 
     /// The highest id that a noun was ever given.
-    pub(in crate::store) async fn last_given(&self, noun: &'static Noun) -> Result<i64> {
+    pub(crate) async fn last_given(&self, noun: &'static Noun) -> Result<i64> {
         let table = noun.plural;
         let last = self.database.read(FIRST_TRY, table, |table, session| {
             Box::pin(async move {

@@ -98,7 +98,7 @@ impl Postgres {
     }
 
     /// Registers the metrics of the store.
-    pub(in crate::store) fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         metrics::register(&self.database, registry);
     }
 
