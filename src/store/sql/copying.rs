@@ -27,7 +27,7 @@ pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Opti
         let sql = format!("SELECT id FROM {} LIMIT 1", noun.plural);
         if !tx.query(&sql, &[]).await?.is_empty() {
             let message = format!(
-                "the target already holds {}; expected an empty target",
+                "the target holds {} already; expected an empty one",
                 noun.plural
             );
             return Err(Error::new(Code::Conflict, message));
