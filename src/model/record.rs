@@ -160,6 +160,26 @@ impl Noun {
             .collect()
     }
 
+    /// The plural as a sentence begins: `Leads`.
+    pub fn plural_title(&self) -> String {
+        format!("{}{}", &self.title[..1], &self.plural[1..])
+    }
+
+    /// Whether its records have fields of the user's own.
+    pub fn has_attributes(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|field| field.kind == Kind::Attributes)
+    }
+
+    /// The order of a list that names none, as the parameter `sort` takes it.
+    pub fn default_order(&self) -> &'static str {
+        match self.relation {
+            Relation::Table => "id",
+            Relation::View { order, .. } => order,
+        }
+    }
+
     /// Whether it is only read.
     pub fn is_view(&self) -> bool {
         matches!(self.relation, Relation::View { .. })

@@ -1,11 +1,18 @@
 //! `POST /{plural}`, `crm NOUN create`: a new record.
 
+use serde_json::json;
+
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
-use crate::model::draft::Draft;
+use crate::model::draft::{Draft, Purpose};
 use crate::model::lead::OnDuplicate;
-use crate::model::record::{Noun, Record, Value, email};
+use crate::model::record::{Noun, Presence, Record, Value, email};
 use crate::model::terms::Terms;
+use crate::operation::about::{
+    About, Answer, Body, Describe, Examples, Needs, Of, Parameter, Takes, WRITE, Word, Words,
+};
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::describe::{Described, body, failure, given, refused, whole};
 use crate::store::contract::{Extent, Kept, Request, Saved, Write};
 use crate::store::sql::ledger;
 use crate::store::sql::select::LONGEST_INDEXED;
@@ -29,6 +36,112 @@ impl Create {
             row: Ok(Vec::new()),
         }
     }
+}
+
+impl Operation for Create {
+    const ABOUT: &'static About = &About {
+        of: Of::Records,
+        methods: &[("POST", "create{title}")],
+        path: "/{plural}",
+        access: WRITE,
+        conditional: false,
+        parameters: &[Parameter {
+            name: "on_duplicate",
+            about: "What to do when the address is there already: `create` another {name}; `reject` with 409, naming the id that has it; `update` that {name} (the lowest id where there are several), answered with 200.",
+            help: "What to do when a {name} has the address already",
+            takes: Takes::Word("WHAT", &["create", "reject", "update"]),
+            applies: |noun| noun.email().is_some(),
+        }],
+        body: Body::Draft(Purpose::Create),
+        answer: Answer::Record,
+        needs: Needs::Database,
+        summary: "Create {a} {name}",
+        describe: Describe::Noun(describe),
+        words: Some(Words {
+            verb: "create",
+            about: "Create {a} {name}",
+            long: "",
+            takes: &[Word::Draft, Word::Show, Word::Parameters],
+            confirm: None,
+            examples: Examples::Noun(|noun| noun.examples.create),
+        }),
+    };
+
+    fn ask(asked: &Asked<'_>) -> Result<Create> {
+        let on_duplicate = asked.word("on_duplicate", &OnDuplicate::WORDS)?;
+        let draft = Draft::new(asked.noun()?);
+        Ok(Create::new(draft, on_duplicate.unwrap_or_default()))
+    }
+
+    fn body(&mut self, body: &[u8]) -> Result<()> {
+        self.draft = Draft::from_json(self.draft.noun, body, Purpose::Create)?;
+        Ok(())
+    }
+
+    fn draft(&mut self, draft: Draft) {
+        self.draft = draft;
+    }
+
+    fn told(_noun: Option<&'static Noun>, saved: Saved) -> Told {
+        Told::Saved(saved)
+    }
+}
+
+fn describe(noun: &'static Noun) -> Described {
+    let location = json!({
+        "description": format!("The path of the {}.", noun.name),
+        "required": true,
+        "schema": {"type": "string"},
+        "example": format!("/{}/1", noun.plural),
+    });
+    let mut created = whole(noun, &format!("The new {}.", noun.name));
+    created["headers"]["Location"] = location.clone();
+    let links = [("Get", "get"), ("Update", "update"), ("Delete", "delete")].map(|(name, verb)| {
+        (
+            format!("{name}{}", noun.title),
+            json!({
+                "operationId": format!("{verb}{}", noun.title),
+                "parameters": {"id": "$response.body#/id"},
+            }),
+        )
+    });
+    created["links"] = serde_json::Value::Object(links.into_iter().collect());
+    let required = noun
+        .fields
+        .iter()
+        .filter(|field| field.presence == Presence::Required);
+    let writable = noun
+        .fields
+        .iter()
+        .filter(|field| field.presence != Presence::Automatic);
+    let examples = json!({
+        "required": {"summary": "What is required", "value": given(required)},
+        "whole": {"summary": "Every field", "value": given(writable)},
+    });
+    let about = format!("Creates {} {}.", noun.article(), noun.name);
+    let described = Described::new(about)
+        .answers(201, created)
+        .answers(400, refused(noun))
+        .body(body(&format!("{}Create", noun.title), examples));
+    let Some(email) = noun.email() else {
+        return described;
+    };
+    let (name, field, address) = (noun.name, email.name, email.example);
+    let mut updated = whole(
+        noun,
+        &format!("With `on_duplicate=update`: the {name} that had the address, changed."),
+    );
+    updated["headers"]["Location"] = location;
+    let taken = format!("{field}: {name} 1 has the address {address} already");
+    let conflict = failure(
+        &format!("With `on_duplicate=reject`: another {name} has the address."),
+        &[("duplicate", Error::new(Code::Conflict, taken))],
+    );
+    let mut described = described.answers(200, updated).answers(409, conflict);
+    described.description.push_str(
+        " An address may be there several times, unless `on_duplicate` asks otherwise.",
+    );
+    described
 }
 
 impl Write for Create {
@@ -108,15 +221,12 @@ impl Write for Create {
     }
 
     fn request(&self) -> Request {
-        let plural = self.draft.noun.plural;
-        Request {
-            method: "POST",
-            path: match self.on_duplicate {
-                OnDuplicate::Create => format!("/{plural}"),
-                other => format!("/{plural}?on_duplicate={}", other.word()),
-            },
-            body: Some(self.draft.to_json()),
+        let noun = self.draft.noun;
+        let mut request = Request::of(Self::ABOUT.methods[0].0, Self::ABOUT.at(Some(noun), ""));
+        if self.on_duplicate != OnDuplicate::Create {
+            request.path += &format!("?on_duplicate={}", self.on_duplicate.word());
         }
+        request.with(self.draft.to_json())
     }
 
     fn word(status: u16) -> &'static str {

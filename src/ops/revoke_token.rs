@@ -1,9 +1,16 @@
 //! `DELETE /tokens/{name}`, `crm token revoke`: the end of a token.
 
+use serde_json::json;
+
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::query;
-use crate::model::record::Value;
+use crate::model::record::{Noun, Value};
 use crate::model::terms::Terms;
+use crate::operation::about::{
+    ADMIN, About, Answer, Body, Describe, Examples, Needs, Of, Word, Words,
+};
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::describe::{Described, failure, message};
 use crate::store::contract::{Extent, Kept, Request, Write};
 use crate::store::transaction::Transaction;
 
@@ -18,6 +25,67 @@ impl RevokeToken {
     pub fn new(name: String) -> RevokeToken {
         RevokeToken { name }
     }
+}
+
+impl Operation for RevokeToken {
+    const ABOUT: &'static About = &About {
+        of: Of::Tokens,
+        methods: &[("DELETE", "revokeToken")],
+        path: "/tokens/{name}",
+        access: ADMIN,
+        conditional: false,
+        parameters: &[],
+        body: Body::None,
+        answer: Answer::Message,
+        needs: Needs::Database,
+        summary: "Revoke a token",
+        describe: Describe::Plain(describe),
+        words: Some(Words {
+            verb: "revoke",
+            about: "Revoke a token; it stops working at once",
+            long: "",
+            takes: &[Word::Key("The token's name")],
+            confirm: None,
+            examples: Examples::These(&[
+                "crm token create old --scope write > old",
+                "crm token create new --scope write > new && crm token revoke old",
+            ]),
+        }),
+    };
+
+    fn ask(asked: &Asked<'_>) -> Result<RevokeToken> {
+        Ok(RevokeToken::new(asked.key.into()))
+    }
+
+    fn told(_noun: Option<&'static Noun>, (): ()) -> Told {
+        Told::Message("Token revoked".into())
+    }
+}
+
+fn describe() -> Described {
+    let last = "ci is the last token, and without one everybody could read and write; make another first, then revoke this one";
+    let about =
+        "It stops working at once, and within 5 seconds on other servers of the same database.";
+    Described::new(about)
+        .parameters(vec![json!({
+            "name": "name", "in": "path", "required": true, "schema": super::create_token::name(),
+        })])
+        .answers(200, message("It is gone.", "revoked", "Token revoked"))
+        .answers(400, failure("A parameter was given.", &[]))
+        .answers(
+            404,
+            failure(
+                "No token has this name.",
+                &[("missing", Error::new(Code::NotFound, "no token has the name \"ci\""))],
+            ),
+        )
+        .answers(
+            409,
+            failure(
+                "It is the last token, and stays: without one everybody could read and write.",
+                &[("last", Error::new(Code::Conflict, last))],
+            ),
+        )
 }
 
 impl Write for RevokeToken {
@@ -65,11 +133,8 @@ impl Write for RevokeToken {
     }
 
     fn request(&self) -> Request {
-        Request {
-            method: "DELETE",
-            path: format!("/tokens/{}", query::escape(&self.name)),
-            body: None,
-        }
+        let path = Self::ABOUT.at(None, &query::escape(&self.name).to_string());
+        Request::of(Self::ABOUT.methods[0].0, path)
     }
 
     fn word(_status: u16) -> &'static str {

@@ -128,6 +128,25 @@ pub struct Request {
     pub body: Option<String>,
 }
 
+impl Request {
+    /// A request without a body.
+    pub fn of(method: &'static str, path: String) -> Request {
+        Request {
+            method,
+            path,
+            body: None,
+        }
+    }
+
+    /// With this body.
+    pub fn with(self, body: String) -> Request {
+        Request {
+            body: Some(body),
+            ..self
+        }
+    }
+}
+
 /// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome<D> {

@@ -1,16 +1,17 @@
 //! The order of a list, and its cursor.
 
 use super::text::Select;
-use crate::model::query::{Query, SORTED_LETTERS, Sort};
+use crate::model::query::{LAST, Query, SORTED_LETTERS, Sort};
 use crate::model::record::{Noun, Value};
 
 impl Select {
     /// The expression that a key of the order sorts by.
-    fn key(noun: &Noun, at: usize) -> String {
-        let field = &noun.fields[at];
+    fn key(noun: &Noun, sort: &Sort) -> String {
+        let field = &noun.fields[sort.at];
         let column = format!("{}.{}", noun.plural, field.name);
         match field.searchable() {
             true => format!("substr({column}, 1, {SORTED_LETTERS})"),
+            false if sort.nulls_last => format!("coalesce({column}, '{LAST}')"),
             false => column,
         }
     }
@@ -18,9 +19,10 @@ impl Select {
     pub(super) fn order(&mut self, query: &Query) -> &mut Select {
         let mut before = " ORDER BY ";
         for sort in &query.order {
-            self.push(before).push(&Self::key(query.noun, sort.at));
+            self.push(before).push(&Self::key(query.noun, sort));
             // This is SQLite's default. PostgreSQL has to be told.
-            match (query.noun.fields[sort.at].nullable(), sort.descending) {
+            let has_null = query.noun.fields[sort.at].nullable() && !sort.nulls_last;
+            match (has_null, sort.descending) {
                 (true, false) => self.push(" NULLS FIRST"),
                 (true, true) => self.push(" DESC NULLS LAST"),
                 (false, false) => self,
@@ -38,8 +40,8 @@ impl Select {
         else {
             return self.push("1 = 0");
         };
-        let key = Self::key(noun, sort.at);
-        let nullable = noun.fields[sort.at].nullable();
+        let key = Self::key(noun, sort);
+        let nullable = noun.fields[sort.at].nullable() && !sort.nulls_last;
         if !nullable && !order.is_empty() {
             // Redundant, but it lets an index begin at the cursor.
             self.push(&key)

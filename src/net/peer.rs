@@ -1,24 +1,27 @@
-//! Who is at the other end of a connection, and on whose behalf it asks.
+//! Who sends a request: the peer of the connection, or the client that a trusted proxy names.
+//!
+//! `X-Forwarded-For` counts only when the peer itself is a trusted proxy, and it is read from the right: every proxy
+//! appends the address that it saw, so an entry to the left of an untrusted address may be made up by the client.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use hyper::HeaderMap;
 use ipnet::{IpNet, Ipv4Net};
-use warp::http::HeaderMap;
 
 use crate::base::error::quoted;
 
-/// The proxies whose word counts for whom they ask.
+/// The proxies whose `X-Forwarded-For` is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies(Arc<[IpNet]>);
 
 impl Proxies {
-    /// By their addresses and networks, as [`check_network`] takes them; what is none is left out.
+    /// Reads addresses and networks, in the form that [`check_network`] accepts. Other texts are left out.
     pub fn new(texts: &[String]) -> Proxies {
         Proxies(texts.iter().filter_map(|text| network(text)).collect())
     }
 
-    /// Whether an address is one of them.
+    /// Whether an address is that of a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
@@ -29,12 +32,12 @@ impl Proxies {
 #[derive(Clone, Debug)]
 pub struct Peer {
     address: IpAddr,
-    /// Where it is one of them itself.
+    /// The trusted proxies, if the peer is one of them.
     proxies: Option<Proxies>,
 }
 
 impl Peer {
-    /// By its address.
+    /// The peer at an address.
     pub fn new(address: SocketAddr, proxies: &Proxies) -> Peer {
         let address = address.ip().to_canonical();
         Peer {
@@ -43,9 +46,8 @@ impl Peer {
         }
     }
 
-    /// Whose request it is. Of a trusted proxy that is who stands last in `X-Forwarded-For` and is no trusted proxy: what
-    /// stands before may have come with the request and be made up. A value that is no list of addresses counts for
-    /// nothing.
+    /// The address of the client that sent a request. For a trusted proxy it is the last address in `X-Forwarded-For`
+    /// that is not a trusted proxy. A header that is not a list of addresses is ignored.
     pub fn client(&self, headers: &HeaderMap) -> IpAddr {
         match &self.proxies {
             None => self.address,
@@ -68,11 +70,11 @@ fn forwarded(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
         }
         first = Some(address);
     }
-    // All of them are ours, and so is who asked first.
+    // All of them are trusted proxies, so the first one sent the request.
     first
 }
 
-/// An address, with the port that some proxies add and the brackets of IPv6 beside one.
+/// Reads an address. Some proxies append a port, and some put IPv6 into brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let plain = text.parse::<IpAddr>().ok();
     let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
@@ -81,9 +83,9 @@ fn address(text: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// The addresses of one proxy or a network of them. One of IPv4 that is written as IPv6 is the same as that of IPv4.
+/// Reads an address or a network. An IPv4 network that is written as IPv6 becomes the IPv4 network.
 fn network(text: &str) -> Option<IpNet> {
-    // By the standard library: what 010.0.0.1 is, readers do not agree upon, and it does not guess.
+    // Programs disagree on what 010.0.0.1 means. The standard library refuses it instead of guessing.
     let network = match text.split_once('/') {
         None => IpNet::from(text.parse::<IpAddr>().ok()?),
         Some((address, bits)) => {
@@ -93,7 +95,7 @@ fn network(text: &str) -> Option<IpNet> {
     };
     let mapped = network.addr().to_canonical();
     match (network, mapped) {
-        // Wider than all of IPv4, it would hold not even the address that it is written with.
+        // A network wider than all of IPv4 would not even contain the address that it is written with.
         (IpNet::V6(_), IpAddr::V4(inner)) => {
             let bits = network.prefix_len().checked_sub(96)?;
             Ipv4Net::new(inner, bits).ok().map(IpNet::from)
@@ -102,7 +104,11 @@ fn network(text: &str) -> Option<IpNet> {
     }
 }
 
-/// Whether a text names a proxy; the error says what was expected.
+/// Checks that a text is an address or a network.
+///
+/// # Errors
+///
+/// A sentence that says what was expected.
 pub fn check_network(text: &str) -> Result<(), String> {
     match network(text) {
         Some(_) => Ok(()),
@@ -115,7 +121,7 @@ pub fn check_network(text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use warp::http::HeaderValue;
+    use hyper::header::HeaderValue;
 
     use super::*;
 
@@ -146,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_from_the_right_past_the_trusted_ones() {
+    fn the_header_is_read_from_the_right_past_trusted_proxies() {
         for (lines, expected) in [
             (&["1.1.1.1, 203.0.113.7"][..], "203.0.113.7"),
             (&["1.1.1.1, 203.0.113.7,10.9.9.9"], "203.0.113.7"),
@@ -167,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_counts_for_nothing() {
+    fn a_broken_header_is_ignored() {
         for lines in [
             &[][..],
             &[""],
