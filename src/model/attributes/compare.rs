@@ -12,18 +12,18 @@ use super::json::KeyText;
 /// The value of one key of a stored object as a list filter sees it: a text without its quotes, `None` if there is no
 /// value.
 pub fn lookup(stored: &str, key: &str) -> Option<String> {
-    Found::read(stored, key).map(|found| found.text)
+    AttributeValue::read(stored, key).map(|found| found.text)
 }
 
 /// Compares the value of a key with the value of a filter: as numbers if both are numbers, exactly and not as doubles,
 /// otherwise as text.
 pub fn compare(stored: &str, key: &str, given: &str) -> Option<Ordering> {
-    Found::read(stored, key).map(|found| found.compare(given))
+    AttributeValue::read(stored, key).map(|found| found.compare(given))
 }
 
 /// Whether the value of a key equals one of several. `given` is a JSON array of texts.
 pub fn any(stored: &str, key: &str, given: &str) -> Option<bool> {
-    let found = Found::read(stored, key)?;
+    let found = AttributeValue::read(stored, key)?;
     let given: Vec<String> = serde_json::from_str(given).ok()?;
     Some(
         given
@@ -33,14 +33,14 @@ pub fn any(stored: &str, key: &str, given: &str) -> Option<bool> {
 }
 
 /// The value of a key.
-struct Found {
+struct AttributeValue {
     text: String,
     number: Option<BigDecimal>,
 }
 
-impl Found {
+impl AttributeValue {
     /// Reads one key and skips the others.
-    fn read(stored: &str, key: &str) -> Option<Found> {
+    fn read(stored: &str, key: &str) -> Option<AttributeValue> {
         struct KeyVisitor<'k>(&'k str);
         impl<'de> Visitor<'de> for KeyVisitor<'_> {
             type Value = Option<&'de RawValue>;
@@ -64,11 +64,11 @@ impl Found {
             return None;
         }
         match json.starts_with('"') {
-            true => Some(Found {
+            true => Some(AttributeValue {
                 text: serde_json::from_str(json).ok()?,
                 number: None,
             }),
-            false => Some(Found {
+            false => Some(AttributeValue {
                 text: json.to_string(),
                 number: number(json),
             }),

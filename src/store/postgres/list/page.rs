@@ -24,7 +24,7 @@ const FILLED_FIRST: u64 = 100;
 const FETCHED: u64 = 5_000;
 
 /// A page.
-pub(super) struct Page<R> {
+pub(super) struct ListPage<R> {
     pub(super) first: Chunk<R>,
     /// The ids of the other records.
     pub(super) ids: Vec<i64>,
@@ -44,7 +44,7 @@ pub(super) struct PageRequest<'q, R> {
 
 impl<R: Rows> PageRequest<'_, R> {
     /// Reads the page.
-    pub(super) async fn read(&self, database: &Database) -> Result<Page<R>> {
+    pub(super) async fn read(&self, database: &Database) -> Result<ListPage<R>> {
         let until = Instant::now() + LIST_PATIENCE;
         let _permit = database.list_permit().await?;
         let page = database.read(left(until), self, |request, session| {
@@ -53,7 +53,7 @@ impl<R: Rows> PageRequest<'_, R> {
         page.await
     }
 
-    async fn read_over(&self, session: &mut Session) -> Result<Page<R>, Failure> {
+    async fn read_over(&self, session: &mut Session) -> Result<ListPage<R>, Failure> {
         let Some(residue) = self.residue else {
             let select = Select::page(Dialect::Postgres, self.query, self.limit + 1);
             let mut page = PageBuilder::new(self);
@@ -77,7 +77,7 @@ impl<R: Rows> PageRequest<'_, R> {
 
     /// Fills a page with the records that fit. A few records are mostly enough. If not, one select goes through all records
     /// after them: asking for more and more would sort the rest every time.
-    async fn fill(&self, session: &mut Session, residue: &Residue) -> Result<Page<R>, Failure> {
+    async fn fill(&self, session: &mut Session, residue: &Residue) -> Result<ListPage<R>, Failure> {
         let noun = self.query.noun;
         let mut query = self.query.clone();
         let mut page = PageBuilder::new(self);
@@ -128,7 +128,7 @@ struct PageBuilder<'q, R> {
     limit: u64,
     count: u64,
     last: Option<Record>,
-    page: Page<R>,
+    page: ListPage<R>,
 }
 
 impl<'q, R: Rows> PageBuilder<'q, R> {
@@ -138,7 +138,7 @@ impl<'q, R: Rows> PageBuilder<'q, R> {
             limit: request.limit,
             count: 0,
             last: None,
-            page: Page {
+            page: ListPage {
                 first: Chunk::new(request.rows.empty()),
                 ids: Vec::new(),
                 next: None,
