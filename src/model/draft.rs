@@ -50,14 +50,14 @@ pub enum Purpose {
 pub struct Draft {
     /// The noun of the record.
     pub noun: &'static Noun,
-    given: Vec<Given>,
+    given: Vec<GivenField>,
     /// The id that was given in an update. It must be the record's own.
     id: Option<i64>,
     problems: Problems,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Given {
+struct GivenField {
     at: usize,
     /// Whether it was given under its old name.
     old: bool,
@@ -106,7 +106,7 @@ impl Draft {
                 self.refuse(key, "is set by crm itself and cannot be given in a create");
             }
             (kind, _) => match input(kind, raw) {
-                Ok(input) => self.given.push(Given {
+                Ok(input) => self.given.push(GivenField {
                     at,
                     old: key != field.name,
                     input,
@@ -134,7 +134,7 @@ impl Draft {
     /// Adds a field by its name, as a flag of the command line does.
     pub fn give(&mut self, name: &str, input: Input) {
         match self.noun.position(name) {
-            Some(at) => self.given.push(Given {
+            Some(at) => self.given.push(GivenField {
                 at,
                 old: self.noun.fields[at].name != name,
                 input,
@@ -150,7 +150,7 @@ impl Draft {
 
     /// Roughly the bytes that it holds.
     pub fn size(&self) -> usize {
-        let size = |given: &Given| match &given.input {
+        let size = |given: &GivenField| match &given.input {
             Input::Null | Input::Int(_) => 0,
             Input::Text(text) => text.len(),
             Input::Object(object) => object.size(),
@@ -159,7 +159,7 @@ impl Draft {
         let given = self
             .given
             .iter()
-            .map(|given| size_of::<Given>() + size(given));
+            .map(|given| size_of::<GivenField>() + size(given));
         problems + given.sum::<usize>()
     }
 

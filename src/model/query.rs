@@ -420,7 +420,9 @@ pub fn boolean(name: &str, text: &str) -> Result<bool> {
 }
 
 fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Filter> {
-    if let Some(key) = name.strip_prefix("attributes.") {
+    if let Some(key) = name.strip_prefix("attributes.")
+        && noun.has_attributes()
+    {
         let read = |text: &str| Ok(Operand::Text(text.to_string()));
         return Ok(Filter {
             column: Column::Attribute(key.into()),
@@ -434,7 +436,9 @@ fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Filter> {
             .flat_map(|field| [Some(field.name), field.old_name])
             .flatten()
             .collect();
-        known.push("attributes.KEY");
+        if noun.has_attributes() {
+            known.push("attributes.KEY");
+        }
         known.extend(CONTROLS);
         let shown: String = name.chars().take(60).collect();
         return Err(Error::field(

@@ -76,7 +76,8 @@ impl AnyStore {
     pub fn nouns(&self) -> &'static [&'static Noun] {
         match self {
             AnyStore::Postgres(store) => store.nouns(),
-            AnyStore::Sqlite(_) | AnyStore::Remote(_) => &NOUNS,
+            AnyStore::Sqlite(store) => store.nouns(),
+            AnyStore::Remote(_) => &NOUNS,
         }
     }
 

@@ -869,6 +869,11 @@ async fn a_noun_that_no_migration_knows_has_a_table_and_a_view_has_none() {
         Some("bob@example.com")
     );
 
+    // The view has no attributes to filter by.
+    let pairs = query::pairs("attributes.x=1").unwrap();
+    let refused = Query::new(&NOTED, pairs).unwrap_err();
+    assert_eq!(refused.problems[0].field, "attributes.x");
+
     let other = cluster::schema().await.unwrap();
     let target = Postgres::open_for_copy(&other, options).await.unwrap();
     let (from, to) = (

@@ -29,7 +29,7 @@ pub(super) const LIST_PATIENCE: Duration = Duration::from_secs(30);
 const NARROW: Duration = Duration::from_secs(10);
 
 /// The state that all clones of a store share.
-pub(super) struct Database {
+pub(super) struct PgDatabase {
     pub(super) pool: Pool<Link>,
     /// The nouns of the database, in the order in which they refer to one another.
     pub(super) nouns: &'static [&'static Noun],
@@ -55,18 +55,18 @@ fn most_lists(connections: usize) -> usize {
     (connections - connections.div_ceil(3)).max(1)
 }
 
-impl Database {
+impl PgDatabase {
     /// A pool that opens at most `connections`. It does not connect yet.
     pub(super) fn new(
         url: &str,
         connections: usize,
         nouns: &'static [&'static Noun],
-    ) -> Result<Database> {
+    ) -> Result<PgDatabase> {
         let pool = Pool::builder(Link::new(url)?)
             .max_size(connections)
             .build()
             .map_err(Error::internal)?;
-        Ok(Database {
+        Ok(PgDatabase {
             pool,
             nouns,
             last: Mutex::default(),
@@ -125,7 +125,7 @@ impl Database {
         open > 0
     }
 
-    /// Lets the pool grow again some time after [`Database::narrow`].
+    /// Lets the pool grow again some time after [`PgDatabase::narrow`].
     fn widen(&self) {
         let mut narrowed = self.narrowed.lock().unwrap_or_else(PoisonError::into_inner);
         if narrowed.is_some_and(|at| at.elapsed() >= NARROW) {
@@ -150,7 +150,7 @@ impl Database {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The last commit, `None` before the first and after [`Database::lost`].
+    /// The last commit, `None` before the first and after [`PgDatabase::lost`].
     pub(super) fn last_commit(&self) -> Option<(Instant, String)> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.clone()

@@ -65,7 +65,7 @@ impl Link {
 }
 
 /// A connection that is ready for use, with its prepared statements.
-pub(super) struct Session {
+pub(super) struct PgSession {
     pub(super) client: Arc<Client>,
     statements: HashMap<String, Statement>,
     /// Whether the server has sent a warning since this was last set to false.
@@ -75,7 +75,7 @@ pub(super) struct Session {
     task: JoinHandle<()>,
 }
 
-impl Session {
+impl PgSession {
     /// Prepares a statement, or returns the one that was prepared before.
     pub(super) async fn prepared(&mut self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
         if let Some(statement) = self.statements.get(sql) {
@@ -89,7 +89,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for PgSession {
     fn drop(&mut self) {
         // A running statement is not waited for. When the connection is gone, the server ends it, except a commit, which it
         // finishes.
@@ -98,7 +98,7 @@ impl Drop for Session {
 }
 
 impl Link {
-    async fn connect(&self, host: &Config) -> Result<Session, Failure> {
+    async fn connect(&self, host: &Config) -> Result<PgSession, Failure> {
         let connecting = async {
             let (client, mut connection) = host.connect(self.tls.clone()).await?;
             let warned: Arc<AtomicBool> = Arc::default();
@@ -118,7 +118,7 @@ impl Link {
                     }
                 }
             }));
-            let session = Session {
+            let session = PgSession {
                 client: Arc::new(client),
                 statements: HashMap::new(),
                 warned,
@@ -183,11 +183,11 @@ pub(super) fn give_up(session: Object<Link>, cancels: bool) {
 }
 
 impl Manager for Link {
-    type Type = Session;
+    type Type = PgSession;
     type Error = Failure;
 
     /// Connects to the host that answered last, or to the next one that answers.
-    async fn create(&self) -> Result<Session, Failure> {
+    async fn create(&self) -> Result<PgSession, Failure> {
         let first = self.last.load(Ordering::Relaxed);
         let (mut refused, mut missed, mut passes) = (None, Vec::new(), false);
         for at in 0..self.hosts.len() {
@@ -215,7 +215,7 @@ impl Manager for Link {
         }))
     }
 
-    async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Failure> {
+    async fn recycle(&self, session: &mut PgSession, _: &Metrics) -> RecycleResult<Failure> {
         match session.client.is_closed() || session.in_transaction {
             true => Err(RecycleError::message("given up")),
             false => Ok(()),

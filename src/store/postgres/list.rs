@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures_util::stream;
 
 use super::cells::cell;
-use super::database::Database;
+use super::database::PgDatabase;
 use super::residue::Residue;
 use crate::base::error::Result;
 use crate::model::query::Query;
@@ -34,7 +34,7 @@ const MOST_ROWS: u64 = 4_000;
 
 /// Starts a list.
 pub(super) async fn list<R: Rows>(
-    database: Arc<Database>,
+    database: Arc<PgDatabase>,
     query: Query,
     rows: R,
 ) -> Result<Listing<R>> {
@@ -48,7 +48,7 @@ pub(super) async fn list<R: Rows>(
         listing.total = Some(count(&database, &query).await?);
     }
     let mut reader = ListReader {
-        rest: Remaining::Ids(Vec::new().into_iter()),
+        rest: RestOfList::Ids(Vec::new().into_iter()),
         rows: rows.empty(),
         residue: Residue::of(&query),
         asked: FIRST_ROWS,
@@ -69,12 +69,12 @@ pub(super) async fn list<R: Rows>(
             if page.ids.is_empty() {
                 return Ok(listing);
             }
-            reader.rest = Remaining::Ids(page.ids.into_iter());
+            reader.rest = RestOfList::Ids(page.ids.into_iter());
         }
         limit => {
             reader.rest = match limit {
-                None if reader.query.by_id() => Remaining::Between(1, reader.highest().await?),
-                _ => Remaining::Ordered(reader.order(&mut listing.next).await?),
+                None if reader.query.by_id() => RestOfList::Between(1, reader.highest().await?),
+                _ => RestOfList::Ordered(reader.order(&mut listing.next).await?),
             };
             let chunk = reader.next().await?;
             listing.first = chunk.rows;
@@ -97,18 +97,18 @@ pub(super) async fn list<R: Rows>(
 
 /// A list between two chunks.
 struct ListReader<R> {
-    database: Arc<Database>,
+    database: Arc<PgDatabase>,
     query: Query,
     /// An empty value of the list's rows.
     rows: R,
     residue: Option<Residue>,
     /// How many records the next chunk asks for.
     asked: u64,
-    rest: Remaining,
+    rest: RestOfList,
 }
 
 /// The records that are still to come.
-enum Remaining {
+enum RestOfList {
     /// The records with these ids, in this order.
     Ids(std::vec::IntoIter<i64>),
     /// The records from one id to another.
@@ -120,7 +120,7 @@ enum Remaining {
 impl<R: Rows> ListReader<R> {
     async fn next(&mut self) -> Result<Chunk<R>> {
         match &mut self.rest {
-            Remaining::Ids(ids) => {
+            RestOfList::Ids(ids) => {
                 let batch: Vec<i64> = ids
                     .as_slice()
                     .iter()
@@ -128,22 +128,22 @@ impl<R: Rows> ListReader<R> {
                     .copied()
                     .collect();
                 let (mut chunk, used) = self.by_ids(&batch).await?;
-                if let Remaining::Ids(ids) = &mut self.rest {
+                if let RestOfList::Ids(ids) = &mut self.rest {
                     ids.by_ref().take(used).for_each(drop);
                     chunk.last = ids.len() == 0;
                 }
                 Ok(chunk)
             }
-            Remaining::Ordered(ordered) => {
+            RestOfList::Ordered(ordered) => {
                 let batch = ordered.take(self.asked)?;
                 let (mut chunk, used) = self.by_ids(&batch).await?;
-                if let Remaining::Ordered(ordered) = &mut self.rest {
+                if let RestOfList::Ordered(ordered) = &mut self.rest {
                     ordered.put_back((batch.len() - used) as u64)?;
                     chunk.last = ordered.left() == 0;
                 }
                 Ok(chunk)
             }
-            Remaining::Between(low, high) => {
+            RestOfList::Between(low, high) => {
                 let (low, high) = (*low, *high);
                 self.between(low, high).await
             }
@@ -186,7 +186,7 @@ impl<R: Rows> ListReader<R> {
             (None, _) => None,
         };
         match next {
-            Some((low, high)) => self.rest = Remaining::Between(low, high),
+            Some((low, high)) => self.rest = RestOfList::Between(low, high),
             None => chunk.last = true,
         }
         chunk.last |= is_over;
@@ -299,7 +299,7 @@ impl<R: Rows> ListReader<R> {
 }
 
 /// Counts the records of all pages.
-async fn count(database: &Database, query: &Query) -> Result<u64> {
+async fn count(database: &PgDatabase, query: &Query) -> Result<u64> {
     let Some(residue) = Residue::of(query) else {
         let count = number(database, &Select::count(Dialect::Postgres, query)).await?;
         return Ok(count.unsigned_abs());

@@ -2,11 +2,11 @@
 
 use prometheus_client::registry::{Registry, Unit};
 
-use super::database::Database;
+use super::database::PgDatabase;
 use crate::store::meter::Live;
 
 /// Registers the metrics.
-pub(super) fn register(database: &Database, registry: &mut Registry) {
+pub(super) fn register(database: &PgDatabase, registry: &mut Registry) {
     database.meter.register(registry);
     let mut pool = |name, help, read: fn(deadpool::Status) -> usize| {
         let pool = database.pool.clone();

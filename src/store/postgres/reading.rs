@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
 
-use super::database::{Database, FIRST_TRY, left};
+use super::database::{FIRST_TRY, PgDatabase, left};
 use super::failure::Failure;
-use super::link::{self, Link, Session};
+use super::link::{self, Link, PgSession};
 use crate::base::error::{Error, Result};
 
-/// The work of [`Database::read`].
+/// The work of [`PgDatabase::read`].
 pub(super) type ReadFuture<'a, R> = Pin<Box<dyn Future<Output = Result<R, Failure>> + Send + 'a>>;
 
-impl Database {
+impl PgDatabase {
     /// Reads within `patience`. If the connection is lost early, reads once more over another one.
     pub(super) async fn read<C, R, W>(&self, patience: Duration, context: C, work: W) -> Result<R>
     where
-        W: for<'a> Fn(&'a C, &'a mut Session) -> ReadFuture<'a, R>,
+        W: for<'a> Fn(&'a C, &'a mut PgSession) -> ReadFuture<'a, R>,
     {
         let start = Instant::now();
         match self.try_to_read(patience, &context, &work).await {
@@ -39,7 +39,7 @@ impl Database {
         work: &W,
     ) -> Result<Result<R>, Error>
     where
-        W: for<'a> Fn(&'a C, &'a mut Session) -> ReadFuture<'a, R>,
+        W: for<'a> Fn(&'a C, &'a mut PgSession) -> ReadFuture<'a, R>,
     {
         let until = Instant::now() + patience;
         let mut session = ReadSession::new(Box::pin(self.session(patience)).await?);
@@ -74,7 +74,7 @@ impl ReadSession {
     }
 
     /// Gives the connection back to the pool, unless another connection may do better.
-    pub(super) fn failed(mut self, database: &Database, failure: &Failure) {
+    pub(super) fn failed(mut self, database: &PgDatabase, failure: &Failure) {
         if !failure.is_lost() {
             return self.done();
         }
@@ -87,15 +87,15 @@ impl ReadSession {
 }
 
 impl Deref for ReadSession {
-    type Target = Session;
+    type Target = PgSession;
 
-    fn deref(&self) -> &Session {
+    fn deref(&self) -> &PgSession {
         self.0.as_ref().expect(PRESENT)
     }
 }
 
 impl DerefMut for ReadSession {
-    fn deref_mut(&mut self) -> &mut Session {
+    fn deref_mut(&mut self) -> &mut PgSession {
         self.0.as_mut().expect(PRESENT)
     }
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
-use super::database::{Database, PATIENCE};
+use super::database::{PATIENCE, PgDatabase};
 use super::failure::{Failure, within};
-use super::link::Session;
+use super::link::PgSession;
 use super::tables;
 use crate::base::error::{Code, Error, Result};
 use crate::model::record::Noun;
@@ -45,7 +45,7 @@ macro_rules! first_schema {
 
 /// Brings the schema up to date, or refuses one that is newer than this program. If there is none, `makes` says whether
 /// it is made or refused.
-pub(super) async fn prepare(database: &Database, makes: bool) -> Result<()> {
+pub(super) async fn prepare(database: &PgDatabase, makes: bool) -> Result<()> {
     let start = Instant::now();
     loop {
         let mut session = database.session(PATIENCE).await?;
@@ -83,7 +83,7 @@ enum SchemaState {
     Current,
 }
 
-async fn check(session: &Session, nouns: &[&'static Noun]) -> Result<SchemaState> {
+async fn check(session: &PgSession, nouns: &[&'static Noun]) -> Result<SchemaState> {
     let refuse = |text: String| Error::failed(format!("the database: {text}"));
     let sql = concat!(
         "SELECT current_setting('server_encoding'), current_schema()::text, current_setting('fsync'), ",
@@ -154,7 +154,7 @@ async fn check(session: &Session, nouns: &[&'static Noun]) -> Result<SchemaState
 }
 
 /// The source of an unfinished copy, if the database holds one.
-pub(super) async fn mark(database: &Database) -> Result<Option<String>> {
+pub(super) async fn mark(database: &PgDatabase) -> Result<Option<String>> {
     let mark = database.read(PATIENCE, (), |_, session| {
         Box::pin(async move {
             let there = "SELECT to_regclass('crm_copy')::text";
@@ -172,7 +172,7 @@ pub(super) async fn mark(database: &Database) -> Result<Option<String>> {
     mark.await
 }
 
-async fn migrate(session: &mut Session, nouns: &[&'static Noun]) -> Result<(), Failure> {
+async fn migrate(session: &mut PgSession, nouns: &[&'static Noun]) -> Result<(), Failure> {
     let lock = format!("BEGIN; SET LOCAL lock_timeout = '2s'; SELECT {LOCK}");
     let migrate = async {
         session.client.batch_execute(&lock).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 
 use super::cells::values;
-use super::database::{Database, FIRST_TRY};
+use super::database::{FIRST_TRY, PgDatabase};
 use super::failure::Failure;
 use super::tokens::{self, TokenCache};
 use super::url::CONNECTIONS;
@@ -29,7 +29,7 @@ const FRESH: Duration = Duration::from_secs(5);
 /// A store in PostgreSQL. Clones share it.
 #[derive(Clone)]
 pub struct Postgres {
-    pub(super) database: Arc<Database>,
+    pub(super) database: Arc<PgDatabase>,
     tokens: Arc<TokenCache>,
 }
 
@@ -103,7 +103,7 @@ impl Postgres {
     }
 
     async fn connect(url: &str, options: PostgresOptions, makes: bool) -> Result<Postgres> {
-        let database = Database::new(url, options.connections, options.nouns)?;
+        let database = PgDatabase::new(url, options.connections, options.nouns)?;
         let store = Postgres {
             database: Arc::new(database),
             tokens: Arc::default(),

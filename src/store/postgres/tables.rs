@@ -2,7 +2,7 @@
 
 use tokio_postgres::Error;
 
-use super::link::Session;
+use super::link::PgSession;
 use crate::model::nouns::NOUNS;
 use crate::model::record::{Kind, Noun, OnDelete};
 
@@ -14,7 +14,7 @@ pub(super) fn names(nouns: &[&'static Noun]) -> Vec<&'static str> {
 
 /// The nouns whose tables are not there and that no migration makes. The migrations make those of [`NOUNS`].
 pub(super) async fn missing(
-    session: &Session,
+    session: &PgSession,
     nouns: &[&'static Noun],
 ) -> Result<Vec<&'static Noun>, Error> {
     let mut others: Vec<&'static Noun> = nouns

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cells::values;
-use super::database::{Database, FIRST_TRY};
+use super::database::{FIRST_TRY, PgDatabase};
 use crate::base::error::{Error, Result};
 use crate::model::token::{Hash, Keyring, Token};
 use crate::store::contract::STALE;
@@ -62,7 +62,7 @@ impl TokenCache {
     }
 
     /// The tokens from a read that began after this call.
-    pub(super) async fn keyring_anew(&self, database: &Database) -> Result<Arc<Keyring>> {
+    pub(super) async fn keyring_anew(&self, database: &PgDatabase) -> Result<Arc<Keyring>> {
         let asked = Instant::now();
         let mut last = self.anew.lock().await;
         if let Some(last) = &*last {
@@ -84,7 +84,7 @@ impl TokenCache {
         found
     }
 
-    async fn read(&self, database: &Database) -> Result<Arc<Keyring>> {
+    async fn read(&self, database: &PgDatabase) -> Result<Arc<Keyring>> {
         let changes = self.changes.load(Ordering::Acquire);
         let at = Instant::now();
         let keyring = Arc::new(Keyring::new(read_tokens(database).await?));
@@ -104,7 +104,7 @@ impl TokenCache {
 /// The tokens, no older than [`STALE`].
 pub(super) async fn keyring(
     cache: &Arc<TokenCache>,
-    database: &Arc<Database>,
+    database: &Arc<PgDatabase>,
 ) -> Result<Arc<Keyring>> {
     let changes = cache.changes.load(Ordering::Acquire);
     let cached = cache.cached().clone();
@@ -129,7 +129,7 @@ pub(super) async fn keyring(
 }
 
 /// Reads the tokens.
-pub(super) async fn read_tokens(database: &Database) -> Result<Vec<(Hash, Token)>> {
+pub(super) async fn read_tokens(database: &PgDatabase) -> Result<Vec<(Hash, Token)>> {
     let rows = database.read(FIRST_TRY, (), |_, session| {
         Box::pin(async move {
             let statement = session.prepared(tokens::TOKENS).await?;

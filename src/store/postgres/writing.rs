@@ -10,14 +10,14 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::cells::{cell, slice, values};
-use super::database::{Database, PATIENCE, left};
+use super::database::{PATIENCE, PgDatabase, left};
 use super::failure::{Failure, unknown, within};
 use super::link::{self, Link};
 use crate::base::error::{Code, Error, Result};
 use crate::model::record::{Noun, Value};
 use crate::store::transaction::{Fault, Transaction};
 
-impl Database {
+impl PgDatabase {
     /// Begins a write.
     pub(super) async fn write(&self, mode: Mode) -> Result<PgTransaction<'_>> {
         // Each unanswered write has a connection that a standby or a lock may keep forever. The other connections go on.
@@ -58,7 +58,7 @@ pub(super) enum Mode {
 /// answered, and never used again.
 pub(super) struct PgTransaction<'d> {
     session: Option<Object<Link>>,
-    database: &'d Database,
+    database: &'d PgDatabase,
     mode: Mode,
     /// Whether a writing statement was sent.
     sent: bool,

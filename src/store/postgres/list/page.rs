@@ -11,9 +11,9 @@ use crate::model::query::{Cursor, Query};
 use crate::model::record::{Cell, Record, Rows};
 use crate::store::chunk::Chunk;
 use crate::store::postgres::cells::slice;
-use crate::store::postgres::database::{Database, LIST_PATIENCE, left};
+use crate::store::postgres::database::{LIST_PATIENCE, PgDatabase, left};
 use crate::store::postgres::failure::Failure;
-use crate::store::postgres::link::Session;
+use crate::store::postgres::link::PgSession;
 use crate::store::postgres::residue::Residue;
 use crate::store::sql::select::{Dialect, Select};
 
@@ -44,7 +44,7 @@ pub(super) struct PageRequest<'q, R> {
 
 impl<R: Rows> PageRequest<'_, R> {
     /// Reads the page.
-    pub(super) async fn read(&self, database: &Database) -> Result<ListPage<R>> {
+    pub(super) async fn read(&self, database: &PgDatabase) -> Result<ListPage<R>> {
         let until = Instant::now() + LIST_PATIENCE;
         let _permit = database.list_permit().await?;
         let page = database.read(left(until), self, |request, session| {
@@ -53,7 +53,7 @@ impl<R: Rows> PageRequest<'_, R> {
         page.await
     }
 
-    async fn read_over(&self, session: &mut Session) -> Result<ListPage<R>, Failure> {
+    async fn read_over(&self, session: &mut PgSession) -> Result<ListPage<R>, Failure> {
         let Some(residue) = self.residue else {
             let select = Select::page(Dialect::Postgres, self.query, self.limit + 1);
             let mut page = PageBuilder::new(self);
@@ -77,7 +77,11 @@ impl<R: Rows> PageRequest<'_, R> {
 
     /// Fills a page with the records that fit. A few records are mostly enough. If not, one select goes through all records
     /// after them: asking for more and more would sort the rest every time.
-    async fn fill(&self, session: &mut Session, residue: &Residue) -> Result<ListPage<R>, Failure> {
+    async fn fill(
+        &self,
+        session: &mut PgSession,
+        residue: &Residue,
+    ) -> Result<ListPage<R>, Failure> {
         let noun = self.query.noun;
         let mut query = self.query.clone();
         let mut page = PageBuilder::new(self);

@@ -6,9 +6,9 @@ use tokio_postgres::{Client, Row, Statement};
 use crate::base::error::Result;
 use crate::model::record::{Cell, Noun, Record, Value};
 use crate::store::postgres::cells::{cell, slice};
-use crate::store::postgres::database::{Database, LIST_PATIENCE, PATIENCE};
+use crate::store::postgres::database::{LIST_PATIENCE, PATIENCE, PgDatabase};
 use crate::store::postgres::failure::{Failure, within};
-use crate::store::postgres::link::Session;
+use crate::store::postgres::link::PgSession;
 use crate::store::postgres::reading::ReadSession;
 use crate::store::sql::select::Select;
 
@@ -18,7 +18,7 @@ const MOST_KEPT_PARAMS: usize = 12;
 /// Runs a select and passes its rows to `each` for as long as that answers true. If the connection is lost before the first
 /// row, tries once more over another one.
 pub(super) async fn read(
-    database: &Database,
+    database: &PgDatabase,
     select: &Select,
     mut each: impl FnMut(&Row) -> Result<bool> + Send,
 ) -> Result<()> {
@@ -64,7 +64,7 @@ pub(super) async fn read(
 /// Runs a select over one connection. Rows after the one that `each` refuses are still received and dropped, so a select
 /// needs a limit unless all of its rows are wanted.
 pub(super) async fn read_over(
-    session: &mut Session,
+    session: &mut PgSession,
     select: &Select,
     each: impl FnMut(&Row) -> bool + Send,
 ) -> Result<(), Failure> {
@@ -97,7 +97,7 @@ pub(super) async fn stream(
 }
 
 /// The number in the single row of a select.
-pub(super) async fn number(database: &Database, select: &Select) -> Result<i64> {
+pub(super) async fn number(database: &PgDatabase, select: &Select) -> Result<i64> {
     let mut number = 0;
     read(database, select, |row| {
         if let Cell::Int(found) = cell(row, 0) {

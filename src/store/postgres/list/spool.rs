@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 
 use crate::base::error::{Code, Error, Result};
 use crate::store::chunk::{MOST_ORDERED, too_many_ordered};
-use crate::store::postgres::database::Database;
+use crate::store::postgres::database::PgDatabase;
 
 /// How many bytes of the ids are held in memory. More are in a file.
 const IDS_IN_MEMORY: usize = 1024 * 1024;
 
 /// The ids of a list in order. There are at most [`MOST_ORDERED`] of these at a time.
 pub(super) struct SpooledIds {
-    database: Arc<Database>,
+    database: Arc<PgDatabase>,
     ids: tempfile::SpooledTempFile,
     left: u64,
 }
@@ -25,7 +25,7 @@ impl Drop for SpooledIds {
 }
 
 impl SpooledIds {
-    pub(super) fn new(database: Arc<Database>) -> Result<SpooledIds> {
+    pub(super) fn new(database: Arc<PgDatabase>) -> Result<SpooledIds> {
         let before = database.ordered.fetch_add(1, Ordering::Relaxed);
         let ids = SpooledIds {
             database,
