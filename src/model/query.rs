@@ -1,7 +1,7 @@
 //! The parameters of a list: which records, in which order, which of their fields.
 //!
-//! They are pairs of name and value, whether they come in a URL or as flags, and are read here once for all stores. The
-//! pairs are kept beside what they mean, so that the remote store sends what was given.
+//! They are pairs of name and value, from a URL or from flags, and are read here once for all stores. The pairs are kept next
+//! to their meaning, so that the remote store sends what was given.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,46 +14,47 @@ use crate::base::text::Pattern;
 use crate::base::time::{self, Range};
 use crate::model::record::{Field, Kind, Noun, Record, Shown, Value, email};
 
-/// The largest limit: what a database takes. It is no bound on memory, as a list is streamed however long it is.
+/// The largest limit that a database takes. It does not bound memory: a list of any length is streamed.
 pub const LARGEST_LIMIT: u64 = i64::MAX as u64 - 1;
 
-/// The most filters a list takes: a bound on what one request may cost to plan.
+/// The most filters of a list. This bounds the cost of planning one request.
 pub const MOST_FILTERS: usize = 100;
 
-/// The most values one `in` takes.
+/// The most values of one `in`.
 pub const MOST_VALUES: usize = 1_000;
 
-/// The most values all filters take together; two for each time. Databases bound the parameters of a statement.
+/// The most values of all filters together; a time counts as two. Databases limit the parameters of a statement.
 pub const MOST_VALUES_IN_ALL: usize = 10_000;
 
-/// The longest pattern of `like` and the longest `q`, in characters: it is looked for in every record.
+/// The longest pattern of `like` and the longest `q`, in characters: every record is searched for it.
 pub const LONGEST_PATTERN: usize = 1_000;
 
-/// The most bytes all parameters have together as a URL writes them, so that what a file takes a server takes too.
+/// The most bytes of all parameters together as a URL writes them, so that a list that works on a file works on a server,
+/// too.
 pub const LONGEST_QUERY: usize = 60_000;
 
-/// How much of a text a sort looks at, in characters. Ties beyond it go by id. It keeps the cursor, which holds the
-/// sorted values of the last record, short enough for a URL.
+/// How many characters of a text a sort compares. Further ties go by id. This keeps the cursor, which has the sorted values
+/// of the last record, short enough for a URL.
 pub const SORTED_LETTERS: usize = 256;
 
 /// A list of records of one noun.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// What is listed.
+    /// The noun of the records.
     pub noun: &'static Noun,
-    /// All of them have to hold.
+    /// The conditions, all of which must hold.
     pub filters: Vec<Filter>,
-    /// The `LIKE` pattern that one of the text fields has to match.
+    /// The `LIKE` pattern that one of the text fields must match.
     pub search: Option<String>,
     /// The order, always ending with the id, so that it is total.
     pub order: Vec<Sort>,
     /// The most records, `None` for the whole list.
     pub limit: Option<u64>,
-    /// Where the page before this one ended.
+    /// The end of the page before this one.
     pub after: Option<Cursor>,
-    /// The fields that were asked for.
+    /// The requested fields.
     pub shown: Option<Shown>,
-    /// Whether the number of records is asked for.
+    /// Whether the number of records is wanted.
     pub count: bool,
     /// The parameters as given.
     pub pairs: Vec<(String, String)>,
@@ -64,11 +65,11 @@ pub struct Query {
 pub struct Filter {
     /// What is compared.
     pub column: Column,
-    /// With what.
+    /// How it is compared, and with what.
     pub test: Test,
 }
 
-/// What a filter compares.
+/// The left side of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
     /// A field of the noun.
@@ -77,10 +78,10 @@ pub enum Column {
     Attribute(String),
 }
 
-/// What a filter asks for.
+/// The condition of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
-    /// A comparison; `ne` holds for null too, the others do not.
+    /// A comparison. `ne` holds for null, too; the others do not.
     Compare(Comparison, Operand),
     /// One of several.
     In(Vec<Operand>),
@@ -88,7 +89,7 @@ pub enum Test {
     Null,
     /// `is:notnull`.
     NotNull,
-    /// A `LIKE` pattern that [`Pattern::parse`] takes.
+    /// A `LIKE` pattern that [`Pattern::parse`] accepts.
     Like(String),
 }
 
@@ -109,12 +110,12 @@ pub enum Comparison {
     Lte,
 }
 
-/// What a filter compares with.
+/// The right side of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operand {
     /// An id.
     Int(i64),
-    /// A text as it would be stored.
+    /// A text in its stored form.
     Text(String),
     /// A time, or a whole day.
     Range(Range),
@@ -125,13 +126,13 @@ pub enum Operand {
 pub struct Sort {
     /// The field.
     pub at: usize,
-    /// From the greatest. Null is less than everything.
+    /// Whether the greatest comes first. Null is less than everything.
     pub descending: bool,
-    /// Null comes last instead. It does so in the order of a view that is asked for no other.
+    /// Whether null comes last instead, as it does in the default order of a view.
     pub nulls_last: bool,
 }
 
-/// Where a page ended: the values of the order's fields in its last record.
+/// The end of a page: the values of the order's fields in its last record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub Vec<Value>);
 
@@ -142,7 +143,7 @@ pub const OPERATORS: [&str; 9] = ["eq", "ne", "gt", "gte", "lt", "lte", "in", "i
 pub const CONTROLS: [&str; 6] = ["q", "sort", "limit", "after", "fields", "count"];
 
 impl Query {
-    /// Reads the parameters; all that is wrong with them is told at once.
+    /// Reads the parameters. The error has everything that is wrong with them.
     pub fn new(noun: &'static Noun, pairs: Vec<(String, String)>) -> Result<Query> {
         let mut query = Query {
             noun,
@@ -157,7 +158,7 @@ impl Query {
         };
         let most = MOST_FILTERS + CONTROLS.len();
         if pairs.len() > most {
-            // No list can have these, and a URL has room for thousands: none of them is looked at.
+            // No list takes as many, and a URL has room for thousands, so none of them is read.
             let got = pairs.len();
             return Err(Error::field(
                 "parameters",
@@ -258,14 +259,14 @@ impl Query {
         URL_SAFE_NO_PAD.encode(serde_json::Value::from(parts).to_string())
     }
 
-    /// Whether the order is that of the ids alone.
+    /// Whether the order is by id alone.
     pub fn by_id(&self) -> bool {
         self.order.len() == 1
     }
 }
 
 impl Test {
-    /// How many parameters of a statement it takes.
+    /// How many parameters of a statement it needs.
     fn values(&self) -> usize {
         let one = |operand: &Operand| {
             if matches!(operand, Operand::Range(_)) {
@@ -283,7 +284,7 @@ impl Test {
 }
 
 impl Cursor {
-    /// Where a page ends that ends with this record.
+    /// The cursor after this record.
     pub fn of(query: &Query, last: &Record) -> Cursor {
         let key = |sort: &Sort| match &last.values[sort.at] {
             Value::Null if sort.nulls_last => Value::Text(LAST.into()),
@@ -293,7 +294,7 @@ impl Cursor {
         Cursor(query.order.iter().map(key).collect())
     }
 
-    /// `None` where the text is no cursor of a list with this order.
+    /// Reads a cursor, `None` if it is none of a list with this order.
     fn decode(noun: &Noun, order: &[Sort], text: &str) -> Option<Cursor> {
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
         let parts: Vec<serde_json::Value> = serde_json::from_slice(&json).ok()?;
@@ -316,7 +317,7 @@ impl Cursor {
     }
 }
 
-/// The order as the parameter `sort` writes it; a cursor carries it, as it means nothing in another.
+/// The order as the parameter `sort` writes it. A cursor contains it, because a cursor is only valid in its own order.
 fn order_text(noun: &Noun, order: &[Sort]) -> String {
     let keys: Vec<String> = order
         .iter()
@@ -332,10 +333,10 @@ fn order_text(noun: &Noun, order: &[Sort]) -> String {
     keys.join(",")
 }
 
-/// What null sorts as where it comes last: more than every time.
+/// The value that null sorts as if it comes last. It is greater than every time.
 pub const LAST: &str = "~";
 
-/// The order of a list that names none.
+/// The order of a list without `sort`.
 fn default_order(noun: &'static Noun) -> Result<Vec<Sort>> {
     let mut order = order(noun, noun.default_order())?;
     for sort in &mut order {
@@ -363,7 +364,7 @@ fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
             return Err(Error::field(
                 "sort",
                 format!(
-                    "expected names out of {known}, each with a - before it to turn it around, got {}",
+                    "expected names out of {known}, each with a - before it for descending order, got {}",
                     quoted(key)
                 ),
             ));
@@ -377,7 +378,7 @@ fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
             nulls_last: false,
         });
     }
-    // No two records have the same id: what comes after it orders nothing.
+    // No two records have the same id, so keys after it have no effect.
     match order.iter().position(|sort| sort.at == 0) {
         Some(id) => order.truncate(id + 1),
         None => order.push(Sort {
@@ -419,7 +420,9 @@ pub fn boolean(name: &str, text: &str) -> Result<bool> {
 }
 
 fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Filter> {
-    if let Some(key) = name.strip_prefix("attributes.") {
+    if let Some(key) = name.strip_prefix("attributes.")
+        && noun.has_attributes()
+    {
         let read = |text: &str| Ok(Operand::Text(text.to_string()));
         return Ok(Filter {
             column: Column::Attribute(key.into()),
@@ -433,7 +436,9 @@ fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Filter> {
             .flat_map(|field| [Some(field.name), field.old_name])
             .flatten()
             .collect();
-        known.push("attributes.KEY");
+        if noun.has_attributes() {
+            known.push("attributes.KEY");
+        }
         known.extend(CONTROLS);
         let shown: String = name.chars().take(60).collect();
         return Err(Error::field(
@@ -510,7 +515,7 @@ fn test(
     }
 }
 
-/// The values of `in`: parted by commas, `\,` is a comma and `\\` a backslash.
+/// The comma-separated values of `in`. `\,` is a comma and `\\` a backslash.
 fn list(text: &str) -> Vec<String> {
     let mut values = vec![String::new()];
     let mut letters = text.chars().peekable();
@@ -530,12 +535,12 @@ fn list(text: &str) -> Vec<String> {
 fn operand(field: &Field, text: &str) -> Result<Operand, String> {
     match field.kind {
         Kind::Id | Kind::Reference(_) => match text.parse::<i64>() {
-            // Digits alone, with a minus for a bound below every id: Rust would take a plus too.
+            // Only digits, with a minus for a bound below every id. Rust would accept a plus, too.
             Ok(id) if !text.starts_with('+') => Ok(Operand::Int(id)),
             _ => Err(format!("expected a whole number, got {}", quoted(text))),
         },
         Kind::Time | Kind::Stamp => time::range(text).map(Operand::Range).ok_or_else(|| {
-            // A plus that was not escaped arrives as a space.
+            // A plus without an escape arrives as a space.
             let hint = match time::range(&text.replacen(' ', "+", 1)).or_else(|| {
                 let at = text.rfind(' ')?;
                 time::range(&format!("{}+{}", &text[..at], &text[at + 1..]))
@@ -545,7 +550,7 @@ fn operand(field: &Field, text: &str) -> Result<Operand, String> {
             };
             format!("{}, got {}{hint}", time::EXPECTED, quoted(text))
         }),
-        // An address is found however it is written; what is no address finds what is older than the rule.
+        // An address is found however it is written. A text that is no address finds records that are older than the rule.
         Kind::Email => match email(text) {
             Some(address) => Ok(Operand::Text(address)),
             None if text.contains(' ') && email(&text.replace(' ', "+")).is_some() => Err(format!(
@@ -558,24 +563,24 @@ fn operand(field: &Field, text: &str) -> Result<Operand, String> {
     }
 }
 
-/// What a name or a value of a URL's query needs no escape for (RFC 3986, section 2.3).
+/// The characters that need no escape in the query of a URL (RFC 3986, section 2.3).
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// How many bytes a name or a value takes in a URL.
+/// How many bytes a name or a value has in a URL.
 fn written(text: &str) -> usize {
     escape(text).map(str::len).sum()
 }
 
-/// A name or a value as the query part of a URL writes it.
+/// Escapes a name or a value for the query of a URL.
 pub fn escape(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, PLAIN)
 }
 
-/// Reads the query part of a URL, `a=1&b=two+words`.
+/// Reads the query of a URL, `a=1&b=two+words`.
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>> {
     let decode = |part: &str| {
         let part = part.replace('+', " ");
@@ -635,7 +640,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_at_once() {
+    fn one_error_names_everything_that_is_wrong() {
         let error = query(
             &PROCESS,
             "foo=1&lead_id=x&limit=0&sort=nope&after=zz&count=1&next_followup_datetime=lte:soon",

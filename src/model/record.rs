@@ -1,11 +1,12 @@
 //! Nouns and records: what a lead, an action and a process have in common.
 //!
-//! A noun is a table of its fields ([`Noun`]). Everything that is alike for all nouns is written once over that table: the
+//! A noun is a table of its fields ([`Noun`]). Everything that works alike for all nouns is written once over that table: the
 //! JSON that is read and written, the checks, the columns in SQL, the filters and the sort of a list, the flags of a
-//! command, the OpenAPI document. A new field is one entry in its noun's file and one migration. Plain data was chosen
-//! over one struct a noun with derives: every rule here needs *all* failing fields at once, "not given" apart from "given
-//! as null", a field under two names, and values that are accepted because they did not change, and none of the derives
-//! gives these.
+//! command, the OpenAPI document. A new field is one entry in its noun's file and one migration.
+//!
+//! Nouns are plain data and not one struct each with derives, because no derive gives what the rules need: *all* failing
+//! fields at once, a difference between "not given" and "given as null", a field under two names, and values that are
+//! accepted because they did not change.
 
 use std::fmt;
 use std::io::Write;
@@ -22,13 +23,13 @@ use crate::model::attributes::Entries;
 pub struct Noun {
     /// In the singular: `lead`.
     pub name: &'static str,
-    /// In the plural, also the table and the path: `leads`.
+    /// In the plural, which is also the table and the path: `leads`.
     pub plural: &'static str,
-    /// As a sentence begins: `Lead`.
+    /// At the beginning of a sentence: `Lead`.
     pub title: &'static str,
-    /// One sentence on what it is.
+    /// What it is, in one sentence.
     pub about: &'static str,
-    /// The columns, in the order they are stored and shown; the first is the id.
+    /// The columns in the order in which they are stored and shown. The first is the id.
     pub fields: &'static [Field],
     /// Where its records are.
     pub relation: Relation,
@@ -39,18 +40,18 @@ pub struct Noun {
 /// Where the records of a noun are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
-    /// In the table that is named by the noun's plural.
+    /// In the table with the name of the noun's plural.
     Table,
-    /// In other tables: the noun is a view, which is only read.
+    /// In other tables. The noun is a view, which is only read.
     View {
-        /// The query, with one column for each field and behind them the `version`.
+        /// The query, with one column for each field and then the `version`.
         select: &'static str,
-        /// The order of a list that names none, as the parameter `sort` takes it. Null comes last in it.
+        /// The order of a list without `sort`, in the form of that parameter. Null comes last in it.
         order: &'static str,
     },
 }
 
-/// Examples of a noun's commands, a whole command line each.
+/// Examples of a noun's commands. Each is a whole command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Examples {
     /// Of `create`.
@@ -68,23 +69,23 @@ pub struct Examples {
 /// One field of a noun.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name in JSON, in SQL and, in kebab case, as a flag.
+    /// Its name in JSON and SQL and, in kebab case, as a flag.
     pub name: &'static str,
     /// The name it had in the earlier service, which is still read and written.
     pub old_name: Option<&'static str>,
     /// A second, shorter flag.
     pub flag: Option<&'static str>,
-    /// What values it takes.
+    /// The values that it takes.
     pub kind: Kind,
-    /// Whether it has to be given, and what it is when it is not.
+    /// Whether it must be given, and its value if it is not.
     pub presence: Presence,
     /// What it means, for help and documentation.
     pub about: &'static str,
-    /// An example value; for attributes a JSON text.
+    /// An example value. For attributes it is a JSON text.
     pub example: &'static str,
 }
 
-/// What values a field takes.
+/// The values that a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The record's own id: a whole number of 1 or more, given by the database and never given twice.
@@ -93,55 +94,55 @@ pub enum Kind {
     Reference(Target),
     /// Any text without NUL.
     Text,
-    /// A free word or more, not blank.
+    /// One or more free words, not blank.
     Word,
     /// An e-mail address, stored trimmed and in lower case.
     Email,
     /// A time, see [`crate::base::time`].
     Time,
-    /// A time that crm sets by itself.
+    /// A time that crm sets.
     Stamp,
     /// The user's own fields, see [`crate::model::attributes`].
     Attributes,
 }
 
-/// The noun that a reference points at.
+/// The noun that a reference refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Its name.
     pub name: &'static str,
     /// Its table.
     pub plural: &'static str,
-    /// What becomes of the record that refers to it when it is deleted.
+    /// What its delete does to the records that refer to it.
     pub on_delete: OnDelete,
 }
 
 /// What the delete of a record does to the records that refer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDelete {
-    /// It is refused as long as there are any, unless they are deleted with it (`cascade`).
+    /// It is refused while there are any, unless they are deleted with it (`cascade`).
     Refuse,
-    /// Their reference becomes null, which is a change of theirs.
+    /// It sets their reference to null, which changes their version.
     SetNull,
 }
 
-/// Whether a field has to be given.
+/// Whether a field must be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// In every create; never null.
+    /// It must be given in every create and is never null.
     Required,
-    /// May be left out and may be null.
+    /// It may be left out and may be null.
     Optional,
-    /// Never null; this text when it is left out.
+    /// It is never null. If it is left out, it is this text.
     Default(&'static str),
-    /// Never null; the time of the create when it is left out.
+    /// It is never null. If it is left out, it is the time of the create.
     Now,
     /// Set by crm.
     Automatic,
 }
 
 impl Noun {
-    /// Where a field stands, by its name or its old name.
+    /// The index of a field, by its name or its old name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields
             .iter()
@@ -160,7 +161,7 @@ impl Noun {
             .collect()
     }
 
-    /// The plural as a sentence begins: `Leads`.
+    /// The plural at the beginning of a sentence: `Leads`.
     pub fn plural_title(&self) -> String {
         format!("{}{}", &self.title[..1], &self.plural[1..])
     }
@@ -172,7 +173,7 @@ impl Noun {
             .any(|field| field.kind == Kind::Attributes)
     }
 
-    /// The order of a list that names none, as the parameter `sort` takes it.
+    /// The order of a list without `sort`, in the form of that parameter.
     pub fn default_order(&self) -> &'static str {
         match self.relation {
             Relation::Table => "id",
@@ -208,12 +209,12 @@ impl Noun {
         found.into_iter()
     }
 
-    /// The error for an id that no record has.
+    /// The error for an id without a record.
     pub fn not_found(&self) -> Error {
         Error::new(Code::NotFound, format!("{} not found", self.title))
     }
 
-    /// The error for an id that is none.
+    /// The error for a text that is no id.
     pub fn bad_id(&self, given: &str) -> Error {
         Error::field(
             "id",
@@ -226,7 +227,7 @@ impl Noun {
         )
     }
 
-    /// Reads an id as a path or a command line gives it.
+    /// Reads an id from a path or a command line.
     pub fn parse_id(&self, given: &str) -> Result<i64> {
         parse_id(given).ok_or_else(|| self.bad_id(given))
     }
@@ -241,7 +242,7 @@ impl Noun {
     }
 }
 
-/// A whole number of 1 or more, in digits alone.
+/// Reads a whole number of 1 or more that has only digits.
 pub(crate) fn parse_id(given: &str) -> Option<i64> {
     let digits = !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit());
     given.parse().ok().filter(|id| digits && *id >= 1)
@@ -260,7 +261,7 @@ impl Field {
 }
 
 impl Kind {
-    /// What is expected of a value, as a sentence says it.
+    /// What is expected of a value, for a message.
     pub fn expected(self) -> String {
         match self {
             Kind::Id => "expected an id, a whole number of 1 or more".into(),
@@ -283,8 +284,8 @@ impl Kind {
     }
 }
 
-/// An e-mail address as it is stored: trimmed, in lower case, of the form RFC 5321 and RFC 6531 (international) give, with
-/// a domain of at least two labels. `None` where it is none.
+/// An e-mail address as it is stored: trimmed, in lower case, as RFC 5321 and RFC 6531 (international) define it, with a
+/// domain of at least two labels. `None` if the text is no address.
 pub fn email(text: &str) -> Option<String> {
     const OPTIONS: Options = Options {
         minimum_sub_domains: 2,
@@ -298,15 +299,15 @@ pub fn email(text: &str) -> Option<String> {
     (parses && host(email.rsplit_once('@')?.1)).then_some(email)
 }
 
-/// What the parser leaves open: in ASCII a host is letters, digits and hyphens (RFC 1123, section 2.1), and its last label
-/// is no number, or it would be an address of the network (RFC 3696, section 2).
+/// Checks what the parser does not: an ASCII host has only letters, digits and hyphens (RFC 1123, section 2.1), and its last
+/// label is no number, since it would then be an IP address (RFC 3696, section 2).
 fn host(domain: &str) -> bool {
     let plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let last = domain.rsplit('.').next().unwrap_or_default();
     domain.chars().all(plain) && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What a column holds; alike on every database.
+/// The value of a column, the same on every database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// SQL's null.
@@ -335,7 +336,7 @@ impl Value {
     }
 }
 
-/// A column's value where it lies: in a row of a database, or in a record.
+/// A borrowed value of a column, in a row of a database or in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {
     /// SQL's null.
@@ -347,7 +348,7 @@ pub enum Cell<'a> {
 }
 
 impl Value {
-    /// The value without a copy of it.
+    /// The value, borrowed.
     pub fn cell(&self) -> Cell<'_> {
         match self {
             Value::Null => Cell::Null,
@@ -367,28 +368,28 @@ impl From<Cell<'_>> for Value {
     }
 }
 
-/// What a list is read into, some records at a time: records, or at once the text that an answer is made of.
+/// A collection that a list is read into, some records at a time: records, or directly the text of an answer.
 pub trait Rows: Send + Sync + Sized + 'static {
-    /// The same without any record.
+    /// An empty collection of the same type.
     fn empty(&self) -> Self;
 
-    /// Takes a record: one cell a field of its noun, and behind them its version where it is known.
+    /// Adds a record: one cell for each field of its noun, then its version if it is known.
     fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]);
 
-    /// Whether it has a use for versions.
+    /// Whether it needs versions.
     fn wants_versions(&self) -> bool {
         true
     }
 
-    /// Whether it takes records as [`Record::to_json`] writes them, and tells what it wrote of others.
+    /// Whether it takes records in the JSON of [`Record::to_json`], and returns the JSON that it wrote for other records.
     fn is_json(&self) -> bool {
         false
     }
 
-    /// Takes a record as JSON with all of its fields, if it [is JSON](Rows::is_json).
+    /// Adds a record as JSON with all of its fields, if it [is JSON](Rows::is_json).
     fn push_json(&mut self, _json: &[u8]) {}
 
-    /// The JSON of the record that was taken last, if it [is JSON](Rows::is_json).
+    /// The JSON of the last record, if it [is JSON](Rows::is_json).
     fn last_json(&self) -> &[u8] {
         &[]
     }
@@ -418,7 +419,7 @@ impl From<&str> for Value {
 }
 
 impl fmt::Display for Value {
-    /// Null is the empty text.
+    /// Writes the value. Null is the empty text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Null => Ok(()),
@@ -433,7 +434,7 @@ impl fmt::Display for Value {
 pub struct Snapshot {
     /// As [`Record::to_json`] writes it.
     pub json: Bytes,
-    /// 0 where it is not known.
+    /// 0 if it is unknown.
     pub version: i64,
 }
 
@@ -446,16 +447,16 @@ impl From<&Record> for Snapshot {
     }
 }
 
-/// What is read: the values of one record in the order of its noun's fields.
+/// A stored record: its values in the order of its noun's fields.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// What it is.
+    /// Its noun.
     pub noun: &'static Noun,
-    /// One value a field, and behind them the version where it is known.
+    /// One value for each field, then the version if it is known.
     pub values: Vec<Value>,
 }
 
-/// Records are the same where their fields are: a list of another server's does not tell versions.
+/// Records are equal if their fields are equal. Versions are not compared, because the list of a server has none.
 impl PartialEq for Record {
     fn eq(&self, other: &Record) -> bool {
         let fields = self.noun.fields.len();
@@ -479,7 +480,7 @@ impl PartialEq for Noun {
 impl Eq for Noun {}
 
 impl Record {
-    /// A new record of what a draft's [row](crate::model::draft::Draft::row) has, made at the time `now`.
+    /// A new record from a draft's [row](crate::model::draft::Draft::row), created at the time `now`.
     pub fn new(noun: &'static Noun, id: i64, row: Vec<Option<Value>>, now: &str) -> Record {
         let mut values = Vec::with_capacity(noun.fields.len() + 1);
         values.push(Value::Int(id));
@@ -496,13 +497,13 @@ impl Record {
         self.values.first().and_then(Value::int).unwrap_or_default()
     }
 
-    /// The record's version, 0 where it is not known. See [`crate::model::terms`].
+    /// The record's version, 0 if it is unknown. See [`crate::model::terms`].
     pub fn version(&self) -> i64 {
         let version = self.values.get(self.noun.fields.len());
         version.and_then(Value::int).unwrap_or_default()
     }
 
-    /// Its row: the values and the version, 1 where it is not known.
+    /// Its row: the values and the version, which is 1 if it is unknown.
     pub fn row(&self) -> Vec<Value> {
         let fields = self.noun.fields.len();
         let mut row = self.values[..fields].to_vec();
@@ -525,12 +526,12 @@ impl Record {
             .unwrap_or(&Value::Null)
     }
 
-    /// Appends the record as compact JSON with the fields that are shown.
+    /// Appends the record as compact JSON with the shown fields.
     pub fn write_json(&self, shown: &Shown, out: &mut Vec<u8>) {
         shown.write_json(self.noun, |at| self.values[at].cell(), out);
     }
 
-    /// Refuses a record that has grown beyond what one request can carry.
+    /// Refuses a record that has become too large for one request.
     pub fn fits(&self) -> Result<()> {
         match self.size() > LARGEST + ROOM {
             true => Err(Error::new(
@@ -541,9 +542,9 @@ impl Record {
         }
     }
 
-    /// The bytes of its fields as JSON, each under one name and without those that crm sets.
+    /// The bytes of its fields as JSON, each under one name, without the fields that crm sets.
     pub fn size(&self) -> usize {
-        // No escape of a byte takes more than six: what is small even so need not be written out.
+        // An escaped byte has at most six bytes. A record that is small even then need not be written out.
         let most: usize = self
             .values
             .iter()
@@ -578,8 +579,8 @@ impl Record {
         String::from_utf8_lossy(&self.to_json_bytes()).into_owned()
     }
 
-    /// Reads what a server answered. Fields that this crm does not know are a newer server's and left out; fields that
-    /// were not asked for are null.
+    /// Reads the answer of a server. Unknown fields come from a newer server and are left out. Fields that were not asked for
+    /// are null.
     pub fn from_json(noun: &'static Noun, json: &[u8]) -> Option<Record> {
         let entries: Entries = serde_json::from_slice(json).ok()?;
         let mut values = vec![Value::Null; noun.fields.len()];
@@ -601,7 +602,7 @@ impl Record {
 
 /// Appends a JSON string.
 pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Nearly every text stands for itself; that is seen for many bytes at once, where each is looked at without a branch.
+    // Nearly every text needs no escape. This check has no branch, so that the compiler can do it for many bytes at once.
     let escaped = text.bytes().fold(false, |escaped, byte| {
         escaped | (byte < 0x20) | (byte == b'"') | (byte == b'\\')
     });
@@ -612,7 +613,7 @@ pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
         out.push(b'"');
         return;
     }
-    // Writing to memory does not fail, and neither does a str.
+    // Writing a str to memory does not fail.
     let _ = serde_json::to_writer(out, text);
 }
 
@@ -642,7 +643,7 @@ fn write_fields<'a>(
             Cell::Null => out.extend_from_slice(b"null"),
             // Writing to memory does not fail.
             Cell::Int(int) => drop(write!(out, "{int}")),
-            // Stored attributes are JSON already; through a JSON value they would lose digits.
+            // Stored attributes are JSON already. A JSON value would lose digits.
             Cell::Text(text) if noun.fields[column.at].kind == Kind::Attributes => {
                 out.extend_from_slice(text.as_bytes());
             }
@@ -652,7 +653,7 @@ fn write_fields<'a>(
     out.push(b'}');
 }
 
-/// Which fields of a record are shown, and in which order.
+/// The fields of a record that are shown, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(pub Vec<ShownField>);
 
@@ -661,12 +662,12 @@ pub struct Shown(pub Vec<ShownField>);
 pub struct ShownField {
     /// The name it is shown under.
     pub name: &'static str,
-    /// Its place among the noun's fields.
+    /// Its index among the noun's fields.
     pub at: usize,
 }
 
 impl Shown {
-    /// Every field, old names included: what the API answers.
+    /// Every field, old names included, as the API answers.
     pub fn all(noun: &'static Noun) -> Shown {
         Shown(every_field(noun).collect())
     }
@@ -676,7 +677,7 @@ impl Shown {
         write_fields(self.0.iter().copied(), noun, cell, out);
     }
 
-    /// Every field once: what a table has room for.
+    /// Every field once, for a table.
     pub fn once(noun: &Noun) -> Shown {
         let fields = noun.fields.iter().enumerate();
         Shown(
@@ -714,13 +715,13 @@ impl Shown {
     }
 }
 
-/// The largest record that is taken, in bytes of its JSON: a request's body, or what a command read.
+/// The largest accepted record, in bytes of its JSON: the body of a request, or the input of a command.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// What a stored record may have beyond [`LARGEST`]: the fields that the largest body leaves to their defaults.
+/// How many bytes more than [`LARGEST`] a stored record may have: the fields that the largest body leaves to their defaults.
 const ROOM: usize = 1024;
 
-/// The refusal of a record that is larger than what is taken, in bytes.
+/// The refusal of a record with more than `most` bytes.
 pub fn too_large(most: usize) -> Error {
     Error::new(
         Code::TooLarge,
