@@ -30,7 +30,7 @@ use crate::operation::about::Body;
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::service::{Answered, Inform, Page, Service};
 use crate::ops::Visit;
-use crate::store::contract::{Ready, Report, Store, Write};
+use crate::store::contract::{Ready, Report, Store};
 
 /// A request on the way to its operation.
 struct Call<'a, S> {
