@@ -39,3 +39,6 @@ pub use stop::{Result, Stop};
 pub use summary::{count, findings, summary};
 pub use table::NARROWEST;
 pub use terminal::Terminal;
+
+#[cfg(test)]
+mod tests;

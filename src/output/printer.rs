@@ -243,4 +243,35 @@ fn cell(kind: Kind, value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::model::lead::LEAD;
+
+    #[test]
+    fn memory_does_not_grow_with_a_list_but_for_a_table() {
+        let record = Record {
+            noun: &LEAD,
+            values: vec![Value::Null; LEAD.fields.len()],
+        };
+        for (format, kept) in [
+            (Format::Json, 0),
+            (Format::Ndjson, 0),
+            (Format::Csv, 0),
+            (Format::Id, 0),
+            (Format::Table, 1000),
+        ] {
+            let look = Look {
+                format,
+                ..Look::default()
+            };
+            let mut printer = Printer::records(io::sink(), look, &LEAD, None, Extent::Many);
+            for _ in 0..1000 {
+                printer.record(&record).unwrap();
+            }
+            assert_eq!(printer.rows.len(), kept, "{format:?}");
+            assert!(printer.buffer.capacity() < 4096, "{format:?}");
+        }
+    }
+}
