@@ -12,7 +12,13 @@ use percent_encoding::{
 use crate::base::error::{Error, Problems, Result, quoted};
 use crate::base::text::Pattern;
 use crate::base::time::{self, Range};
-use crate::model::record::{Field, Kind, Noun, Record, Shown, Value, email};
+use crate::model::email::email;
+use crate::model::field::Field;
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
+use crate::model::record::Record;
+use crate::model::shown::Shown;
+use crate::model::value::Value;
 
 /// The largest limit: what a database takes. It is no bound on memory, as a list is streamed however long it is.
 pub const LARGEST_LIMIT: u64 = i64::MAX as u64 - 1;

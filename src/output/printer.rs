@@ -3,7 +3,11 @@
 use std::io::{BufWriter, Write};
 
 use crate::config::Format;
-use crate::model::record::{Kind, Noun, Record, Shown, Value};
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
+use crate::model::record::Record;
+use crate::model::shown::Shown;
+use crate::model::value::Value;
 use crate::output::csv::csv_line;
 use crate::output::look::{Extent, Look};
 use crate::output::stop::Result;

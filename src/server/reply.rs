@@ -12,8 +12,11 @@ use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::{Cell, Noun, Rows, Shown};
+use crate::model::noun::Noun;
+use crate::model::rows::Rows;
+use crate::model::shown::Shown;
 use crate::model::token;
+use crate::model::value::Cell;
 use crate::net::responses::ResponseBudget;
 use crate::store::contract::Listing;
 

@@ -2,7 +2,9 @@
 
 use crate::config::Format;
 use crate::model::lead::LEAD;
-use crate::model::record::{Record, Shown, Value};
+use crate::model::record::Record;
+use crate::model::shown::Shown;
+use crate::model::value::Value;
 use crate::output::look::{Extent, Look};
 use crate::output::printer::Printer;
 use crate::output::terminal::Terminal;
