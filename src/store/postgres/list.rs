@@ -385,7 +385,7 @@ impl<R: Rows> Reading<R> {
         let Some(last) = last.filter(|_| !filling.is_over()) else {
             return Ok(filling.page);
         };
-        query.after = Some(Cursor::of(&query, &last));
+        query.after = Some(Cursor::of(&query.order, &last));
         let select = Select::page(Dialect::Postgres, &query, u64::MAX);
         let client = &session.client;
         let declare = format!("DECLARE page NO SCROLL CURSOR FOR {}", select.text);
