@@ -1,21 +1,23 @@
-//! What commands print: the only module that writes records, as a table, JSON, NDJSON, CSV or ids.
+//! What commands print: tables, JSON, NDJSON, CSV and ids. No other module prints records.
 //!
-//! All but the table are written record by record, so that memory does not grow with a list. A list that fails midway is
-//! simply never ended: its JSON array stays open and nobody takes a part for the whole.
+//! Every format except the table is written record by record, so memory does not grow with the length of a list. If a list
+//! fails in the middle, its JSON array is not closed, so nobody can mistake a part for the whole.
 //!
-//! On a terminal a table of many records fits the width. The widest columns are cut first; where that would leave less
-//! than [`NARROWEST`] columns of text, the last columns are left out and named beneath. One record stands upright, its
-//! fields one below the other, long values wrapped and never cut. Without a terminal nothing is cut, wrapped or left out.
-//! Characters that would steer the terminal or reorder a line are shown escaped, in tables and errors alone: JSON has its
-//! own escapes, and CSV is for programs.
+//! On a terminal, a table of several records fits the width. The widest columns are cut first. If a column would become
+//! narrower than [`NARROWEST`], the last columns are left out and a line below the table names them. A single record is
+//! printed with one field per line; long values are wrapped and never cut. When standard output is not a terminal,
+//! nothing is cut, wrapped or left out.
+//!
+//! Tables and errors escape characters that would control the terminal or reorder a line. JSON has escapes of its own,
+//! and CSV is for programs.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`stop`], [`terminal`], [`look`] | why printing stops, what is printed to, and how |
+//! | [`stop`], [`terminal`], [`look`] | why printing stops, the terminal, format and number of results |
 //! | [`text`], [`csv`](mod@csv), [`table`] | text in a terminal, lines of CSV, tables |
 //! | [`printer`] | records |
-//! | [`rows`], [`summary`] | results that are no records |
-//! | [`error`](mod@error), [`bar`] | what goes to standard error |
+//! | [`rows`], [`summary`] | other results: lists of rows, and single ones |
+//! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;
 mod csv;

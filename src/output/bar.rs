@@ -3,17 +3,16 @@
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal};
 
-/// A bar on standard error that shows how far a long piece of work is; there where that is a terminal, and gone when it is
-/// dropped.
+/// Shows the progress of long work on standard error, if that is a terminal. Dropping the bar removes it.
 pub struct Bar {
     wanted: bool,
     style: &'static str,
-    /// From the first time on that there is something to show.
+    /// Made when there is something to show.
     bar: OnceCell<indicatif::ProgressBar>,
 }
 
 impl Bar {
-    /// A bar, or where none is wanted something that shows nothing.
+    /// Makes a bar that counts bytes. If `wanted` is false, it shows nothing.
     pub fn new(wanted: bool) -> Bar {
         Bar::styled(
             wanted,
@@ -21,7 +20,7 @@ impl Bar {
         )
     }
 
-    /// The same for records, which are counted.
+    /// Makes a bar that counts records.
     pub fn counting(wanted: bool) -> Bar {
         Bar::styled(
             wanted,
@@ -42,27 +41,27 @@ impl Bar {
             true => indicatif::ProgressBar::new(of),
             false => indicatif::ProgressBar::hidden(),
         };
-        // It is a style: nothing it says depends on what is shown.
+        // The templates are constants. A broken one would only lose the style.
         if let Ok(style) = indicatif::ProgressStyle::with_template(self.style) {
             bar.set_style(style.progress_chars("=> "));
         }
         bar
     }
 
-    /// So much of so much is done. Of nothing there is nothing to show: it would be a full bar.
+    /// Shows that `done` of `of` units are done. If `of` is 0 it shows nothing, because the bar would look full.
     pub fn show(&self, doing: &'static str, done: u64, of: u64) {
         if of == 0 {
             return;
         }
         let bar = self.bar.get_or_init(|| self.make(of));
-        // Shown all at once, or words and numbers would be of different work for a moment.
+        // One update for all, so that the words and the numbers always belong to the same work.
         bar.clone().with_message(doing).update(|state| {
             state.set_len(of);
             state.set_pos(done);
         });
     }
 
-    /// Something goes on that cannot be measured.
+    /// Shows words for work that cannot be measured.
     pub fn say(&self, doing: &'static str) {
         if let Some(bar) = self.bar.get() {
             bar.set_message(doing);

@@ -1,11 +1,11 @@
-//! Errors as a line for standard error.
+//! Errors on standard error.
 
 use crate::base::error::Error;
 use crate::config::Format;
 use crate::output::text::visible;
 
-/// An error as one line for standard error, without its line end: JSON as the API writes it where records are JSON too,
-/// else `error: …`.
+/// Writes an error as one line without its line end. In the JSON formats it is the JSON that the API answers, otherwise
+/// `error: …`.
 pub fn error(format: Format, color: bool, error: &Error) -> String {
     match format {
         Format::Json | Format::Ndjson => error.to_json(),

@@ -3,21 +3,21 @@
 use crate::config::Format;
 use crate::output::terminal::Terminal;
 
-/// How something is printed.
+/// The format of a result, and the terminal it goes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
-    /// The format.
+    /// Table, JSON, NDJSON, CSV or id.
     pub format: Format,
-    /// Where it goes.
+    /// What standard output is.
     pub terminal: Terminal,
 }
 
-/// How many things a command was asked about; JSON is an object for one and an array for more, a table is upright for
-/// one.
+/// How many results a command has. JSON is an object for one and an array for many. A table has one field per line for
+/// one, and one record per line for many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// One.
+    /// Exactly one.
     One,
-    /// A list, however long, or several ids.
+    /// A list of any length, or several ids.
     Many,
 }

@@ -1,4 +1,4 @@
-//! Prints records.
+//! Prints records one by one in the chosen format.
 
 use std::io::{BufWriter, Write};
 
@@ -11,32 +11,32 @@ use crate::model::value::Value;
 use crate::output::csv::csv_line;
 use crate::output::look::{Extent, Look};
 use crate::output::stop::Result;
-use crate::output::table::{Column, table, upright};
+use crate::output::table::{TableColumn, table, upright};
 use crate::output::text::{cut, visible};
 
-/// Prints records, or that they are deleted.
+/// Prints records, their ETags, or that they are deleted.
 ///
-/// Output is buffered: see [`Printer::flush`]. Dropping a printer writes out what it has, but ends nothing.
+/// Output is buffered, see [`Printer::flush`]. Dropping a printer writes its buffer, but does not close an array.
 pub struct Printer<W: Write> {
     out: BufWriter<W>,
     look: Look,
     noun: &'static Noun,
-    /// Which fields; `None` prints something else of each record.
+    /// The fields to print. `None` if something else is printed for each record.
     shown: Option<Shown>,
-    /// What that is called.
-    told: &'static str,
+    /// The CSV column of that something else.
+    other: &'static str,
     extent: Extent,
     count: u64,
-    /// Whether the line of an array's last record was ended, as an error was printed after it.
+    /// Whether the line of the last record in an array was ended early, because an error was printed after it.
     line_ended: bool,
-    /// The rows of a table of many; empty in other formats.
+    /// The rows of a table of many records. Empty in other formats.
     rows: Vec<Vec<String>>,
-    /// What is written next; kept, so that each record does not allocate anew.
+    /// The text that is written next. It is reused, so that a record needs no allocation.
     buffer: Vec<u8>,
 }
 
 impl<W: Write> Printer<W> {
-    /// Prints records of a noun. Without `fields` all are shown; under their old names too in JSON, as the API does.
+    /// Prints records of a noun. Without `fields` it prints all fields; in JSON also under their old names, as the API does.
     pub fn records(
         out: W,
         look: Look,
@@ -66,7 +66,7 @@ impl<W: Write> Printer<W> {
         look: Look,
         noun: &'static Noun,
         shown: Option<Shown>,
-        told: &'static str,
+        other: &'static str,
         extent: Extent,
     ) -> Printer<W> {
         Printer {
@@ -74,7 +74,7 @@ impl<W: Write> Printer<W> {
             look,
             noun,
             shown,
-            told,
+            other,
             extent,
             count: 0,
             line_ended: false,
@@ -108,7 +108,7 @@ impl<W: Write> Printer<W> {
                         let cells = shown.0.iter().map(|field| field.name).zip(cells);
                         upright(cells.collect(), self.look.terminal, &mut self.buffer);
                     }
-                    // No column gets wider than the terminal: the rest need not be kept.
+                    // A column is never wider than the terminal, so the rest is not kept.
                     (Extent::Many, Some(width)) => {
                         self.rows.push(cells.map(|cell| cut(cell, width)).collect());
                     }
@@ -137,7 +137,7 @@ impl<W: Write> Printer<W> {
         self.after()
     }
 
-    /// Prints a record's ETag, as it is in a table and as the id.
+    /// Prints the ETag of a record. A table and the id format print it bare.
     pub fn etag(&mut self, id: i64, etag: &str) -> Result {
         self.before()?;
         match self.look.format {
@@ -155,7 +155,8 @@ impl<W: Write> Printer<W> {
         self.after()
     }
 
-    /// Ends what was begun. Not to be called after a list has failed midway; after several ids of which some failed it is.
+    /// Completes the output and returns the number of records. Do not call it for a list that failed in the middle. Do call
+    /// it after several ids of which some failed.
     pub fn end(mut self) -> Result<u64> {
         let many = self.extent == Extent::Many;
         match self.look.format {
@@ -165,7 +166,7 @@ impl<W: Write> Printer<W> {
             Format::Csv if many => self.header()?,
             Format::Table if !self.rows.is_empty() => {
                 let rows = std::mem::take(&mut self.rows);
-                let columns: Vec<Column> = self.columns().collect();
+                let columns: Vec<TableColumn> = self.columns().collect();
                 table(&columns, rows, self.look.terminal, &mut self.out)?;
             }
             _ => {}
@@ -174,7 +175,7 @@ impl<W: Write> Printer<W> {
         Ok(self.count)
     }
 
-    /// Writes out what is buffered: before an error goes to standard error, so that both stand in their order.
+    /// Writes the buffer. Call it before an error goes to standard error, so that both appear in order.
     pub fn flush(&mut self) -> Result {
         let in_array = self.look.format == Format::Json && self.extent == Extent::Many;
         if in_array && self.count > 0 && !self.line_ended {
@@ -184,12 +185,12 @@ impl<W: Write> Printer<W> {
         Ok(self.out.flush()?)
     }
 
-    fn columns(&self) -> impl Iterator<Item = Column> {
+    fn columns(&self) -> impl Iterator<Item = TableColumn> {
         let chosen = self.shown != Some(Shown::once(self.noun));
         let shown = self.shown.iter().flat_map(|shown| &shown.0);
         shown.map(move |field| {
             let kind = self.noun.fields[field.at].kind;
-            Column {
+            TableColumn {
                 name: field.name,
                 right: kind.is_id(),
                 spare: kind == Kind::Stamp && !chosen,
@@ -198,14 +199,14 @@ impl<W: Write> Printer<W> {
         })
     }
 
-    /// The header of CSV, once.
+    /// Writes the header of CSV before the first record.
     fn header(&mut self) -> Result {
         if self.count > 0 {
             return Ok(());
         }
         let mut names: Vec<&str> = self.columns().map(|column| column.name).collect();
         if self.shown.is_none() {
-            names = vec!["id", self.told];
+            names = vec!["id", self.other];
         }
         let mut line = Vec::new();
         csv_line(names.into_iter(), &mut line);
@@ -227,7 +228,7 @@ impl<W: Write> Printer<W> {
 
     fn after(&mut self) -> Result {
         match (self.look.format, self.extent) {
-            // The line ends with the comma before the next record, or with the array.
+            // The comma before the next record, or the end of the array, ends the line.
             (Format::Json, Extent::Many) | (Format::Table | Format::Csv, _) => {}
             _ => self.buffer.push(b'\n'),
         }
@@ -237,7 +238,7 @@ impl<W: Write> Printer<W> {
     }
 }
 
-/// A value in a table.
+/// Writes a value for a table.
 fn cell(kind: Kind, value: &Value) -> String {
     match value {
         Value::Text(text) if kind == Kind::Attributes && text == "{}" => String::new(),

@@ -1,4 +1,4 @@
-//! Lists of what is no record: the settings and the tokens.
+//! Lists of settings and of tokens.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use crate::model::token::Token;
 use crate::output::csv::csv_line;
 use crate::output::look::Look;
 use crate::output::stop::Result;
-use crate::output::table::{Column, table};
+use crate::output::table::{TableColumn, table};
 use crate::output::text::visible;
 
 /// Prints the rows of `crm config`.
@@ -37,7 +37,7 @@ pub fn tokens(out: impl Write, look: Look, tokens: &[Token]) -> Result {
     listed(out, look, names, rows)
 }
 
-/// Prints rows of texts under these names; the first is the id.
+/// Prints rows of text under these names. The first column is the id.
 fn listed<const N: usize>(
     mut out: impl Write,
     look: Look,
@@ -73,7 +73,7 @@ fn listed<const N: usize>(
             }
         }
         Format::Table => {
-            let columns = names.map(|name| Column {
+            let columns = names.map(|name| TableColumn {
                 name,
                 right: false,
                 spare: false,

@@ -7,9 +7,9 @@ use crate::base::error::Error;
 /// Why printing stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The reader has closed the pipe (`crm lead list | head -1`): it has all it wants, so the command ends quietly.
+    /// The reader closed the pipe (`crm lead list | head -1`). It has all it wants, so the command ends quietly.
     ClosedPipe,
-    /// A failure to report.
+    /// Something failed and has to be reported.
     Failed(Error),
 }
 

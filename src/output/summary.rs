@@ -1,4 +1,4 @@
-//! Results that are one thing: what a command did, what a check found, a number.
+//! Single results: what a command did, what a check found, a count.
 
 use std::io::Write;
 
@@ -9,8 +9,8 @@ use crate::output::stop::Result;
 use crate::output::table::upright;
 use crate::output::text::visible;
 
-/// Prints one thing that was done, by the names of what there is to say about it: a JSON object in JSON and NDJSON, upright
-/// in a table, and the first value alone as the id. A value that is null is left out of a table.
+/// Prints what a command did, as names with values. JSON and NDJSON are one object. A table has one value per line and
+/// leaves out nulls. The id is the first value.
 pub fn summary(mut out: impl Write, look: Look, said: &[(&str, serde_json::Value)]) -> Result {
     let plain = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => text.clone(),
@@ -44,7 +44,7 @@ pub fn summary(mut out: impl Write, look: Look, said: &[(&str, serde_json::Value
     Ok(out.flush()?)
 }
 
-/// Prints what a check found, by kind and text; `ok` where that is nothing.
+/// Prints the findings of a check, each with its kind and text. Without findings it prints `ok`.
 pub fn findings(mut out: impl Write, look: Look, found: &[(&str, &str)]) -> Result {
     let mut text = Vec::new();
     match look.format {
@@ -73,7 +73,7 @@ pub fn findings(mut out: impl Write, look: Look, found: &[(&str, &str)]) -> Resu
     Ok(out.flush()?)
 }
 
-/// Prints how many records there are: `{"count":3}` in JSON and NDJSON, else the number alone.
+/// Prints a number of records: `{"count":3}` in JSON and NDJSON, the bare number in other formats.
 pub fn count(mut out: impl Write, format: Format, count: u64) -> Result {
     match format {
         Format::Json | Format::Ndjson => writeln!(out, r#"{{"count":{count}}}"#)?,

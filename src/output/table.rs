@@ -1,4 +1,4 @@
-//! Tables: many records under a header, and one record with its fields one below the other.
+//! Tables: several records under a header, or one record with one field per line.
 
 use std::io::Write;
 
@@ -11,23 +11,23 @@ use crate::output::stop::Result;
 use crate::output::terminal::Terminal;
 use crate::output::text::{cut, wrapped};
 
-/// How narrow a column of a table may get, in terminal columns: the date of a time still stands whole before its `…`.
+/// The least width of a cut column, in terminal columns. It leaves room for the date of a time and `…`.
 pub const NARROWEST: usize = 11;
 
-/// Blanks between two columns.
+/// The number of blanks between two columns.
 const GAP: usize = 2;
 
-pub(super) struct Column {
+pub(super) struct TableColumn {
     pub(super) name: &'static str,
-    /// Numbers stand at the right.
+    /// Aligned to the right, as numbers are.
     pub(super) right: bool,
-    /// Left out before any other is cut, as when it was made or changed is seldom asked.
+    /// Left out before any column is cut: the times of creation and of the last change are seldom needed.
     pub(super) spare: bool,
-    /// Nobody asked for it by its name: left out before another is cut where it is empty in all rows.
+    /// Not asked for by name. If it is empty in all rows, it is left out before any column is cut.
     pub(super) usual: bool,
 }
 
-/// How wide each column gets, in terminal columns; fewer than there were where the last do not fit.
+/// Computes the width of each column from its natural width. The result is shorter if the last columns do not fit.
 fn fit(natural: &[usize], width: usize) -> Vec<usize> {
     let mut kept = 0;
     let mut used = 0;
@@ -41,7 +41,7 @@ fn fit(natural: &[usize], width: usize) -> Vec<usize> {
     }
     let natural = &natural[..kept];
     let room = width.saturating_sub(GAP * natural.len().saturating_sub(1));
-    // The highest cap under which all columns fit together.
+    // The largest bound on a column with which all columns fit.
     let total = |cap: usize| {
         natural
             .iter()
@@ -54,7 +54,7 @@ fn fit(natural: &[usize], width: usize) -> Vec<usize> {
         .unwrap_or(1);
     let mut spare = room.saturating_sub(total(cap));
     let widths = natural.iter().map(|column| {
-        // What is left is too little for all that are cut, so the first of them get one more each.
+        // The rest is too small for all of the cut columns, so the first of them get one more each.
         let more = usize::from(*column > cap && spare > 0);
         spare -= more;
         (*column).min(cap) + more
@@ -62,14 +62,14 @@ fn fit(natural: &[usize], width: usize) -> Vec<usize> {
     widths.collect()
 }
 
-/// Writes records one below the other under a header.
+/// Writes one record per line under a header.
 pub(super) fn table(
-    columns: &[Column],
+    columns: &[TableColumn],
     mut rows: Vec<Vec<String>>,
     terminal: Terminal,
     out: &mut impl Write,
 ) -> Result {
-    let mut columns: Vec<&Column> = columns.iter().collect();
+    let mut columns: Vec<&TableColumn> = columns.iter().collect();
     let mut widths: Vec<usize> = columns.iter().map(|column| column.name.width()).collect();
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -137,11 +137,11 @@ pub(super) fn table(
     Ok(())
 }
 
-/// Appends one record, its fields one below the other, long values wrapped.
+/// Appends one record with one field per line. Long values are wrapped.
 pub(super) fn upright(cells: Vec<(&str, String)>, terminal: Terminal, out: &mut Vec<u8>) {
     let widest = cells.iter().map(|cell| cell.0.width()).max().unwrap_or(0);
     let widest = terminal.width.map_or(widest, |width| widest.min(width / 2));
-    // Two columns, so that a wide character has room.
+    // At least two columns, so that a wide character fits.
     let room = terminal
         .width
         .map(|width| width.saturating_sub(widest + GAP).max(2));

@@ -3,34 +3,34 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
-/// What is taken for the width of a terminal that does not tell it, in terminal columns.
+/// The width that is assumed for a terminal that does not report one, in columns.
 const USUAL_WIDTH: usize = 80;
 
-/// What is printed to.
+/// The stream that is printed to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terminal {
-    /// Its width in columns; `None` is no terminal.
+    /// The width in columns. `None` means that it is not a terminal.
     pub width: Option<usize>,
-    /// Whether color and bold are wanted.
+    /// Whether to use color and bold.
     pub color: bool,
 }
 
 impl Terminal {
-    /// What standard output is.
+    /// Looks at standard output.
     pub fn stdout() -> Terminal {
         let stream = io::stdout();
         let size = terminal_size::terminal_size_of(&stream);
         Self::of(stream.is_terminal(), size, &|name| std::env::var_os(name))
     }
 
-    /// What standard error is.
+    /// Looks at standard error.
     pub fn stderr() -> Terminal {
         let stream = io::stderr();
         let size = terminal_size::terminal_size_of(&stream);
         Self::of(stream.is_terminal(), size, &|name| std::env::var_os(name))
     }
 
-    /// Color is off where `NO_COLOR` holds anything (<https://no-color.org>) and on a terminal that calls itself dumb.
+    /// Color is off if `NO_COLOR` is not empty (<https://no-color.org>), and on a terminal whose `TERM` is `dumb`.
     fn of(
         is_terminal: bool,
         size: Option<(terminal_size::Width, terminal_size::Height)>,

@@ -1,25 +1,25 @@
-//! Text in a terminal: what is escaped, where it is cut, and where it is wrapped.
+//! Text in a terminal: escaped, cut and wrapped.
 
 use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthStr;
 
-/// The text with every character escaped that would steer the terminal, break the line or reorder it.
+/// Escapes every character that would control the terminal, break the line or reorder it.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| {
+    let is_unsafe = |c: char| {
         c.is_control()
             || matches!(c,
-                // The line and paragraph separators, and the marks of the Unicode bidirectional algorithm (UAX 9,
-                // section 2): overrides, embeddings, isolates, implicit marks.
+                // The line separator, the paragraph separator, and the marks of the Unicode bidirectional algorithm
+                // (UAX 9, section 2): overrides, embeddings, isolates, implicit marks.
                 '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
                 | '\u{200e}' | '\u{200f}' | '\u{61c}')
     };
-    if !text.contains(steers) {
+    if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match steers(c) {
+        match is_unsafe(c) {
             true => shown.extend(c.escape_default()),
             false => shown.push(c),
         }
@@ -27,24 +27,24 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The longest start of a text that is at most `width` wide, and at least one character of it.
+/// The longest start of a text that is at most `width` columns wide. It has at least one character.
 ///
-/// A start is measured as a whole: the width of a sequence of emoji is not the sum of its parts.
+/// A start is measured as a whole, because the width of a sequence of emoji is not the sum of its parts.
 fn start(text: &str, width: usize) -> &str {
-    // Plain text is the common case, and as long as it is wide.
+    // Plain ASCII is the common case: it has as many columns as bytes.
     let plain = text.bytes().take_while(|byte| matches!(byte, b' '..=b'~'));
     match plain.take(width + 1).count() {
         plain if plain > width => return &text[..width.max(1)],
         plain if plain == text.len() => return text,
         _ => {}
     }
-    // Marks without a width of their own may go on without end. More than this no honest text has.
+    // Combining marks have no width, so their number needs a bound. Real text stays below this one.
     let most = width * 16 + 64;
     let mut best = text.chars().next().map_or(0, char::len_utf8);
     for (at, c) in text.char_indices() {
         let end = at + c.len_utf8();
         let wide = text[..end].width();
-        // A joiner may yet make the two emoji around it one.
+        // A joiner that follows may still merge two emoji into one, which is narrower.
         if end > most || wide > width + 4 {
             break;
         }
@@ -55,7 +55,7 @@ fn start(text: &str, width: usize) -> &str {
     &text[..best]
 }
 
-/// The text, cut with `…` where it is wider than `width`.
+/// Cuts a text that is wider than `width`, and ends it with `…`.
 pub(super) fn cut(text: String, width: usize) -> String {
     if text.width() <= width {
         return text;
@@ -63,7 +63,7 @@ pub(super) fn cut(text: String, width: usize) -> String {
     match width {
         0 => String::new(),
         1 => "…".into(),
-        // A wide character may not fit where one column is left.
+        // A wide character does not fit if only one column is left.
         _ => {
             let start = start(&text, width - 1).trim_end_matches([' ', '\u{200d}']);
             match start.width() < width {
@@ -74,7 +74,8 @@ pub(super) fn cut(text: String, width: usize) -> String {
     }
 }
 
-/// The text in lines of at most `width`, broken after a blank where one stands in the second half of a line.
+/// Breaks a text into lines of at most `width` columns. A line ends after its last blank if that is in the second half of
+/// the line.
 pub(super) fn wrapped(mut text: &str, width: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     loop {

@@ -14,7 +14,7 @@ use crate::output::terminal::Terminal;
 use crate::output::tests::support::{PLAIN, ada, lead, look, one, print, terminal};
 
 #[test]
-fn what_steers_the_terminal_is_escaped_in_tables_and_errors() {
+fn control_characters_are_escaped_in_tables_and_errors() {
     let record = lead(1, "a@b.c", Some("a\nb\tc\u{1b}[31m\u{9b}\u{202e}é👍"), "{}");
     let shown = r"a\nb\tc\u{1b}[31m\u{9b}\u{202e}é👍";
     for extent in [Extent::One, Extent::Many] {
@@ -41,7 +41,7 @@ fn what_steers_the_terminal_is_escaped_in_tables_and_errors() {
 }
 
 #[test]
-fn a_table_is_cut_to_the_terminal_the_widest_column_first() {
+fn a_table_fits_the_terminal_and_its_widest_column_is_cut_first() {
     let record = lead(
         7,
         "a-rather-long-address@example.com",
