@@ -1,15 +1,15 @@
-//! What is told of requests: a line of the log each, and the numbers of `/metrics`.
+//! What is recorded of requests: a line in the log for each, and the metrics of `/metrics`.
 //!
-//! Every request comes by here, so that there is no lock but that of the log's buffer, and nothing is allocated but for
-//! lists that are streamed.
+//! This code runs for every request. So the only lock is that of the log's buffer, and memory is allocated only for
+//! streamed answers.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`line`] | the line of the log that a request gets |
+//! | [`line`] | the line of a request in the log |
 //! | [`tables`], [`limits`] | metrics by route, method and status; metrics of limits |
-//! | [`counts`] | what is counted of requests |
+//! | [`counts`] | all counts of requests |
 //! | [`streamed`], [`seen`] | a streamed answer; a request from its arrival to its answer |
-//! | [`observer`] | what sees all requests |
+//! | [`observer`] | the observer of all requests, and the registry of metrics |
 
 mod counts;
 mod limits;

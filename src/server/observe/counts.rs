@@ -1,22 +1,22 @@
-//! What is counted of requests.
+//! All counts of requests, and the line in the log that goes with each.
 
 use prometheus_client::metrics::counter::Counter;
 
 use crate::base::log;
-use crate::server::observe::line::Line;
-use crate::server::observe::tables::{Requests, Times};
+use crate::server::observe::line::RequestLine;
+use crate::server::observe::tables::{RequestCounts, RequestTimes};
 
-/// What is counted of requests. Clones share the counts.
+/// All counts of requests. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Counts {
-    pub(super) requests: Requests,
-    pub(super) times: Times,
+    pub(super) requests: RequestCounts,
+    pub(super) times: RequestTimes,
     pub(super) abandoned: Counter,
 }
 
 impl Counts {
-    /// Counts an answered request, and writes its line in the log.
-    pub(super) fn answered(&self, line: &Line<'_>, route: usize) {
+    /// Counts an answered request, and writes its line to the log.
+    pub(super) fn answered(&self, line: &RequestLine<'_>, route: usize) {
         self.requests.count(route, line.method, line.status);
         self.times.add(route, line.method, line.took);
         if let Some(log) = log::current() {
@@ -24,8 +24,8 @@ impl Counts {
         }
     }
 
-    /// Counts a request whose client left before its answer, and writes its line in the log.
-    pub(super) fn abandoned(&self, line: &Line<'_>) {
+    /// Counts a request whose client left before the answer, and writes its line to the log.
+    pub(super) fn abandoned(&self, line: &RequestLine<'_>) {
         self.abandoned.inc();
         if let Some(log) = log::current() {
             line.log(log);

@@ -9,10 +9,10 @@ use prometheus_client::metrics::MetricType;
 use crate::net::hits::Hits;
 use crate::store::any::AnyStore;
 
-/// How often each limit was met, those of the store among them.
+/// How often each limit was reached, including those of the store.
 pub(super) struct LimitHits {
     pub(super) hits: Arc<Hits>,
-    /// It counts the writes that it refuses.
+    /// Counts the writes that it refuses.
     pub(super) store: AnyStore,
 }
 

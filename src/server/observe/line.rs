@@ -1,4 +1,4 @@
-//! The line of the log that a request gets.
+//! The line of a request in the log.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -14,11 +14,11 @@ const LONGEST_PATH: usize = 512;
 
 /// The longest method that the log shows, in bytes; HTTP bounds none.
 const LONGEST_METHOD: usize = 16;
-/// What the log tells of a request.
-pub(super) struct Line<'a> {
+/// What the log says about a request.
+pub(super) struct RequestLine<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
-    /// `None` where nobody waited for it.
+    /// `None` if the client left before the answer.
     pub(super) status: Option<u16>,
     pub(super) took: Duration,
     pub(super) bytes: u64,
@@ -28,8 +28,8 @@ pub(super) struct Line<'a> {
     pub(super) broken: bool,
 }
 
-impl Line<'_> {
-    /// Writes the line.
+impl RequestLine<'_> {
+    /// Writes the line to the log.
     pub(super) fn log(&self, log: &Log) {
         log.request(|form, line| self.write(form, line));
     }
@@ -82,7 +82,7 @@ impl Line<'_> {
         log::member(line, "method", method);
         log::member(line, "path", path);
         if !more.is_empty() {
-            // Before the quote that ends it.
+            // The ellipsis goes before the closing quote.
             line.pop();
             line.extend_from_slice(more.as_bytes());
             line.push(b'"');
@@ -111,7 +111,7 @@ impl Line<'_> {
     }
 }
 
-/// The beginning of a text, of at most so many bytes.
+/// The start of a text, at most `most` bytes long.
 fn cut(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
@@ -120,7 +120,7 @@ fn cut(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
-/// A time in milliseconds, with three digits after the point.
+/// Writes a time in milliseconds, with three digits after the decimal point.
 fn milliseconds(time: Duration, line: &mut Vec<u8>) {
     let micros = time.as_micros();
     let micros = u64::try_from(micros).unwrap_or(u64::MAX);
@@ -133,7 +133,7 @@ fn milliseconds(time: Duration, line: &mut Vec<u8>) {
 
 fn address(client: IpAddr, line: &mut Vec<u8>) {
     match client {
-        // Most are, and a format takes longer than all the rest of the line.
+        // Most addresses are IPv4, and `write!` would take longer than the rest of the line.
         IpAddr::V4(client) => {
             let mut numbers = itoa::Buffer::new();
             for (at, part) in client.octets().into_iter().enumerate() {

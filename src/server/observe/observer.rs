@@ -1,4 +1,4 @@
-//! What sees all requests, and the numbers of `/metrics`.
+//! The observer of all requests, and the registry of metrics.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use crate::net::meter::ConnectionMeter;
 use crate::server::observe::counts::Counts;
 use crate::server::observe::limits::LimitHits;
 use crate::server::observe::seen::Seen;
-use crate::server::observe::tables::{Requests, Times};
+use crate::server::observe::tables::{RequestCounts, RequestTimes};
 use crate::store::any::AnyStore;
 
-/// What sees all requests. Clones share it.
+/// Observes all requests. Clones share the metrics.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct Observer {
     registry: Arc<Registry>,
     counts: Counts,
     replays: Counter,
-    /// What is measured of connections and limits.
+    /// The metrics of connections.
     pub(in crate::server) meter: ConnectionMeter,
 }
 
 impl Observer {
-    /// Of a service over this store, whose routes have these templates.
+    /// Makes the observer of a service on this store. `routes` are the templates of its routes.
     pub(in crate::server) fn new(
         store: &AnyStore,
         mut routes: Vec<String>,
         hits: Arc<Hits>,
     ) -> Observer {
-        // Of paths that do not exist there is no end.
+        // All paths that do not exist share one row, because their number has no bound.
         routes.push("unknown".into());
         let routes: Arc<[String]> = routes.into();
         let mut registry = Registry::default();
-        let requests = Requests::new(&routes);
-        let times = Times::new(&routes);
+        let requests = RequestCounts::new(&routes);
+        let times = RequestTimes::new(&routes);
         registry.register(
             "crm_http_requests",
             "Requests that were answered, by method, route and status",
@@ -50,7 +50,7 @@ impl Observer {
         );
         registry.register_with_unit(
             "crm_http_request_duration",
-            "How long requests took, from their head to their answer; streamed lists to their end",
+            "Time from the head of a request to its answer; for a streamed list to its end",
             Unit::Seconds,
             times.clone(),
         );
@@ -62,7 +62,7 @@ impl Observer {
         );
         registry.register(
             "crm_idempotent_replays",
-            "Requests that were answered with the answer to an earlier one of the same Idempotency-Key",
+            "Requests that got the answer to an earlier request with the same Idempotency-Key",
             replays.clone(),
         );
         store.register(&mut registry);
@@ -78,19 +78,19 @@ impl Observer {
         );
         registry.register(
             "crm_log_lines_dropped",
-            "Lines of the log that were dropped, as nobody took them in time",
+            "Lines of the log that were dropped because they were not written in time",
             log::dropped(),
         );
         let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         registry.register_with_unit(
             "crm_start_time",
-            "When the service was started, since 1970 in UTC",
+            "When the service started, in seconds since 1970-01-01 UTC",
             Unit::Seconds,
             ConstGauge::new(started.unwrap_or_default().as_secs_f64()),
         );
         registry.register(
             "crm",
-            "Which crm this is",
+            "The version of crm",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
         Observer {
@@ -105,21 +105,21 @@ impl Observer {
         }
     }
 
-    /// All numbers, as `/metrics` answers them.
+    /// All metrics, as `/metrics` answers them.
     pub(in crate::server) fn metrics(&self) -> String {
         let mut shown = String::with_capacity(16 * 1024);
-        // Memory takes all that is written to it.
+        // Writing to memory does not fail.
         let _ = text::encode(&mut shown, &self.registry);
         shown
     }
 
-    /// An answer was that to an earlier request with the same Idempotency-Key.
+    /// Counts an answer that repeats the one to an earlier request with the same Idempotency-Key.
     pub(in crate::server) fn replayed(&self) {
         self.replays.inc();
     }
 
-    /// The request of this id has come, to the route of this number among those that the observer was given; `None` for a
-    /// path that does not exist.
+    /// Starts to observe a request. `route` is the place of its route among those that the observer was made with; `None`
+    /// means that the path does not exist. `id` is the id of the request.
     pub(in crate::server) fn sees<'a>(
         &'a self,
         client: IpAddr,

@@ -9,10 +9,10 @@ use warp::http::Method;
 use warp::reply::Response;
 
 use crate::server::observe::counts::Counts;
-use crate::server::observe::line::Line;
+use crate::server::observe::line::RequestLine;
 use crate::server::observe::streamed::StreamedAnswer;
 
-/// A request that is being answered. Where it is dropped before it is, its client has gone.
+/// A request that is being answered. If it is dropped without an answer, its client has left.
 pub(in crate::server) struct Seen<'a> {
     counts: &'a Counts,
     method: &'a Method,
@@ -46,8 +46,8 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// It is answered with this, for the token of this name. What is answered at once is told at once, what is streamed
-    /// when it ends.
+    /// Records the answer, for the token named `who`. A whole answer is counted and logged now, a streamed one when it
+    /// ends.
     pub(in crate::server) fn answered(
         mut self,
         response: Response,
@@ -55,7 +55,7 @@ impl<'a> Seen<'a> {
     ) -> Response {
         self.answered = true;
         let status = response.status().as_u16();
-        // A HEAD is answered without the body.
+        // The response to HEAD is sent without its body.
         let size = match self.method {
             &Method::HEAD => Some(0),
             _ => response.body().size_hint().exact(),
@@ -76,7 +76,7 @@ impl<'a> Seen<'a> {
             });
             return streamed.with(response);
         };
-        let line = Line {
+        let line = RequestLine {
             status: Some(status),
             bytes,
             who: who.map(AsRef::as_ref),
@@ -86,8 +86,8 @@ impl<'a> Seen<'a> {
         response
     }
 
-    fn line(&self) -> Line<'_> {
-        Line {
+    fn line(&self) -> RequestLine<'_> {
+        RequestLine {
             method: self.method,
             path: self.path,
             status: None,
@@ -103,7 +103,7 @@ impl<'a> Seen<'a> {
 
 impl Drop for Seen<'_> {
     fn drop(&mut self) {
-        // One that panicked is answered all the same, and told there.
+        // A request that panicked still gets an answer, and is recorded there.
         if self.answered || std::thread::panicking() {
             return;
         }

@@ -13,9 +13,9 @@ use warp::http::Method;
 use warp::reply::Response;
 
 use crate::server::observe::counts::Counts;
-use crate::server::observe::line::Line;
+use crate::server::observe::line::RequestLine;
 
-/// An answer that is streamed. It is told when this is dropped.
+/// A streamed answer. It is counted and logged when this is dropped.
 pub(super) struct StreamedAnswer {
     pub(super) counts: Counts,
     pub(super) method: Method,
@@ -26,13 +26,14 @@ pub(super) struct StreamedAnswer {
     pub(super) status: u16,
     pub(super) id: String,
     pub(super) who: Option<Arc<str>>,
-    /// What was sent.
+    /// The bytes that were sent.
     pub(super) bytes: u64,
-    /// Whether all was.
+    /// Whether the whole body was sent.
     pub(super) whole: bool,
 }
 
 impl StreamedAnswer {
+    /// The response with a body that reports to this.
     pub(super) fn with(self: Box<StreamedAnswer>, response: Response) -> Response {
         let (parts, body) = response.into_parts();
         let body = Watched { body, answer: self };
@@ -43,7 +44,7 @@ impl StreamedAnswer {
 
 impl Drop for StreamedAnswer {
     fn drop(&mut self) {
-        let line = Line {
+        let line = RequestLine {
             method: &self.method,
             path: &self.path,
             status: Some(self.status),
@@ -58,7 +59,7 @@ impl Drop for StreamedAnswer {
     }
 }
 
-/// A body whose bytes are counted.
+/// A body that counts its bytes.
 struct Watched<B> {
     body: B,
     answer: Box<StreamedAnswer>,
@@ -72,7 +73,7 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Stream for Watched<B> {
             let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
             return Poll::Ready(match frame {
                 Some(Ok(frame)) => {
-                    // Our bodies have no trailers.
+                    // Bodies of this service have no trailers.
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };

@@ -1,4 +1,4 @@
-//! Numbers by route, method and status.
+//! Metrics by route, method and status. They are fixed arrays of atomic numbers, so counting takes no lock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use warp::http::Method;
 
 use crate::store::meter::Histogram;
 
-/// What metrics call methods. The last stands for all others, which are as many as somebody cares to send.
+/// The methods in metrics. The last stands for all others, because a client can invent any number of them.
 const METHODS: [&str; 8] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other",
 ];
 
-/// What metrics call the statuses that the service answers with. The last stands for all others.
+/// The statuses in metrics, which are those that the service answers with. The last stands for all others.
 const STATUSES: [&str; 26] = [
     "200", "201", "204", "304", "400", "401", "403", "404", "405", "406", "408", "409", "412",
     "413", "414", "415", "422", "428", "429", "431", "500", "501", "503", "504", "507", "other",
 ];
 
-/// Where each status stands among [`STATUSES`].
+/// The place of each status in [`STATUSES`].
 static STATUS_PLACES: [u8; 600] = status_places();
 
 const fn status_places() -> [u8; 600] {
@@ -46,18 +46,18 @@ fn method_place(method: &Method) -> usize {
     known.unwrap_or(METHODS.len() - 1)
 }
 
-/// Counts of one thing each, by route and method.
+/// One cell for each route and method.
 #[derive(Debug)]
-struct Table<T> {
+struct RouteTable<T> {
     routes: Arc<[String]>,
-    /// By route, then by method.
+    /// Ordered by route, then by method.
     cells: Box<[T]>,
 }
 
-impl<T> Table<T> {
-    fn new(routes: &Arc<[String]>, cell: impl Fn() -> T) -> Table<T> {
+impl<T> RouteTable<T> {
+    fn new(routes: &Arc<[String]>, cell: impl Fn() -> T) -> RouteTable<T> {
         let cells = (0..routes.len() * METHODS.len()).map(|_| cell());
-        Table {
+        RouteTable {
             cells: cells.collect(),
             routes: routes.clone(),
         }
@@ -68,7 +68,7 @@ impl<T> Table<T> {
         &self.cells[route * METHODS.len() + method]
     }
 
-    /// Each with its method and its route.
+    /// All cells, each with its method and its route.
     fn all(&self) -> impl Iterator<Item = (&'static str, &str, &T)> {
         self.cells.iter().enumerate().map(|(at, cell)| {
             let (route, method) = (at / METHODS.len(), at % METHODS.len());
@@ -77,17 +77,17 @@ impl<T> Table<T> {
     }
 }
 
-/// Answers, counted by their status.
-type Statuses = [AtomicU64; STATUSES.len()];
+/// Numbers of answers by status.
+type StatusCounts = [AtomicU64; STATUSES.len()];
 
-/// How many requests were answered, and how.
+/// How many requests were answered, by route, method and status.
 #[derive(Clone, Debug)]
-pub(super) struct Requests(Arc<Table<Statuses>>);
+pub(super) struct RequestCounts(Arc<RouteTable<StatusCounts>>);
 
-impl Requests {
-    /// Counts nothing yet.
-    pub(super) fn new(routes: &Arc<[String]>) -> Requests {
-        Requests(Arc::new(Table::new(routes, Statuses::default)))
+impl RequestCounts {
+    /// All counts are 0.
+    pub(super) fn new(routes: &Arc<[String]>) -> RequestCounts {
+        RequestCounts(Arc::new(RouteTable::new(routes, StatusCounts::default)))
     }
 
     /// Counts an answer.
@@ -98,7 +98,7 @@ impl Requests {
     }
 }
 
-impl EncodeMetric for Requests {
+impl EncodeMetric for RequestCounts {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         for (method, route, statuses) in self.0.all() {
             for (status, count) in STATUSES.iter().zip(statuses) {
@@ -118,23 +118,23 @@ impl EncodeMetric for Requests {
     }
 }
 
-/// How long the answers took.
+/// How long answers took, by route and method.
 #[derive(Clone, Debug)]
-pub(super) struct Times(Arc<Table<Histogram>>);
+pub(super) struct RequestTimes(Arc<RouteTable<Histogram>>);
 
-impl Times {
-    /// Counts nothing yet.
-    pub(super) fn new(routes: &Arc<[String]>) -> Times {
-        Times(Arc::new(Table::new(routes, Histogram::times)))
+impl RequestTimes {
+    /// No times yet.
+    pub(super) fn new(routes: &Arc<[String]>) -> RequestTimes {
+        RequestTimes(Arc::new(RouteTable::new(routes, Histogram::times)))
     }
 
-    /// Adds the time that an answer took.
+    /// Adds the time of an answer.
     pub(super) fn add(&self, route: usize, method: &Method, took: Duration) {
         self.0.at(route, method_place(method)).add_time(took);
     }
 }
 
-impl EncodeMetric for Times {
+impl EncodeMetric for RequestTimes {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         for (method, route, times) in self.0.all() {
             if !times.is_empty() {
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_that_an_error_has_is_counted_under_it() {
+    fn the_status_of_every_error_has_a_count() {
         let known = crate::base::error::Code::TABLE
             .iter()
             .filter_map(|row| row.1);

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn line<'a>(method: &'a Method, path: &'a str) -> Line<'a> {
-    Line {
+fn line<'a>(method: &'a Method, path: &'a str) -> RequestLine<'a> {
+    RequestLine {
         method,
         path,
         status: Some(200),
@@ -16,7 +16,7 @@ fn line<'a>(method: &'a Method, path: &'a str) -> Line<'a> {
     }
 }
 
-fn written(form: Form, line: &Line<'_>) -> String {
+fn written(form: Form, line: &RequestLine<'_>) -> String {
     let mut out = Vec::new();
     line.write(form, &mut out);
     String::from_utf8(out).unwrap()
@@ -29,7 +29,7 @@ fn the_line_of_a_request_in_text() {
         written(Form::Text, &one),
         " GET /leads/1 200 12.045ms 1234B 192.0.2.1 0123456789abcdef -"
     );
-    let other = Line {
+    let other = RequestLine {
         status: None,
         took: Duration::ZERO,
         client: std::net::Ipv6Addr::LOCALHOST.into(),
@@ -45,11 +45,11 @@ fn the_line_of_a_request_in_text() {
 
 #[test]
 fn the_line_of_a_request_in_json() {
-    let json = |line: &Line<'_>| {
+    let json = |line: &RequestLine<'_>| {
         let text = format!("{{\"level\":\"INFO\"{}}}", written(Form::Json, line));
         serde_json::from_str::<serde_json::Value>(&text).unwrap()
     };
-    let one = Line {
+    let one = RequestLine {
         id: "a\"\\b",
         ..line(&Method::GET, "/leads/\"1\"")
     };
@@ -60,7 +60,7 @@ fn the_line_of_a_request_in_json() {
     });
     assert_eq!(json(&one), expected);
     let long = "/é".repeat(LONGEST_PATH);
-    let other = Line {
+    let other = RequestLine {
         status: None,
         who: Some("ci"),
         broken: true,
@@ -80,11 +80,11 @@ fn the_line_of_a_request_in_json() {
 }
 
 #[test]
-fn what_misleads_and_what_is_secret_is_not_in_a_line() {
+fn misleading_characters_and_secrets_are_not_in_a_line() {
     let secret = token::Secret::new().unwrap();
     let path = format!("/leads/{}\u{85}\u{202e}x", secret.text());
     let method = Method::from_bytes(&[b'M'; 100]).unwrap();
-    let one = Line {
+    let one = RequestLine {
         id: secret.text(),
         ..line(&method, &path)
     };
