@@ -13,7 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 pub use crate::model::json::check;
-use crate::model::json::{Key, Object, compact, sentence};
+use crate::model::json::{ObjectKey, ObjectVisitor, compact, sentence};
 
 /// A JSON object, its keys in the order they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Attributes {
     fn parse_checked(text: &str) -> Result<Attributes, String> {
         let mut json = serde_json::Deserializer::from_str(text);
         let entries = json
-            .deserialize_map(Object { once: false })
+            .deserialize_map(ObjectVisitor { once: false })
             .and_then(|entries| json.end().map(|()| entries))
             .map_err(|e| sentence(&e))?;
         let entries = entries.0.into_iter();
@@ -180,7 +180,7 @@ impl Found {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut found = None;
-                while let Some(Key(key)) = map.next_key()? {
+                while let Some(ObjectKey(key)) = map.next_key()? {
                     let value = map.next_value::<&'de RawValue>()?;
                     if key == self.0 {
                         found = Some(value);

@@ -2,8 +2,8 @@
 
 use email_address::{EmailAddress, Options};
 
-/// An e-mail address as it is stored: trimmed, in lower case, of the form RFC 5321 and RFC 6531 (international) give, with
-/// a domain of at least two labels. `None` where it is none.
+/// Normalizes an e-mail address as it is stored: trimmed and in lower case. The form is that of RFC 5321 and RFC 6531
+/// (international), with a domain of at least two labels. `None` if the text is not an address.
 pub fn email(text: &str) -> Option<String> {
     const OPTIONS: Options = Options {
         minimum_sub_domains: 2,
@@ -17,8 +17,8 @@ pub fn email(text: &str) -> Option<String> {
     (parses && host(email.rsplit_once('@')?.1)).then_some(email)
 }
 
-/// What the parser leaves open: in ASCII a host is letters, digits and hyphens (RFC 1123, section 2.1), and its last label
-/// is no number, or it would be an address of the network (RFC 3696, section 2).
+/// Checks what the parser does not. In ASCII a host name consists of letters, digits and hyphens (RFC 1123, section 2.1).
+/// Its last label is not a number, because then it would be an IP address (RFC 3696, section 2).
 fn host(domain: &str) -> bool {
     let plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let last = domain.rsplit('.').next().unwrap_or_default();

@@ -1,38 +1,38 @@
-//! One field of a noun, and the fields that nouns share.
+//! Fields of nouns, and the fields that several nouns share.
 
 use crate::model::kind::{Kind, OnDelete, Target};
 
 /// One field of a noun.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name in JSON, in SQL and, in kebab case, as a flag.
+    /// The name in JSON and in SQL. In kebab case it is also the flag.
     pub name: &'static str,
-    /// The name it had in the earlier service, which is still read and written.
+    /// The name in the earlier service. It is still read and written.
     pub old_name: Option<&'static str>,
-    /// A second, shorter flag.
+    /// A second flag, which is shorter.
     pub flag: Option<&'static str>,
-    /// What values it takes.
+    /// Which values it accepts.
     pub kind: Kind,
-    /// Whether it has to be given, and what it is when it is not.
+    /// Whether it has to be given, and its value if it is not.
     pub presence: Presence,
-    /// What it means, for help and documentation.
+    /// The meaning, for help and documentation.
     pub about: &'static str,
-    /// An example value; for attributes a JSON text.
+    /// An example value. For attributes it is JSON.
     pub example: &'static str,
 }
 
 /// Whether a field has to be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// In every create; never null.
+    /// Must be given in a create. Never null.
     Required,
-    /// May be left out and may be null.
+    /// May be left out, and may be null.
     Optional,
-    /// Never null; this text when it is left out.
+    /// Never null. If it is left out, it is this text.
     Default(&'static str),
-    /// Never null; the time of the create when it is left out.
+    /// Never null. If it is left out, it is the time of the create.
     Now,
-    /// Set by crm.
+    /// Set by crm, so it cannot be given.
     Automatic,
 }
 
@@ -42,7 +42,7 @@ impl Field {
         self.presence == Presence::Optional
     }
 
-    /// Whether `q` searches it.
+    /// Whether the parameter `q` searches it.
     pub fn searchable(&self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Word | Kind::Email)
     }
@@ -55,7 +55,7 @@ pub const ID: Field = Field {
     flag: None,
     kind: Kind::Id,
     presence: Presence::Automatic,
-    about: "Given by the database, never given twice",
+    about: "The id; the database assigns it and never reuses it",
     example: "1",
 };
 
@@ -66,7 +66,7 @@ pub const ATTRIBUTES: Field = Field {
     flag: None,
     kind: Kind::Attributes,
     presence: Presence::Default("{}"),
-    about: "Your own fields, a JSON object; in an update its top-level keys merge and a null removes one",
+    about: "Your own fields, a JSON object; an update merges its top-level keys, and null removes a key",
     example: r#"{"company":"Acme"}"#,
 };
 
@@ -77,7 +77,7 @@ pub const CREATED_AT: Field = Field {
     flag: None,
     kind: Kind::Stamp,
     presence: Presence::Automatic,
-    about: "When the record was made, UTC",
+    about: "When the record was created, UTC",
     example: "2026-01-31 09:30:00",
 };
 

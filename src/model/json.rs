@@ -1,4 +1,4 @@
-//! JSON as text: what is checked, what is read without a change of a digit, and how text is written.
+//! JSON as text: checked, read without changing a digit, and written.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -7,15 +7,15 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Checks one JSON text: well formed, no key twice, no NUL, no number beyond a double's size, not too deep (127 levels,
-/// serde_json's own limit). The error says what was expected.
+/// Checks one JSON text: it is well-formed, has no key twice, no NUL, no number outside the range of a double, and at most
+/// 127 levels (the limit of serde_json). The error says what was expected.
 pub fn check(text: &str) -> Result<(), String> {
     serde_json::from_str::<Checked>(text)
         .map(drop)
         .map_err(|e| sentence(&e))
 }
 
-/// What is wrong with a JSON text, to follow the name of what it is.
+/// Says what is wrong with a JSON text. The name of the text goes before it.
 pub(crate) fn unreadable(error: &serde_json::Error) -> String {
     match error.classify() {
         serde_json::error::Category::Data => {
@@ -25,7 +25,7 @@ pub(crate) fn unreadable(error: &serde_json::Error) -> String {
     }
 }
 
-/// The same for a part of a text, where a position would be counted inside of the part and mislead.
+/// The same for a part of a text. It leaves out the position, which would be relative to the part and mislead.
 pub(super) fn sentence(error: &serde_json::Error) -> String {
     match error.classify() {
         serde_json::error::Category::Data => unreadable(error),
@@ -39,7 +39,7 @@ fn without_position(error: &serde_json::Error) -> String {
     message[..end].to_string()
 }
 
-/// Drops the white space between tokens of a well-formed JSON text.
+/// Removes the white space between the tokens of a well-formed JSON text.
 pub(super) fn compact(json: &str) -> String {
     if !json.bytes().any(|byte| byte.is_ascii_whitespace()) {
         return json.to_string();
@@ -63,52 +63,53 @@ pub(super) fn compact(json: &str) -> String {
     out
 }
 
-/// A key, where it lies unless it has to be unescaped.
-pub(super) struct Key<'de>(pub(super) Cow<'de, str>);
+/// A key of an object. It is borrowed from the text unless it has escapes.
+pub(super) struct ObjectKey<'de>(pub(super) Cow<'de, str>);
 
-impl<'de> Deserialize<'de> for Key<'de> {
+impl<'de> Deserialize<'de> for ObjectKey<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;
         impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
+            type Value = ObjectKey<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a key")
             }
-            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(key.into()))
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<ObjectKey<'de>, E> {
+                Ok(ObjectKey(key.into()))
             }
-            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
-                Ok(Key(key.to_string().into()))
+            fn visit_str<E>(self, key: &str) -> Result<ObjectKey<'de>, E> {
+                Ok(ObjectKey(key.to_string().into()))
             }
         }
         deserializer.deserialize_str(Text)
     }
 }
 
-/// The keys of an object with their raw values. A key that comes twice is refused: one of the two would be lost.
+/// The keys of an object with their raw values. A key that occurs twice is refused, because one of the two values would be
+/// lost.
 pub(crate) struct Entries<'de>(pub(crate) Vec<(Cow<'de, str>, &'de RawValue)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Object { once: true })
+        deserializer.deserialize_map(ObjectVisitor { once: true })
     }
 }
 
 /// Reads [`Entries`].
-pub(super) struct Object {
-    /// Whether a key that comes twice is looked for.
+pub(super) struct ObjectVisitor {
+    /// Whether a key that occurs twice is refused.
     pub(super) once: bool,
 }
 
-impl<'de> Visitor<'de> for Object {
+impl<'de> Visitor<'de> for ObjectVisitor {
     type Value = Entries<'de>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
         let mut entries = Vec::new();
-        let mut seen = Seen::default();
-        while let Some((Key(key), value)) = map.next_entry()? {
+        let mut seen = SeenKeys::default();
+        while let Some((ObjectKey(key), value)) = map.next_entry()? {
             if self.once {
                 seen.insert::<A::Error>(key.clone())?;
             }
@@ -118,23 +119,23 @@ impl<'de> Visitor<'de> for Object {
     }
 }
 
-/// The keys of one object.
+/// The keys of one object that were read so far.
 #[derive(Default)]
-struct Seen<'de> {
-    /// As long as they are few: comparing them is faster than hashing.
+struct SeenKeys<'de> {
+    /// The first keys. Comparing a few keys is faster than hashing them.
     few: Vec<Cow<'de, str>>,
     many: HashSet<Cow<'de, str>>,
 }
 
-impl<'de> Seen<'de> {
+impl<'de> SeenKeys<'de> {
     const FEW: usize = 16;
 
-    /// Refuses a key that is not a new one.
+    /// Adds a key. Refuses one that is there already.
     fn insert<E: serde::de::Error>(&mut self, key: Cow<'de, str>) -> Result<(), E> {
         if self.few.contains(&key) {
             return Err(E::custom(twice(&key)));
         }
-        if self.few.len() < Seen::FEW {
+        if self.few.len() < SeenKeys::FEW {
             self.few.push(key);
             return Ok(());
         }
@@ -149,7 +150,7 @@ fn twice(key: &str) -> String {
     format!("the key {} twice", crate::base::error::quoted(key))
 }
 
-/// Walks a value, keeps nothing, and refuses what crm cannot keep.
+/// Reads a value without keeping it, and refuses what crm cannot store.
 struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {
@@ -189,8 +190,8 @@ impl<'de> Deserialize<'de> for Checked {
                 Ok(Checked)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
-                let mut seen = Seen::default();
-                while let Some(Key(key)) = map.next_key()? {
+                let mut seen = SeenKeys::default();
+                while let Some(ObjectKey(key)) = map.next_key()? {
                     text::<A::Error>(&key)?;
                     map.next_value::<Checked>()?;
                     seen.insert::<A::Error>(key)?;
@@ -202,9 +203,9 @@ impl<'de> Deserialize<'de> for Checked {
     }
 }
 
-/// Appends a JSON string.
+/// Appends a text as a JSON string.
 pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Nearly every text stands for itself; that is seen for many bytes at once, where each is looked at without a branch.
+    // Nearly no text needs an escape. Looking at every byte without a branch lets the compiler check many at once.
     let escaped = text.bytes().fold(false, |escaped, byte| {
         escaped | (byte < 0x20) | (byte == b'"') | (byte == b'\\')
     });
@@ -215,6 +216,6 @@ pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
         out.push(b'"');
         return;
     }
-    // Writing to memory does not fail, and neither does a str.
+    // Writing a str to memory does not fail.
     let _ = serde_json::to_writer(out, text);
 }

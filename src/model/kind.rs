@@ -1,50 +1,50 @@
-//! The kinds of fields, and what the delete of a record does to those that refer to it.
+//! The kinds of fields, and what deleting a record does to the records that refer to it.
 
 use crate::base::time;
 
-/// What values a field takes.
+/// The kind of a field: which values it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The record's own id: a whole number of 1 or more, given by the database and never given twice.
+    /// The id of the record: a whole number of 1 or more. The database assigns it and never reuses it.
     Id,
     /// The id of a record of another noun.
     Reference(Target),
     /// Any text without NUL.
     Text,
-    /// A free word or more, not blank.
+    /// Text that is not blank.
     Word,
     /// An e-mail address, stored trimmed and in lower case.
     Email,
     /// A time, see [`crate::base::time`].
     Time,
-    /// A time that crm sets by itself.
+    /// A time that crm sets.
     Stamp,
-    /// The user's own fields, see [`crate::model::attributes`].
+    /// User-defined fields, see [`crate::model::attributes`].
     Attributes,
 }
 
-/// The noun that a reference points at.
+/// The noun that a reference points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Its name.
     pub name: &'static str,
     /// Its table.
     pub plural: &'static str,
-    /// What becomes of the record that refers to it when it is deleted.
+    /// What happens to the referring record when the target is deleted.
     pub on_delete: OnDelete,
 }
 
-/// What the delete of a record does to the records that refer to it.
+/// What deleting a record does to the records that refer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDelete {
-    /// It is refused as long as there are any, unless they are deleted with it (`cascade`).
+    /// The delete is refused if there are any, unless they are deleted too (`cascade`).
     Refuse,
-    /// Their reference becomes null, which is a change of theirs.
+    /// Their reference becomes null, which counts as a change of them.
     SetNull,
 }
 
 impl Kind {
-    /// What is expected of a value, as a sentence says it.
+    /// The words for what is expected of a value.
     pub fn expected(self) -> String {
         match self {
             Kind::Id => "expected an id, a whole number of 1 or more".into(),

@@ -1,11 +1,12 @@
 //! Nouns: what a lead, an action and a process have in common.
 //!
-//! A noun is a table of its fields ([`Noun`]). Everything that is alike for all nouns is written once over that table: the
-//! JSON that is read and written, the checks, the columns in SQL, the filters and the sort of a list, the flags of a
-//! command, the OpenAPI document. A new field is one entry in its noun's file and one migration. Plain data was chosen
-//! over one struct a noun with derives: every rule here needs *all* failing fields at once, "not given" apart from "given
-//! as null", a field under two names, and values that are accepted because they did not change, and none of the derives
-//! gives these.
+//! A [`Noun`] is a table of fields. Everything that is the same for all nouns is written once, over that table: reading and
+//! writing JSON, the checks, the columns in SQL, the filters and the order of a list, the flags of a command, the OpenAPI
+//! document. A new field is one entry in the file of its noun, and one migration.
+//!
+//! Why plain data and not one struct per noun with derives: the rules need all failing fields at once, a difference between
+//! "not given" and "given as null", fields with two names, and values that are accepted because they did not change. No
+//! derive provides these.
 
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::field::{Field, Presence};
@@ -14,37 +15,37 @@ use crate::model::kind::{Kind, OnDelete};
 /// A kind of record, as a table of its fields.
 #[derive(Debug)]
 pub struct Noun {
-    /// In the singular: `lead`.
+    /// The singular: `lead`.
     pub name: &'static str,
-    /// In the plural, also the table and the path: `leads`.
+    /// The plural, which is also the name of the table and the path: `leads`.
     pub plural: &'static str,
-    /// As a sentence begins: `Lead`.
+    /// The singular with a capital letter: `Lead`.
     pub title: &'static str,
     /// One sentence on what it is.
     pub about: &'static str,
-    /// The columns, in the order they are stored and shown; the first is the id.
+    /// The fields, in the order in which they are stored and shown. The first is the id.
     pub fields: &'static [Field],
-    /// Where its records are.
+    /// Where its records are stored.
     pub relation: Relation,
-    /// Examples of its commands. A test runs them one after the other on a database with one record of each noun.
+    /// Examples of its commands. A test runs them in order on a database with one record of each noun.
     pub examples: Examples,
 }
 
-/// Where the records of a noun are.
+/// Where the records of a noun are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
-    /// In the table that is named by the noun's plural.
+    /// In the table that has the plural as its name.
     Table,
-    /// In other tables: the noun is a view, which is only read.
+    /// In the tables of other nouns: this noun is a view, which can only be read.
     View {
-        /// The query, with one column for each field and behind them the `version`.
+        /// The query, with one column for each field, followed by the `version`.
         select: &'static str,
-        /// The order of a list that names none, as the parameter `sort` takes it. Null comes last in it.
+        /// The default order of a list, in the form of the parameter `sort`. Null comes last in it.
         order: &'static str,
     },
 }
 
-/// Examples of a noun's commands, a whole command line each.
+/// Examples of the commands of a noun. Each is a whole command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Examples {
     /// Of `create`.
@@ -60,14 +61,14 @@ pub struct Examples {
 }
 
 impl Noun {
-    /// Where a field stands, by its name or its old name.
+    /// The place of a field, by its name or its old name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields
             .iter()
             .position(|field| field.name == name || field.old_name == Some(name))
     }
 
-    /// The names that a draft may give, in order.
+    /// The names of the fields that a draft may give, in order.
     pub fn writable(&self) -> Vec<&'static str> {
         let fields = self
             .fields
@@ -79,19 +80,19 @@ impl Noun {
             .collect()
     }
 
-    /// The plural as a sentence begins: `Leads`.
+    /// The plural with a capital letter: `Leads`.
     pub fn plural_title(&self) -> String {
         format!("{}{}", &self.title[..1], &self.plural[1..])
     }
 
-    /// Whether its records have fields of the user's own.
+    /// Whether its records have user-defined fields.
     pub fn has_attributes(&self) -> bool {
         self.fields
             .iter()
             .any(|field| field.kind == Kind::Attributes)
     }
 
-    /// The order of a list that names none, as the parameter `sort` takes it.
+    /// The default order of a list, in the form of the parameter `sort`.
     pub fn default_order(&self) -> &'static str {
         match self.relation {
             Relation::Table => "id",
@@ -99,17 +100,17 @@ impl Noun {
         }
     }
 
-    /// Whether it is only read.
+    /// Whether it is a view, which can only be read.
     pub fn is_view(&self) -> bool {
         matches!(self.relation, Relation::View { .. })
     }
 
-    /// The field that holds an e-mail address, if it has one.
+    /// The field with an e-mail address, if there is one.
     pub fn email(&self) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.kind == Kind::Email)
     }
 
-    /// The nouns among `nouns` with a field that refers to this one, each with that field, in their order.
+    /// The fields of `nouns` that refer to this noun, each with its noun and with what a delete does to it.
     pub fn referrers(
         &self,
         nouns: &[&'static Noun],
@@ -127,12 +128,12 @@ impl Noun {
         found.into_iter()
     }
 
-    /// The error for an id that no record has.
+    /// The error if no record has the id.
     pub fn not_found(&self) -> Error {
         Error::new(Code::NotFound, format!("{} not found", self.title))
     }
 
-    /// The error for an id that is none.
+    /// The error for a text that is not an id.
     pub fn bad_id(&self, given: &str) -> Error {
         Error::field(
             "id",
@@ -145,12 +146,12 @@ impl Noun {
         )
     }
 
-    /// Reads an id as a path or a command line gives it.
+    /// Reads an id from a path or a command line.
     pub fn parse_id(&self, given: &str) -> Result<i64> {
         parse_id(given).ok_or_else(|| self.bad_id(given))
     }
 
-    /// `a` or `an`.
+    /// The indefinite article of the name, `a` or `an`.
     pub fn article(&self) -> &'static str {
         if self.name.starts_with(['a', 'e', 'i', 'o', 'u']) {
             "an"
@@ -160,7 +161,7 @@ impl Noun {
     }
 }
 
-/// A whole number of 1 or more, in digits alone.
+/// Reads a whole number of 1 or more, written in digits only.
 pub(crate) fn parse_id(given: &str) -> Option<i64> {
     let digits = !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit());
     given.parse().ok().filter(|id| digits && *id >= 1)

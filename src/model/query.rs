@@ -1,13 +1,13 @@
-//! The parameters of a list: which records, in which order, which of their fields.
+//! The parameters of a list: which records, in which order, and which of their fields.
 //!
-//! They are pairs of name and value, whether they come in a URL or as flags, and are read here once for all stores. The
-//! pairs are kept beside what they mean, so that the remote store sends what was given.
+//! Parameters are pairs of name and value, from a URL or from flags. They are read here, once for all stores. A query also
+//! keeps the pairs as they were given, because the remote store sends them on.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`limits`] | what one request for a list may cost |
-//! | [`parameters`] | parameters as texts |
-//! | [`filter`](mod@filter), [`sort`], [`cursor`] | conditions, orders, and where a page ended |
+//! | [`limits`] | bounds on what one list may cost |
+//! | [`parameters`] | names and values as text, and as part of a URL |
+//! | [`filter`](mod@filter), [`sort`], [`cursor`] | conditions, the order, and where a page ended |
 
 mod cursor;
 mod filter;
@@ -37,28 +37,28 @@ pub use sort::{LAST, Sort};
 /// A list of records of one noun.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// What is listed.
+    /// The noun whose records are listed.
     pub noun: &'static Noun,
-    /// All of them have to hold.
+    /// The conditions. A record has to meet all of them.
     pub filters: Vec<Filter>,
-    /// The `LIKE` pattern that one of the text fields has to match.
+    /// The `LIKE` pattern that at least one text field has to match.
     pub search: Option<String>,
-    /// The order, always ending with the id, so that it is total.
+    /// The order. It always ends with the id, so no two records are equal in it.
     pub order: Vec<Sort>,
-    /// The most records, `None` for the whole list.
+    /// The largest number of records. `None` means the whole list.
     pub limit: Option<u64>,
     /// Where the page before this one ended.
     pub after: Option<Cursor>,
-    /// The fields that were asked for.
+    /// The requested fields. `None` means all.
     pub shown: Option<Shown>,
-    /// Whether the number of records is asked for.
+    /// Whether the number of records is requested.
     pub count: bool,
     /// The parameters as given.
     pub pairs: Vec<(String, String)>,
 }
 
 impl Query {
-    /// Reads the parameters. The error names everything that is wrong with them.
+    /// Reads the parameters. The error names every parameter at fault.
     pub fn new(noun: &'static Noun, pairs: Vec<(String, String)>) -> Result<Query> {
         let mut query = Query {
             noun,
@@ -73,7 +73,7 @@ impl Query {
         };
         let most = MOST_FILTERS + CONTROLS.len();
         if pairs.len() > most {
-            // No valid list has so many parameters, and a URL has room for thousands: none of them is read.
+            // No valid list has this many parameters, but a URL has room for thousands. So none of them is read.
             let got = pairs.len();
             return Err(Error::field(
                 "parameters",
@@ -89,7 +89,7 @@ impl Query {
             } else if value.contains('\0') {
                 Err(Error::field(name, "must not contain a NUL character"))
             } else if name == "after" {
-                // Read at the end, as it needs the order.
+                // Read at the end, because it needs the order.
                 cursor = Some(value);
                 Ok(())
             } else {
@@ -105,7 +105,7 @@ impl Query {
                 Some(cursor) => query.after = Some(cursor),
                 None => problems.push(
                     "after",
-                    "expected the cursor that a page of this list with the same sort answered in its Link header",
+                    "expected a cursor from the Link header of a page of this list with the same sort",
                 ),
             }
         }
@@ -134,7 +134,7 @@ impl Query {
         Ok(())
     }
 
-    /// Notes what is too much for one request.
+    /// Notes a problem if the parameters exceed the bounds on their number or size.
     fn check_size(&self, pairs: &[(String, String)], problems: &mut Problems) {
         let filters = self.filters.len();
         if filters > MOST_FILTERS {
@@ -164,12 +164,12 @@ impl Query {
         }
     }
 
-    /// The cursor of the page that ends with this record.
+    /// The cursor of the page that ends with the record `last`.
     pub fn cursor(&self, last: &Record) -> String {
         Cursor::of(&self.order, last).encode(self.noun, &self.order)
     }
 
-    /// Whether the order is that of the ids alone.
+    /// Whether the list is ordered by id only.
     pub fn by_id(&self) -> bool {
         self.order.len() == 1
     }

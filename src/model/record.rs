@@ -1,4 +1,4 @@
-//! Records: the values of one lead, action or process.
+//! Records: the values of one lead, action, process or row of a view.
 
 use bytes::Bytes;
 
@@ -18,16 +18,16 @@ pub use crate::model::rows::Rows;
 pub use crate::model::shown::ShownField;
 pub use crate::model::value::Cell;
 
-/// What is read: the values of one record in the order of its noun's fields.
+/// One record: its values in the order of its noun's fields.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// What it is.
+    /// The noun that it is a record of.
     pub noun: &'static Noun,
-    /// One value a field, and behind them the version where it is known.
+    /// One value for each field, followed by the version if it is known.
     pub values: Vec<Value>,
 }
 
-/// Records are the same where their fields are: a list of another server's does not tell versions.
+/// Records are equal if their fields are. Versions are not compared, because a list of another server does not have them.
 impl PartialEq for Record {
     fn eq(&self, other: &Record) -> bool {
         let fields = self.noun.fields.len();
@@ -43,7 +43,7 @@ impl PartialEq for Record {
 impl Eq for Record {}
 
 impl Record {
-    /// A new record of what a draft's [row](crate::model::draft::Draft::row) has, made at the time `now`.
+    /// Makes a new record from the [row](crate::model::draft::Draft::row) of a draft. It is created at the time `now`.
     pub fn new(noun: &'static Noun, id: i64, row: Vec<Option<Value>>, now: &str) -> Record {
         let mut values = Vec::with_capacity(noun.fields.len() + 1);
         values.push(Value::Int(id));
@@ -60,13 +60,13 @@ impl Record {
         self.values.first().and_then(Value::int).unwrap_or_default()
     }
 
-    /// The record's version, 0 where it is not known. See [`crate::model::terms`].
+    /// The record's version. 0 if it is not known. See [`crate::model::terms`].
     pub fn version(&self) -> i64 {
         let version = self.values.get(self.noun.fields.len());
         version.and_then(Value::int).unwrap_or_default()
     }
 
-    /// Its row: the values and the version, 1 where it is not known.
+    /// The row in the database: the values and the version, which is 1 if it is not known.
     pub fn row(&self) -> Vec<Value> {
         let fields = self.noun.fields.len();
         let mut row = self.values[..fields].to_vec();
@@ -94,7 +94,7 @@ impl Record {
         shown.write_json(self.noun, |at| self.values[at].cell(), out);
     }
 
-    /// Refuses a record that has grown beyond what one request can carry.
+    /// Refuses a record that has become too large for one request.
     pub fn fits(&self) -> Result<()> {
         match self.size() > LARGEST + ROOM {
             true => Err(Error::new(
@@ -105,9 +105,9 @@ impl Record {
         }
     }
 
-    /// The bytes of its fields as JSON, each under one name and without those that crm sets.
+    /// The size of its fields as JSON, in bytes. Each field counts under one name; fields that crm sets do not count.
     pub fn size(&self) -> usize {
-        // No escape of a byte takes more than six: what is small even so need not be written out.
+        // An escaped byte takes at most six bytes. If that estimate is small enough, the JSON need not be written.
         let most: usize = self
             .values
             .iter()
@@ -142,8 +142,8 @@ impl Record {
         String::from_utf8_lossy(&self.to_json_bytes()).into_owned()
     }
 
-    /// Reads what a server answered. Fields that this crm does not know are a newer server's and left out; fields that
-    /// were not asked for are null.
+    /// Reads a record that a server answered. Unknown fields come from a newer server and are left out. Fields that were not
+    /// requested are null.
     pub fn from_json(noun: &'static Noun, json: &[u8]) -> Option<Record> {
         let entries: Entries = serde_json::from_slice(json).ok()?;
         let mut values = vec![Value::Null; noun.fields.len()];
@@ -168,7 +168,7 @@ impl Record {
 pub struct Snapshot {
     /// As [`Record::to_json`] writes it.
     pub json: Bytes,
-    /// 0 where it is not known.
+    /// 0 if it is not known.
     pub version: i64,
 }
 
@@ -181,13 +181,13 @@ impl From<&Record> for Snapshot {
     }
 }
 
-/// The largest record that is taken, in bytes of its JSON: a request's body, or what a command read.
+/// The largest record that is accepted, in bytes of JSON: the body of a request, or the input of a command.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// What a stored record may have beyond [`LARGEST`]: the fields that the largest body leaves to their defaults.
+/// How much larger than [`LARGEST`] a stored record may be, in bytes: the defaults of fields that the largest body leaves out.
 const ROOM: usize = 1024;
 
-/// The refusal of a record that is larger than what is taken, in bytes.
+/// The error for a record that is larger than `most` bytes.
 pub fn too_large(most: usize) -> Error {
     Error::new(
         Code::TooLarge,

@@ -1,4 +1,4 @@
-//! Which fields of a record are shown, and records as JSON with these fields.
+//! Which fields of a record are shown, and the JSON of a record with these fields.
 
 use std::io::Write;
 
@@ -8,31 +8,31 @@ use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::value::Cell;
 
-/// Which fields of a record are shown, and in which order.
+/// The fields of a record that are shown, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(pub Vec<ShownField>);
 
 /// One shown field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShownField {
-    /// The name it is shown under.
+    /// The name that it is shown under, which may be the old name.
     pub name: &'static str,
     /// Its place among the noun's fields.
     pub at: usize,
 }
 
 impl Shown {
-    /// Every field, old names included: what the API answers.
+    /// All fields, also under their old names, as the API answers them.
     pub fn all(noun: &'static Noun) -> Shown {
         Shown(every_field(noun).collect())
     }
 
-    /// Appends a record as compact JSON.
+    /// Appends a record as compact JSON. `cell` returns the value of a field by its place.
     pub fn write_json<'a>(&self, noun: &Noun, cell: impl Fn(usize) -> Cell<'a>, out: &mut Vec<u8>) {
         write_fields(self.0.iter().copied(), noun, cell, out);
     }
 
-    /// Every field once: what a table has room for.
+    /// All fields, each only once. Tables and CSV show these.
     pub fn once(noun: &Noun) -> Shown {
         let fields = noun.fields.iter().enumerate();
         Shown(
@@ -45,7 +45,7 @@ impl Shown {
         )
     }
 
-    /// Reads `id,email`.
+    /// Reads comma-separated names, `id,email`.
     pub fn parse(noun: &'static Noun, list: &str) -> Result<Shown> {
         let all = Shown::all(noun);
         let mut shown: Vec<ShownField> = Vec::new();
@@ -55,7 +55,7 @@ impl Shown {
                 return Err(Error::field(
                     "fields",
                     format!(
-                        "expected names out of {}, got {}",
+                        "expected comma-separated names out of {}, got {}",
                         known.join(", "),
                         quoted(name)
                     ),
@@ -70,7 +70,7 @@ impl Shown {
     }
 }
 
-/// Every field under each of its names.
+/// All fields, under each of their names.
 pub(super) fn every_field(noun: &'static Noun) -> impl Iterator<Item = ShownField> {
     noun.fields.iter().enumerate().flat_map(|(at, field)| {
         let names = [Some(field.name), field.old_name].into_iter().flatten();
@@ -96,7 +96,7 @@ pub(super) fn write_fields<'a>(
             Cell::Null => out.extend_from_slice(b"null"),
             // Writing to memory does not fail.
             Cell::Int(int) => drop(write!(out, "{int}")),
-            // Stored attributes are JSON already; through a JSON value they would lose digits.
+            // Stored attributes are JSON already. A JSON value in between would lose digits.
             Cell::Text(text) if noun.fields[column.at].kind == Kind::Attributes => {
                 out.extend_from_slice(text.as_bytes());
             }

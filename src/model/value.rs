@@ -1,20 +1,20 @@
-//! Values: what a column of a record holds.
+//! The values of a record's columns. They are the same for every database.
 
 use std::fmt;
 
-/// What a column holds; alike on every database.
+/// The value of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// SQL's null.
     Null,
     /// An id.
     Int(i64),
-    /// Text, a time, or a JSON object as text.
+    /// A text, a time, or a JSON object as text.
     Text(String),
 }
 
 impl Value {
-    /// The text, `None` for null and numbers.
+    /// The text. `None` for null and numbers.
     pub fn text(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
@@ -22,7 +22,7 @@ impl Value {
         }
     }
 
-    /// The number, `None` for null and text.
+    /// The number. `None` for null and text.
     pub fn int(&self) -> Option<i64> {
         match self {
             Value::Int(int) => Some(*int),
@@ -31,19 +31,19 @@ impl Value {
     }
 }
 
-/// A column's value where it lies: in a row of a database, or in a record.
+/// The value of a column, borrowed from a row of a database or from a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {
     /// SQL's null.
     Null,
     /// An id.
     Int(i64),
-    /// As in [`Value::Text`].
+    /// The same as [`Value::Text`].
     Text(&'a str),
 }
 
 impl Value {
-    /// The value without a copy of it.
+    /// Borrows the value.
     pub fn cell(&self) -> Cell<'_> {
         match self {
             Value::Null => Cell::Null,
@@ -76,7 +76,7 @@ impl From<&str> for Value {
 }
 
 impl fmt::Display for Value {
-    /// Null is the empty text.
+    /// Null is written as the empty text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Null => Ok(()),

@@ -9,12 +9,12 @@ use crate::model::query::sort::{LAST, Sort, order_text};
 use crate::model::record::Record;
 use crate::model::value::Value;
 
-/// Where a page ended: the values of the order's fields in its last record.
+/// Where a page ended: the sorted values of its last record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub Vec<Value>);
 
 impl Cursor {
-    /// Where a page ends that ends with this record.
+    /// The cursor of a page that ends with the record `last`.
     pub fn of(order: &[Sort], last: &Record) -> Cursor {
         let key = |sort: &Sort| match &last.values[sort.at] {
             Value::Null if sort.nulls_last => Value::Text(LAST.into()),
@@ -24,7 +24,7 @@ impl Cursor {
         Cursor(order.iter().map(key).collect())
     }
 
-    /// `None` where the text is no cursor of a list with this order.
+    /// Reads the text of a cursor. `None` if it is not a cursor of a list with this order.
     pub(super) fn decode(noun: &Noun, order: &[Sort], text: &str) -> Option<Cursor> {
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
         let parts: Vec<serde_json::Value> = serde_json::from_slice(&json).ok()?;

@@ -1,4 +1,4 @@
-//! Filters: the conditions that the records of a list meet.
+//! Filters: the conditions that the records of a list have to meet.
 
 use crate::base::error::{Error, Result, quoted};
 use crate::base::text::Pattern;
@@ -10,43 +10,43 @@ use crate::model::noun::Noun;
 use crate::model::query::limits::{LONGEST_PATTERN, MOST_VALUES};
 use crate::model::query::parameters::CONTROLS;
 
-/// The words before the first colon that are operators.
+/// The operators. A value starts with one of them and a colon, or it is compared with `eq`.
 pub const OPERATORS: [&str; 9] = ["eq", "ne", "gt", "gte", "lt", "lte", "in", "is", "like"];
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
-    /// What is compared.
+    /// The field or attribute that is compared.
     pub column: Column,
-    /// With what.
+    /// The comparison.
     pub test: Test,
 }
 
-/// What a filter compares.
+/// The field or attribute that a filter compares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// A field of the noun.
+    /// A field of the noun, by its place.
     Field(usize),
-    /// One key of the attributes.
+    /// A key of the attributes.
     Attribute(String),
 }
 
-/// What a filter asks for.
+/// The comparison that a filter makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
-    /// A comparison; `ne` holds for null too, the others do not.
+    /// Compares with one value. Null meets `ne` and no other comparison.
     Compare(Comparison, Operand),
-    /// One of several.
+    /// Equal to one of several values.
     In(Vec<Operand>),
     /// `is:null`.
     Null,
     /// `is:notnull`.
     NotNull,
-    /// A `LIKE` pattern that [`Pattern::parse`] takes.
+    /// Matches a `LIKE` pattern that [`Pattern::parse`] accepts.
     Like(String),
 }
 
-/// The comparisons.
+/// The operators that compare with one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// Equal.
@@ -63,19 +63,19 @@ pub enum Comparison {
     Lte,
 }
 
-/// What a filter compares with.
+/// A value that a filter compares with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operand {
     /// An id.
     Int(i64),
-    /// A text as it would be stored.
+    /// A text in the form in which it is stored.
     Text(String),
-    /// A time, or a whole day.
+    /// A time or a whole day.
     Range(Range),
 }
 
 impl Test {
-    /// How many parameters of a statement it takes.
+    /// The number of parameters that it needs in a statement.
     pub(super) fn values(&self) -> usize {
         let one = |operand: &Operand| {
             if matches!(operand, Operand::Range(_)) {
@@ -92,7 +92,7 @@ impl Test {
     }
 }
 
-/// Reads a filter: a field or `attributes.KEY`, and what it is compared with.
+/// Reads a filter. The name is that of a field or `attributes.KEY`.
 pub(super) fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Filter> {
     if let Some(key) = name.strip_prefix("attributes.") {
         let read = |text: &str| Ok(Operand::Text(text.to_string()));
@@ -185,7 +185,7 @@ fn test(
     }
 }
 
-/// The values of `in`: parted by commas, `\,` is a comma and `\\` a backslash.
+/// Reads the comma-separated values of `in`. In them `\,` is a comma and `\\` a backslash.
 fn list(text: &str) -> Vec<String> {
     let mut values = vec![String::new()];
     let mut letters = text.chars().peekable();
@@ -205,7 +205,7 @@ fn list(text: &str) -> Vec<String> {
 fn operand(field: &Field, text: &str) -> Result<Operand, String> {
     match field.kind {
         Kind::Id | Kind::Reference(_) => match text.parse::<i64>() {
-            // Digits alone, with a minus for a bound below every id: Rust would take a plus too.
+            // Only digits, and a minus for a bound below every id. Rust would accept a plus too.
             Ok(id) if !text.starts_with('+') => Ok(Operand::Int(id)),
             _ => Err(format!("expected a whole number, got {}", quoted(text))),
         },
@@ -220,7 +220,8 @@ fn operand(field: &Field, text: &str) -> Result<Operand, String> {
             };
             format!("{}, got {}{hint}", time::EXPECTED, quoted(text))
         }),
-        // An address is found however it is written; what is no address finds what is older than the rule.
+        // An address matches in any spelling. A text that is not an address is compared as it is, because stored values may
+        // be older than the rule.
         Kind::Email => match email(text) {
             Some(address) => Ok(Operand::Text(address)),
             None if text.contains(' ') && email(&text.replace(' ', "+")).is_some() => Err(format!(

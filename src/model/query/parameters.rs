@@ -1,4 +1,4 @@
-//! Parameters as texts: the query part of a URL, and the plainest values.
+//! The names and values of parameters as text, and as the query part of a URL.
 
 use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
@@ -9,19 +9,19 @@ use crate::base::error::{Error, Result, quoted};
 /// The parameters that are not filters.
 pub const CONTROLS: [&str; 6] = ["q", "sort", "limit", "after", "fields", "count"];
 
-/// What a name or a value of a URL's query needs no escape for (RFC 3986, section 2.3).
+/// Everything except the characters that the query of a URL needs no escape for (RFC 3986, section 2.3).
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// How many bytes a name or a value takes in a URL.
+/// The number of bytes of a name or a value in a URL.
 pub(super) fn written(text: &str) -> usize {
     escape(text).map(str::len).sum()
 }
 
-/// A name or a value as the query part of a URL writes it.
+/// Writes a name or a value for the query part of a URL.
 pub fn escape(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, PLAIN)
 }

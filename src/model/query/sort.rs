@@ -4,18 +4,18 @@ use crate::base::error::{Error, Result, quoted};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 
-/// One key of the order.
+/// One sort key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// The field.
+    /// The place of the field.
     pub at: usize,
-    /// From the greatest. Null is less than everything.
+    /// Whether the order is descending. Null is less than every value.
     pub descending: bool,
-    /// Null comes last instead. It does so in the order of a view that is asked for no other.
+    /// Whether null comes last instead. It does in the default order of a view.
     pub nulls_last: bool,
 }
 
-/// The order as the parameter `sort` writes it; a cursor carries it, as it means nothing in another.
+/// Writes the order as the parameter `sort` does. A cursor carries this text, because it is only valid with its order.
 pub(super) fn order_text(noun: &Noun, order: &[Sort]) -> String {
     let keys: Vec<String> = order
         .iter()
@@ -31,10 +31,10 @@ pub(super) fn order_text(noun: &Noun, order: &[Sort]) -> String {
     keys.join(",")
 }
 
-/// What null sorts as where it comes last: more than every time.
+/// The text that null sorts as if it comes last. It is greater than every time.
 pub const LAST: &str = "~";
 
-/// The order of a list that names none.
+/// The order of a list without the parameter `sort`.
 pub(super) fn default_order(noun: &'static Noun) -> Result<Vec<Sort>> {
     let mut order = order(noun, noun.default_order())?;
     for sort in &mut order {
@@ -63,7 +63,7 @@ pub(super) fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
             return Err(Error::field(
                 "sort",
                 format!(
-                    "expected names out of {known}, each with a - before it to turn it around, got {}",
+                    "expected comma-separated names out of {known}, each with a - before it for descending order, got {}",
                     quoted(key)
                 ),
             ));
@@ -77,7 +77,7 @@ pub(super) fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
             nulls_last: false,
         });
     }
-    // No two records have the same id: what comes after it orders nothing.
+    // Ids are unique, so a key after the id has no effect.
     match order.iter().position(|sort| sort.at == 0) {
         Some(id) => order.truncate(id + 1),
         None => order.push(Sort {
