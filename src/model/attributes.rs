@@ -4,16 +4,14 @@
 //! `12345678901234567890.10`. Text is checked once, when it comes in: one object, no key twice at any depth, no NUL,
 //! numbers that an IEEE double can hold the size of.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use bigdecimal::BigDecimal;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-
-pub use crate::model::json::check;
-use crate::model::json::{ObjectKey, ObjectVisitor, compact, sentence};
 
 /// A JSON object, its keys in the order they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +33,7 @@ impl Attributes {
     fn parse_checked(text: &str) -> Result<Attributes, String> {
         let mut json = serde_json::Deserializer::from_str(text);
         let entries = json
-            .deserialize_map(ObjectVisitor { once: false })
+            .deserialize_map(Object { once: false })
             .and_then(|entries| json.end().map(|()| entries))
             .map_err(|e| sentence(&e))?;
         let entries = entries.0.into_iter();
@@ -180,7 +178,7 @@ impl Found {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut found = None;
-                while let Some(ObjectKey(key)) = map.next_key()? {
+                while let Some(Key(key)) = map.next_key()? {
                     let value = map.next_value::<&'de RawValue>()?;
                     if key == self.0 {
                         found = Some(value);
@@ -229,6 +227,201 @@ fn number(text: &str) -> Option<BigDecimal> {
     serde_json::from_str::<f64>(text).ok()?;
     let number: BigDecimal = text.parse().ok()?;
     (number.fractional_digit_count().unsigned_abs() <= LONGEST as u64).then_some(number)
+}
+
+/// Checks one JSON text: well formed, no key twice, no NUL, no number beyond a double's size, not too deep (127 levels,
+/// serde_json's own limit). The error says what was expected.
+pub fn check(text: &str) -> Result<(), String> {
+    serde_json::from_str::<Checked>(text)
+        .map(drop)
+        .map_err(|e| sentence(&e))
+}
+
+/// What is wrong with a JSON text, to follow the name of what it is.
+pub(crate) fn unreadable(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => {
+            format!("must not contain {}", without_position(error))
+        }
+        _ => format!("is not well-formed JSON ({error})"),
+    }
+}
+
+/// The same for a part of a text, where a position would be counted inside of the part and mislead.
+fn sentence(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => unreadable(error),
+        _ => format!("is not well-formed JSON ({})", without_position(error)),
+    }
+}
+
+fn without_position(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let end = message.rfind(" at line ").unwrap_or(message.len());
+    message[..end].to_string()
+}
+
+/// Drops the white space between tokens of a well-formed JSON text.
+fn compact(json: &str) -> String {
+    if !json.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        return json.to_string();
+    }
+    let mut out = String::with_capacity(json.len());
+    let (mut in_text, mut escaped) = (false, false);
+    for c in json.chars() {
+        if in_text {
+            match (escaped, c) {
+                (false, '\\') => escaped = true,
+                (false, '"') => in_text = false,
+                _ => escaped = false,
+            }
+        } else if c == '"' {
+            in_text = true;
+        } else if c.is_ascii_whitespace() {
+            continue;
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A key, where it lies unless it has to be unescaped.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(key.into()))
+            }
+            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(key.to_string().into()))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// The keys of an object with their raw values. A key that comes twice is refused: one of the two would be lost.
+pub(crate) struct Entries<'de>(pub(crate) Vec<(Cow<'de, str>, &'de RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Object { once: true })
+    }
+}
+
+/// Reads [`Entries`].
+struct Object {
+    /// Whether a key that comes twice is looked for.
+    once: bool,
+}
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Entries<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Vec::new();
+        let mut seen = Seen::default();
+        while let Some((Key(key), value)) = map.next_entry()? {
+            if self.once {
+                seen.insert::<A::Error>(key.clone())?;
+            }
+            entries.push((key, value));
+        }
+        Ok(Entries(entries))
+    }
+}
+
+/// The keys of one object.
+#[derive(Default)]
+struct Seen<'de> {
+    /// As long as they are few: comparing them is faster than hashing.
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Seen<'de> {
+    const FEW: usize = 16;
+
+    /// Refuses a key that is not a new one.
+    fn insert<E: serde::de::Error>(&mut self, key: Cow<'de, str>) -> Result<(), E> {
+        if self.few.contains(&key) {
+            return Err(E::custom(twice(&key)));
+        }
+        if self.few.len() < Seen::FEW {
+            self.few.push(key);
+            return Ok(());
+        }
+        match self.many.replace(key) {
+            Some(key) => Err(E::custom(twice(&key))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn twice(key: &str) -> String {
+    format!("the key {} twice", crate::base::error::quoted(key))
+}
+
+/// Walks a value, keeps nothing, and refuses what crm cannot keep.
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        fn text<E: serde::de::Error>(text: &str) -> Result<Checked, E> {
+            match text.contains('\0') {
+                true => Err(E::custom("a NUL character")),
+                false => Ok(Checked),
+            }
+        }
+        impl<'de> Visitor<'de> for Any {
+            type Value = Checked;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+            fn visit_unit<E>(self) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Checked, E> {
+                text(value)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Checked, A::Error> {
+                while seq.next_element::<Checked>()?.is_some() {}
+                Ok(Checked)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
+                let mut seen = Seen::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    text::<A::Error>(&key)?;
+                    map.next_value::<Checked>()?;
+                    seen.insert::<A::Error>(key)?;
+                }
+                Ok(Checked)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
 }
 
 #[cfg(test)]

@@ -6,11 +6,10 @@
 
 use crate::base::error::{Error, Problem, Problems, Result, quoted};
 use crate::base::time;
-use crate::model::attributes::Attributes;
+use crate::model::attributes::{Attributes, Entries, unreadable};
 use crate::model::email::email;
 use crate::model::field::{Field, Presence};
 use crate::model::json::write_text;
-use crate::model::json::{Entries, unreadable};
 use crate::model::kind::Kind;
 use crate::model::noun::{Noun, parse_id};
 use crate::model::record::Record;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::base::error::{Code, Error, Result};
-use crate::model::json::Entries;
+use crate::model::attributes::Entries;
 pub use crate::model::kind::Kind;
 pub use crate::model::noun::Noun;
 pub use crate::model::shown::Shown;
