@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 12] = [
     "base",
     "net",
     "model",
@@ -15,7 +15,6 @@ const ORDER: [&str; 13] = [
     "config",
     "output",
     "cli",
-    "command",
     "main",
 ];
 
