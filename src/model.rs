@@ -1,4 +1,4 @@
-//! What a record is: nouns and their fields, drafts, queries, tokens, and the conditions of a write. No SQL and no HTTP.
+//! The model: nouns and their fields, drafts, queries, tokens, and the conditions of a write. No SQL and no HTTP.
 
 pub mod json;
 
