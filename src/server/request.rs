@@ -1,7 +1,7 @@
-//! A request that was let in: how the operation that it asks for is done.
+//! Runs the operation of a request that has passed the gate.
 //!
-//! Writes are all done by [`Call::write`], whichever operation it is. Reads of records go their own way: a record by its
-//! id is answered from the cache, and a list is written where its rows lie.
+//! All writes go through [`Call::write`], whatever the operation. Reads of records have faster ways of their own: a record
+//! by its id comes from the cache, and the text of a list is written directly from the rows of the database.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -45,16 +45,16 @@ pub(super) struct Head<'a> {
     pub(super) headers: &'a HeaderMap,
 }
 
-/// A request that was let in.
+/// A request that has passed the gate.
 pub(super) struct Request<'a> {
     pub(super) api: &'a Api,
     pub(super) head: Head<'a>,
     pub(super) request_id: &'a str,
-    /// Whose request it is, where a token says so.
+    /// The token of the request, if it has one.
     pub(super) token: Option<&'a Token>,
 }
 
-/// A request on the way to its operation.
+/// A request with the noun, the parameter and the body for its operation.
 struct Call<'a, S> {
     request: &'a Request<'a>,
     noun: Option<&'static Noun>,
@@ -64,7 +64,7 @@ struct Call<'a, S> {
 }
 
 impl Request<'_> {
-    /// Does what is asked for.
+    /// Runs the operation, or says why there is none.
     pub(super) async fn answer<S, B>(
         &self,
         found: Option<Found<'_>>,
@@ -77,7 +77,7 @@ impl Request<'_> {
     {
         let Some(found) = found else {
             let message = format!(
-                "{} is no path of this service; GET /docs shows them",
+                "{} is not a path of this service; GET /docs shows all paths",
                 quoted(self.head.path)
             );
             return Err(Error::new(Code::NotFound, message));
@@ -94,10 +94,10 @@ impl Request<'_> {
         act.op.visit(call).await
     }
 
-    /// Waits for a read no longer than an answer may take to begin. Whoever waited in vain has been told so, and what it
-    /// ran is given up.
+    /// Waits for a read, at most for the time until a response has to begin. A read that takes longer is cancelled, and the
+    /// client gets an error.
     async fn read<T>(&self, mut read: Pin<&mut impl Future<Output = Result<T>>>) -> Result<T> {
-        // What is kept in memory is there at once, and a timer would be a good part of what it costs.
+        // A read from memory is ready at once. A timer would be a large part of its cost.
         if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await
         {
             return done;
@@ -106,13 +106,13 @@ impl Request<'_> {
             Ok(done) => done,
             Err(_) => Err(self.late(
                 Code::Unavailable,
-                "the answer took too long and was given up; ask for less, or try again",
+                "the request took too long and was cancelled; request less, or try again",
             )),
         }
     }
 
-    /// Waits for a write no longer than an answer may take to begin. The write goes on and may succeed yet: nobody may be
-    /// told that it has not.
+    /// Waits for a write, at most for the time until a response has to begin. A write that takes longer goes on and may
+    /// still succeed, so the error must not say that it failed.
     async fn write<W: Write>(&self, write: W, terms: Terms) -> Result<Outcome<W::Done>> {
         let store = self.api.store.clone();
         let mut write = Box::pin(async move { store.write(write, terms).await });
@@ -122,7 +122,7 @@ impl Request<'_> {
                 tokio::spawn(write);
                 Err(self.late(
                     Code::Unknown,
-                    "the database has not answered in time, this may have been saved; look before trying again",
+                    "the database did not answer in time, so this may have been saved; check before you try again",
                 ))
             }
         }
@@ -152,7 +152,7 @@ impl Request<'_> {
         Ok(response)
     }
 
-    /// The parameters of a route that knows only these, each at most once.
+    /// Reads parameters. Refuses any that is not known or that is given twice.
     fn parameters(&self, known: &[&str]) -> Result<Vec<(String, String)>> {
         let pairs = query::pairs(self.head.query)?;
         known_parameters(&pairs, known)?;
@@ -176,7 +176,7 @@ impl Request<'_> {
         };
         let expected = self.versions(&IF_MATCH, false)?;
         let known = self.versions(&IF_NONE_MATCH, true)?;
-        // In this order (RFC 9110, section 13.2.2).
+        // The order of RFC 9110, section 13.2.2.
         if let Some(versions) = expected {
             versions.hold(read.version)?;
         }
@@ -204,7 +204,7 @@ where
     S: Stream<Item = Result<B, warp::Error>>,
     B: Buf,
 {
-    /// Does a write. What is wrong is told in this order: the path, the parameters, the conditions, the body.
+    /// Runs a write. It checks the path, the parameters, the conditions and the body, in this order.
     async fn run<T: Operation>(self) -> Result<Response> {
         let request = self.request;
         let head = request.head;
@@ -263,7 +263,7 @@ where
     }
 }
 
-// What is large as a future is boxed: what waits for a small one would be moved about with room for the largest.
+// Large futures are boxed. Otherwise every request would move a future with room for the largest one.
 impl<S, B> Visit for Call<'_, S>
 where
     S: Stream<Item = Result<B, warp::Error>>,
@@ -307,7 +307,7 @@ impl Service for Request<'_> {
         match self.api.store.ready().await {
             Err(error) if error.code == Code::Internal => {
                 tracing::error!("request {}: not ready: {error}", self.request_id);
-                let message = "no writes are taken; the log says why";
+                let message = "the service accepts no writes; the log says why";
                 Err(Error::new(Code::Unavailable, message))
             }
             told => told,
@@ -333,7 +333,7 @@ impl Service for Request<'_> {
 }
 
 impl Request<'_> {
-    /// What the service tells of itself, as an answer.
+    /// The response of an operation that tells about the service.
     fn told(&self, answered: Answered) -> Response {
         let mut response = match &answered.error {
             None => {
@@ -365,7 +365,8 @@ fn uncached(mut response: Response) -> Response {
     response
 }
 
-/// `</leads?limit=50&after=…>; rel="next"`, relative to the server, as only a proxy knows what it is called outside.
+/// The link to the next page: `</leads?limit=50&after=…>; rel="next"`. It is relative to the server, because only a proxy
+/// knows the outside name.
 fn next_link(noun: &Noun, pairs: &[(String, String)], next: &str) -> Option<HeaderValue> {
     let mut link = format!("</{}?", noun.plural);
     for (name, value) in pairs.iter().filter(|pair| pair.0 != "after") {
