@@ -1,10 +1,9 @@
-//! The page at `/docs`: Swagger UI, which shows the OpenAPI document and can send requests.
+//! The page at `/docs`: Swagger UI, which shows the API's document and can try it out.
 //!
-//! All files are part of the program, so the page works without internet access. The page and its start script are
-//! written here instead of taken from the package, for three reasons: the page must not contain an inline script, it must
-//! work at `/docs` and at `/docs/`, and it must work behind a proxy that adds a prefix to both. So every link is relative,
-//! `docs/…`. From `/docs/` such a link leads to `/docs/docs/…`, where the same files are served. The start script finds the
-//! document from the address of the page.
+//! All of it is in the program, so that it works without internet access. The page and its start are written here and not
+//! taken from the package: the page must not hold an inline script, must work at `/docs` as well as at `/docs/`, and also
+//! where a proxy puts a prefix before both. So every reference is a relative one, `docs/…`. From `/docs/` it leads to
+//! `/docs/docs/…`, where the same files are; and the start script finds the document by the page's address.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,15 +12,15 @@ use utoipa_swagger_ui::Config;
 
 use crate::operation::service::Page;
 
-/// The files of Swagger UI that the page loads, with their types. The other files of the package are not served.
+/// The files of Swagger UI that the page loads, with their types. What else the package has would only be more to serve.
 const PACKAGE: [(&str, &str); 3] = [
     ("swagger-ui.css", "text/css; charset=utf-8"),
     ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
     ("favicon-32x32.png", "image/png"),
 ];
 
-/// Security headers of the page. The browser refuses scripts and styles that are not files of this server, connections
-/// to other servers, and showing the page in a frame of another page.
+/// What a browser is to forbid: every script and style that is not a file of ours, all connections but those to this
+/// server, and being shown within the page of another.
 pub const SAFE: [(&str, &str); 4] = [
     (
         "content-security-policy",
@@ -51,7 +50,7 @@ const PAGE: &str = r#"<!DOCTYPE html>
 </html>
 "#;
 
-/// The start script. `validatorUrl: null` matters: by default Swagger UI sends the document to a validator on the internet.
+/// Asks no validator on the internet about the document, which Swagger UI does by default.
 const START_SCRIPT: &str = r##""use strict";
 window.ui = SwaggerUIBundle({
   url: location.pathname.replace(/\/docs\/*$/, "/openapi.json"),
@@ -64,8 +63,8 @@ window.ui = SwaggerUIBundle({
 });
 "##;
 
-/// The file at a path, or `None` if there is none. The path is what follows `/docs/`. `""` is the page; `"start.js"` and
-/// `"docs/start.js"` are the same file.
+/// The file at a path, `None` where there is none. The path is what follows `/docs/`: `""` is the page, `"start.js"` one of
+/// its files, and so is `"docs/start.js"`.
 pub fn file(path: &str) -> Option<Page> {
     let own = |text: &'static str, content_type| Page {
         bytes: Cow::Borrowed(text.as_bytes()),
@@ -78,7 +77,7 @@ pub fn file(path: &str) -> Option<Page> {
         "start.js" => Some(own(START_SCRIPT, "text/javascript; charset=utf-8")),
         name => {
             let (name, content_type) = PACKAGE.into_iter().find(|known| known.0 == name)?;
-            // The configuration only matters for the start script of the package, which is not served.
+            // The configuration is for the package's own start script, which is not served.
             let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from(""))).ok()??;
             Some(Page {
                 bytes: found.bytes,
@@ -123,7 +122,7 @@ mod tests {
         let loaded = [values(&page, "src"), values(&page, "href")].concat();
         assert_eq!(loaded.len(), 4, "{page}");
         for reference in loaded {
-            // On the page at /docs a link is relative to the root, on the page at /docs/ it is relative to /docs/.
+            // Asked for at /docs the reference is what follows the root, at /docs/ what follows /docs/.
             let name = reference.strip_prefix("docs/").unwrap();
             assert!(!name.contains(['/', ':']), "{reference}");
             assert!(!file(name).unwrap().bytes.is_empty(), "{reference}");
@@ -132,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_inline_or_loaded_from_other_servers() {
+    fn nothing_is_inline_and_nothing_is_loaded_from_elsewhere() {
         let page = text("");
         let scripts = page.matches("<script").count();
         assert_eq!(page.matches("<script src=\"").count(), scripts);
         assert_eq!(page.matches("></script>").count(), scripts);
         assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" on"));
         assert!(!page.contains("://") && !text("start.js").contains("://"));
-        // A style sheet may load `data:` URLs, because they are inside of it.
+        // What a style sheet loads; `data:` is inside of it.
         let css = text("swagger-ui.css");
         assert!(!css.contains("@import"));
         for url in css.split("url(").skip(1) {
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_those_that_browsers_require() {
+    fn types_are_those_a_browser_insists_on() {
         for (path, content_type) in [
             ("", "text/html; charset=utf-8"),
             ("start.js", "text/javascript; charset=utf-8"),
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_have_no_file() {
+    fn other_paths_are_no_files() {
         for path in [
             "/",
             "/start.js",
