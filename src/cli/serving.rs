@@ -8,10 +8,10 @@ use crate::net::certificate::{Certificate, CertificateFault};
 use crate::net::limits::ConnectionLimits;
 use crate::net::peer::Proxies;
 use crate::net::settings::ConnectionSettings;
-use crate::server;
 use crate::server::cors::Cors;
 use crate::server::gate::Policy;
 use crate::server::limit::RequestLimits;
+use crate::server::settings::ServerSettings;
 
 /// Whether tokens are asked for.
 fn policy(service: &Service) -> Policy {
@@ -26,7 +26,7 @@ fn policy(service: &Service) -> Policy {
 }
 
 /// What the service goes by, of what its settings say.
-pub(super) fn serving(service: &Service) -> Result<server::Settings, Error> {
+pub(super) fn serving(service: &Service) -> Result<ServerSettings, Error> {
     let rate = |knob| match service.number(knob) {
         0 => None,
         rate => u32::try_from(rate).ok(),
@@ -48,7 +48,7 @@ pub(super) fn serving(service: &Service) -> Result<server::Settings, Error> {
         }
         _ => None,
     };
-    Ok(server::Settings {
+    Ok(ServerSettings {
         connections: ConnectionSettings {
             limits: ConnectionLimits {
                 connections: service.number(&table::MAX_CONNECTIONS),
@@ -93,7 +93,7 @@ mod tests {
         };
         let service = Service::find(&Flags::default(), &around);
         let made = serving(&service.unwrap()).unwrap();
-        let own = server::Settings::default();
+        let own = ServerSettings::default();
         assert_eq!(made.connections.limits, own.connections.limits);
         assert_eq!(made.requests, own.requests);
         assert_eq!(made.connections.proxies, own.connections.proxies);
