@@ -132,7 +132,7 @@ fn describe(noun: &'static Noun) -> Described {
         &format!("With `on_duplicate=update`: the changed {name} that already had the address."),
     );
     updated["headers"]["Location"] = location;
-    let taken = format!("{field}: {name} 1 has the address {address} already");
+    let taken = format!("{field}: {name} 1 already has the address {address}");
     let conflict = failure(
         &format!("With `on_duplicate=reject`: another {name} already has the address."),
         &[("duplicate", Error::new(Code::Conflict, taken))],
@@ -150,7 +150,7 @@ impl Write for Create {
     fn check(&mut self) -> Result<()> {
         self.row = self.draft.row();
         match &self.row {
-            // The database cannot add a problem, so this is checked before.
+            // The database cannot add a problem, so the draft is refused at once.
             Err(problems)
                 if self.on_duplicate == OnDuplicate::Create
                     && self.draft.references().next().is_none() =>
@@ -191,7 +191,7 @@ impl Write for Create {
                     })
                 }
                 _ => {
-                    let taken = format!("{} {id} has the address {address} already", noun.name);
+                    let taken = format!("{} {id} already has the address {address}", noun.name);
                     let mut error = Error::field(field.name, taken);
                     error.code = Code::Conflict;
                     Err(error)

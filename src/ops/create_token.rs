@@ -81,8 +81,8 @@ impl Operation for CreateToken {
         words: Some(Words {
             verb: "create",
             about: "Create a token and print it; it is never shown again",
-            long: "Make a token and print it. It is shown this once: the database keeps only its SHA-256 and its first \
-                   letters.",
+            long: "Create a token and print it. It is never shown again, because the database only stores its SHA-256 and \
+                   its first letters.",
             takes: &[Word::Inputs],
             confirm: None,
             examples: Examples::These(&[
@@ -212,7 +212,7 @@ fn describe() -> Described {
         "additionalProperties": false,
     });
     let examples = json!({"ci": {"value": {"name": "ci", "scope": "write", "expires": "90d"}}});
-    let taken = Error::new(Code::Conflict, "name: a token is called ci already");
+    let taken = Error::new(Code::Conflict, "name: another token is called ci");
     let about = "The answer has the secret, which is never shown again. Create the first token on the server's machine: `crm token create NAME --scope admin`.";
     Described::new(about)
         .answers(201, answer("The token.", media(exactly(&made), json!({}))))
@@ -252,7 +252,7 @@ impl Write for CreateToken {
         tx.alone_with(&format!("token {name}")).await?;
         let taken = "SELECT id FROM crm_tokens WHERE name = $1";
         if !tx.query(taken, &[name.into()]).await?.is_empty() {
-            let mut error = Error::field("name", format!("a token is called {name} already"));
+            let mut error = Error::field("name", format!("another token is called {name}"));
             error.code = Code::Conflict;
             return Err(error);
         }

@@ -29,9 +29,9 @@ impl List {
         words: Some(Words {
             verb: "list",
             about: "List {plural}",
-            long: "List {plural}, all of them unless told otherwise. A filter's value is compared for equality; with an \
-                   operator before it (eq: ne: gt: gte: lt: lte: in: is: like:) otherwise, such as in:a,b, is:null or \
-                   like:A%. A filter given twice has to hold twice.",
+            long: "List {plural}. Without filters it lists all of them. A filter compares for equality, unless an operator \
+                   stands before its value (eq: ne: gt: gte: lt: lte: in: is: like:), such as in:a,b, is:null or like:A%. \
+                   If a filter is given twice, a record has to meet both.",
             takes: &[Word::Filters, Word::Show],
             confirm: None,
             examples: Examples::Noun(|noun| noun.examples.list),

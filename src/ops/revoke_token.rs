@@ -63,7 +63,7 @@ impl Operation for RevokeToken {
 }
 
 fn describe() -> Described {
-    let last = "ci is the last token, and without one everybody could read and write; make another first, then revoke this one";
+    let last = "ci is the last token; without any token everyone could read and write. Create another token first, then revoke this one";
     let about =
         "It stops working at once, and within 5 seconds on other servers of the same database.";
     Described::new(about)
@@ -114,8 +114,8 @@ impl Write for RevokeToken {
             return Err(Error::new(
                 Code::Conflict,
                 format!(
-                    "{name} is the last token, and without one everybody could read and write; make another first, then \
-                     revoke this one"
+                    "{name} is the last token; without any token everyone could read and write. Create another token first, \
+                     then revoke this one"
                 ),
             ));
         }
