@@ -116,7 +116,8 @@ impl Noun {
         nouns: &[&'static Noun],
     ) -> impl DoubleEndedIterator<Item = (&'static Noun, &'static Field, OnDelete)> {
         let mut found = Vec::new();
-        for noun in nouns {
+        // A view holds nothing of its own.
+        for noun in nouns.iter().filter(|noun| !noun.is_view()) {
             for field in noun.fields {
                 if let Kind::Reference(target) = field.kind
                     && target.plural == self.plural

@@ -23,6 +23,7 @@ mod house;
 mod http;
 mod imports;
 mod net;
+mod nouns;
 mod observe;
 mod postgres;
 mod process;

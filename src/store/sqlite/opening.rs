@@ -42,4 +42,12 @@ impl Opening {
     pub fn with_nouns(self, nouns: &'static [&'static Noun]) -> Opening {
         Opening { nouns, ..self }
     }
+
+    /// The same for the target of a copy, which may have been begun.
+    pub fn for_copy(self) -> Opening {
+        Opening {
+            for_copy: true,
+            ..self
+        }
+    }
 }

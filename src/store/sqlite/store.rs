@@ -72,11 +72,7 @@ impl Sqlite {
 
     /// Opens a file that is the target of a copy, which may have been begun.
     pub fn open_for_copy(path: &Path) -> Result<Sqlite> {
-        let opening = Opening {
-            for_copy: true,
-            ..Opening::of(Work::Command)
-        };
-        Ok(Sqlite::open_with(path, opening)?.0)
+        Ok(Sqlite::open_with(path, Opening::of(Work::Command).for_copy())?.0)
     }
 
     /// The same as [`Sqlite::open`] with these settings.
