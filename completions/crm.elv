@@ -34,7 +34,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand lead 'A person to win: list, create, get, update, delete'
             cand action 'Something done with a lead, such as a mail or a call: list, create, get, update, delete'
             cand process 'A sequence of follow-ups with a lead, and the date of the next one: list, create, get, update, delete'
-            cand followups 'Who is next: the open processes, with their lead and their last action'
+            cand followups 'Whom to contact next: the open processes, with their lead and their last action'
             cand backup 'Back the database up into a file'
             cand restore 'Put a backup in the place of the database'
             cand check 'Check that the database is whole'
@@ -93,7 +93,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand list 'List the tokens, without their secrets'
-            cand create 'Make a token and print it, this once'
+            cand create 'Create a token and print it; it is never shown again'
             cand revoke 'Revoke a token; it stops working at once'
         }
         &'crm;token;list'= {
@@ -108,8 +108,8 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;token;create'= {
-            cand --scope 'What it lets its holder do; write includes read, and admin, which manages tokens, both'
-            cand --expires 'When it expires: a time from now like 90d, 12h or 2w, or a time [default: never]'
+            cand --scope 'What its holder may do: read; write, which includes read; admin, which includes both and manages tokens'
+            cand --expires 'When it expires: a duration from now like 90d, 12h or 2w, or a time [default: never]'
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
             cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
@@ -180,7 +180,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --set 'Set an attribute to a text, with KEY:=JSON to any other value'
             cand --json 'Read the record as a JSON object from a file, - for standard input, instead of flags'
             cand --fields 'Show only these fields, in this order, comma-separated'
-            cand --on-duplicate 'What to do when a lead has the address already'
+            cand --on-duplicate 'What to do if a lead already has the address'
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
             cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
@@ -236,7 +236,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --token 'token'
             cand -y 'Do not ask'
             cand --yes 'Do not ask'
-            cand --cascade 'Delete the lead''s actions and processes with it'
+            cand --cascade 'Also delete the actions and processes of the lead'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -41,7 +41,7 @@ complete -c crm -n "__fish_crm_needs_command" -f -a "token" -d 'Tokens: who may 
 complete -c crm -n "__fish_crm_needs_command" -f -a "lead" -d 'A person to win: list, create, get, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "action" -d 'Something done with a lead, such as a mail or a call: list, create, get, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: list, create, get, update, delete'
-complete -c crm -n "__fish_crm_needs_command" -f -a "followups" -d 'Who is next: the open processes, with their lead and their last action'
+complete -c crm -n "__fish_crm_needs_command" -f -a "followups" -d 'Whom to contact next: the open processes, with their lead and their last action'
 complete -c crm -n "__fish_crm_needs_command" -f -a "backup" -d 'Back the database up into a file'
 complete -c crm -n "__fish_crm_needs_command" -f -a "restore" -d 'Put a backup in the place of the database'
 complete -c crm -n "__fish_crm_needs_command" -f -a "check" -d 'Check that the database is whole'
@@ -100,7 +100,7 @@ complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subco
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -f -a "list" -d 'List the tokens, without their secrets'
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -f -a "create" -d 'Make a token and print it, this once'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -f -a "create" -d 'Create a token and print it; it is never shown again'
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -f -a "revoke" -d 'Revoke a token; it stops working at once'
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -113,10 +113,10 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l scope -d 'What it lets its holder do; write includes read, and admin, which manages tokens, both' -r -f -a "read\t''
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l scope -d 'What its holder may do: read; write, which includes read; admin, which includes both and manages tokens' -r -f -a "read\t''
 write\t''
 admin\t''"
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l expires -d 'When it expires: a time from now like 90d, 12h or 2w, or a time [default: never]' -r
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l expires -d 'When it expires: a duration from now like 90d, 12h or 2w, or a time [default: never]' -r
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -187,7 +187,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, comma-separated' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l on-duplicate -d 'What to do when a lead has the address already' -r -f -a "create\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l on-duplicate -d 'What to do if a lead already has the address' -r -f -a "create\t''
 reject\t''
 update\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
@@ -247,7 +247,7 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Delete the lead\'s actions and processes with it'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Also delete the actions and processes of the lead'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f

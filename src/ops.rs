@@ -8,7 +8,8 @@
 use crate::base::error::Result;
 use crate::model::draft::Draft;
 use crate::model::lead::OnDuplicate;
-use crate::model::record::{Noun, Record};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
 use crate::model::terms::Terms;
 use crate::store::contract::{Saved, Store};
 

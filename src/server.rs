@@ -1,4 +1,17 @@
-//! The HTTP service: its routes, and what they answer. Connections are accepted by [`net`](crate::net).
+//! The HTTP service: its routes and their responses. [`net`](crate::net) accepts the connections.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`settings`], [`limit`] | the settings of the service, and the limits of one request |
+//! | [`route`] | which path and method lead to which operation |
+//! | [`gate`], [`cors`] | tokens, and requests from the pages of other sites |
+//! | [`observe`] | the log and the metrics of requests |
+//! | [`api`] | what all requests share |
+//! | [`request`], [`conditions`] | a request, its conditions and its idempotency key |
+//! | [`reply`], [`written`] | responses, and the responses to writes |
+//! | [`openapi`], [`docs`] | the OpenAPI document, and the page that shows it |
+//! | [`call`] | runs the operation of a request |
+//! | [`entry`] | the steps before every operation |
 
 use std::future::Future;
 use std::sync::Arc;
@@ -30,7 +43,7 @@ mod route;
 pub mod settings;
 mod written;
 
-/// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that were read, and closes the
+/// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that it has read, and closes the
 /// store.
 pub async fn serve(
     listener: TcpListener,

@@ -1,7 +1,7 @@
 //! Views: nouns that can only be read. A view is a table of fields over a query. A new view is one file here and one entry in
 //! the list.
 
-use crate::model::record::Noun;
+use crate::model::noun::Noun;
 
 pub mod followups;
 

@@ -9,7 +9,10 @@ use super::input::read;
 use crate::base::error::{Error, Result, quoted};
 use crate::model::attributes::{self, Attributes};
 use crate::model::draft::{Draft, Input, Purpose, input_from_text};
-use crate::model::record::{Field, Kind, LARGEST, Noun, Presence, too_large};
+use crate::model::field::{Field, Presence};
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
+use crate::model::record::{LARGEST, too_large};
 
 /// Where a draft comes from.
 #[derive(Debug)]

@@ -5,8 +5,9 @@ use clap::{Arg, ArgAction, ArgMatches};
 use super::draft::flag;
 use crate::base::error::{Error, Problems, Result, quoted};
 use crate::base::time;
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
 use crate::model::query::{CONTROLS, OPERATORS};
-use crate::model::record::{Kind, Noun};
 
 /// The flags of the filters.
 pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {

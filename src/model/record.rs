@@ -4,19 +4,11 @@ use bytes::Bytes;
 
 use crate::base::error::{Code, Error, Result};
 use crate::model::attributes::Entries;
-pub use crate::model::kind::Kind;
-pub use crate::model::noun::Noun;
-pub use crate::model::shown::Shown;
-use crate::model::shown::{every_field, write_fields};
-pub use crate::model::value::Value;
-
-pub use crate::model::email::email;
-pub use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
-pub use crate::model::kind::{OnDelete, Target};
-pub use crate::model::noun::{Examples, Relation};
-pub use crate::model::rows::Rows;
-pub use crate::model::shown::ShownField;
-pub use crate::model::value::Cell;
+use crate::model::field::Presence;
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
+use crate::model::shown::{Shown, every_field, write_fields};
+use crate::model::value::Value;
 
 /// One record: its values in the order of its noun's fields.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! The data of an operation.
 
 use crate::model::draft::Purpose;
+use crate::model::noun::Noun;
 use crate::model::nouns::owned;
-use crate::model::record::Noun;
 use crate::model::token::Scope;
 
 use super::describe::Described;

@@ -2,8 +2,9 @@
 
 use crate::base::error::{Error, Result, quoted};
 use crate::model::draft::Draft;
+use crate::model::noun::Noun;
 use crate::model::query::boolean;
-use crate::model::record::{Noun, Record};
+use crate::model::record::Record;
 use crate::model::token::{Secret, Token};
 use crate::store::contract::{Saved, Write};
 

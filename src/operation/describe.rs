@@ -6,7 +6,8 @@ use super::fields::{example, record};
 pub use super::reference::reference;
 use crate::base::error::Error;
 use crate::model::draft::{Draft, Purpose};
-use crate::model::record::{Field, Noun};
+use crate::model::field::Field;
+use crate::model::noun::Noun;
 
 /// The description of an operation that its [`About`](super::about::About) does not have.
 #[derive(Debug, Default)]

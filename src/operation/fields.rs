@@ -6,7 +6,9 @@
 use serde_json::{Value, json};
 
 use super::reference::reference;
-use crate::model::record::{Field, Kind, Noun, Presence};
+use crate::model::field::{Field, Presence};
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
 
 /// A text without NUL. No column of a database accepts NUL.
 const NO_NUL: &str = r"^[^\u0000]*$";

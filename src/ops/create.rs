@@ -6,7 +6,11 @@ use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::lead::OnDuplicate;
-use crate::model::record::{Noun, Presence, Record, Value, email};
+use crate::model::email::email;
+use crate::model::field::Presence;
+use crate::model::noun::Noun;
+use crate::model::record::Record;
+use crate::model::value::Value;
 use crate::model::terms::Terms;
 use crate::operation::about::{
     About, Answer, Body, Describe, Examples, Needs, Of, Parameter, Takes, WRITE, Word, Words,

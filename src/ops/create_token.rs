@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
-use crate::model::record::{Noun, Value};
+use crate::model::noun::Noun;
+use crate::model::value::Value;
 use crate::model::terms::Terms;
 use crate::model::token::{self, NewToken, Scope, Secret, Token};
 use crate::operation::about::{

@@ -2,7 +2,9 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::model::nouns::{NOUNS, owned};
-use crate::model::record::{Field, Noun, OnDelete};
+use crate::model::field::Field;
+use crate::model::kind::OnDelete;
+use crate::model::noun::Noun;
 use crate::model::terms::Terms;
 use crate::operation::about::{
     About, Answer, Body, Describe, Examples, Needs, Of, Parameter, Takes, WRITE, Word, Words,

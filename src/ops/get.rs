@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::model::record::Noun;
+use crate::model::noun::Noun;
 use crate::operation::about::{
     About, Answer, Body, Describe, Examples, Needs, Of, READ, Word, Words,
 };

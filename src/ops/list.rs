@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::model::record::{Kind, Noun, Presence};
+use crate::model::field::Presence;
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
 use crate::operation::about::{
     About, Answer, Body, Describe, Examples, Needs, Of, READ, Word, Words,
 };

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::query;
-use crate::model::record::{Noun, Value};
+use crate::model::noun::Noun;
+use crate::model::value::Value;
 use crate::model::terms::Terms;
 use crate::operation::about::{
     ADMIN, About, Answer, Body, Describe, Examples, Needs, Of, Word, Words,

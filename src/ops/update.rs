@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::base::error::Result;
 use crate::model::draft::{Draft, Purpose};
-use crate::model::record::{Noun, Record};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
 use crate::model::terms::Terms;
 use crate::operation::about::{
     About, Answer, Body, Describe, Examples, Needs, Of, WRITE, Word, Words,

@@ -8,8 +8,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::base::error::Code;
+use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::record::Noun;
 use crate::model::token::Scope;
 use crate::operation::about::{About, Access, Answer, Body, Describe, Of, Parameter, Takes, fill};
 use crate::operation::describe::{Described, reference};

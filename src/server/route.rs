@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use warp::http::Method;
 
-use crate::model::record::Noun;
+use crate::model::noun::Noun;
 use crate::ops::{Op, routes};
 
 /// A path of the service, with its operations.

@@ -7,7 +7,8 @@ use warp::reply::Response;
 use super::reply;
 use super::request::Request;
 use crate::base::error::{Code, Error};
-use crate::model::record::{Noun, Record, Snapshot};
+use crate::model::noun::Noun;
+use crate::model::record::{Record, Snapshot};
 use crate::model::terms;
 use crate::store::contract::Store;
 

@@ -10,9 +10,11 @@ use super::postgres::Postgres;
 use super::remote::Remote;
 use super::sqlite::{Sqlite, Work};
 use crate::base::error::Result;
+use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
-use crate::model::record::{Noun, Record, Rows, Snapshot};
+use crate::model::record::{Record, Snapshot};
+use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Secret, Token};
 

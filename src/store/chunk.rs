@@ -1,7 +1,9 @@
 //! What the lists of both databases share: chunks that are bounded in bytes, and how much a list may remember.
 
 use crate::base::error::{Code, Error};
-use crate::model::record::{Cell, Noun, Rows};
+use crate::model::noun::Noun;
+use crate::model::rows::Rows;
+use crate::model::value::Cell;
 
 /// The size of a chunk, in bytes of the records' values. A single record may be larger.
 pub(crate) const CHUNK: usize = 128 * 1024;

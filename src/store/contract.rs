@@ -24,8 +24,10 @@ use futures_util::{Stream, StreamExt};
 
 use super::transaction::Transaction;
 use crate::base::error::Result;
+use crate::model::noun::Noun;
 use crate::model::query::Query;
-use crate::model::record::{Noun, Record, Rows, Snapshot};
+use crate::model::record::{Record, Snapshot};
+use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
 

@@ -13,9 +13,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::base::error::{Code, Error, Result};
+use crate::model::noun::Noun;
 use crate::model::query::{self, Query};
-use crate::model::record::{Noun, Record, Value};
+use crate::model::record::Record;
 use crate::model::terms::unlikely_version;
+use crate::model::value::Value;
 use crate::store::any::AnyStore;
 use crate::store::contract::{Listing, Store};
 

@@ -4,8 +4,9 @@
 //! or nothing.
 
 use crate::base::error::{Error, Result};
+use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::record::{Noun, Value};
+use crate::model::value::Value;
 
 /// Why a statement failed.
 #[derive(Debug)]

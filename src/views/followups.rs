@@ -1,6 +1,8 @@
 //! Follow-ups: whom to contact next. They are the open processes, each with its lead and its last action.
 
-use crate::model::record::{Examples, Field, ID, Kind, LEAD_ID, Noun, Presence, Relation};
+use crate::model::field::{Field, ID, LEAD_ID, Presence};
+use crate::model::kind::Kind;
+use crate::model::noun::{Examples, Noun, Relation};
 
 /// The open processes. A status is free text, so this leaves out the words that people use for a process that has ended.
 const SELECT: &str = "\

@@ -1,8 +1,8 @@
 //! Who is let in to what, from the table of routes itself; tokens, keys and versions over HTTP.
 
 use crm::model::draft::Purpose;
+use crm::model::field::Presence;
 use crm::model::nouns::NOUNS;
-use crm::model::record::Presence;
 use crm::model::token::Scope;
 use crm::operation::about::{Access, Body};
 use crm::ops::{Route, routes};

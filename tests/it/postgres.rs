@@ -6,12 +6,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crm::model::draft::{Draft, Purpose};
+use crm::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
+use crm::model::kind::{Kind, OnDelete, Target};
 use crm::model::lead::{self, OnDuplicate};
+use crm::model::noun::{Examples, Noun, Relation};
 use crm::model::query::{self, Query};
-use crm::model::record::{
-    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, LEAD_ID, Noun, OnDelete, Presence, Relation,
-    Target, UPDATED_AT,
-};
 use crm::ops::Records;
 use crm::store::any::AnyStore;
 use crm::store::contract::Store;

@@ -22,21 +22,17 @@ use crate::store::any::AnyStore;
 
 /// Observes all requests. Clones share the metrics.
 #[derive(Clone, Debug)]
-pub(in crate::server) struct Observer {
+pub(crate) struct Observer {
     registry: Arc<Registry>,
     counts: Counts,
     replays: Counter,
     /// The metrics of connections.
-    pub(in crate::server) meter: ConnectionMeter,
+    pub(crate) meter: ConnectionMeter,
 }
 
 impl Observer {
     /// Makes the observer of a service on this store. `routes` are the templates of its routes.
-    pub(in crate::server) fn new(
-        store: &AnyStore,
-        mut routes: Vec<String>,
-        hits: Arc<Hits>,
-    ) -> Observer {
+    pub(crate) fn new(store: &AnyStore, mut routes: Vec<String>, hits: Arc<Hits>) -> Observer {
         // All paths that do not exist share one row, because their number has no bound.
         routes.push("unknown".into());
         let routes: Arc<[String]> = routes.into();
@@ -106,7 +102,7 @@ impl Observer {
     }
 
     /// All metrics, as `/metrics` answers them.
-    pub(in crate::server) fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         let mut shown = String::with_capacity(16 * 1024);
         // Writing to memory does not fail.
         let _ = text::encode(&mut shown, &self.registry);
@@ -114,13 +110,13 @@ impl Observer {
     }
 
     /// Counts an answer that repeats the one to an earlier request with the same Idempotency-Key.
-    pub(in crate::server) fn replayed(&self) {
+    pub(crate) fn replayed(&self) {
         self.replays.inc();
     }
 
     /// Starts to observe a request. `route` is the place of its route among those that the observer was made with; `None`
     /// means that the path does not exist. `id` is the id of the request.
-    pub(in crate::server) fn sees<'a>(
+    pub(crate) fn sees<'a>(
         &'a self,
         client: IpAddr,
         method: &'a Method,

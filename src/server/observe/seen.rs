@@ -13,7 +13,7 @@ use crate::server::observe::line::RequestLine;
 use crate::server::observe::streamed::StreamedAnswer;
 
 /// A request that is being answered. If it is dropped without an answer, its client has left.
-pub(in crate::server) struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     counts: &'a Counts,
     method: &'a Method,
     path: &'a str,
@@ -48,11 +48,7 @@ impl<'a> Seen<'a> {
 
     /// Records the answer, for the token named `who`. A whole answer is counted and logged now, a streamed one when it
     /// ends.
-    pub(in crate::server) fn answered(
-        mut self,
-        response: Response,
-        who: Option<&Arc<str>>,
-    ) -> Response {
+    pub(crate) fn answered(mut self, response: Response, who: Option<&Arc<str>>) -> Response {
         self.answered = true;
         let status = response.status().as_u16();
         // The response to HEAD is sent without its body.

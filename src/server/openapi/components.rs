@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::base::error::{Code, Error};
 use crate::base::time;
+use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::{LARGEST_LIMIT, LONGEST_PATTERN};
-use crate::model::record::Noun;
 use crate::operation::describe::{answer, failure, media, object, reference};
 use crate::operation::fields::id_schema;
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::record::{Field, Kind, Noun, Presence};
+use crate::model::field::{Field, Presence};
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
 use crate::operation::describe::reference;
 use crate::operation::fields::{answered, automatic, id_schema, names, record, taken};
 

@@ -1,7 +1,8 @@
 use super::*;
 use crate::base::time;
 use crate::model::draft::{Draft, Purpose};
-use crate::model::record::{Kind, email};
+use crate::model::email::email;
+use crate::model::kind::Kind;
 use crate::operation::fields::{example, names};
 use crate::ops::routes;
 

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use tokio_postgres::Row;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use crate::model::record::{Cell, Value};
+use crate::model::value::{Cell, Value};
 
 /// Parameters in the form that the library takes.
 pub(super) fn slice(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {

@@ -13,7 +13,8 @@ use super::failure::within;
 use super::store::Postgres;
 use super::writing::Mode;
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::{Noun, Record};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
 use crate::store::sql::copying;
 use crate::store::transaction::Transaction;
 

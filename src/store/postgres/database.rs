@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::link::Link;
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
-use crate::model::record::Noun;
+use crate::model::noun::Noun;
 use crate::store::meter::Meter;
 use crate::store::waiting::Waiting;
 

@@ -9,8 +9,9 @@ use std::cmp::Ordering;
 
 use crate::base::text::Pattern;
 use crate::model::attributes;
+use crate::model::kind::Kind;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
-use crate::model::record::{Cell, Kind};
+use crate::model::value::Cell;
 
 /// The conditions that crm checks itself.
 pub(super) struct Residue {

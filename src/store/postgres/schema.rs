@@ -13,7 +13,7 @@ use super::failure::{Failure, within};
 use super::link::PgSession;
 use super::tables;
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::Noun;
+use crate::model::noun::Noun;
 
 /// The migrations, each in a transaction of its own. The number of the schema says how many were applied.
 const MIGRATIONS: [&str; 3] = [

@@ -3,8 +3,9 @@
 use tokio_postgres::Error;
 
 use super::link::PgSession;
+use crate::model::kind::{Kind, OnDelete};
+use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::record::{Kind, Noun, OnDelete};
 
 /// The tables of these nouns. A view has none.
 pub(super) fn names(nouns: &[&'static Noun]) -> Vec<&'static str> {

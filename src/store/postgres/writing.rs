@@ -14,7 +14,8 @@ use super::database::{PATIENCE, PgDatabase, left};
 use super::failure::{Failure, unknown, within};
 use super::link::{self, Link};
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::{Noun, Value};
+use crate::model::noun::Noun;
+use crate::model::value::Value;
 use crate::store::transaction::{Fault, Transaction};
 
 impl PgDatabase {

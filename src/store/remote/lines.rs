@@ -5,7 +5,10 @@ use futures_util::{Stream, StreamExt, stream};
 
 use super::client::{LARGEST_ANSWER, RemoteClient};
 use crate::base::error::{Result, quoted};
-use crate::model::record::{Cell, Noun, Record, Rows, Value};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
+use crate::model::rows::Rows;
+use crate::model::value::{Cell, Value};
 
 /// Reads records from lines, and lines from bytes.
 pub(super) struct RecordLines<R> {

@@ -1,7 +1,8 @@
 //! The target of a copy: the mark of an unfinished copy, and records inserted as they are.
 
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::{Noun, Record};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
 use crate::store::transaction::{Fault, Transaction};
 
 /// The refusal of a database with an unfinished copy.

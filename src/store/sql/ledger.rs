@@ -10,8 +10,11 @@ use super::statements::statements;
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
 use crate::model::draft::Draft;
-use crate::model::record::{Kind, Noun, OnDelete, Record, Value};
+use crate::model::kind::{Kind, OnDelete};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
 use crate::model::terms::Terms;
+use crate::model::value::Value;
 use crate::store::transaction::{Fault, Transaction};
 
 /// Reads and locks a record that will be changed.

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
-use crate::model::record::Value;
 use crate::model::terms::{KEPT, Key, Terms};
+use crate::model::value::Value;
 use crate::store::contract::{Kept, Outcome, Write};
 use crate::store::transaction::Transaction;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
-use crate::model::record::{Noun, Relation};
+use crate::model::noun::{Noun, Relation};
 
 /// The statements of a noun.
 pub(crate) struct Statements {

@@ -1,7 +1,7 @@
 //! Tokens as rows.
 
-use crate::model::record::Value;
 use crate::model::token::{Hash, Scope, Token};
+use crate::model::value::Value;
 
 /// The columns of a token, in the order of [`token()`].
 pub(crate) const TOKENS: &str =

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use quick_cache::Weighter;
 
-use crate::model::record::{Noun, Snapshot};
+use crate::model::noun::Noun;
+use crate::model::record::Snapshot;
 
 /// How long after a check the cache may be used. A commit of another process is seen within this time and that of an answer;
 /// the documented bound is 5 ms.

@@ -4,7 +4,8 @@ use super::error::map_err;
 use super::store::Sqlite;
 use super::writer::{Undo, now};
 use crate::base::error::Result;
-use crate::model::record::{Noun, Record};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
 use crate::store::sql::copying;
 use crate::store::transaction::Transaction;
 

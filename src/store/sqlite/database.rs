@@ -20,7 +20,7 @@ use super::lock::lock;
 use super::reader::ReadConnection;
 use super::writer::Writer;
 use crate::base::error::{Error, Result};
-use crate::model::record::Noun;
+use crate::model::noun::Noun;
 
 /// How many chunks of lists are read at once; others wait for a moment. More threads would only share the processors, and
 /// each needs a connection with its cache.

@@ -21,7 +21,7 @@ use super::cancel;
 use super::database::Database;
 use crate::base::error::Result;
 use crate::model::query::Query;
-use crate::model::record::Rows;
+use crate::model::rows::Rows;
 use crate::store::contract::{Chunks, Listing};
 use progress::{Begun, ListProgress, SHORT};
 

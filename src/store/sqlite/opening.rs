@@ -1,7 +1,7 @@
 //! What a store is opened for, and with which settings.
 
+use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::record::Noun;
 
 /// What a store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,14 @@ use rusqlite::Connection;
 use super::opening::{Opening, Work};
 use super::store::Sqlite;
 use super::writer::{Undo, now};
+use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
+use crate::model::kind::Kind;
 use crate::model::lead::LEAD;
+use crate::model::noun::{Examples, Noun, Relation};
 use crate::model::query::{Query, pairs};
-use crate::model::record::{
-    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, LEAD_ID, Noun, Presence, Record, Relation,
-    UPDATED_AT, Value,
-};
+use crate::model::record::Record;
 use crate::model::terms::Terms;
+use crate::model::value::Value;
 use crate::store::contract::Store;
 use crate::store::sql::ledger;
 

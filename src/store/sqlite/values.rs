@@ -5,7 +5,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::error::map_err;
 use crate::base::error::{Error, Result};
-use crate::model::record::{Cell, Noun, Record, Value};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
+use crate::model::value::{Cell, Value};
 
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

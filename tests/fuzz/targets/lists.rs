@@ -10,12 +10,15 @@ use crm::base::error::Code;
 use crm::base::text::fold;
 use crm::model::action::ACTION;
 use crm::model::attributes;
+use crm::model::kind::Kind;
 use crm::model::lead::LEAD;
+use crm::model::noun::Noun;
 use crm::model::process::PROCESS;
 use crm::model::query::{
     self, Column, Comparison, Filter, Operand, Query, SORTED_LETTERS, Sort, Test,
 };
-use crm::model::record::{Kind, Noun, Record, Value};
+use crm::model::record::Record;
+use crm::model::value::Value;
 use crm::store::any::AnyStore;
 use crm_fuzz::{check_refusal, create, list, noun, store};
 use libfuzzer_sys::fuzz_target;

@@ -11,9 +11,10 @@ use crm::config::{
     self, Asker, Backups, Flags, Listen, Location, Service, Settings, Surroundings, table,
 };
 use crm::model::draft::input_from_text;
+use crm::model::email::email;
+use crm::model::kind::Kind;
 use crm::model::nouns::NOUNS;
 use crm::model::query::escape;
-use crm::model::record::{Kind, email};
 use crm::model::terms::{Key, Versions, etag, parse_etag};
 use crm::model::token::{PREFIX, Secret, check_name, redacted};
 use crm::net::peer::{Peer, Proxies, check_network};

@@ -4,7 +4,9 @@ use futures_util::{FutureExt, StreamExt, pin_mut};
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::base::error::Result;
-use crate::model::record::{Cell, Noun, Record, Value};
+use crate::model::noun::Noun;
+use crate::model::record::Record;
+use crate::model::value::{Cell, Value};
 use crate::store::postgres::cells::{cell, slice};
 use crate::store::postgres::database::{LIST_PATIENCE, PATIENCE, PgDatabase};
 use crate::store::postgres::failure::{Failure, within};

@@ -2,8 +2,10 @@
 
 use super::text::{Dialect, Select};
 use crate::base::text::fold;
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
-use crate::model::record::{Kind, Noun, Value};
+use crate::model::value::Value;
 
 /// The longest text that is looked up by an index, in bytes. The indexes leave longer texts out, because PostgreSQL takes no
 /// entry beyond 2,704 bytes. A condition says that it asks only for shorter texts, so that the index can be used.

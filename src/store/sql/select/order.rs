@@ -1,8 +1,9 @@
 //! The order of a list, and its cursor.
 
 use super::text::Select;
+use crate::model::noun::Noun;
 use crate::model::query::{LAST, Query, SORTED_LETTERS, Sort};
-use crate::model::record::{Noun, Value};
+use crate::model::value::Value;
 
 impl Select {
     /// The expression that a key of the order sorts by.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::model::record::{Noun, Value};
+use crate::model::noun::Noun;
+use crate::model::value::Value;
 use crate::store::sql::statements::table;
 
 /// The database that a select is for: its functions and its indexes.

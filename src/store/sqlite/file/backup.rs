@@ -25,8 +25,8 @@ use super::schema::{FileState, Schema};
 use super::snapshot::FileSnapshot;
 use super::sweep::{sweep, sweep_forgotten};
 use crate::base::error::{Code, Error, Result};
+use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::record::Noun;
 use crate::store::sqlite::cancel::cancelled;
 use crate::store::sqlite::error::{is_damage, shutting_down};
 

@@ -9,8 +9,9 @@ use super::refusal::{FileRefusal, unusable_or_full};
 use super::schema::{FileState, Schema};
 use super::snapshot::FileSnapshot;
 use crate::base::error::Result;
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::record::{Kind, Noun};
 use crate::store::sqlite::error::{is_damage, reason};
 
 /// How many references to missing records are listed one by one.

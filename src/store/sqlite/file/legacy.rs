@@ -16,8 +16,8 @@ use super::refusal::FileRefusal;
 use crate::base::time;
 use crate::model::action::ACTION;
 use crate::model::lead::LEAD;
+use crate::model::noun::Noun;
 use crate::model::process::PROCESS;
-use crate::model::record::Noun;
 use carry::{carry_all, column_names, name};
 use copy::KeptCopy;
 

@@ -14,7 +14,7 @@ use super::legacy;
 use super::paths::size;
 use super::refusal::{FileRefusal, NO_DATABASE};
 use crate::base::error::{Result, quoted};
-use crate::model::record::Noun;
+use crate::model::noun::Noun;
 
 /// The steps of the schema; after the first, `user_version` is 1. Append-only.
 pub(crate) const STEPS: &[&str] = &[

@@ -7,7 +7,7 @@ use super::page::{by_ids, cached_page, page};
 use super::rows::{fill, number};
 use crate::base::error::Result;
 use crate::model::query::Query;
-use crate::model::record::Rows;
+use crate::model::rows::Rows;
 use crate::store::chunk::{Chunk, REMEMBERED};
 use crate::store::contract::Listing;
 use crate::store::sql::select::{Dialect, Select};

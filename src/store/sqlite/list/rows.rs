@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 use crate::base::error::Result;
-use crate::model::record::{Noun, Rows};
+use crate::model::noun::Noun;
+use crate::model::rows::Rows;
 use crate::store::chunk::Chunk;
 use crate::store::sql::select::Select;
 use crate::store::sqlite::error::map_err;

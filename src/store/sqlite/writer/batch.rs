@@ -14,7 +14,7 @@ use super::commits::{Commits, is_of_sync, unknown};
 use super::job::Job;
 use super::transaction::{SqliteTransaction, run};
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::Noun;
+use crate::model::noun::Noun;
 use crate::store::sqlite::cache::{self, Cache, CacheKey};
 use crate::store::sqlite::error::map_err;
 use crate::store::sqlite::file::place::OpenFiles;

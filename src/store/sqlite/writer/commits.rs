@@ -9,7 +9,7 @@ use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRI
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
-use crate::model::record::Value;
+use crate::model::value::Value;
 use crate::store::meter::Meter;
 use crate::store::sqlite::error::{damaged, is_damage, map_err};
 use crate::store::sqlite::lock::lock;

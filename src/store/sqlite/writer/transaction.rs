@@ -6,7 +6,8 @@ use rusqlite::Connection;
 
 use super::commits::Commits;
 use crate::base::error::{Error, Result};
-use crate::model::record::{Noun, Value};
+use crate::model::noun::Noun;
+use crate::model::value::Value;
 use crate::store::sqlite::values;
 use crate::store::transaction::{Fault, Transaction};
 

@@ -8,7 +8,11 @@ use rusqlite::{Connection, ErrorCode, Row};
 use crate::base::error::quoted;
 use crate::base::time;
 use crate::model::attributes::Attributes;
-use crate::model::record::{self, Kind, Noun, Presence, Target, Value};
+use crate::model::email;
+use crate::model::field::Presence;
+use crate::model::kind::{Kind, Target};
+use crate::model::noun::Noun;
+use crate::model::value::Value;
 use crate::store::sqlite::file::refusal::FileRefusal;
 
 /// A column of an old table, and where its values go.
@@ -126,9 +130,7 @@ fn carry(
             Some(kind @ (Kind::Text | Kind::Word | Kind::Email)) => {
                 text(given).map(|(text, exact)| {
                     // An address stays as it is, unless no filter would find it: SQL's lower() knows ASCII only.
-                    let found = (kind == Kind::Email)
-                        .then(|| record::email(&text))
-                        .flatten();
+                    let found = (kind == Kind::Email).then(|| email::email(&text)).flatten();
                     let found = found.filter(|found| *found != text.to_ascii_lowercase());
                     if !exact || found.is_some() {
                         keep(&mut attributes, &column.name, given);

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use rusqlite::Connection;
 
-use crate::model::record::{Kind, Noun, OnDelete};
+use crate::model::kind::{Kind, OnDelete};
+use crate::model::noun::Noun;
 
 /// The nouns with a table of their own. The others are views, which are only read.
 pub(crate) fn nouns(
