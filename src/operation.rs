@@ -11,4 +11,5 @@ pub mod about;
 pub mod asked;
 pub mod describe;
 pub mod fields;
+pub mod reference;
 pub mod service;

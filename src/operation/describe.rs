@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{example, record};
+pub use super::reference::reference;
 use crate::base::error::Error;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::record::{Field, Noun};
@@ -46,11 +47,6 @@ impl Described {
         self.parameters = parameters;
         self
     }
-}
-
-/// A reference to a component of the document.
-pub fn reference(kind: &str, name: &str) -> Value {
-    json!({"$ref": format!("#/components/{kind}/{name}")})
 }
 
 /// The map of a JSON object.

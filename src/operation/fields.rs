@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::describe::reference;
+use super::reference::reference;
 use crate::model::record::{Field, Kind, Noun, Presence};
 
 /// A text without NUL, which no database column of ours takes.
