@@ -7,9 +7,13 @@
 use crate::base::error::{Error, Problem, Problems, Result, quoted};
 use crate::base::time;
 use crate::model::attributes::{Attributes, Entries, unreadable};
-use crate::model::record::{
-    Field, Kind, Noun, Presence, Record, Value, email, parse_id, write_text,
-};
+use crate::model::email::email;
+use crate::model::field::{Field, Presence};
+use crate::model::json::write_text;
+use crate::model::kind::Kind;
+use crate::model::noun::{Noun, parse_id};
+use crate::model::record::Record;
+use crate::model::value::Value;
 
 /// A given value. Its type fits the field, but it is not yet checked against the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What answers the requests of all connections: the store, the limits, the observer.
+//! What the requests of all connections share: the store, the limits, the observer.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::net::rate::Rates;
 use crate::net::responses::ResponseBudget;
 use crate::store::any::AnyStore;
 
-/// What answers the requests of all connections.
+/// What the requests of all connections share.
 pub struct Api {
     pub(super) store: AnyStore,
     pub(super) policy: Policy,
@@ -28,7 +28,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Over a store.
+    /// Makes the API of a store.
     pub fn new(store: AnyStore, settings: &ServerSettings) -> Api {
         let (limits, hits) = (settings.requests, settings.connections.hits.clone());
         let observer = Observer::new(&store, route::templates(), hits.clone());

@@ -1,7 +1,7 @@
-//! How the operation that a request asks for is done.
+//! Runs the operation of a request that has passed the gate.
 //!
-//! Writes are all done by [`Call::write`], whichever operation it is. Reads of records go their own way: a record by its
-//! id is answered from the cache, and a list is written where its rows lie.
+//! All writes go through [`Call::write`], whatever the operation. Reads of records have faster ways of their own: a record
+//! by its id comes from the cache, and the text of a list is written directly from the rows of the database.
 
 use std::pin::pin;
 use std::sync::LazyLock;
@@ -32,7 +32,7 @@ use crate::operation::service::{Answered, Inform, Page, Service};
 use crate::ops::Visit;
 use crate::store::contract::{Ready, Report, Store};
 
-/// A request on the way to its operation.
+/// A request with the noun, the parameter and the body for its operation.
 struct Call<'a, S> {
     request: &'a Request<'a>,
     noun: Option<&'static Noun>,
@@ -42,7 +42,7 @@ struct Call<'a, S> {
 }
 
 impl Request<'_> {
-    /// Does what is asked for.
+    /// Runs the operation, or says why there is none.
     pub(super) async fn answer<S, B>(
         &self,
         found: Option<Found<'_>>,
@@ -55,7 +55,7 @@ impl Request<'_> {
     {
         let Some(found) = found else {
             let message = format!(
-                "{} is no path of this service; GET /docs shows them",
+                "{} is not a path of this service; GET /docs shows all paths",
                 quoted(self.head.path)
             );
             return Err(Error::new(Code::NotFound, message));
@@ -108,7 +108,7 @@ impl Request<'_> {
         };
         let expected = self.versions(&IF_MATCH, false)?;
         let known = self.versions(&IF_NONE_MATCH, true)?;
-        // In this order (RFC 9110, section 13.2.2).
+        // The order of RFC 9110, section 13.2.2.
         if let Some(versions) = expected {
             versions.hold(read.version)?;
         }
@@ -136,7 +136,7 @@ where
     S: Stream<Item = Result<B, warp::Error>>,
     B: Buf,
 {
-    /// Does a write. What is wrong is told in this order: the path, the parameters, the conditions, the body.
+    /// Runs a write. It checks the path, the parameters, the conditions and the body, in this order.
     async fn run<T: Operation>(self) -> Result<Response> {
         let request = self.request;
         let head = request.head;
@@ -195,7 +195,7 @@ where
     }
 }
 
-// What is large as a future is boxed: what waits for a small one would be moved about with room for the largest.
+// Large futures are boxed. Otherwise every request would move a future with room for the largest one.
 impl<S, B> Visit for Call<'_, S>
 where
     S: Stream<Item = Result<B, warp::Error>>,
@@ -239,7 +239,7 @@ impl Service for Request<'_> {
         match self.api.store.ready().await {
             Err(error) if error.code == Code::Internal => {
                 tracing::error!("request {}: not ready: {error}", self.request_id);
-                let message = "no writes are taken; the log says why";
+                let message = "the service accepts no writes; the log says why";
                 Err(Error::new(Code::Unavailable, message))
             }
             told => told,
@@ -265,7 +265,7 @@ impl Service for Request<'_> {
 }
 
 impl Request<'_> {
-    /// What the service tells of itself, as an answer.
+    /// The response of an operation that tells about the service.
     fn told(&self, answered: Answered) -> Response {
         let mut response = match &answered.error {
             None => {
@@ -297,7 +297,8 @@ fn uncached(mut response: Response) -> Response {
     response
 }
 
-/// `</leads?limit=50&after=…>; rel="next"`, relative to the server, as only a proxy knows what it is called outside.
+/// The link to the next page: `</leads?limit=50&after=…>; rel="next"`. It is relative to the server, because only a proxy
+/// knows the outside name.
 fn next_link(noun: &Noun, pairs: &[(String, String)], next: &str) -> Option<HeaderValue> {
     let mut link = format!("</{}?", noun.plural);
     for (name, value) in pairs.iter().filter(|pair| pair.0 != "after") {

@@ -1,7 +1,7 @@
-//! What comes before any operation: limits, the request's id, the gate, and the way to the operation.
+//! The steps before every operation: the id of the request, the limits, the gate, and the route.
 //!
-//! warp parses the request and hands it over. [`route`] knows which operation a path and a method lead to, and
-//! [`request`](super::request) does it.
+//! warp parses the request and hands it over. [`route`] finds the operation of its path and method, and
+//! [`call`](super::call) runs it.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -33,13 +33,13 @@ use crate::operation::about::READ;
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Api {
-    /// The answer to a request that no route may see.
+    /// The response to a request that is refused before the routes.
     pub(super) fn refuse(&self, error: Error, refused: &RefusedRequest<'_>) -> Response {
         let client = refused.address.ip().to_canonical();
         self.fail(error, client, refused.method, refused.path)
     }
 
-    /// An error as the answer to a request, with an id of its own.
+    /// The response with an error to a request that has no id yet.
     fn fail(&self, error: Error, client: IpAddr, method: &Method, path: &str) -> Response {
         let route = route::find(path).map(|found| found.path.number);
         let id = new_request_id();
@@ -48,8 +48,9 @@ impl Api {
         let response = seen.answered(reply::error(&error, request_id), None);
         named(response, id)
     }
-    /// What comes before any route: the limits of a request without its body, and whether it only asks what a page of
-    /// another site may send, to which this is the answer.
+
+    /// The steps before every route: the rate limit of the address and the length of the path. Returns the response if the
+    /// request is a CORS preflight.
     fn begin(
         &self,
         peer: &Peer,
@@ -57,7 +58,7 @@ impl Api {
         told: &RateNotice,
         found: Option<Found<'_>>,
     ) -> Result<Option<Response>> {
-        // Who watches the service is never told to come back later.
+        // Monitoring has no rate limit.
         if !found.is_some_and(|found| found.path.is_unlimited()) {
             self.rates
                 .take_address(|| peer.client(asked.headers), told)?;
@@ -96,7 +97,7 @@ pub fn routes(
                         query: &query,
                         headers: &headers,
                     };
-                    // A defect of ours, said in the log by the hook for panics; the client still gets an answer.
+                    // A panic is a defect of crm. The panic hook logs it, and the client still gets a response.
                     let answered = AssertUnwindSafe(answer(&api, &peer, asked, body))
                         .catch_unwind()
                         .await;
@@ -117,7 +118,7 @@ where
     B: Buf,
 {
     let id = request_id(asked.headers);
-    // It came as text and was made of text.
+    // The id is visible ASCII, so this never fails.
     let request_id = id.to_str().unwrap_or_default();
     let found = route::find(asked.path);
     let route = found.map(|found| found.path.number);
@@ -163,13 +164,13 @@ where
     named(response, id)
 }
 
-/// The answer with the id of its request.
+/// Adds the id of the request to its response.
 fn named(mut response: Response, id: HeaderValue) -> Response {
     response.headers_mut().insert(&REQUEST_ID, id);
     response
 }
 
-/// The client's own id of a request, if it is a plain word, or a new one.
+/// The id that the client gave the request, if it is a plain word, or else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     const LONGEST: usize = 128;
     let plain = |id: &&HeaderValue| {
@@ -179,9 +180,9 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     given.cloned().unwrap_or_else(new_request_id)
 }
 
-/// 16 hexadecimal digits, not the same twice in a run and hardly ever between two.
+/// Makes an id of 16 hexadecimal digits. It is unique in one run of the service, and nearly always between two runs.
 fn new_request_id() -> HeaderValue {
-    /// Odd, so that every number has its own product, and a number and the next share no digits to be mixed up by.
+    /// An odd number, so that no id repeats before all 2^64 are used. It is large, so that two ids in a row look different.
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| RandomState::new().hash_one(()).into());
     let id = NEXT.fetch_add(STEP, Ordering::Relaxed);

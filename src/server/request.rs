@@ -1,4 +1,4 @@
-//! A request that was let in, with what every operation may need of it.
+//! A request that has passed the gate, and what every operation may need of it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -25,23 +25,23 @@ pub(super) struct Head<'a> {
     pub(super) headers: &'a HeaderMap,
 }
 
-/// A request that was let in.
+/// A request that has passed the gate.
 pub(super) struct Request<'a> {
     pub(super) api: &'a Api,
     pub(super) head: Head<'a>,
     pub(super) request_id: &'a str,
-    /// Whose request it is, where a token says so.
+    /// The token of the request, if it has one.
     pub(super) token: Option<&'a Token>,
 }
 
 impl Request<'_> {
-    /// Waits for a read no longer than an answer may take to begin. Whoever waited in vain has been told so, and what it
-    /// ran is given up.
+    /// Waits for a read, at most for the time until a response has to begin. A read that takes longer is cancelled, and the
+    /// client gets an error.
     pub(super) async fn read<T>(
         &self,
         mut read: Pin<&mut impl Future<Output = Result<T>>>,
     ) -> Result<T> {
-        // What is kept in memory is there at once, and a timer would be a good part of what it costs.
+        // A read from memory is ready at once. A timer would be a large part of its cost.
         if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await
         {
             return done;
@@ -50,13 +50,13 @@ impl Request<'_> {
             Ok(done) => done,
             Err(_) => Err(self.late(
                 Code::Unavailable,
-                "the answer took too long and was given up; ask for less, or try again",
+                "the request took too long and was cancelled; request less, or try again",
             )),
         }
     }
 
-    /// Waits for a write no longer than an answer may take to begin. The write goes on and may succeed yet: nobody may be
-    /// told that it has not.
+    /// Waits for a write, at most for the time until a response has to begin. A write that takes longer goes on and may
+    /// still succeed, so the error must not say that it failed.
     pub(super) async fn write<W: Write>(&self, write: W, terms: Terms) -> Result<Outcome<W::Done>> {
         let store = self.api.store.clone();
         let mut write = Box::pin(async move { store.write(write, terms).await });
@@ -66,7 +66,7 @@ impl Request<'_> {
                 tokio::spawn(write);
                 Err(self.late(
                     Code::Unknown,
-                    "the database has not answered in time, this may have been saved; look before trying again",
+                    "the database did not answer in time, so this may have been saved; check before you try again",
                 ))
             }
         }
@@ -77,7 +77,7 @@ impl Request<'_> {
         Error::new(code, message)
     }
 
-    /// The parameters of a route that knows only these, each at most once.
+    /// Reads parameters. Refuses any that is not known or that is given twice.
     pub(super) fn parameters(&self, known: &[&str]) -> Result<Vec<(String, String)>> {
         let pairs = query::pairs(self.head.query)?;
         known_parameters(&pairs, known)?;

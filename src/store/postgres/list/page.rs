@@ -102,7 +102,7 @@ impl<R: Rows> PageRequest<'_, R> {
         let Some(last) = last.filter(|_| !page.is_over()) else {
             return Ok(page.page);
         };
-        query.after = Some(Cursor::of(&query, &last));
+        query.after = Some(Cursor::of(&query.order, &last));
         let select = Select::page(Dialect::Postgres, &query, u64::MAX);
         let client = &session.client;
         let declare = format!("DECLARE page NO SCROLL CURSOR FOR {}", select.text);
