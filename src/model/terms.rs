@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_apart_by_who_asks_for_what() {
+    fn keys_differ_by_caller_and_request() {
         let key = |text: &str, request: &[&str], body: &str| {
             Key::parse(text, request, body.as_bytes()).unwrap()
         };

@@ -40,7 +40,7 @@ pub struct Saved {
     pub created: bool,
 }
 
-/// A write: what was asked for, and the rule that does it. Each is an operation with a file of its own.
+/// A write: its parameters, and the rule that does it. Each write is an operation with a file of its own.
 ///
 /// A store runs the rule in a transaction. Another `crm serve` is sent it as a request. What the rule did is kept under
 /// the idempotency key, so that a repeated request is answered without doing it again.

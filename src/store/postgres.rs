@@ -27,9 +27,9 @@
 //!
 //! # The files
 //!
-//! [`url`] reads the URL, [`tls`] checks certificates, [`link`] makes connections, [`database`] has the pool and its
-//! limits. [`reading`] and [`writing`] run statements on it. [`schema`] and [`tables`] make the tables. [`list`] and
-//! [`residue`] read lists. [`store`] is the store made of all that.
+//! `url` reads the URL, `tls` checks certificates, `link` makes connections, `database` has the pool and its
+//! limits. `reading` and `writing` run statements on it. `schema` and `tables` make the tables. `list` and
+//! `residue` read lists. `store` is the store made of all that.
 
 mod cells;
 mod failure;

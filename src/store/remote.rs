@@ -6,8 +6,8 @@
 //!
 //! Each write has an idempotency key. If its answer is lost, it is sent again, and the server does it only once.
 //!
-//! [`connection`] makes the HTTP client, [`client`] sends requests with it and sends them again as [`retry`] says,
-//! [`lines`] reads lists, and [`store`] is the store made of that.
+//! `connection` makes the HTTP client, `client` sends requests with it and sends them again as `retry` says,
+//! `lines` reads lists, and `store` is the store made of that.
 
 mod connection;
 mod retry;

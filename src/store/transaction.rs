@@ -1,7 +1,7 @@
-//! What a rule runs over: a transaction of a database, whichever database it is.
+//! Transactions: what a rule runs over, whichever database it is.
 //!
-//! A rule that touches several rows is written once, as an async function over a [`Transaction`]. All of it is committed,
-//! or nothing.
+//! A rule that touches several rows is written once, as an async function over a [`Transaction`]. Either all of it is
+//! committed, or nothing.
 
 use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
@@ -13,7 +13,7 @@ use crate::model::value::Value;
 pub enum Fault {
     /// A foreign key constraint failed. The statement changed nothing, and the transaction goes on.
     Reference,
-    /// Anything else; the transaction is over.
+    /// Anything else. The transaction is over.
     Error(Error),
 }
 

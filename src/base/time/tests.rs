@@ -55,7 +55,7 @@ fn every_documented_form_is_taken() {
 }
 
 #[test]
-fn what_is_no_time_is_refused() {
+fn a_text_that_is_no_time_is_refused() {
     for text in [
         "",
         "now",

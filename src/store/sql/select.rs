@@ -1,4 +1,4 @@
-//! The selects of a list: filters, order and cursor as SQL. Where the databases differ, [`Dialect`] says which one it is for.
+//! The selects of a list: filters, order and cursor as SQL. Where the databases differ, `Dialect` says which one it is for.
 
 mod text;
 
