@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`base`] | words that everything uses: errors with their codes, times, the log, text |
+//! | [`manual`] | the pages of the manual, for terminals, browsers and `man` |
 //! | [`model`] | what a record is: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
 //! | [`server`] | routes, limits, the accept loop |
@@ -32,6 +33,8 @@
 )]
 
 pub mod base;
+
+pub mod manual;
 
 pub mod model;
 
