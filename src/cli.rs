@@ -13,6 +13,7 @@ use crate::base::error::{Error, Problems, Result, quoted};
 use crate::base::time;
 use crate::config::service::{KNOBS, Kind as Takes, Knob};
 use crate::config::{Flags, Format};
+use crate::manual::topics;
 use crate::model::attributes::Attributes;
 use crate::model::draft::{Draft, Input, input_from_text};
 use crate::model::lead::OnDuplicate;
@@ -67,9 +68,9 @@ pub enum Ask {
     Health,
     /// `crm completions`
     Completions(Shell),
-    /// `crm man`
-    Man(PathBuf),
-    /// `crm help`, with the words of a command.
+    /// `crm man`, with the folder to write to.
+    Man(Option<PathBuf>),
+    /// `crm help`, with the words of a command or a topic of the manual.
     Help(Vec<String>),
 }
 
@@ -234,28 +235,40 @@ pub fn command() -> Command {
         )
         .subcommand(
             Command::new("help")
-                .about("Show what a command takes, as its --help does")
-                .arg(Arg::new("words").value_name("COMMAND").num_args(0..))
-                .after_help(examples(&["crm help", "crm help lead create"])),
+                .about("Show a topic of the manual, or what a command takes, as its --help does")
+                .arg(
+                    Arg::new("words")
+                        .value_name("TOPIC|COMMAND")
+                        .num_args(0..)
+                        .help("A topic or a command; without one, all of them are listed"),
+                )
+                .after_help(examples(&[
+                    "crm help",
+                    "crm help backups",
+                    "crm help lead create",
+                ])),
         )
         .subcommand(
             Command::new("man")
-                .about("Write the manual pages into a folder")
+                .about("Print the manual page of crm, or write all manual pages into a folder")
                 .arg(
                     Arg::new("dir")
+                        .long("dir")
                         .value_name("DIR")
-                        .required(true)
                         .value_parser(ValueParser::path_buf())
                         .value_hint(ValueHint::DirPath)
-                        .help("The folder, made if it is not there"),
+                        .help(
+                            "Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this \
+                             folder, which is made if it is not there",
+                        ),
                 )
-                .after_help(examples(&["crm man ./man1"])),
+                .after_help(examples(&["crm man > crm.1", "crm man --dir man"])),
         )
 }
 
 /// The command line as its manual pages show it: they leave out the second names of flags, which `--help` adds by itself.
-pub fn manual() -> Command {
-    fn spelled_out(command: Command) -> Command {
+pub fn spelled_out() -> Command {
+    fn spell(command: Command) -> Command {
         let names: Vec<String> = command
             .get_subcommands()
             .map(|known| known.get_name().to_string())
@@ -271,11 +284,11 @@ pub fn manual() -> Command {
                 _ => arg,
             }
         });
-        names.into_iter().fold(command, |command, name| {
-            command.mut_subcommand(name, spelled_out)
-        })
+        names
+            .into_iter()
+            .fold(command, |command, name| command.mut_subcommand(name, spell))
     }
-    spelled_out(command())
+    spell(command())
 }
 
 /// The help page of a command, as its `--help` prints it.
@@ -284,8 +297,13 @@ pub fn help(words: &[String]) -> Result<clap::builder::StyledStr> {
     page.build();
     for word in words {
         let known = page.find_subcommand(word).cloned();
-        page =
-            known.ok_or_else(|| Error::invalid(format!("help: {} is no command", quoted(word))))?;
+        page = known.ok_or_else(|| {
+            Error::invalid(format!(
+                "help: expected a command or a topic of the manual ({}), got {}",
+                topics::names(),
+                quoted(word)
+            ))
+        })?;
     }
     Ok(page.render_long_help())
 }
@@ -914,12 +932,7 @@ pub fn ask(matches: &ArgMatches) -> Result<Ask> {
             let words = matches.get_many::<String>("words").into_iter().flatten();
             Ok(Ask::Help(words.cloned().collect()))
         }
-        "man" => Ok(Ask::Man(
-            matches
-                .get_one::<PathBuf>("dir")
-                .cloned()
-                .unwrap_or_default(),
-        )),
+        "man" => Ok(Ask::Man(matches.get_one::<PathBuf>("dir").cloned())),
         name => {
             let noun = NOUNS.into_iter().find(|noun| noun.name == name);
             let (noun, (verb, matches)) = noun

@@ -19,6 +19,7 @@ use crate::config::{
     Asker, Backups, Flags, Format, Listen, Settings, Source as From, Surroundings, Target,
     find_token, parse_end, without_password,
 };
+use crate::manual::{self, topics};
 use crate::model::draft::{Draft, Purpose};
 use crate::model::lead::OnDuplicate;
 use crate::model::query::Query;
@@ -919,16 +920,40 @@ pub fn completion(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// `crm help`
+/// `crm help`: a topic of the manual or the help of a command; without a word, both lists.
 pub fn help(words: &[String]) -> Ended {
-    print(cli::help(words)?.to_string().as_bytes())?;
+    let text = match words {
+        [] => format!("{}\n{}", cli::help(words)?, topics::index()),
+        [word] => match topics::find(word) {
+            Some(topic) => {
+                let terminal = Terminal::stdout();
+                let text = manual::in_terminal(topic, terminal.width, terminal.color);
+                if terminal.width.is_some() {
+                    // It does not return where there is a pager; without one the page is printed.
+                    let _ = manual::pager::show(&text);
+                }
+                text
+            }
+            None => cli::help(words)?.to_string(),
+        },
+        words => cli::help(words)?.to_string(),
+    };
+    print(text.as_bytes())?;
     Ok(0)
 }
 
 /// `crm man`
-pub fn man(folder: &Path) -> Ended {
+pub fn man(folder: Option<&Path>) -> Ended {
+    let Some(folder) = folder else {
+        let mut page = Vec::new();
+        let written = clap_mangen::Man::new(cli::spelled_out()).render(&mut page);
+        written.map_err(Error::internal)?;
+        print(&page)?;
+        return Ok(0);
+    };
     let made = std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(cli::manual(), folder));
+        .and_then(|()| clap_mangen::generate_to(cli::spelled_out(), folder))
+        .and_then(|()| manual::write_pages(folder));
     made.map_err(|error| {
         Error::failed(format!(
             "{}: expected a folder to write to: {error}",

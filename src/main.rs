@@ -111,7 +111,7 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
             runtime(Builder::new_current_thread())?.block_on(command::health(flags, around))
         }
         Ask::Completions(shell) => command::completions(shell),
-        Ask::Man(folder) => command::man(&folder),
+        Ask::Man(folder) => command::man(folder.as_deref()),
         Ask::Help(words) => command::help(&words),
     }
 }

@@ -2,8 +2,8 @@
 
 use pulldown_cmark::{CowStr, Event, Tag, TagEnd, html};
 
-use super::page::events;
-use super::{TOPICS, Topic};
+use crate::manual::page::events;
+use crate::manual::topics::{TOPICS, Topic};
 
 /// What the pages look like. It is a file of its own, as the pages forbid styles within them.
 pub const STYLE: &str = "\

@@ -1,7 +1,7 @@
 //! A page as a manual page, for `man 7 crm-TOPIC`.
 
-use super::Topic;
-use super::page::{Block, Span, Style, labelled, parse, plain};
+use crate::manual::page::{Block, Span, Style, labelled, parse, plain};
+use crate::manual::topics::Topic;
 
 /// The manual page of a topic.
 pub fn render(topic: &Topic) -> String {

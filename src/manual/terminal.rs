@@ -4,7 +4,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::page::{Block, Span, Style, labelled, plain};
+use crate::manual::page::{Block, Span, Style, labelled, plain};
 
 /// The widest that text is set. Longer lines are harder to read.
 const WIDEST: usize = 80;

@@ -1,5 +1,6 @@
 use super::page::{Block, parse};
-use super::*;
+use super::topics::{TOPICS, Topic, find, index};
+use super::{html, roff, terminal};
 
 const PAGE: &str = "# Title\n\nSome `code` and **strong** words, [a page](backups.md#restore), [a site](https://example.com).\n\n\
                     <!-- mark -->\n\n## Part two\n\n- one\n- two\n\n```sh\ncrm -v\n```\n\n| a | b |\n|---|---|\n| 1 | two words |\n";
