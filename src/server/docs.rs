@@ -206,7 +206,7 @@ mod tests {
             for reference in values(&page, "href") {
                 let target = reference.split('#').next().unwrap();
                 // To the page itself, to another site, to the page of the API.
-                if target.is_empty() || target.starts_with("https://") || target == "../docs" {
+                if target.is_empty() || target.contains("://") || target == "../docs" {
                     continue;
                 }
                 assert!(file(target).is_some(), "{}: {reference}", topic.name);
