@@ -75,14 +75,25 @@ pub fn plain(text: &[Span]) -> String {
     shown.map(|span| span.text.as_str()).collect()
 }
 
-/// A cell of a table with its heading before it, for where the columns do not fit side by side.
-pub fn labelled(heading: &[Span], cell: &[Span]) -> Text {
+/// The cells of a row behind the first as one text, for where the columns do not fit side by side. Each has its heading
+/// before it, unless there is only one.
+pub fn joined(head: &[Text], row: &[Text]) -> Text {
     let mut text = Text::new();
-    let label = plain(heading);
-    if !label.is_empty() {
-        push(Style::Plain, &format!("{label}: "), &mut text);
+    for (heading, cell) in head.iter().zip(row).skip(1) {
+        if cell.is_empty() {
+            continue;
+        }
+        if !text.is_empty() {
+            push(Style::Plain, "; ", &mut text);
+        }
+        let label = plain(heading);
+        if head.len() > 2 && !label.is_empty() {
+            push(Style::Plain, &format!("{label}: "), &mut text);
+        }
+        for span in cell {
+            push(span.style, &span.text, &mut text);
+        }
     }
-    text.extend(cell.iter().cloned());
     text
 }
 

@@ -1,6 +1,6 @@
 //! A page as a manual page, for `man 7 crm-TOPIC`.
 
-use crate::manual::page::{Block, Span, Style, labelled, parse, plain};
+use crate::manual::page::{Block, Span, Style, joined, parse, plain};
 use crate::manual::topics::Topic;
 
 /// The manual page of a topic.
@@ -65,24 +65,15 @@ fn list(first: Option<u64>, items: &[Vec<Block>], out: &mut String) {
     }
 }
 
-/// A row of a table is its first cell and, below it, the others with their headings.
+/// A row of a table is its first cell and, below it, the others.
 fn table(head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], out: &mut String) {
     for row in rows {
-        let Some((first, rest)) = row.split_first() else {
+        let Some(first) = row.first() else {
             continue;
         };
         out.push_str(".TP\n");
         line(first, out);
-        for (at, (heading, cell)) in head.iter().skip(1).zip(rest).enumerate() {
-            if cell.is_empty() {
-                continue;
-            }
-            if at > 0 {
-                out.push_str(".br\n");
-            }
-            let text = labelled(heading, cell);
-            line(&text, out);
-        }
+        line(&joined(head, row), out);
     }
 }
 

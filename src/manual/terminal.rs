@@ -4,12 +4,14 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::manual::page::{Block, Span, Style, labelled, plain};
+use crate::manual::page::{Block, Span, Style, Text, joined, plain};
 
 /// The widest that text is set. Longer lines are harder to read.
 const WIDEST: usize = 80;
-/// The narrowest last column that a table is still drawn with.
+/// The narrowest that the widest column of a table may become.
 const NARROWEST: usize = 24;
+/// The space between two columns.
+const GAP: usize = 2;
 
 /// The text of the blocks for a terminal of this width.
 pub fn render(blocks: &[Block], width: Option<usize>, color: bool) -> String {
@@ -156,64 +158,54 @@ impl Page {
         }
     }
 
-    /// Draws a table whose last column may wrap. One that is too wide for that is a list: the first cell of a row, and the
-    /// others below it with their headings.
-    fn table(&mut self, head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], indent: usize) {
-        let width = self.width.saturating_sub(indent);
-        let all: Vec<&[Vec<Span>]> = std::iter::once(head)
+    /// Draws a table whose widest column may wrap. If even that does not fit, it is a list: the first cell of a row, and
+    /// the others below it.
+    fn table(&mut self, head: &[Text], rows: &[Vec<Text>], indent: usize) {
+        let all: Vec<&[Text]> = std::iter::once(head)
             .chain(rows.iter().map(Vec::as_slice))
             .collect();
-        let columns = head.len();
-        let natural: Vec<usize> = (0..columns)
+        let mut widths: Vec<usize> = (0..head.len())
             .map(|column| {
                 let cells = all.iter().filter_map(|row| row.get(column));
-                let widths = cells.map(|cell| {
-                    let lines = self.wrap(cell, usize::MAX);
-                    lines.first().map_or(0, |line| line.1)
-                });
-                widths.max().unwrap_or_default()
+                let widths = cells.flat_map(|cell| self.wrap(cell, usize::MAX));
+                widths.map(|line| line.1).max().unwrap_or_default()
             })
             .collect();
-        let Some((last, others)) = natural.split_last() else {
+        let gaps = GAP * head.len().saturating_sub(1);
+        let room = self.width.saturating_sub(indent + gaps);
+        let total: usize = widths.iter().sum();
+        let Some(widest) = widths.iter_mut().max() else {
             return;
         };
-        let taken = others.iter().map(|width| width + 2).sum::<usize>();
-        let left = width.saturating_sub(taken);
-        if left >= (*last).min(NARROWEST) {
-            self.grid(&all, others, left, indent);
+        let left = room.saturating_sub(total - *widest);
+        if left >= (*widest).min(NARROWEST) {
+            *widest = left.min(*widest);
+            self.grid(&all, &widths, indent);
             return;
         }
         let margin = " ".repeat(indent);
+        let deeper = " ".repeat(indent + 4);
         for (at, row) in rows.iter().enumerate() {
             if at > 0 {
                 self.out.push('\n');
             }
-            let Some((first, rest)) = row.split_first() else {
-                continue;
-            };
-            self.paragraph(first, &margin, &margin);
-            for (heading, cell) in head.iter().skip(1).zip(rest) {
-                if cell.is_empty() {
-                    continue;
-                }
-                let text = labelled(heading, cell);
-                self.paragraph(&text, &format!("{margin}    "), &format!("{margin}    "));
+            if let Some(first) = row.first() {
+                self.paragraph(first, &margin, &margin);
+                self.paragraph(&joined(head, row), &deeper, &deeper);
             }
         }
     }
 
-    fn grid(&mut self, all: &[&[Vec<Span>]], others: &[usize], last: usize, indent: usize) {
+    fn grid(&mut self, rows: &[&[Text]], widths: &[usize], indent: usize) {
         let margin = " ".repeat(indent);
-        for (at, row) in all.iter().enumerate() {
-            let cells: Vec<Vec<(String, usize)>> = row
-                .iter()
-                .enumerate()
-                .map(|(column, cell)| self.wrap(cell, others.get(column).copied().unwrap_or(last)))
-                .collect();
+        for (at, row) in rows.iter().enumerate() {
+            let cells = row.iter().zip(widths);
+            let cells: Vec<Vec<(String, usize)>> =
+                cells.map(|(cell, width)| self.wrap(cell, *width)).collect();
             let height = cells.iter().map(Vec::len).max().unwrap_or_default();
             for step in 0..height {
                 let mut line = String::new();
-                for (column, cell) in cells.iter().enumerate() {
+                for (cell, width) in cells.iter().zip(widths) {
                     let (text, taken) = match cell.get(step) {
                         Some((text, taken)) => (text.as_str(), *taken),
                         None => ("", 0),
@@ -222,9 +214,7 @@ impl Page {
                         true => line.push_str(&bold(text)),
                         false => line.push_str(text),
                     }
-                    if let Some(width) = others.get(column) {
-                        line.push_str(&" ".repeat(width.saturating_sub(taken) + 2));
-                    }
+                    line.push_str(&" ".repeat(width.saturating_sub(taken) + GAP));
                 }
                 self.line(&margin, line.trim_end());
             }
