@@ -1,14 +1,18 @@
 //! A page as a manual page, for `man 7 crm-TOPIC`.
 
-use crate::manual::page::{Block, Span, Style, joined, parse, plain};
+use crate::manual::page::{Block, Span, Style, parse, plain};
+use crate::manual::terminal;
 use crate::manual::topics::Topic;
+
+/// The width of a table: 80 columns less the margins that `man` sets.
+const WIDTH: usize = 70;
 
 /// The manual page of a topic.
 pub fn render(topic: &Topic) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let name = format!("crm-{}", topic.name);
     let mut out = format!(
-        ".TH {} 7 \"\" \"crm {version}\" \"Manual of crm\"\n.SH NAME\n{} \\- {}\n.SH DESCRIPTION\n",
+        ".TH {} 7 \"\" \"crm {version}\" \"Manual of crm\"\n.nh\n.ad l\n.SH NAME\n{} \\- {}\n.SH DESCRIPTION\n",
         name.to_uppercase(),
         escape(&name),
         escape(topic.about)
@@ -30,16 +34,13 @@ fn blocks(blocks: &[Block], out: &mut String) {
                 out.push_str(".PP\n");
                 line(text, out);
             }
-            Block::Code(code) => {
-                out.push_str(".PP\n.RS 4\n.nf\n");
-                for code in code.lines() {
-                    out.push_str(&escape(code));
-                    out.push('\n');
-                }
-                out.push_str(".fi\n.RE\n");
-            }
+            Block::Code(lines) => code(lines, 4, out),
             Block::List(first, items) => list(*first, items, out),
-            Block::Table(head, rows) => table(head, rows, out),
+            // As a terminal shows it: tables of roff take another program.
+            Block::Table(..) => {
+                let table = terminal::render(std::slice::from_ref(block), Some(WIDTH), false);
+                code(&table, 0, out);
+            }
         }
     }
 }
@@ -65,16 +66,13 @@ fn list(first: Option<u64>, items: &[Vec<Block>], out: &mut String) {
     }
 }
 
-/// A row of a table is its first cell and, below it, the others.
-fn table(head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], out: &mut String) {
-    for row in rows {
-        let Some(first) = row.first() else {
-            continue;
-        };
-        out.push_str(".TP\n");
-        line(first, out);
-        line(&joined(head, row), out);
+fn code(lines: &str, indent: usize, out: &mut String) {
+    out.push_str(&format!(".PP\n.RS {indent}\n.nf\n"));
+    for line in lines.lines() {
+        out.push_str(&escape(line));
+        out.push('\n');
     }
+    out.push_str(".fi\n.RE\n");
 }
 
 fn line(text: &[Span], out: &mut String) {
@@ -102,6 +100,16 @@ fn guarded(text: String) -> String {
     }
 }
 
+/// Letters beyond ASCII are written by their numbers, as not every roff reads UTF-8.
 fn escape_inner(text: &str) -> String {
-    text.replace('\\', "\\e").replace('-', "\\-")
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\\' => out.push_str("\\e"),
+            '-' => out.push_str("\\-"),
+            letter if letter.is_ascii() => out.push(letter),
+            letter => out.push_str(&format!("\\[u{:04X}]", u32::from(letter))),
+        }
+    }
+    out
 }
