@@ -24,15 +24,15 @@ function __fish_crm_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c crm -n "__fish_crm_needs_command" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_needs_command" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_needs_command" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_needs_command" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_needs_command" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_needs_command" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_needs_command" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_needs_command" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_needs_command" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_needs_command" -l token -r
 complete -c crm -n "__fish_crm_needs_command" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_needs_command" -s V -l version -d 'Print version'
@@ -51,51 +51,51 @@ complete -c crm -n "__fish_crm_needs_command" -f -a "completions" -d 'Print the 
 complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Show what a command takes, as its --help does'
 complete -c crm -n "__fish_crm_needs_command" -f -a "man" -d 'Write the manual pages into a folder'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l host -d 'The address to listen on [env: HOST] [default: 0.0.0.0]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to listen on, 0 for any free one [env: PORT] [default: 8000]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-dir -d 'Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] [config: backup_dir]' -r -f -a "(__fish_complete_directories)"
+complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to listen on; 0 takes any free port [env: PORT] [default: 8000]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-dir -d 'Back up the database into this folder at regular intervals [env: CRM_BACKUP_DIR] [config: backup_dir]' -r -f -a "(__fish_complete_directories)"
 complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-every -d 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-keep -d 'How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l tls-cert -d 'Serve HTTPS with this certificate and those that vouch for it, in PEM; read again when it changes [env: CRM_TLS_CERT] [config: tls_cert]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-keep -d 'How many of the newest backups to keep [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l tls-cert -d 'Serve HTTPS with this certificate and its chain, in PEM; read again when the file changes [env: CRM_TLS_CERT] [config: tls_cert]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -l tls-key -d 'The private key of the certificate, in PEM [env: CRM_TLS_KEY] [config: tls_key]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand serve" -l cors-origin -d 'Let the pages of this origin use the API, such as https://app.example.com; may be given several times [env: CRM_CORS_ORIGIN] [config: cors_origin]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l trusted-proxy -d 'Believe X-Forwarded-For of this proxy, an address or a network like 10.0.0.0/8; may be given several times [env: CRM_TRUSTED_PROXY] [config: trusted_proxy]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l log -d 'How the log is written to standard error [env: CRM_LOG] [config: log] [default: text]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l cors-origin -d 'Allow pages of this origin, such as https://app.example.com, to use the API; may be given several times [env: CRM_CORS_ORIGIN] [config: cors_origin]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l trusted-proxy -d 'Trust X-Forwarded-For from this proxy, an address or a network like 10.0.0.0/8; may be given several times [env: CRM_TRUSTED_PROXY] [config: trusted_proxy]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l log -d 'The format of the log on standard error [env: CRM_LOG] [config: log] [default: text]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-body -d 'The largest body of a request, in bytes [env: CRM_MAX_BODY] [config: max_body] [default: 1m]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l max-head -d 'The largest head of a request: its first line and its headers, in bytes [env: CRM_MAX_HEAD] [config: max_head] [default: 64k]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-head -d 'The largest head of a request (its first line and its headers), in bytes [env: CRM_MAX_HEAD] [config: max_head] [default: 64k]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-url -d 'The longest path of a request with its parameters, in bytes [env: CRM_MAX_URL] [config: max_url] [default: 63k]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-depth -d 'The most levels of objects and arrays in a body [env: CRM_MAX_DEPTH] [config: max_depth] [default: 127]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l max-connections -d 'The most connections at a time; beyond them a newcomer is closed at once, or an idle one of an address that has many more [env: CRM_MAX_CONNECTIONS] [config: max_connections] [default: 1024]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l max-connections -d 'The most connections at a time; above it a new one is closed at once, or an idle one of an address that has many more [env: CRM_MAX_CONNECTIONS] [config: max_connections] [default: 1024]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-connections-per-address -d 'The most connections of one address at a time; those of a trusted proxy do not count [env: CRM_MAX_CONNECTIONS_PER_ADDRESS] [config: max_connections_per_address] [default: 512]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l head-timeout -d 'How long the head of a request may take, from its first byte [env: CRM_HEAD_TIMEOUT] [config: head_timeout] [default: 10s]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l body-timeout -d 'How long the body of a request may take, from the end of its head [env: CRM_BODY_TIMEOUT] [config: body_timeout] [default: 30s]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l request-timeout -d 'How long an answer may take to begin, from the end of the request [env: CRM_REQUEST_TIMEOUT] [config: request_timeout] [default: 1m]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l idle-timeout -d 'How long a connection may be silent between two requests [env: CRM_IDLE_TIMEOUT] [config: idle_timeout] [default: 30s]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l request-timeout -d 'How long a response may take to begin, from the end of the request [env: CRM_REQUEST_TIMEOUT] [config: request_timeout] [default: 1m]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l idle-timeout -d 'How long a connection may be idle between two requests [env: CRM_IDLE_TIMEOUT] [config: idle_timeout] [default: 30s]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-token -d 'The most requests of one token in a second [env: CRM_RATE_PER_TOKEN] [config: rate_per_token] [default: off]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-address -d 'The most requests of one address in a second [env: CRM_RATE_PER_ADDRESS] [config: rate_per_address] [default: off]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-waiting-writes -d 'The most writes that wait for the database at a time [env: CRM_MAX_WAITING_WRITES] [config: max_waiting_writes] [default: 4096]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand serve" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand serve" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand serve" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand serve" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand serve" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand serve" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l open -d 'Let everybody read and write, also where the database has tokens [env: CRM_OPEN] [config: open]'
-complete -c crm -n "__fish_crm_using_subcommand serve" -l require-token -d 'Let nobody in without a token, also where the database has none yet [env: CRM_REQUIRE_TOKEN] [config: require_token]'
-complete -c crm -n "__fish_crm_using_subcommand serve" -l quiet -d 'Log warnings and errors alone, and no line for each request [env: CRM_QUIET] [config: quiet]'
+complete -c crm -n "__fish_crm_using_subcommand serve" -l open -d 'Allow everyone to read and write, even if the database has tokens [env: CRM_OPEN] [config: open]'
+complete -c crm -n "__fish_crm_using_subcommand serve" -l require-token -d 'Refuse access without a token, even if the database has no token yet [env: CRM_REQUIRE_TOKEN] [config: require_token]'
+complete -c crm -n "__fish_crm_using_subcommand serve" -l quiet -d 'Log only warnings and errors, without a line for each request [env: CRM_QUIET] [config: quiet]'
 complete -c crm -n "__fish_crm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -f -a "create" -d 'Make a token and print it, this once'
@@ -105,48 +105,48 @@ complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcomman
 write\t''
 admin\t''"
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l expires -d 'When it expires: a time from now like 90d, 12h or 2w, or a time [default: never]' -r
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create a lead'
@@ -164,27 +164,27 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l on-duplicate -d 'What to do when a lead has the address already' -r -f -a "create\t''
 reject\t''
 update\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
@@ -201,15 +201,15 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -223,40 +223,40 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the lead\'s ETag still, as `lead get ID --etag` shows it' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the lead\'s ETag still, as `lead get ID --etag` shows it' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Delete the lead\'s actions and processes with it'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create an action'
@@ -272,27 +272,27 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
@@ -310,15 +310,15 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -333,39 +333,39 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the action\'s ETag still, as `action get ID --etag` shows it' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the action\'s ETag still, as `action get ID --etag` shows it' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create a process'
@@ -383,27 +383,27 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
@@ -423,15 +423,15 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, parted by commas' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -448,131 +448,131 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, parted by commas' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the process\'s ETag still, as `process get ID --etag` shows it' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the process\'s ETag still, as `process get ID --etag` shows it' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand backup" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand backup" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand backup" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand backup" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand backup" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand backup" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand backup" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand backup" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand backup" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand backup" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand backup" -l force -d 'Replace a file that is there'
 complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand restore" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand restore" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand restore" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand restore" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand restore" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand restore" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand restore" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand restore" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand restore" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand restore" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand check" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand check" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand check" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand check" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand check" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand check" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand check" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand check" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand check" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand copy" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand copy" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand copy" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand copy" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand copy" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand copy" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand copy" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand copy" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand copy" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand copy" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand copy" -s q -l quiet -d 'Print nothing but errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand config" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand config" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand config" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand config" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand config" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand config" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand health" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand health" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand health" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand health" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand health" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand health" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand health" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand health" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand health" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand health" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand completions" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand completions" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand completions" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand completions" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand completions" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand completions" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand completions" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand completions" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand completions" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand completions" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand help" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand help" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand help" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand help" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand help" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand help" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand help" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: a path or a postgres:// URL [env: DATABASE_URL]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work over another crm\'s HTTP API instead of a database [env: CRM_URL]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand man" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand man" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand man" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand man" -l token-file -d 'The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand man" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand man" -s h -l help -d 'Print help'

@@ -3,6 +3,7 @@
 //! The flags of a noun are made from its table of fields, so that a new field has its flag, its help and its completion
 //! by itself. What was typed becomes an [`Ask`]; what it does is in [`crate::command`].
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, ValueParser};
@@ -11,8 +12,8 @@ use clap_complete::Shell;
 
 use crate::base::error::{Error, Problems, Result, quoted};
 use crate::base::time;
-use crate::config::service::{KNOBS, Kind as Takes, Knob};
-use crate::config::{Flags, Format};
+use crate::config::table::{CONFIG, DATABASE, DefaultValue, KNOBS, Knob, OUTPUT, TOKEN_FILE, URL};
+use crate::config::{Flags, Format, SettingKind};
 use crate::manual::topics;
 use crate::model::attributes::Attributes;
 use crate::model::draft::{Draft, Input, input_from_text};
@@ -173,36 +174,9 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         // clap's own takes no --help.
         .disable_help_subcommand(true)
-        .arg(global(Arg::new("db").long("db").value_name("PATH").value_hint(ValueHint::FilePath).help(
-            "The database: a path or a postgres:// URL [env: DATABASE_URL]",
-        )))
-        .arg(global(Arg::new("url").long("url").value_name("URL").value_hint(ValueHint::Url).help(
-            "Work over another crm's HTTP API instead of a database [env: CRM_URL]",
-        )))
-        .arg(global(
-            Arg::new("config")
-                .long("config")
-                .value_name("FILE")
-                .value_parser(ValueParser::path_buf())
-                .value_hint(ValueHint::FilePath)
-                .help("The config file [default: crm/config.toml in the user's config folder]"),
-        ))
-        .arg(global(
-            Arg::new("output")
-                .long("output")
-                .short('o')
-                .value_name("FORMAT")
-                .value_parser(PossibleValuesParser::new(Format::WORDS.map(|format| format.0)))
-                .help("How records are printed [env: CRM_OUTPUT] [default: table]"),
-        ))
-        .arg(global(
-            Arg::new("token_file")
-                .long("token-file")
-                .value_name("FILE")
-                .value_parser(ValueParser::path_buf())
-                .value_hint(ValueHint::FilePath)
-                .help("The file with the token that the server at --url is shown [env: CRM_TOKEN, the token itself]"),
-        ))
+        .args([&DATABASE, &URL, &CONFIG].map(|knob| global(knob_arg(knob))))
+        .arg(global(knob_arg(&OUTPUT).short('o')))
+        .arg(global(knob_arg(&TOKEN_FILE)))
         // It is taken to be refused: what stands on a command line can be read by everybody on the machine.
         .arg(Arg::new("token").long("token").global(true).hide(true).num_args(0..=1).action(ArgAction::Append))
         .subcommand(serve())
@@ -320,42 +294,7 @@ fn serve() -> Command {
             "Run the HTTP service. Prints one line with its address and its database when it is ready to answer. Ends on \
              SIGTERM or SIGINT after it has answered what it accepted. The API is described at /docs and /openapi.json.",
         )
-        .arg(Arg::new("host").long("host").value_name("HOST").help("The address to listen on [env: HOST] [default: 0.0.0.0]"))
-        .arg(
-            Arg::new("port")
-                .long("port")
-                .value_name("PORT")
-                .help("The port to listen on, 0 for any free one [env: PORT] [default: 8000]"),
-        )
-        .arg(
-            Arg::new("backup_dir")
-                .long("backup-dir")
-                .value_name("DIR")
-                .value_hint(ValueHint::DirPath)
-                .help(
-                    "Back the database up into this folder, again and again [env: CRM_BACKUP_DIR] \
-                     [config: backup_dir]",
-                ),
-        )
-        .arg(
-            Arg::new("backup_every")
-                .long("backup-every")
-                .value_name("TIME")
-                .help(
-                    "The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] \
-                     [config: backup_every] [default: 1h]",
-                ),
-        )
-        .arg(
-            Arg::new("backup_keep")
-                .long("backup-keep")
-                .value_name("COUNT")
-                .help(
-                    "How many backups to keep, the newest [env: CRM_BACKUP_KEEP] [config: backup_keep] \
-                     [default: 24]",
-                ),
-        )
-        .args(KNOBS.iter().map(|knob| knob_arg(knob)))
+        .args(knobs_of_serve().map(knob_arg))
         .after_help(examples(&[
             "crm serve",
             "crm serve --host 127.0.0.1 --port 0 --db crm.db",
@@ -427,35 +366,58 @@ fn token() -> Command {
         )
 }
 
-/// The flag of a setting of the service.
+/// The settings whose flags are those of `crm serve`.
+fn knobs_of_serve() -> impl Iterator<Item = &'static Knob> {
+    let all = KNOBS.iter().copied();
+    all.filter(|knob| knob.flag.is_some() && !knob.is_global())
+}
+
+/// The flag of a setting.
 fn knob_arg(knob: &'static Knob) -> Arg {
-    let (variable, key) = (knob.variable(), knob.key);
-    let mut help = format!("{} [env: {variable}] [config: {key}]", knob.about);
-    if !knob.default.is_empty() {
-        help.push_str(&format!(" [default: {}]", knob.default));
+    let mut help = knob.about.to_string();
+    for (word, name) in [("env", knob.variable), ("config", knob.key)] {
+        if let Some(name) = name {
+            help.push_str(&format!(" [{word}: {name}]"));
+        }
     }
-    let arg = Arg::new(knob.key).long(knob.flag()).help(help);
-    let arg = match knob.value_name() {
+    if let DefaultValue::Value(text) | DefaultValue::Rule(text) = knob.default {
+        help.push_str(&format!(" [default: {text}]"));
+    }
+    let flag = knob.flag.unwrap_or_default().trim_start_matches('-');
+    let arg = Arg::new(knob.name).long(flag).help(help);
+    let arg = match knob.kind.value_name() {
         Some(name) => arg.value_name(name),
         None => arg.action(ArgAction::SetTrue),
     };
     match knob.kind {
-        Takes::Many(..) => arg.action(ArgAction::Append),
-        Takes::File => arg.value_hint(ValueHint::FilePath),
+        SettingKind::Database | SettingKind::File => arg.value_hint(ValueHint::FilePath),
+        SettingKind::Path => arg
+            .value_parser(ValueParser::path_buf())
+            .value_hint(ValueHint::FilePath),
+        SettingKind::Folder => arg.value_hint(ValueHint::DirPath),
+        SettingKind::Url => arg.value_hint(ValueHint::Url),
+        SettingKind::Format => arg.value_parser(PossibleValuesParser::new(
+            Format::WORDS.map(|format| format.0),
+        )),
+        SettingKind::Many(..) => arg.action(ArgAction::Append),
         _ => arg,
     }
 }
 
 /// What was given as the flag of a setting.
-fn knob_given(knob: &Knob, matches: &ArgMatches) -> Option<String> {
+fn knob_given(knob: &Knob, matches: &ArgMatches) -> Option<OsString> {
     match knob.kind {
-        Takes::Switch => matches.get_flag(knob.key).then(|| "true".to_string()),
+        SettingKind::Switch => matches.get_flag(knob.name).then(|| "true".into()),
+        SettingKind::Path => {
+            let path = matches.get_one::<PathBuf>(knob.name)?;
+            Some(path.clone().into_os_string())
+        }
         _ => {
             let all: Vec<&str> = matches
-                .get_many::<String>(knob.key)?
+                .get_many::<String>(knob.name)?
                 .map(String::as_str)
                 .collect();
-            Some(all.join(","))
+            Some(all.join(",").into())
         }
     }
 }
@@ -844,30 +806,21 @@ fn list_args() -> [Arg; 6] {
     ]
 }
 
-/// The global flags.
+/// The flags of settings: the global ones and those of `crm serve`.
 pub fn flags(matches: &ArgMatches) -> Flags {
-    let text = |name: &str| matches.get_one::<String>(name).cloned();
-    let serve = matches.subcommand_matches("serve");
-    let of_serve = |name: &str| serve.and_then(|serve| serve.get_one::<String>(name).cloned());
-    Flags {
-        db: text("db"),
-        file: matches
-            .subcommand_matches("check")
-            .and_then(|check| check.get_one::<String>("file").cloned()),
-        url: text("url"),
-        config: matches.get_one::<PathBuf>("config").cloned(),
-        output: text("output"),
-        token_file: matches.get_one::<PathBuf>("token_file").cloned(),
-        host: of_serve("host"),
-        port: of_serve("port"),
-        backup_dir: of_serve("backup_dir"),
-        backup_every: of_serve("backup_every"),
-        backup_keep: of_serve("backup_keep"),
-        service: KNOBS
-            .iter()
-            .filter_map(|knob| Some((knob.key, knob_given(knob, serve?)?)))
-            .collect(),
+    let mut flags = Flags::default();
+    let check = matches.subcommand_matches("check");
+    flags.file = check.and_then(|check| check.get_one::<String>("file").cloned());
+    for knob in KNOBS.iter().filter(|knob| knob.flag.is_some()) {
+        let place = match knob.is_global() {
+            true => Some(matches),
+            false => matches.subcommand_matches("serve"),
+        };
+        if let Some(value) = place.and_then(|matches| knob_given(knob, matches)) {
+            flags.set(knob, value);
+        }
     }
+    flags
 }
 
 /// What was asked for.

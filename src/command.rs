@@ -14,10 +14,9 @@ use tracing::Level;
 use crate::base::error::{Code, Error};
 use crate::base::log;
 use crate::cli::{self, Source, TokenVerb, Verb};
-use crate::config::service::{self, Service};
 use crate::config::{
-    Asker, Backups, Flags, Format, Listen, Settings, Source as From, Surroundings, Target,
-    find_token, parse_end, without_password,
+    self, Asker, Backups, Flags, Format, Listen, Location, Origin, Service, Settings, Surroundings,
+    find_token, parse_end, table, without_password,
 };
 use crate::manual::{self, topics};
 use crate::model::draft::{Draft, Purpose};
@@ -25,14 +24,22 @@ use crate::model::lead::OnDuplicate;
 use crate::model::query::Query;
 use crate::model::record::{LARGEST, Noun, Shown, too_large};
 use crate::model::terms::{Terms, Versions, etag};
-use crate::model::token::{self, NewToken, Secret};
+use crate::model::token::{self, NewToken, Secret, Token};
+use crate::net::certificate::{Certificate, CertificateFault};
+use crate::net::limits::ConnectionLimits;
+use crate::net::peer::Proxies;
+use crate::net::settings::ConnectionSettings;
+use crate::ops::Records;
+use crate::ops::create_token::CreateToken;
+use crate::ops::delete::Delete;
+use crate::ops::revoke_token::RevokeToken;
+use crate::ops::update::Update;
 use crate::output::{self, Bar, Extent, Look, Printer, Stop, Terminal};
-use crate::server::connection::{Door, Limits, tls};
 use crate::server::gate::Policy;
-use crate::server::limit::Requests;
-use crate::server::{self, cors::Cors, peer::Proxies};
+use crate::server::limit::RequestLimits;
+use crate::server::{self, cors::Cors};
 use crate::store::any::AnyStore;
-use crate::store::contract::{Done, Store, Write};
+use crate::store::contract::Store;
 use crate::store::copy;
 use crate::store::postgres::{self, Postgres};
 use crate::store::remote::Remote;
@@ -120,7 +127,6 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
     };
     let store = open(settings, wants).await?;
     let look = look(settings);
-    let write = async |write| store.write(write, Terms::default()).await;
     let ended = match verb {
         TokenVerb::Create {
             name,
@@ -133,7 +139,8 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
                 expires,
                 asker: None,
             };
-            write(Write::CreateToken(new))
+            store
+                .write(CreateToken::new(new), Terms::default())
                 .await
                 .map_err(Stop::from)
                 .and_then(|outcome| show_token(look, outcome.done))
@@ -142,7 +149,10 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
             Ok(tokens) => output::tokens(io::stdout().lock(), look, &tokens),
             Err(error) => Err(error.into()),
         },
-        TokenVerb::Revoke(name) => match write(Write::RevokeToken(name.clone())).await {
+        TokenVerb::Revoke(name) => match store
+            .write(RevokeToken::new(name.clone()), Terms::default())
+            .await
+        {
             Ok(_) => {
                 let said = [("name", name.into()), ("message", "Token revoked".into())];
                 output::summary(io::stdout().lock(), look, &said)
@@ -157,10 +167,7 @@ pub async fn token(settings: &Settings, verb: TokenVerb) -> Ended {
 }
 
 /// Prints a new token: for people and scripts the secret alone.
-fn show_token(look: Look, done: Done) -> output::Result {
-    let Done::Token(token, secret) = done else {
-        return Err(Error::internal("expected a token").into());
-    };
+fn show_token(look: Look, (token, secret): (Token, Secret)) -> output::Result {
     match look.format {
         Format::Table | Format::Id => {
             print(format!("{}\n", secret.text()).as_bytes())?;
@@ -196,13 +203,13 @@ fn show_token(look: Look, done: Done) -> output::Result {
 /// Opens the store that the settings name.
 async fn open(settings: &Settings, wants: Wants) -> Result<AnyStore, Stop> {
     match &settings.target.value {
-        Target::Url(url) => Ok(AnyStore::connect(url, secret(settings))?),
+        Location::Url(url) => Ok(AnyStore::connect(url, secret(settings))?),
         // As with a file below: a name with a slip in it would look like an empty database.
-        Target::Postgres(url) if wants == Wants::Make => {
+        Location::Postgres(url) if wants == Wants::Make => {
             Ok(AnyStore::Postgres(Postgres::open(url, 1).await?))
         }
-        Target::Postgres(url) => Ok(AnyStore::Postgres(Postgres::open_existing(url, 1).await?)),
-        Target::Database(path) => {
+        Location::Postgres(url) => Ok(AnyStore::Postgres(Postgres::open_existing(url, 1).await?)),
+        Location::Database(path) => {
             if settings.explicit() && wants != Wants::Make {
                 // A name with a slip in it would otherwise look like an empty database.
                 there(path)?;
@@ -388,9 +395,9 @@ impl Doing {
         let ids = expand(ids)?;
         let printer = self.printer(shown, extent(&ids));
         self.each(&ids, printer, async |id, printer| {
-            let write = Write::Update(id, draft.clone());
+            let write = Update::new(id, draft.clone());
             let outcome = store.write(write, under(&versions)).await?;
-            printer.record(&outcome.saved()?.record)
+            printer.record(&outcome.done.record)
         })
         .await
     }
@@ -419,8 +426,7 @@ impl Doing {
         let ids = expand(ids)?;
         let printer = Printer::deletions(io::stdout().lock(), self.look, self.noun, extent(&ids));
         self.each(&ids, printer, async |id, printer| {
-            let noun = self.noun;
-            let delete = Write::Delete { noun, id, cascade };
+            let delete = Delete::new(self.noun, id, cascade);
             store.write(delete, under(&versions)).await?;
             printer.deleted(id)
         })
@@ -553,8 +559,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 /// The database's file, for a command that works on the file itself.
 fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a Path, Error> {
     match &settings.target.value {
-        Target::Database(path) => Ok(path),
-        Target::Postgres(_) => {
+        Location::Database(path) => Ok(path),
+        Location::Postgres(_) => {
             let tools = match command {
                 "check" => "pg_amcheck",
                 _ => "pg_dump and pg_restore",
@@ -563,7 +569,7 @@ fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a Path, Error>
                 "{command}: expected a SQLite file; PostgreSQL has tools of its own for it, such as {tools}"
             )))
         }
-        Target::Url(url) => Err(Error::invalid(format!(
+        Location::Url(url) => Err(Error::invalid(format!(
             "{command}: expected a database and no URL ({url}); run it on the machine where the database is"
         ))),
     }
@@ -716,7 +722,7 @@ pub async fn copy(
     to: &str,
     quiet: bool,
 ) -> Ended {
-    if let From::Flag(name) = settings.target.source {
+    if let Origin::Flag(name) = settings.target.origin {
         let why = format!("{name}: not for copy, which takes both databases as FROM and TO");
         return Err(Error::invalid(why).into());
     }
@@ -728,19 +734,19 @@ pub async fn copy(
     if from == to {
         return Err(Error::invalid("TO: expected another database than FROM").into());
     }
-    if flags.token_file.is_some() && !matches!(from, Target::Url(_)) {
+    if flags.get(&table::TOKEN_FILE).is_some() && !matches!(from, Location::Url(_)) {
         say(NO_TOKEN);
     }
     // Another server shows its tokens to an admin alone; that it was shown one tells enough.
     let mut has_tokens = false;
     let source = match &from {
-        Target::Url(url) => {
+        Location::Url(url) => {
             let token = find_token(flags, around)?;
             has_tokens = token.is_some();
             AnyStore::connect(url, token.as_ref().map(|token| &token.value))?
         }
-        Target::Postgres(url) => AnyStore::Postgres(Postgres::open_existing(url, COPYING).await?),
-        Target::Database(path) => {
+        Location::Postgres(url) => AnyStore::Postgres(Postgres::open_existing(url, COPYING).await?),
+        Location::Database(path) => {
             there(path)?;
             let (store, notice) = AnyStore::open(path, Work::Reading)?;
             notice.iter().for_each(|notice| say(notice));
@@ -748,12 +754,12 @@ pub async fn copy(
         }
     };
     let target = match &to {
-        Target::Url(_) => {
+        Location::Url(_) => {
             let why = "TO: expected a file or a postgres:// URL; a server cannot be copied to";
             return Err(Error::invalid(why).into());
         }
-        Target::Postgres(url) => AnyStore::Postgres(Postgres::open_for_copy(url, COPYING).await?),
-        Target::Database(path) => AnyStore::Sqlite(Sqlite::open_for_copy(path)?),
+        Location::Postgres(url) => AnyStore::Postgres(Postgres::open_for_copy(url, COPYING).await?),
+        Location::Database(path) => AnyStore::Sqlite(Sqlite::open_for_copy(path)?),
     };
     let bar = Bar::counting(!quiet);
     let mut watch = |stage| match stage {
@@ -792,9 +798,9 @@ const COPYING: usize = 2;
 
 /// What the target of a copy remembers its source by: a file's name from the root, as another time it may be called
 /// otherwise.
-fn name_of(source: &Target) -> String {
+fn name_of(source: &Location) -> String {
     match source {
-        Target::Database(path) => match path.canonicalize() {
+        Location::Database(path) => match path.canonicalize() {
             Ok(path) => path.display().to_string(),
             Err(_) => shown(source),
         },
@@ -803,11 +809,11 @@ fn name_of(source: &Target) -> String {
 }
 
 /// A target as it may be shown.
-fn shown(target: &Target) -> String {
+fn shown(target: &Location) -> String {
     match target {
-        Target::Database(path) => path.display().to_string(),
-        Target::Postgres(url) => without_password(url),
-        Target::Url(url) => url.clone(),
+        Location::Database(path) => path.display().to_string(),
+        Location::Postgres(url) => without_password(url),
+        Location::Url(url) => url.clone(),
     }
 }
 
@@ -840,7 +846,8 @@ fn look(settings: &Settings) -> Look {
 /// `crm config`
 pub fn config(flags: &Flags, around: &Surroundings) -> Ended {
     let settings = Settings::find(flags, around, Asker::Command)?;
-    let rows = settings.rows(
+    let rows = config::rows(
+        &settings,
         &Listen::find(flags, around)?,
         &Backups::find(flags, around)?,
         &Service::find(flags, around)?,
@@ -853,8 +860,8 @@ pub fn config(flags: &Flags, around: &Surroundings) -> Ended {
 pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
     let settings = Settings::find(flags, around, Asker::Command)?;
     let store = match settings.target.value {
-        Target::Url(url) => AnyStore::connect(&url, None)?,
-        Target::Database(_) | Target::Postgres(_) => {
+        Location::Url(url) => AnyStore::connect(&url, None)?,
+        Location::Database(_) | Location::Postgres(_) => {
             let listen = Listen::find(flags, around)?;
             // What listens everywhere listens here too.
             let host = match listen.host.value.as_str() {
@@ -865,7 +872,7 @@ pub async fn health(flags: &Flags, around: &Surroundings<'_>) -> Ended {
             };
             let service = Service::find(flags, around)?;
             let port = listen.port.value;
-            match service.file(&service::TLS_CERT) {
+            match service.file(&table::TLS_CERT) {
                 None => AnyStore::connect(&format!("http://{host}:{port}"), None)?,
                 Some(_) => AnyStore::Remote(Remote::unchecked(&format!("https://{host}:{port}"))?),
             }
@@ -967,11 +974,11 @@ pub fn man(folder: Option<&Path>) -> Ended {
 /// ready, for who waits for it.
 pub fn begin_log(service: &Service) -> Result<(), Error> {
     log::begin(log::Options {
-        form: match service.word(&service::LOG) {
+        form: match service.word(&table::LOG) {
             "json" => log::Form::Json,
             _ => log::Form::Text,
         },
-        quiet: service.is_on(&service::QUIET),
+        quiet: service.is_on(&table::QUIET),
         redact: token::redacted,
     })
 }
@@ -984,7 +991,7 @@ pub async fn serve(
     service: &Service,
 ) -> Ended {
     let mut serving = serving(service)?;
-    let connections = &mut serving.door.limits.connections;
+    let connections = &mut serving.connections.limits.connections;
     // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
     let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
@@ -1014,26 +1021,26 @@ pub async fn serve(
         .local_addr()
         .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;
     // After the port is ours: a start that fails for want of it leaves all else alone.
-    if let (Some(folder), Target::Database(path)) = (&backups.folder, &settings.target.value) {
+    if let (Some(folder), Location::Database(path)) = (&backups.folder, &settings.target.value) {
         schedule::check_folder(path, &folder.value).map_err(|error| {
             let folder_name = folder.value.display();
             let expected =
                 format!("expected a folder that backups can be written to, {folder_name}: {error}");
-            folder.source.refuse(expected)
+            folder.origin.refuse(expected)
         })?;
     }
     settings.create_default_folder()?;
     let (store, database) = match &settings.target.value {
-        Target::Url(_) => return Err(Error::internal("serve was given a URL").into()),
-        Target::Postgres(_) if backups.folder.is_some() => {
+        Location::Url(_) => return Err(Error::internal("serve was given a URL").into()),
+        Location::Postgres(_) if backups.folder.is_some() => {
             let why = "--backup-dir: expected a SQLite file as the database; PostgreSQL has tools of its own for backups";
             return Err(Error::invalid(why).into());
         }
-        Target::Postgres(url) => {
+        Location::Postgres(url) => {
             let store = Postgres::open(url, postgres::connections(url)?).await?;
             (AnyStore::Postgres(store), without_password(url))
         }
-        Target::Database(path) => {
+        Location::Database(path) => {
             let (store, notice) = AnyStore::open(path, Work::Server)?;
             if let Some(notice) = notice {
                 say(&notice);
@@ -1051,7 +1058,7 @@ pub async fn serve(
         _ => None,
     };
     let stopper = scheduler.as_ref().map(|scheduler| scheduler.stopper());
-    store.limit_waiting_writes(service.number(&service::MAX_WAITING_WRITES));
+    store.limit_waiting_writes(service.number(&table::MAX_WAITING_WRITES));
     let signal = ended()?;
     let shutdown = async move {
         signal.await;
@@ -1062,7 +1069,7 @@ pub async fn serve(
     };
     tell_of_tokens(&store, serving.policy, address).await?;
     let version = env!("CARGO_PKG_VERSION");
-    let scheme = match serving.door.tls {
+    let scheme = match serving.connections.tls {
         Some(_) => "https",
         None => "http",
     };
@@ -1080,8 +1087,8 @@ pub async fn serve(
 /// Whether tokens are asked for.
 fn policy(service: &Service) -> Policy {
     match (
-        service.is_on(&service::OPEN),
-        service.is_on(&service::REQUIRE_TOKEN),
+        service.is_on(&table::OPEN),
+        service.is_on(&table::REQUIRE_TOKEN),
     ) {
         (true, _) => Policy::Open,
         (_, true) => Policy::Required,
@@ -1122,46 +1129,46 @@ fn serving(service: &Service) -> Result<server::Settings, Error> {
         rate => u32::try_from(rate).ok(),
     };
     let tls = match (
-        service.file(&service::TLS_CERT),
-        service.file(&service::TLS_KEY),
+        service.file(&table::TLS_CERT),
+        service.file(&table::TLS_KEY),
     ) {
         (Some(certificate), Some(key)) => {
-            let read = tls::Certificate::read(certificate.into(), key.into());
+            let read = Certificate::read(certificate.into(), key.into());
             let read = read.map_err(|fault| {
                 let (knob, why) = match fault {
-                    tls::Fault::Certificate(why) => (&service::TLS_CERT, why),
-                    tls::Fault::Key(why) => (&service::TLS_KEY, why),
+                    CertificateFault::Certificate(why) => (&table::TLS_CERT, why),
+                    CertificateFault::Key(why) => (&table::TLS_KEY, why),
                 };
-                service.setting(knob).source.refuse(why)
+                service.setting(knob).origin.refuse(why)
             })?;
             Some(Arc::new(read))
         }
         _ => None,
     };
     Ok(server::Settings {
-        door: Door {
-            limits: Limits {
-                connections: service.number(&service::MAX_CONNECTIONS),
-                per_address: service.number(&service::MAX_CONNECTIONS_PER_ADDRESS),
-                head: service.time(&service::HEAD_TIMEOUT),
-                head_bytes: service.number(&service::MAX_HEAD),
-                idle: service.time(&service::IDLE_TIMEOUT),
-                ..Limits::default()
+        connections: ConnectionSettings {
+            limits: ConnectionLimits {
+                connections: service.number(&table::MAX_CONNECTIONS),
+                per_address: service.number(&table::MAX_CONNECTIONS_PER_ADDRESS),
+                head: service.time(&table::HEAD_TIMEOUT),
+                head_bytes: service.number(&table::MAX_HEAD),
+                idle: service.time(&table::IDLE_TIMEOUT),
+                ..ConnectionLimits::default()
             },
             tls,
-            proxies: Proxies::new(service.many(&service::TRUSTED_PROXY)),
+            proxies: Proxies::new(service.many(&table::TRUSTED_PROXY)),
             hits: Arc::default(),
         },
-        requests: Requests {
-            body: service.number(&service::MAX_BODY),
-            url: service.number(&service::MAX_URL),
-            depth: service.number(&service::MAX_DEPTH),
-            body_time: service.time(&service::BODY_TIMEOUT),
-            time: service.time(&service::REQUEST_TIMEOUT),
-            per_token: rate(&service::RATE_PER_TOKEN),
-            per_address: rate(&service::RATE_PER_ADDRESS),
+        requests: RequestLimits {
+            body: service.number(&table::MAX_BODY),
+            url: service.number(&table::MAX_URL),
+            depth: service.number(&table::MAX_DEPTH),
+            body_time: service.time(&table::BODY_TIMEOUT),
+            time: service.time(&table::REQUEST_TIMEOUT),
+            per_token: rate(&table::RATE_PER_TOKEN),
+            per_address: rate(&table::RATE_PER_ADDRESS),
         },
-        cors: Cors::new(service.many(&service::CORS_ORIGIN)),
+        cors: Cors::new(service.many(&table::CORS_ORIGIN)),
         policy: policy(service),
     })
 }
@@ -1211,10 +1218,10 @@ mod tests {
         let service = Service::find(&Flags::default(), &around);
         let made = serving(&service.unwrap()).unwrap();
         let own = server::Settings::default();
-        assert_eq!(made.door.limits, own.door.limits);
+        assert_eq!(made.connections.limits, own.connections.limits);
         assert_eq!(made.requests, own.requests);
-        assert_eq!(made.door.proxies, own.door.proxies);
+        assert_eq!(made.connections.proxies, own.connections.proxies);
         assert_eq!(made.cors, own.cors);
-        assert!(made.door.tls.is_none() && own.door.tls.is_none());
+        assert!(made.connections.tls.is_none() && own.connections.tls.is_none());
     }
 }

@@ -7,9 +7,13 @@
 //! |---|---|
 //! | [`base`] | words that everything uses: errors with their codes, times, the log, text |
 //! | [`manual`] | the pages of the manual, for terminals, browsers and `man` |
+//! | [`net`] | connections and their limits: the accept loop, TLS, the memory of bodies and answers; it knows no record and no route |
 //! | [`model`] | what a record is: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
-//! | [`server`] | routes, limits, the accept loop |
+//! | [`views`] | nouns that are only read: fields over a query, one file each |
+//! | [`operation`] | what an operation is, as data |
+//! | [`ops`] | the operations, one file each, and their list |
+//! | [`server`] | routes, tokens and the answers to requests |
 //! | [`config`] | settings and where each comes from |
 //! | [`output`] | table, json, ndjson, csv, id: the only module that prints records |
 //! | [`cli`], [`command`] | the commands' words, and what each does with a store |
@@ -36,9 +40,17 @@ pub mod base;
 
 pub mod manual;
 
+pub mod net;
+
 pub mod model;
 
 pub mod store;
+
+pub mod views;
+
+pub mod operation;
+
+pub mod ops;
 
 pub mod server;
 

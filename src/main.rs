@@ -10,9 +10,9 @@ use crm::base::error::Error;
 use crm::base::log;
 use crm::cli::{self, Ask};
 use crm::command::{self, Ended, complain};
-use crm::config::service::Service;
 use crm::config::{
-    Asker, Backups, Flags, Format, Listen, Settings, Surroundings, Target, error_format,
+    Asker, Backups, Flags, Format, Listen, Location, Service, Settings, Surroundings, error_format,
+    table,
 };
 use crm::model::token;
 use crm::output::Stop;
@@ -65,7 +65,7 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
             let backups = Backups::find(flags, around)?;
             let service = Service::find(flags, around)?;
             command::begin_log(&service)?;
-            if flags.url.is_some() {
+            if flags.get(&table::URL).is_some() {
                 command::say("note: serve works on a database; --url is ignored");
             }
             let runtime = runtime(Builder::new_multi_thread())?;
@@ -119,7 +119,7 @@ fn obey(ask: Ask, flags: &Flags, around: &Surroundings, format: &mut Format) -> 
 /// The settings. What was given and is of no use is told.
 fn settings(flags: &Flags, around: &Surroundings, asker: Asker) -> Result<Settings, Error> {
     let found = Settings::find(flags, around, asker)?;
-    if flags.token_file.is_some() && !matches!(found.target.value, Target::Url(_)) {
+    if flags.get(&table::TOKEN_FILE).is_some() && !matches!(found.target.value, Location::Url(_)) {
         command::say(command::NO_TOKEN);
     }
     Ok(found)
@@ -145,10 +145,10 @@ fn misused(error: &clap::Error, around: &Surroundings) -> u8 {
         let _ = error.print();
         return if wanted { 0 } else { 2 };
     }
-    let flags = Flags {
-        output: output_flag(),
-        ..Flags::default()
-    };
+    let mut flags = Flags::default();
+    if let Some(word) = output_flag() {
+        flags.set(&table::OUTPUT, word);
+    }
     match error_format(&flags, around) {
         format @ (Format::Json | Format::Ndjson) => {
             let text = error.render().to_string();

@@ -1,4 +1,4 @@
-//! The HTTP service: which connections are taken, which routes there are, and what they answer.
+//! The HTTP service: its routes, and what they answer. Connections are accepted by [`net`](crate::net).
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,44 +6,45 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::base::error::Result;
+use crate::net::accept;
+use crate::net::peer::Peer;
+use crate::net::service::RefusedRequest;
+use crate::net::settings::ConnectionSettings;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use api::Api;
-use connection::Door;
 use cors::Cors;
 use gate::Policy;
-use limit::Requests;
-use peer::Peer;
+use limit::RequestLimits;
 
-mod answers;
 pub mod api;
-mod body;
-pub mod connection;
+mod conditions;
 pub mod cors;
 pub mod docs;
 pub mod gate;
 pub mod limit;
 pub mod observe;
 pub mod openapi;
-pub mod peer;
 mod reply;
-pub mod route;
-mod tokens;
+mod request;
+mod route;
+mod written;
 
-/// What the service goes by. The defaults are the documented ones.
+/// The settings of the service. The defaults are the documented ones.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// What connections are taken by.
-    pub door: Door,
-    /// What one request may take.
-    pub requests: Requests,
+    /// How connections are accepted.
+    pub connections: ConnectionSettings,
+    /// The limits of one request.
+    pub requests: RequestLimits,
     /// Which pages of other sites may use the API.
     pub cors: Cors,
-    /// Whether tokens are asked for.
+    /// Whether requests need a token.
     pub policy: Policy,
 }
 
-/// Serves the store on the listener until `shutdown` is done; then answers what was accepted and closes the store.
+/// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that were read, and closes the
+/// store.
 pub async fn serve(
     listener: TcpListener,
     store: AnyStore,
@@ -51,16 +52,24 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let api = Arc::new(Api::new(store.clone(), &settings));
-    let proxies = settings.door.proxies.clone();
+    let proxies = settings.connections.proxies.clone();
     let service = |address| {
         let routes = api::routes(api.clone(), Peer::new(address, &proxies));
         hyper_util::service::TowerToHyperService::new(warp::service(routes))
     };
     let refuse = {
         let api = api.clone();
-        move |error, refused: connection::Refused<'_>| api.refuse(error, &refused)
+        move |error, refused: RefusedRequest<'_>| api.refuse(error, &refused)
     };
     let meter = api.observer.meter.clone();
-    connection::serve(listener, service, refuse, settings.door, meter, shutdown).await;
+    accept::serve(
+        listener,
+        service,
+        refuse,
+        settings.connections,
+        meter,
+        shutdown,
+    )
+    .await;
     store.close().await
 }

@@ -1,7 +1,8 @@
 //! An action: something done with a lead, such as a mail or a call.
 
 use crate::model::record::{
-    ATTRIBUTES, CREATED_AT, Field, ID, Kind, LEAD_ID, Noun, Presence, UPDATED_AT,
+    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, LEAD_ID, Noun, Presence, Relation,
+    UPDATED_AT,
 };
 
 /// Actions and their fields.
@@ -44,4 +45,18 @@ pub static ACTION: Noun = Noun {
         CREATED_AT,
         UPDATED_AT,
     ],
+    relation: Relation::Table,
+    examples: Examples {
+        create: &[
+            "crm action create --lead 1 --type call --details 'Asked for a quote'",
+            "crm action create --lead 1 --type mail --at -2h",
+        ],
+        get: &["crm action get 1 -o json"],
+        list: &[
+            "crm action list --lead 1 --sort -timestamp",
+            "crm action list --at gte:today",
+        ],
+        update: &["crm action update 1 --details 'Sent the quote'"],
+        delete: &["crm action delete 1 --yes"],
+    },
 };

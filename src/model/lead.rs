@@ -1,6 +1,8 @@
 //! A lead: a person to win.
 
-use crate::model::record::{ATTRIBUTES, CREATED_AT, Field, ID, Kind, Noun, Presence, UPDATED_AT};
+use crate::model::record::{
+    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, Noun, Presence, Relation, UPDATED_AT,
+};
 
 /// Leads and their fields.
 pub static LEAD: Noun = Noun {
@@ -41,6 +43,32 @@ pub static LEAD: Noun = Noun {
         CREATED_AT,
         UPDATED_AT,
     ],
+    relation: Relation::Table,
+    examples: Examples {
+        create: &[
+            "crm lead create --email ada@example.com --name 'Ada Lovelace'",
+            "crm lead create --email eve@acme.org --set company=Acme --set 'size:=120'",
+            "crm lead create --email ada@example.com --on-duplicate update",
+            "echo '{\"email\": \"bob@acme.org\"}' | crm lead create --json - -o id",
+        ],
+        get: &[
+            "crm lead get 1",
+            "crm lead list -o id | crm lead get - -o ndjson",
+        ],
+        list: &[
+            "crm lead list --status new",
+            "crm lead list --where attributes.company=Acme",
+            "crm lead list --sort -created_at --limit 10",
+            "crm lead list --q ada -o csv --fields id,email",
+            "crm lead list --status ne:lost --count",
+        ],
+        update: &[
+            "crm lead update 1 --status contacted --set company=Acme --unset size",
+            "crm lead list --status new -o id | crm lead update - --status won",
+            "crm lead update 1 --clear name",
+        ],
+        delete: &["crm lead delete 1 --cascade --yes"],
+    },
 };
 
 /// What to do when a new lead's address is there already.

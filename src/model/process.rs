@@ -1,7 +1,8 @@
 //! A process: a sequence of follow-ups with a lead, and the date of the next one.
 
 use crate::model::record::{
-    ATTRIBUTES, CREATED_AT, Field, ID, Kind, LEAD_ID, Noun, Presence, Target, UPDATED_AT,
+    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, LEAD_ID, Noun, OnDelete, Presence, Relation,
+    Target, UPDATED_AT,
 };
 
 /// Processes and their fields.
@@ -38,6 +39,7 @@ pub static PROCESS: Noun = Noun {
             kind: Kind::Reference(Target {
                 name: "action",
                 plural: "actions",
+                on_delete: OnDelete::SetNull,
             }),
             presence: Presence::Optional,
             about: "The action that was done last; null again when that action is deleted",
@@ -65,4 +67,21 @@ pub static PROCESS: Noun = Noun {
         CREATED_AT,
         UPDATED_AT,
     ],
+    relation: Relation::Table,
+    examples: Examples {
+        create: &[
+            "crm process create --name 'Campaign' --lead 1 --channel mail --next +3d",
+            "crm process create --name 'Call back' --lead 1 --next fri",
+        ],
+        get: &["crm process get 1"],
+        list: &[
+            "crm process list --where 'next_followup_datetime=lte:now'",
+            "crm process list --next lte:tomorrow --sort next_followup_datetime",
+        ],
+        update: &[
+            "crm process update 1 --next +1w",
+            "crm process update 1 --status done --clear next",
+        ],
+        delete: &["crm process delete 1 --yes"],
+    },
 };

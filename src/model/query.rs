@@ -127,6 +127,8 @@ pub struct Sort {
     pub at: usize,
     /// From the greatest. Null is less than everything.
     pub descending: bool,
+    /// Null comes last instead. It does so in the order of a view that is asked for no other.
+    pub nulls_last: bool,
 }
 
 /// Where a page ended: the values of the order's fields in its last record.
@@ -146,10 +148,7 @@ impl Query {
             noun,
             filters: Vec::new(),
             search: None,
-            order: vec![Sort {
-                at: 0,
-                descending: false,
-            }],
+            order: default_order(noun)?,
             limit: None,
             after: None,
             shown: None,
@@ -287,6 +286,7 @@ impl Cursor {
     /// Where a page ends that ends with this record.
     pub fn of(query: &Query, last: &Record) -> Cursor {
         let key = |sort: &Sort| match &last.values[sort.at] {
+            Value::Null if sort.nulls_last => Value::Text(LAST.into()),
             Value::Text(text) => Value::Text(text.chars().take(SORTED_LETTERS).collect()),
             value => value.clone(),
         };
@@ -322,13 +322,26 @@ fn order_text(noun: &Noun, order: &[Sort]) -> String {
         .iter()
         .map(|sort| {
             format!(
-                "{}{}",
+                "{}{}{}",
                 if sort.descending { "-" } else { "" },
-                noun.fields[sort.at].name
+                noun.fields[sort.at].name,
+                if sort.nulls_last { LAST } else { "" }
             )
         })
         .collect();
     keys.join(",")
+}
+
+/// What null sorts as where it comes last: more than every time.
+pub const LAST: &str = "~";
+
+/// The order of a list that names none.
+fn default_order(noun: &'static Noun) -> Result<Vec<Sort>> {
+    let mut order = order(noun, noun.default_order())?;
+    for sort in &mut order {
+        sort.nulls_last = noun.is_view() && noun.fields[sort.at].nullable();
+    }
+    Ok(order)
 }
 
 fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
@@ -358,7 +371,11 @@ fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
         if order.iter().any(|sort| sort.at == at) {
             return Err(Error::field("sort", format!("{name} is given twice")));
         }
-        order.push(Sort { at, descending });
+        order.push(Sort {
+            at,
+            descending,
+            nulls_last: false,
+        });
     }
     // No two records have the same id: what comes after it orders nothing.
     match order.iter().position(|sort| sort.at == 0) {
@@ -366,6 +383,7 @@ fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
         None => order.push(Sort {
             at: 0,
             descending: false,
+            nulls_last: false,
         }),
     }
     Ok(order)

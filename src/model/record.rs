@@ -17,7 +17,7 @@ use crate::base::error::{Code, Error, Result, quoted};
 use crate::base::time;
 use crate::model::attributes::Entries;
 
-/// One of the three kinds of record.
+/// A kind of record, as a table of its fields.
 #[derive(Debug)]
 pub struct Noun {
     /// In the singular: `lead`.
@@ -30,6 +30,39 @@ pub struct Noun {
     pub about: &'static str,
     /// The columns, in the order they are stored and shown; the first is the id.
     pub fields: &'static [Field],
+    /// Where its records are.
+    pub relation: Relation,
+    /// Examples of its commands. A test runs them one after the other on a database with one record of each noun.
+    pub examples: Examples,
+}
+
+/// Where the records of a noun are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// In the table that is named by the noun's plural.
+    Table,
+    /// In other tables: the noun is a view, which is only read.
+    View {
+        /// The query, with one column for each field and behind them the `version`.
+        select: &'static str,
+        /// The order of a list that names none, as the parameter `sort` takes it. Null comes last in it.
+        order: &'static str,
+    },
+}
+
+/// Examples of a noun's commands, a whole command line each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Examples {
+    /// Of `create`.
+    pub create: &'static [&'static str],
+    /// Of `get`.
+    pub get: &'static [&'static str],
+    /// Of `list`.
+    pub list: &'static [&'static str],
+    /// Of `update`.
+    pub update: &'static [&'static str],
+    /// Of `delete`.
+    pub delete: &'static [&'static str],
 }
 
 /// One field of a noun.
@@ -79,6 +112,17 @@ pub struct Target {
     pub name: &'static str,
     /// Its table.
     pub plural: &'static str,
+    /// What becomes of the record that refers to it when it is deleted.
+    pub on_delete: OnDelete,
+}
+
+/// What the delete of a record does to the records that refer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDelete {
+    /// It is refused as long as there are any, unless they are deleted with it (`cascade`).
+    Refuse,
+    /// Their reference becomes null, which is a change of theirs.
+    SetNull,
 }
 
 /// Whether a field has to be given.
@@ -114,6 +158,54 @@ impl Noun {
             .flat_map(|field| [Some(field.name), field.old_name])
             .flatten()
             .collect()
+    }
+
+    /// The plural as a sentence begins: `Leads`.
+    pub fn plural_title(&self) -> String {
+        format!("{}{}", &self.title[..1], &self.plural[1..])
+    }
+
+    /// Whether its records have fields of the user's own.
+    pub fn has_attributes(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|field| field.kind == Kind::Attributes)
+    }
+
+    /// The order of a list that names none, as the parameter `sort` takes it.
+    pub fn default_order(&self) -> &'static str {
+        match self.relation {
+            Relation::Table => "id",
+            Relation::View { order, .. } => order,
+        }
+    }
+
+    /// Whether it is only read.
+    pub fn is_view(&self) -> bool {
+        matches!(self.relation, Relation::View { .. })
+    }
+
+    /// The field that holds an e-mail address, if it has one.
+    pub fn email(&self) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.kind == Kind::Email)
+    }
+
+    /// The nouns among `nouns` with a field that refers to this one, each with that field, in their order.
+    pub fn referrers(
+        &self,
+        nouns: &[&'static Noun],
+    ) -> impl DoubleEndedIterator<Item = (&'static Noun, &'static Field, OnDelete)> {
+        let mut found = Vec::new();
+        for noun in nouns {
+            for field in noun.fields {
+                if let Kind::Reference(target) = field.kind
+                    && target.plural == self.plural
+                {
+                    found.push((*noun, field, target.on_delete));
+                }
+            }
+        }
+        found.into_iter()
     }
 
     /// The error for an id that no record has.
@@ -684,6 +776,7 @@ pub const LEAD_ID: Field = Field {
     kind: Kind::Reference(Target {
         name: "lead",
         plural: "leads",
+        on_delete: OnDelete::Refuse,
     }),
     presence: Presence::Optional,
     about: "The lead it is about",

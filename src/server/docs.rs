@@ -13,17 +13,7 @@ use utoipa_swagger_ui::Config;
 
 use crate::manual::html;
 use crate::manual::topics::{TOPICS, Topic, find};
-
-/// One file of the page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Its bytes, as they are to be sent.
-    pub bytes: Cow<'static, [u8]>,
-    /// Its `Content-Type`.
-    pub content_type: &'static str,
-    /// Whether the bytes are compressed, to be said with `Content-Encoding: gzip`.
-    pub gzip: bool,
-}
+use crate::operation::service::Page;
 
 /// The files of Swagger UI that the page loads, with their types. What else the package has would only be more to serve.
 const PACKAGE: [(&str, &str); 3] = [
@@ -89,11 +79,12 @@ static INDEX: LazyLock<String> = LazyLock::new(|| {
 /// The file at a path, `None` where there is none. The path is what follows `/docs/`: `""` is the page, `"start.js"` one of
 /// its files, and so is `"docs/start.js"`; `"backups"` is a page of the manual, and `"backups/api"` is what the page at
 /// `/docs/backups/` links to as `api`.
-pub fn file(path: &str) -> Option<File> {
-    let own = |bytes: Cow<'static, [u8]>, content_type| File {
+pub fn file(path: &str) -> Option<Page> {
+    let own = |bytes: Cow<'static, [u8]>, content_type| Page {
         bytes,
         content_type,
         gzip: false,
+        headers: SAFE.to_vec(),
     };
     let text = |text: &'static str, content_type| own(text.as_bytes().into(), content_type);
     let name = path.strip_prefix("docs/").unwrap_or(path);
@@ -113,10 +104,11 @@ pub fn file(path: &str) -> Option<File> {
             let (name, content_type) = PACKAGE.into_iter().find(|known| known.0 == name)?;
             // The configuration is for the package's own start script, which is not served.
             let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from(""))).ok()??;
-            Some(File {
+            Some(Page {
                 bytes: found.bytes,
                 content_type,
                 gzip: found.gzpipped,
+                headers: SAFE.to_vec(),
             })
         }
     }

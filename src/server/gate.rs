@@ -10,17 +10,9 @@ use super::reply;
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::token::{PREFIX, Scope, Secret, Token};
+use crate::operation::about::Access;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
-
-/// Who may ask for something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody.
-    Public,
-    /// Who has a token of this scope, or everybody while the service is open; that is never so for [`Scope::Admin`].
-    Token(Scope),
-}
 
 /// Whether tokens are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -18,21 +18,19 @@ use hyper::body::Body as _;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use warp::Reply;
 use warp::http::Method;
 use warp::reply::Response;
 
-use super::limit::Hits;
 use crate::base::log::{self, Form, Log};
 use crate::model::token;
+use crate::net::hits::Hits;
+use crate::net::meter::ConnectionMeter;
 use crate::store::any::AnyStore;
 use crate::store::meter::Histogram;
-
-/// The media type of `/metrics`: the text form of OpenMetrics, which Prometheus reads.
-pub(super) const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The longest path that the log shows, in bytes; longer ones are cut.
 const LONGEST_PATH: usize = 512;
@@ -101,31 +99,6 @@ impl EncodeMetric for Met {
 
     fn metric_type(&self) -> MetricType {
         MetricType::Counter
-    }
-}
-
-/// What is measured of connections. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Meter {
-    open: Gauge,
-    taken: Counter,
-}
-
-impl Meter {
-    /// A connection was taken, which lasts until what this answers is dropped.
-    pub(super) fn connected(&self) -> Connected {
-        self.open.inc();
-        self.taken.inc();
-        Connected(self.open.clone())
-    }
-}
-
-/// A connection that is open.
-pub(super) struct Connected(Gauge);
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 
@@ -216,7 +189,7 @@ pub(super) struct Observer {
     gone: Counter,
     replays: Counter,
     /// What is measured of connections and limits.
-    pub(super) meter: Meter,
+    pub(super) meter: ConnectionMeter,
 }
 
 impl Observer {
@@ -251,18 +224,8 @@ impl Observer {
             replays.clone(),
         );
         store.register(&mut registry);
-        let meter = Meter::default();
-        registry.register(
-            "crm_connections",
-            "Connections of clients that are open",
-            meter.open.clone(),
-        );
-        // The name of a counter ends in _total, so that it is another one than the gauge's.
-        registry.register(
-            "crm_connections_accepted",
-            "Connections of clients that were taken",
-            meter.taken.clone(),
-        );
+        let meter = ConnectionMeter::default();
+        meter.register(&mut registry);
         registry.register(
             "crm_limits_hit",
             "How often a limit refused or ended something",

@@ -11,10 +11,10 @@ use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
-use super::answers::Answers;
 use crate::base::error::{Code, Error, Result};
 use crate::model::record::{Cell, Noun, Rows, Shown};
 use crate::model::token;
+use crate::net::responses::ResponseBudget;
 use crate::store::contract::Listing;
 
 /// How a list is written.
@@ -102,7 +102,7 @@ pub(super) fn not_allowed(allowed: &str, request_id: &str) -> Response {
 pub(super) fn list(
     listing: Listing<Written>,
     media: Media,
-    answers: &Answers,
+    answers: &ResponseBudget,
     request_id: &str,
 ) -> Result<Response> {
     let end = Bytes::from_static(match media {
@@ -116,18 +116,18 @@ pub(super) fn list(
         let out = answers.hold(out.into())?;
         return Ok(out.respond(|out| bytes(StatusCode::OK, media.name(), out)));
     };
-    let (out, load) = answers.hold(out.into())?.open(answers);
+    let (out, memory) = answers.hold(out.into())?.open(answers);
     let (answers, request_id) = (answers.clone(), request_id.to_string());
-    let held = load.clone();
+    let held = memory.clone();
     let rest = futures_util::stream::unfold(Some((rest, opened)), move |state| {
-        let (answers, load, request_id) = (answers.clone(), held.clone(), request_id.clone());
+        let (answers, memory, request_id) = (answers.clone(), held.clone(), request_id.clone());
         let end = end.clone();
         async move {
             let (mut rest, mut opened) = state?;
             let next = async {
-                let place = answers.place().await?;
+                let turn = answers.turn().await?;
                 match rest.next().await.transpose()? {
-                    Some(rows) => place.hold(&load, rows.go_on(&mut opened)).await.map(Some),
+                    Some(rows) => turn.hold(&memory, rows.go_on(&mut opened)).await.map(Some),
                     None => Ok(None),
                 }
             };
@@ -143,7 +143,7 @@ pub(super) fn list(
     });
     let first = futures_util::stream::once(async move { Ok(out) });
     let mut response = stream(StatusCode::OK, media.name(), first.chain(rest));
-    load.tell(&mut response);
+    memory.attach(&mut response);
     Ok(response)
 }
 

@@ -1,213 +1,163 @@
-//! Which paths there are, what each method does there, and who may ask for it: one table for the service, its gate, its
-//! metrics, its document and its tests.
+//! Which path leads to which operations: the list of operations as the router, the gate and the metrics read it.
 //!
 //! warp's own filters would tell neither what `Allow` says beside a 405 nor what a 404 may call itself.
 
+use std::sync::LazyLock;
+
 use warp::http::Method;
 
-use super::gate::Access;
-use crate::model::nouns::NOUNS;
 use crate::model::record::Noun;
-use crate::model::token::Scope;
+use crate::ops::{Op, routes};
 
-/// What a path leads to.
-pub(super) enum Place<'a> {
-    /// `/leads`
-    All(&'static Noun),
-    /// `/leads/1`
-    One(&'static Noun, &'a str),
-    /// `/tokens`
-    Tokens,
-    /// `/tokens/name`
-    Token(&'a str),
-    /// `/health`
-    Health,
-    /// `/ready`
-    Ready,
-    /// `/metrics`
-    Metrics,
-    /// `/openapi.json`
-    OpenApi,
-    /// `/docs` and its files: what follows the slash after it.
-    Docs(&'a str),
+/// A path of the service, with what can be done there.
+pub(super) struct Path {
+    /// Its place among all paths, by which metrics count it.
+    pub(super) number: usize,
+    /// As metrics name it: `/leads/{id}`.
+    pub(super) template: String,
+    segments: Vec<Segment>,
+    acts: Vec<Act>,
 }
 
-impl<'a> Place<'a> {
-    pub(super) fn find(path: &'a str) -> Option<Place<'a>> {
-        let path = path.strip_prefix('/')?;
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let (first, rest) = match path.split_once('/') {
-            Some((first, rest)) => (first, Some(rest)),
-            None => (path, None),
+/// A part of a path.
+enum Segment {
+    /// This text.
+    Text(String),
+    /// Any text that is not empty.
+    Any,
+    /// All that follows, also nothing.
+    Rest,
+}
+
+/// What a method does at a path.
+#[derive(Clone, Copy)]
+pub(super) struct Act {
+    method: &'static str,
+    pub(super) op: Op,
+    pub(super) noun: Option<&'static Noun>,
+}
+
+/// A path that was found, with the text in the place of its parameter.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub(super) path: &'static Path,
+    pub(super) key: &'a str,
+}
+
+static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
+    let mut paths: Vec<Path> = Vec::new();
+    for route in routes() {
+        let act = Act {
+            method: route.method,
+            op: route.op,
+            noun: route.noun,
         };
-        let noun = NOUNS.into_iter().find(|noun| noun.plural == first);
-        match (noun, first, rest) {
-            (Some(noun), _, None) => Some(Place::All(noun)),
-            (Some(noun), _, Some(id)) if !id.is_empty() && !id.contains('/') => {
-                Some(Place::One(noun, id))
+        let known = |path: &&mut Path| path.template == template(&route.path);
+        match paths.iter_mut().find(known) {
+            Some(path) => path.acts.push(act),
+            None => {
+                let number = paths.len();
+                paths.push(Path::new(number, &route.path, act));
             }
-            (None, "tokens", None) => Some(Place::Tokens),
-            (None, "tokens", Some(name)) if !name.is_empty() && !name.contains('/') => {
-                Some(Place::Token(name))
-            }
-            (None, "health", None) => Some(Place::Health),
-            (None, "ready", None) => Some(Place::Ready),
-            (None, "metrics", None) => Some(Place::Metrics),
-            (None, "openapi.json", None) => Some(Place::OpenApi),
-            (None, "docs", rest) => Some(Place::Docs(rest.unwrap_or_default())),
-            _ => None,
+        }
+    }
+    paths
+});
+
+/// What follows a path is not told by metrics.
+fn template(path: &str) -> &str {
+    path.strip_suffix("/{rest}").unwrap_or(path)
+}
+
+/// The templates of all paths, in the order of their numbers.
+pub(super) fn templates() -> Vec<String> {
+    PATHS.iter().map(|path| path.template.clone()).collect()
+}
+
+impl Path {
+    fn new(number: usize, path: &str, act: Act) -> Path {
+        let segments = path[1..].split('/').map(|segment| match segment {
+            "{rest}" => Segment::Rest,
+            segment if segment.starts_with('{') => Segment::Any,
+            segment => Segment::Text(segment.into()),
+        });
+        Path {
+            number,
+            template: template(path).into(),
+            segments: segments.collect(),
+            acts: vec![act],
         }
     }
 
-    /// What can be done there.
-    fn acts(&self) -> &'static [Act] {
-        match self {
-            Place::All(_) => ALL,
-            Place::One(..) => ONE,
-            Place::Tokens => TOKENS,
-            Place::Token(_) => TOKEN,
-            Place::Health => HEALTH,
-            Place::Ready => READY,
-            Place::Metrics => METRICS,
-            Place::OpenApi => OPEN_API,
-            Place::Docs(_) => DOCS,
+    /// The text in the place of the parameter, if this is the path. Empty where it has none.
+    fn matches<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let mut key = "";
+        let mut left = Some(path);
+        for segment in &self.segments {
+            match segment {
+                Segment::Rest => return Some(left.unwrap_or_default()),
+                Segment::Text(text) => {
+                    let rest = left?.strip_prefix(text.as_str())?;
+                    left = following(rest)?;
+                }
+                Segment::Any => {
+                    let given = left?;
+                    let end = given.find('/').unwrap_or(given.len());
+                    let (found, rest) = given.split_at(end);
+                    if found.is_empty() {
+                        return None;
+                    }
+                    key = found;
+                    left = following(rest)?;
+                }
+            }
         }
-    }
-
-    /// Where its template stands among those of [`table`]: what metrics count it by.
-    pub(super) fn number(&self) -> usize {
-        const SERVICE: usize = 2 * NOUNS.len();
-        let of = |noun: &'static Noun| {
-            let at = NOUNS.iter().position(|known| std::ptr::eq(*known, noun));
-            2 * at.unwrap_or_default()
-        };
-        match self {
-            Place::All(noun) => of(noun),
-            Place::One(noun, _) => of(noun) + 1,
-            Place::Tokens => SERVICE,
-            Place::Token(_) => SERVICE + 1,
-            Place::Health => SERVICE + 2,
-            Place::Ready => SERVICE + 3,
-            Place::Metrics => SERVICE + 4,
-            Place::OpenApi => SERVICE + 5,
-            Place::Docs(_) => SERVICE + 6,
-        }
+        left.is_none().then_some(key)
     }
 
     /// What a method does there; HEAD is a GET whose body hyper leaves out.
-    pub(super) fn act(&self, method: &Method) -> Option<&'static Act> {
+    pub(super) fn act(&self, method: &Method) -> Option<Act> {
         let name = match method {
             &Method::HEAD => "GET",
             method => method.as_str(),
         };
-        self.acts().iter().find(|act| act.method == name)
+        self.acts.iter().find(|act| act.method == name).copied()
     }
 
     /// The methods that are there.
     pub(super) fn allowed(&self) -> String {
-        let names = self.acts().iter().map(|act| match act.method {
+        let names = self.acts.iter().map(|act| match act.method {
             "GET" => "GET, HEAD",
             method => method,
         });
         names.collect::<Vec<_>>().join(", ")
     }
-}
 
-/// What a method does at a place, and who may ask for it.
-pub(super) struct Act {
-    method: &'static str,
-    pub(super) access: Access,
-    pub(super) does: Does,
-}
-
-impl Act {
-    const fn new(method: &'static str, access: Access, does: Does) -> Act {
-        Act {
-            method,
-            access,
-            does,
-        }
+    /// Whether nobody who asks there is told to come back later.
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.acts.iter().all(|act| !act.op.about().needs.limited())
     }
 }
 
-/// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Does {
-    List,
-    Create,
-    Get,
-    Update,
-    Delete,
-    Tokens,
-    CreateToken,
-    RevokeToken,
-    Health,
-    Ready,
-    Metrics,
-    OpenApi,
-    Docs,
+/// What follows a segment: nothing, or a slash and the next segment.
+fn following(rest: &str) -> Option<Option<&str>> {
+    match rest.is_empty() {
+        true => Some(None),
+        false => rest.strip_prefix('/').map(Some),
+    }
 }
 
-pub(super) const READ: Access = Access::Token(Scope::Read);
-const WRITE: Access = Access::Token(Scope::Write);
-const ADMIN: Access = Access::Token(Scope::Admin);
-const ALL: &[Act] = &[
-    Act::new("GET", READ, Does::List),
-    Act::new("POST", WRITE, Does::Create),
-];
-const ONE: &[Act] = &[
-    Act::new("GET", READ, Does::Get),
-    Act::new("PUT", WRITE, Does::Update),
-    Act::new("PATCH", WRITE, Does::Update),
-    Act::new("DELETE", WRITE, Does::Delete),
-];
-const TOKENS: &[Act] = &[
-    Act::new("GET", ADMIN, Does::Tokens),
-    Act::new("POST", ADMIN, Does::CreateToken),
-];
-const TOKEN: &[Act] = &[Act::new("DELETE", ADMIN, Does::RevokeToken)];
-const HEALTH: &[Act] = &[Act::new("GET", Access::Public, Does::Health)];
-const READY: &[Act] = &[Act::new("GET", Access::Public, Does::Ready)];
-const METRICS: &[Act] = &[Act::new("GET", READ, Does::Metrics)];
-const OPEN_API: &[Act] = &[Act::new("GET", Access::Public, Does::OpenApi)];
-const DOCS: &[Act] = &[Act::new("GET", Access::Public, Does::Docs)];
-
-/// One route: what a method does at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// `GET`; where it is, HEAD is too.
-    pub method: &'static str,
-    /// `/leads/{id}`, as the OpenAPI document writes it.
-    pub path: String,
-    /// Who may ask for it.
-    pub access: Access,
-}
-
-/// Every route there is.
-pub fn table() -> Vec<Route> {
-    let nouns = NOUNS.into_iter().flat_map(|noun| {
-        let all = (format!("/{}", noun.plural), ALL);
-        [all, (format!("/{}/{{id}}", noun.plural), ONE)]
-    });
-    let service = [
-        ("/tokens", TOKENS),
-        ("/tokens/{name}", TOKEN),
-        ("/health", HEALTH),
-        ("/ready", READY),
-        ("/metrics", METRICS),
-        ("/openapi.json", OPEN_API),
-        ("/docs", DOCS),
-    ];
-    let service = service.map(|(path, acts)| (path.to_string(), acts));
-    let places = nouns.chain(service);
-    let routes = places.flat_map(|(path, acts)| {
-        acts.iter().map(move |act| Route {
-            method: act.method,
-            path: path.clone(),
-            access: act.access,
-        })
-    });
-    routes.collect()
+/// Finds a path. A slash at its end changes nothing.
+pub(super) fn find(path: &str) -> Option<Found<'_>> {
+    let path = path.strip_prefix('/')?;
+    let path = match path.strip_suffix('/') {
+        Some(rest) if !rest.is_empty() => rest,
+        _ => path,
+    };
+    PATHS.iter().find_map(|known| {
+        let key = known.matches(path)?;
+        Some(Found { path: known, key })
+    })
 }
 
 #[cfg(test)]
@@ -215,13 +165,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_route_counts_by_its_own_template() {
-        let mut templates: Vec<String> = table().into_iter().map(|route| route.path).collect();
-        templates.dedup();
-        for (at, template) in templates.iter().enumerate() {
+    fn every_route_is_found_and_counts_by_its_own_template() {
+        for (at, template) in templates().iter().enumerate() {
             let path = template.replace("{id}", "1");
-            let place = Place::find(&path).unwrap();
-            assert_eq!(place.number(), at, "{template}");
+            let found = find(&path).unwrap();
+            assert_eq!(found.path.number, at, "{template}");
+        }
+        for route in routes() {
+            let path = route.path.replace("{id}", "1");
+            let found = find(&path).unwrap();
+            let act = found.path.act(&route.method.parse().unwrap()).unwrap();
+            assert_eq!(act.op, route.op, "{route:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_is_not_found() {
+        for path in [
+            "leads",
+            "//",
+            "/leads//",
+            "/leads/1/2",
+            "/lead",
+            "/leadsx",
+            "/tokens/a/b",
+            "",
+        ] {
+            assert!(find(path).is_none(), "{path}");
+        }
+        for (path, key) in [
+            ("/leads/", ""),
+            ("/leads/7/", "7"),
+            ("/docs", ""),
+            ("/docs/a/b", "a/b"),
+            ("/", ""),
+        ] {
+            assert_eq!(find(path).unwrap().key, key, "{path}");
         }
     }
 }

@@ -84,7 +84,7 @@ impl AnyStore {
 }
 
 impl Store for AnyStore {
-    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
+    async fn write<W: Write>(&self, write: W, terms: Terms) -> Result<Outcome<W::Done>> {
         each!(self, store => store.write(write, terms).await)
     }
 

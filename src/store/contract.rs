@@ -14,96 +14,171 @@
 //!   has changes nothing.
 //! - Creating an action changes no process. Deleting an action that a process names as its last sets that to null.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 
-use crate::base::error::{Error, Result};
-use crate::model::draft::Draft;
-use crate::model::lead::OnDuplicate;
+use super::transaction::Transaction;
+use crate::base::error::Result;
 use crate::model::query::Query;
 use crate::model::record::{Noun, Record, Rows, Snapshot};
 use crate::model::terms::Terms;
-use crate::model::token::{Keyring, NewToken, Secret, Token};
+use crate::model::token::{Keyring, Token};
 
-/// A record that was written by a create.
+/// A record that was created or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// As it is stored now.
+    /// The whole record as it is stored now.
     pub record: Record,
-    /// False where an existing lead was changed instead, see [`OnDuplicate::Update`].
+    /// False if an existing record was changed.
     pub created: bool,
 }
 
-/// What is to be written.
-#[derive(Clone, Debug)]
-pub enum Write {
-    /// A new record, or what `on_duplicate` says of a lead whose address is known.
-    Create(Draft, OnDuplicate),
-    /// A change of the fields that the draft gives.
-    Update(i64, Draft),
-    /// The end of a record. A lead with actions or processes is a conflict unless `cascade` takes them with it.
-    Delete {
-        /// What it is.
-        noun: &'static Noun,
-        /// Its id.
-        id: i64,
-        /// With all that refers to it.
-        cascade: bool,
-    },
-    /// A new token. One of the same name is a conflict.
-    CreateToken(NewToken),
-    /// The end of the token with this name.
-    RevokeToken(String),
+/// A write: what was asked for, and the rule that does it. Each is an operation with a file of its own.
+///
+/// A store runs the rule in a transaction. Another `crm serve` is sent it as a request. What the rule did is kept under
+/// the idempotency key, so that a repeated request is answered without doing it again.
+pub trait Write: Send + Sync + 'static {
+    /// What the rule did.
+    type Done: Clone + Send + 'static;
+
+    /// Refuses what no look into the database can change, before a transaction is begun.
+    fn check(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Roughly the bytes that it holds until it is done.
+    fn size(&self) -> usize {
+        0
+    }
+
+    /// How many of its statements write.
+    fn extent(&self) -> Extent {
+        Extent::Several
+    }
+
+    /// Whether it changes tokens, so that kept copies of them must be read again.
+    const CHANGES_TOKENS: bool = false;
+
+    /// The rule. It either does everything or fails; then the transaction is rolled back.
+    fn run<T: Transaction>(
+        &mut self,
+        tx: &mut T,
+        terms: &Terms,
+    ) -> impl Future<Output = Result<Self::Done>> + Send;
+
+    /// What is kept of its result under an idempotency key.
+    fn keep(&self, done: &Self::Done) -> Kept;
+
+    /// Reads what [`Write::keep`] kept, or another server's answer. `None` if it is neither.
+    fn kept(&self, kept: &Kept) -> Result<Option<Self::Done>>;
+
+    /// The request that asks another server for it.
+    fn request(&self) -> Request;
+
+    /// The word of [`Kept`] for a server's answer with this status.
+    fn word(status: u16) -> &'static str;
 }
 
-/// What was written.
+/// How many statements of a write change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The write is one statement. It needs no transaction.
+    Statement,
+    /// At most one statement writes, others read. A failed statement has changed nothing, so no savepoint is needed.
+    One,
+    /// Several statements write.
+    Several,
+}
+
+/// The result of a write as it is kept under an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// A new record.
-    Created(Record),
-    /// The whole record as it is now.
-    Updated(Record),
-    /// The record is gone.
-    Deleted,
-    /// The token, and its secret.
-    Token(Token, Secret),
-    /// The token is gone.
-    Revoked,
+pub struct Kept {
+    /// What was done: `created`, `updated`, `deleted`, `token`, `revoked`.
+    pub word: Cow<'static, str>,
+    /// The version of the record, 0 if there is none.
+    pub version: i64,
+    /// The result as JSON, empty if there is none.
+    pub text: String,
+}
+
+impl Kept {
+    /// What has no more to tell than that it was done.
+    pub fn word(word: &'static str) -> Kept {
+        Kept {
+            word: word.into(),
+            version: 0,
+            text: String::new(),
+        }
+    }
+}
+
+/// A request to another server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `POST`
+    pub method: &'static str,
+    /// The path with its parameters.
+    pub path: String,
+    /// The body, JSON.
+    pub body: Option<String>,
+}
+
+impl Request {
+    /// A request without a body.
+    pub fn of(method: &'static str, path: String) -> Request {
+        Request {
+            method,
+            path,
+            body: None,
+        }
+    }
+
+    /// With this body.
+    pub fn with(self, body: String) -> Request {
+        Request {
+            body: Some(body),
+            ..self
+        }
+    }
 }
 
 /// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// What was written.
-    pub done: Done,
-    /// Whether that was by an earlier request with the same key, and this one has changed nothing.
+pub struct Outcome<D> {
+    /// What was done.
+    pub done: D,
+    /// Whether an earlier request with the same idempotency key did it, and this one changed nothing.
     pub replayed: bool,
 }
 
-impl Outcome {
-    pub(super) fn new(done: Done) -> Outcome {
-        Outcome {
-            done,
-            replayed: false,
+impl Saved {
+    /// What is kept of it under an idempotency key.
+    pub fn keep(&self) -> Kept {
+        let word = if self.created { "created" } else { "updated" };
+        Kept {
+            word: word.into(),
+            version: self.record.version(),
+            text: self.record.to_json(),
         }
     }
 
-    /// The record that was created or changed.
-    pub fn saved(self) -> Result<Saved> {
-        match self.done {
-            Done::Created(record) => Ok(Saved {
-                record,
-                created: true,
-            }),
-            Done::Updated(record) => Ok(Saved {
-                record,
-                created: false,
-            }),
-            done => Err(Error::internal(format!("expected a record, got {done:?}"))),
-        }
+    /// Reads what was kept.
+    pub fn kept(noun: &'static Noun, kept: &Kept) -> Option<Saved> {
+        let created = match &*kept.word {
+            "created" => true,
+            "updated" => false,
+            _ => return None,
+        };
+        let record = Record::from_json(noun, kept.text.as_bytes());
+        let record = record.filter(|record| record.id() >= 1)?;
+        Some(Saved {
+            record: record.with_version(kept.version),
+            created,
+        })
     }
 }
 
@@ -205,23 +280,12 @@ impl Ready {
 
 /// What every store does. See the module for its laws.
 pub trait Store {
-    /// Writes something under these terms.
-    fn write(&self, write: Write, terms: Terms) -> impl Future<Output = Result<Outcome>> + Send;
-
-    /// Creates a record, or does with a lead whose address is known what `on_duplicate` says.
-    fn create(
+    /// Runs a write under these conditions.
+    fn write<W: Write>(
         &self,
-        draft: Draft,
-        on_duplicate: OnDuplicate,
-    ) -> impl Future<Output = Result<Saved>> + Send
-    where
-        Self: Sync,
-    {
-        async move {
-            let write = Write::Create(draft, on_duplicate);
-            self.write(write, Terms::default()).await?.saved()
-        }
-    }
+        write: W,
+        terms: Terms,
+    ) -> impl Future<Output = Result<Outcome<W::Done>>> + Send;
 
     /// Reads a record.
     fn get(&self, noun: &'static Noun, id: i64) -> impl Future<Output = Result<Record>> + Send;
@@ -236,34 +300,6 @@ pub trait Store {
         Self: Sync,
     {
         async move { Ok(Snapshot::from(&self.get(noun, id).await?)) }
-    }
-
-    /// Changes the fields that the draft gives and answers the whole record.
-    fn update(&self, id: i64, draft: Draft) -> impl Future<Output = Result<Record>> + Send
-    where
-        Self: Sync,
-    {
-        async move {
-            let write = Write::Update(id, draft);
-            let saved = self.write(write, Terms::default()).await?.saved()?;
-            Ok(saved.record)
-        }
-    }
-
-    /// Deletes a record. A lead with actions or processes is a conflict unless `cascade` takes them with it.
-    fn delete(
-        &self,
-        noun: &'static Noun,
-        id: i64,
-        cascade: bool,
-    ) -> impl Future<Output = Result<()>> + Send
-    where
-        Self: Sync,
-    {
-        async move {
-            let write = Write::Delete { noun, id, cascade };
-            self.write(write, Terms::default()).await.map(drop)
-        }
     }
 
     /// The tokens, by their names.

@@ -44,9 +44,9 @@ use crate::model::query::Query;
 use crate::model::record::{Noun, Record, Rows};
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
-use crate::store::contract::{Listing, Outcome, Ready, Store, Write};
+use crate::store::contract::{Extent, Listing, Outcome, Ready, Store, Write};
 use crate::store::meter::{Live, Meter};
-use crate::store::sql::{self, Prepared};
+use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 use crate::store::waiting::Waiting;
 use cells::{slice, values};
@@ -146,7 +146,7 @@ impl Postgres {
     /// The store, unless it is half of a copy.
     async fn whole(store: Postgres) -> Result<Postgres> {
         match schema::mark(&store.inner).await? {
-            Some(source) => Err(sql::unfinished(&source)),
+            Some(source) => Err(copying::unfinished(&source)),
             None => Ok(store),
         }
     }
@@ -209,7 +209,7 @@ impl Postgres {
     /// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
     pub(super) async fn mark(&self, source: &str) -> Result<Option<String>> {
         let mut writing = self.inner.write(Mode::Transaction { begun: false }).await?;
-        let result = sql::mark(&mut writing, source).await;
+        let result = copying::mark(&mut writing, source).await;
         writing.finish(result).await
     }
 
@@ -277,7 +277,7 @@ impl Postgres {
                     .query(sql, &[noun.plural.into(), (*id).into()])
                     .await?;
             }
-            sql::unmark(&mut writing).await
+            copying::unmark(&mut writing).await
         };
         let result = result.await;
         writing.finish(result).await
@@ -484,17 +484,16 @@ fn left(until: Instant) -> Duration {
 }
 
 impl Store for Postgres {
-    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
-        let write = Prepared::new(write, terms)?;
-        let mode = match write.is_one_statement() {
+    async fn write<W: Write>(&self, mut write: W, terms: Terms) -> Result<Outcome<W::Done>> {
+        write.check()?;
+        let mode = match terms.key.is_none() && write.extent() == Extent::Statement {
             true => Mode::Statement,
             false => Mode::Transaction { begun: false },
         };
-        let of_tokens = write.is_of_tokens();
         let mut writing = self.inner.write(mode).await?;
-        let result = write.run(&mut writing).await;
+        let result = once::run(write, &mut writing, &terms).await;
         let outcome = writing.finish(result).await;
-        if of_tokens {
+        if W::CHANGES_TOKENS {
             self.inner.keys.forget();
         }
         outcome
@@ -514,7 +513,7 @@ impl Store for Postgres {
     }
 
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
-        let select = &sql::statements(noun).select;
+        let select = &statements::statements(noun).select;
         let values = self
             .inner
             .read(FIRST_TRY, (select, id), |(select, id), session| {

@@ -18,16 +18,14 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
-use serde_json::json;
 
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::base::time;
-use crate::model::lead::OnDuplicate;
 use crate::model::query::{self, Query};
 use crate::model::record::{Cell, Noun, Record, Rows, Value};
 use crate::model::terms::{self, Key, Terms};
 use crate::model::token::{Keyring, Secret, Token};
-use crate::store::contract::{Chunks, Done, Listing, Outcome, Ready, Report, Store, Write};
+use crate::store::contract::{Chunks, Kept, Listing, Outcome, Ready, Report, Store, Write};
 
 /// How long a connection may take to come up.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -224,35 +222,22 @@ impl Remote {
         }
     }
 
-    /// What was written, by the answer to it. One that cannot be read may be somebody else's.
-    fn done(&self, write: Write, whole: &Whole) -> Result<Done> {
-        let odd = |why: &str| {
-            let error = self.stranger(why);
-            Failed {
-                perhaps: true,
-                ..error.into()
-            }
-            .of_write()
+    /// What was done, read from the answer. An answer that cannot be read may be another program's.
+    fn done<W: Write>(&self, write: &W, whole: &Whole) -> Result<W::Done> {
+        let kept = Kept {
+            word: W::word(whole.status.as_u16()).into(),
+            version: whole.version,
+            text: String::from_utf8_lossy(&whole.body).into_owned(),
         };
-        match write {
-            Write::Create(draft, _) | Write::Update(_, draft) => {
-                let record = self.record(draft.noun, whole);
-                let record = record.map_err(|_| odd("its answer is no record"))?;
-                Ok(match whole.status {
-                    StatusCode::CREATED => Done::Created(record),
-                    _ => Done::Updated(record),
-                })
-            }
-            Write::Delete { .. } => Ok(Done::Deleted),
-            Write::RevokeToken(_) => Ok(Done::Revoked),
-            Write::CreateToken(_) => {
-                let json: serde_json::Value =
-                    serde_json::from_slice(&whole.body).unwrap_or_default();
-                let secret = json["token"].as_str().and_then(Secret::parse);
-                Token::from_json(&json)
-                    .zip(secret)
-                    .map(|(token, secret)| Done::Token(token, secret))
-                    .ok_or_else(|| odd("its answer is no token"))
+        match write.kept(&kept)? {
+            Some(done) => Ok(done),
+            None => {
+                let error = self.stranger("its answer cannot be read");
+                Err(Failed {
+                    perhaps: true,
+                    ..error.into()
+                }
+                .of_write())
             }
         }
     }
@@ -413,54 +398,26 @@ impl Tries {
 }
 
 impl Store for Remote {
-    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
-        let (method, path, body) = match &write {
-            Write::Create(draft, on_duplicate) => {
-                let plural = draft.noun.plural;
-                let path = match on_duplicate {
-                    OnDuplicate::Create => format!("/{plural}"),
-                    other => format!("/{plural}?on_duplicate={}", other.word()),
-                };
-                (Method::POST, path, Some(draft.to_json()))
-            }
-            Write::Update(id, draft) => {
-                let path = format!("/{}/{id}", draft.noun.plural);
-                (Method::PUT, path, Some(draft.to_json()))
-            }
-            Write::Delete { noun, id, cascade } => {
-                let cascade = if *cascade { "?cascade=true" } else { "" };
-                let path = format!("/{}/{id}{cascade}", noun.plural);
-                (Method::DELETE, path, None)
-            }
-            Write::CreateToken(new) => {
-                let mut body = json!({"name": new.name, "scope": new.scope.word()});
-                if let Some(expires) = &new.expires {
-                    body["expires"] = expires.as_str().into();
-                }
-                (Method::POST, "/tokens".into(), Some(body.to_string()))
-            }
-            Write::RevokeToken(name) => {
-                let path = format!("/tokens/{}", query::escape(name));
-                (Method::DELETE, path, None)
-            }
-        };
+    async fn write<W: Write>(&self, write: W, terms: Terms) -> Result<Outcome<W::Done>> {
+        let asked = write.request();
+        let method = Method::from_bytes(asked.method.as_bytes()).map_err(Error::internal)?;
         let key = match terms.key {
             Some(key) => key,
             None => Key::new()?,
         };
         let mut request = self
-            .request(method, &path)
+            .request(method, &asked.path)
             .header("idempotency-key", key.text);
         if let Some(versions) = &terms.versions {
             request = request.header("if-match", versions.text());
         }
-        if let Some(body) = body {
+        if let Some(body) = asked.body {
             request = request
                 .header("content-type", "application/json")
                 .body(body);
         }
         let whole = self.whole(request).await.map_err(Failed::of_write)?;
-        self.done(write, &whole).map(|done| Outcome {
+        self.done(&write, &whole).map(|done| Outcome {
             done,
             replayed: whole.replayed,
         })

@@ -47,9 +47,9 @@ use crate::model::query::Query;
 use crate::model::record::{Cell, Noun, Record, Rows, Snapshot, Value};
 use crate::model::terms::Terms;
 use crate::model::token::{Hash, Keyring, Token};
-use crate::store::contract::{Listing, Outcome, Ready, Report, Store, Write};
+use crate::store::contract::{Extent, Listing, Outcome, Ready, Report, Store, Write};
 use crate::store::meter::Live;
-use crate::store::sql::{self, Prepared};
+use crate::store::sql::{copying, once, statements, tokens};
 use crate::store::transaction::{Fault, Transaction};
 use cache::Cache;
 use keys::Keys;
@@ -220,7 +220,7 @@ impl Sqlite {
             Ok((connection, way, notice, Arc::new(Files::new(path, place))))
         })?;
         if !for_copy && let Some(source) = mark(&connection).map_err(|e| map_err(&e))? {
-            return Err(sql::unfinished(&source));
+            return Err(copying::unfinished(&source));
         }
         let cache = (work == Work::Server).then(|| Arc::new(Cache::new()));
         if work == Work::Server {
@@ -287,14 +287,16 @@ impl Sqlite {
     /// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
     pub(super) async fn mark(&self, source: &str) -> Result<Option<String>> {
         let source = source.to_string();
-        self.run(Undo::Savepoint, 0, move |tx| now(sql::mark(tx, &source)))
-            .await
+        self.run(Undo::Savepoint, 0, move |tx| {
+            now(copying::mark(tx, &source))
+        })
+        .await
     }
 
     /// Takes records as they are, ids and times included.
     pub(super) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
         self.run(Undo::Savepoint, 0, move |tx| {
-            now(sql::take(tx, noun, &records))
+            now(copying::take(tx, noun, &records))
         })
         .await
     }
@@ -311,7 +313,7 @@ impl Sqlite {
                     now(tx.execute(add, &params))?;
                 }
             }
-            now(sql::unmark(tx))
+            now(copying::unmark(tx))
         })
         .await
     }
@@ -461,7 +463,7 @@ impl Inner {
 
 fn read_tokens(connection: &Connection) -> Result<Vec<(Hash, Token)>> {
     let read = || -> rusqlite::Result<Vec<Vec<Value>>> {
-        let mut statement = connection.prepare_cached(sql::TOKENS)?;
+        let mut statement = connection.prepare_cached(tokens::TOKENS)?;
         let width = statement.column_count();
         let mut rows = statement.query([])?;
         let mut read = Vec::new();
@@ -472,7 +474,7 @@ fn read_tokens(connection: &Connection) -> Result<Vec<(Hash, Token)>> {
         Ok(read)
     };
     let rows = read().map_err(|error| map_err(&error))?;
-    let tokens = rows.iter().map(|row| sql::token(row));
+    let tokens = rows.iter().map(|row| tokens::token(row));
     let tokens: Option<Vec<_>> = tokens.collect();
     // One that cannot be read may be the one that keeps a service from being open.
     tokens.ok_or_else(|| Error::internal("the database: a token cannot be read"))
@@ -635,16 +637,17 @@ fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 impl Store for Sqlite {
-    async fn write(&self, write: Write, terms: Terms) -> Result<Outcome> {
-        let write = Prepared::new(write, terms)?;
-        let undo = match write.writes_once() {
+    async fn write<W: Write>(&self, mut write: W, terms: Terms) -> Result<Outcome<W::Done>> {
+        write.check()?;
+        let undo = match terms.key.is_none() && write.extent() != Extent::Several {
             true => Undo::Statement,
             false => Undo::Savepoint,
         };
-        let of_tokens = write.is_of_tokens();
         let size = write.size();
-        let outcome = self.run(undo, size, move |tx| now(write.run(tx))).await;
-        if of_tokens {
+        let outcome = self
+            .run(undo, size, move |tx| now(once::run(write, tx, &terms)))
+            .await;
+        if W::CHANGES_TOKENS {
             self.inner.keys.forget();
         }
         outcome
@@ -653,7 +656,7 @@ impl Store for Sqlite {
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
         self.inner.read(|connection| {
             let mut statement = connection
-                .prepare_cached(&sql::statements(noun).select)
+                .prepare_cached(&statements::statements(noun).select)
                 .map_err(|e| map_err(&e))?;
             let mut rows = statement.query([id]).map_err(|e| map_err(&e))?;
             match rows.next().map_err(|e| map_err(&e))? {
@@ -856,7 +859,7 @@ fn value(value: ValueRef<'_>) -> Value {
 /// The most columns a noun has.
 const MOST_COLUMNS: usize = 16;
 
-/// Hands over a row of [`sql::columns`] or of [`sql::fields`] without a copy of it.
+/// Hands over a row of [`statements::columns`] or of [`statements::fields`] without a copy of it.
 fn with_cells<T>(
     noun: &Noun,
     row: &rusqlite::Row<'_>,
@@ -871,7 +874,7 @@ fn with_cells<T>(
     Ok(take(cells))
 }
 
-/// A row of [`sql::columns`] or of [`sql::fields`].
+/// A row of [`statements::columns`] or of [`statements::fields`].
 fn record(noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<Record> {
     let values = with_cells(noun, row, |cells| {
         cells.iter().map(|cell| Value::from(*cell)).collect()

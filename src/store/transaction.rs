@@ -1,12 +1,16 @@
 //! What a rule runs over: a transaction of a database, whichever database it is.
+//!
+//! A rule that touches several rows is written once, as an async function over a [`Transaction`]. All of it is committed,
+//! or nothing.
 
 use crate::base::error::{Error, Result};
-use crate::model::record::Value;
+use crate::model::nouns::NOUNS;
+use crate::model::record::{Noun, Value};
 
 /// Why a statement failed.
 #[derive(Debug)]
-pub(crate) enum Fault {
-    /// A foreign key did not hold. The statement has changed nothing and the transaction goes on.
+pub enum Fault {
+    /// A foreign key constraint failed. The statement changed nothing, and the transaction goes on.
     Reference,
     /// Anything else; the transaction is over.
     Error(Error),
@@ -21,45 +25,47 @@ impl From<Error> for Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
         match fault {
-            Fault::Reference => {
-                Error::internal("a foreign key did not hold where none was expected to fail")
-            }
+            Fault::Reference => Error::internal("a foreign key constraint failed unexpectedly"),
             Fault::Error(error) => error,
         }
     }
 }
 
 /// A transaction of a database. It and its futures are [`Send`], so that a rule over one can be boxed as a `Send` future.
-pub(crate) trait Transaction: Send {
-    /// What makes a select keep its rows from being changed by others until the end of the transaction, where others
-    /// write at the same time.
+pub trait Transaction: Send {
+    /// The end of a select that locks its rows until the end of the transaction. Empty where nobody else can write.
     const LOCKING: &'static str;
 
-    /// What makes a select pass over rows that others keep, where others write at the same time.
+    /// The end of a select that locks its rows and skips those that are locked already. Empty where nobody else can write.
     const SKIPPING: &'static str;
 
-    /// Runs a statement and answers its rows.
+    /// Every noun of the database, in the order in which they refer to one another.
+    fn nouns(&self) -> &'static [&'static Noun] {
+        &NOUNS
+    }
+
+    /// Runs a statement and returns its rows.
     fn query(
         &mut self,
         sql: &str,
         params: &[Value],
     ) -> impl Future<Output = Result<Vec<Vec<Value>>, Fault>> + Send;
 
-    /// Runs an insert of one row and answers its id. The text has no `RETURNING`: SQLite would build a table for what is
-    /// returned, at a third of what the insert costs.
+    /// Inserts one row and returns its id. The text has no `RETURNING`: SQLite would build a table for the result, which
+    /// costs a third of the insert.
     fn insert(
         &mut self,
         sql: &str,
         params: &[Value],
     ) -> impl Future<Output = Result<i64, Fault>> + Send;
 
-    /// Runs a statement and answers how many rows it touched.
+    /// Runs a statement and returns the number of rows it changed.
     fn execute(
         &mut self,
         sql: &str,
         params: &[Value],
     ) -> impl Future<Output = Result<u64, Fault>> + Send;
 
-    /// Waits until no other transaction is at work on what `key` names, and keeps others from it until the end.
+    /// Takes a lock on `key` until the end of the transaction, and waits while another transaction has it.
     fn alone_with(&mut self, key: &str) -> impl Future<Output = Result<()>> + Send;
 }

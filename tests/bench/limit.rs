@@ -12,8 +12,9 @@ use crm::base::time;
 use crm::model::draft::{Draft, Purpose};
 use crm::model::lead::LEAD;
 use crm::model::record::Record;
-use crm::server::connection::{self, Limits};
-use crm::server::observe::Meter;
+use crm::net::accept;
+use crm::net::limits::ConnectionLimits;
+use crm::net::meter::ConnectionMeter;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use warp::Filter;
@@ -51,12 +52,12 @@ async fn create(port: u16) -> std::io::Result<()> {
     let service = TowerToHyperService::new(warp::service(create));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let for_ever = std::future::pending();
-    connection::serve(
+    accept::serve(
         listener,
         move |_| service,
         |error, _| refuse(error),
-        Limits::default(),
-        Meter::default(),
+        ConnectionLimits::default(),
+        ConnectionMeter::default(),
         for_ever,
     )
     .await;

@@ -9,6 +9,7 @@ use crm::model::draft::{Draft, Purpose};
 use crm::model::lead::{LEAD, OnDuplicate};
 use crm::model::query::{self, Query};
 use crm::model::record::{Cell, Noun, Record, Rows, Shown};
+use crm::ops::Records;
 use crm::store::any::AnyStore;
 use crm::store::contract::Store;
 use crm::store::sqlite::Work;

@@ -10,6 +10,7 @@ use crm::model::lead::{LEAD, OnDuplicate};
 use crm::model::process::PROCESS;
 use crm::model::query::{Query, pairs};
 use crm::model::record::{Noun, Record};
+use crm::ops::Records;
 use crm::store::any::AnyStore;
 use crm::store::contract::{Saved, Store};
 use crm::store::postgres::{CONNECTIONS, Postgres};
@@ -941,21 +942,22 @@ async fn many_writers_lose_nothing(store: AnyStore) {
 async fn keys_and_versions(store: AnyStore) {
     use crm::base::error::Code;
     use crm::model::terms::{Key, Terms, Versions};
-    use crm::store::contract::{Done, Write};
+    use crm::ops::create::Create;
+    use crm::ops::delete::Delete;
+    use crm::ops::update::Update;
 
     let under = |key: &str, body: &str| Terms {
         versions: None,
         key: Some(Key::parse(key, &["0", "POST", "/leads", ""], body.as_bytes()).unwrap()),
     };
-    let new = |json: &str| Write::Create(draft(&LEAD, json, Purpose::Create), OnDuplicate::Create);
+    let new = |json: &str| Create::new(draft(&LEAD, json, Purpose::Create), OnDuplicate::Create);
     let json = r#"{"email":"ada@example.com","attributes":{"n":1.50}}"#;
     let first = store.write(new(json), under("k1", json)).await.unwrap();
     let second = store.write(new(json), under("k1", json)).await.unwrap();
     assert_eq!((first.replayed, second.replayed), (false, true));
     assert_eq!(first.done, second.done);
-    let Done::Created(record) = second.done else {
-        panic!("{first:?}");
-    };
+    assert!(second.done.created);
+    let record = second.done.record;
     assert_eq!((record.id(), record.version()), (1, 1));
     if !matches!(store, AnyStore::Remote(_)) {
         // A server makes the hash of the body itself.
@@ -976,21 +978,17 @@ async fn keys_and_versions(store: AnyStore) {
 
     let change = |name: &str| {
         let json = format!(r#"{{"name":"{name}"}}"#);
-        Write::Update(1, draft(&LEAD, &json, Purpose::Update))
+        Update::new(1, draft(&LEAD, &json, Purpose::Update))
     };
     let at = |version: i64| Terms {
         versions: Some(Versions::Of(vec![version])),
         key: None,
     };
     let changed = store.write(change("a"), at(1)).await.unwrap();
-    assert_eq!(changed.saved().unwrap().record.version(), 2);
+    assert_eq!(changed.done.record.version(), 2);
     let stale = store.write(change("b"), at(1)).await.unwrap_err();
     assert_eq!(stale.code, Code::Stale);
-    let delete = || Write::Delete {
-        noun: &LEAD,
-        id: 1,
-        cascade: false,
-    };
+    let delete = || Delete::new(&LEAD, 1, false);
     let stale = store.write(delete(), at(1)).await.unwrap_err();
     assert_eq!(stale.code, Code::Stale);
     assert_eq!(store.get(&LEAD, 1).await.unwrap().version(), 2);

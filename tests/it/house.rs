@@ -3,8 +3,21 @@
 use std::path::Path;
 
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 10] = [
-    "base", "manual", "model", "store", "server", "config", "output", "cli", "command", "main",
+const ORDER: [&str; 14] = [
+    "base",
+    "manual",
+    "net",
+    "model",
+    "views",
+    "store",
+    "operation",
+    "ops",
+    "server",
+    "config",
+    "output",
+    "cli",
+    "command",
+    "main",
 ];
 
 /// Every module's file with the modules of the crate that it names.

@@ -12,6 +12,7 @@ mod alike;
 mod backup;
 mod cli;
 mod cluster;
+mod config;
 mod contract;
 mod copying;
 mod docs;

@@ -1,4 +1,4 @@
-//! HTTPS, other sites' pages, proxies, and the limits that have a setting, on the real binary.
+//! HTTPS, CORS, proxies, and the limits that have a setting, on the real binary.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ use crate::support::{Home, Server, wait_for};
 /// Longer than any limit that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Writes a new certificate for `localhost` and its key, and answers the certificate.
+/// Writes a new certificate for `localhost` and its key, and returns the certificate.
 pub fn certificate(home: &Home, name: &str) -> CertificateDer<'static> {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_string()]).unwrap();
@@ -26,7 +26,7 @@ pub fn certificate(home: &Home, name: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(cert.pem().as_bytes()).unwrap()
 }
 
-/// A server with the certificate that is in `tls.pem`.
+/// A server with the certificate in `tls.pem`.
 pub fn serve_tls(home: &Home, words: &[&str]) -> Server {
     let tls = [
         "--db",
@@ -46,7 +46,7 @@ fn tcp(address: &str) -> TcpStream {
     stream
 }
 
-/// A connection by TLS that trusts this certificate alone.
+/// A TLS connection that trusts only this certificate.
 pub fn tls(
     address: &str,
     trusted: &CertificateDer<'static>,
@@ -88,7 +88,7 @@ fn post(body: &str) -> String {
     )
 }
 
-/// The value of a header of an answer.
+/// The value of a header of a response.
 fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let head = answer.split("\r\n\r\n").next().unwrap();
     let mut lines = head.lines().filter_map(|line| line.split_once(": "));
@@ -112,7 +112,7 @@ fn https_is_served_and_the_certificate_is_read_again() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\n[]"), "{answer}");
 
-    // A broken one changes nothing, nor does one half of a new pair.
+    // A broken certificate changes nothing, and neither does half of a new pair.
     let second = certificate(&home, "new");
     let put = |name: &str, bytes: &[u8]| std::fs::write(home.path(name), bytes).unwrap();
     let read = |name: &str| std::fs::read(home.path(name)).unwrap();
@@ -128,20 +128,20 @@ fn https_is_served_and_the_certificate_is_read_again() {
         tls(server.address(), &second).is_ok()
     });
     tls(server.address(), &first).unwrap_err();
-    // A pipe that nobody writes into holds up nobody, and neither does it the end.
+    // A pipe that nobody writes into blocks no connection, and it does not block the end of the service.
     home.shell("rm tls.key && mkfifo tls.key").ok();
     let pipe = "the certificate stays as it was: expected a private key in PEM";
     wait_for("the warning of a pipe", || {
         tls(server.address(), &second).unwrap();
         log.lock().unwrap().contains(pipe)
     });
-    // It has been looked at since, and not warned of again.
+    // The file was checked again since, without a second warning.
     let log = log.lock().unwrap();
     assert_eq!(log.matches(broken).count(), 1, "{log}");
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused_at_the_start() {
+fn files_that_do_not_match_are_refused_at_the_start() {
     let home = Home::new();
     certificate(&home, "tls");
     certificate(&home, "other");
@@ -183,12 +183,12 @@ fn what_does_not_fit_together_is_refused_at_the_start() {
         };
         assert!(error.contains(home.path(file).to_str().unwrap()), "{error}");
     }
-    // What would keep the service waiting is no file.
+    // A pipe would make the service wait, so it is refused.
     home.shell("mkfifo pipe").ok();
     for (certificate, key) in [("pipe", "tls.key"), ("tls.pem", "pipe")] {
         let words = ["serve", "--tls-cert", certificate, "--tls-key", key];
         let error = home.crm(words).fails(2);
-        assert!(error.contains("it is no regular file"), "{error}");
+        assert!(error.contains("it is not a regular file"), "{error}");
     }
     assert!(!home.path("crm.db").exists());
     let run = home.crm(["serve", "--tls-key", "tls.key"]);
@@ -197,7 +197,7 @@ fn what_does_not_fit_together_is_refused_at_the_start() {
 }
 
 #[test]
-fn who_does_not_speak_tls_is_done_with_at_once() {
+fn a_client_without_tls_is_cut_at_once() {
     let home = Home::new();
     let trusted = certificate(&home, "tls");
     let server = serve_tls(&home, &["--head-timeout", "1s"]);
@@ -209,7 +209,7 @@ fn who_does_not_speak_tls_is_done_with_at_once() {
     assert!(!answer.starts_with(b"HTTP"));
     assert_ne!(answer.len(), 0, "the alert");
 
-    // The handshake is a part of the time for a head.
+    // The handshake counts towards the time for a head.
     let mut slow = tcp(server.address());
     slow.write_all(&[22, 3, 1]).unwrap();
     let start = Instant::now();
@@ -222,7 +222,7 @@ fn who_does_not_speak_tls_is_done_with_at_once() {
 }
 
 #[test]
-fn commands_reach_a_server_whose_certificate_they_are_told_to_trust() {
+fn commands_reach_a_server_whose_certificate_they_trust() {
     let home = Home::new();
     certificate(&home, "tls");
     let server = serve_tls(&home, &[]);
@@ -237,7 +237,7 @@ fn commands_reach_a_server_whose_certificate_they_are_told_to_trust() {
     list()
         .env("SSL_CERT_FILE", other.to_str().unwrap())
         .fails(6);
-    // At its own address a server is asked for its health whatever name its certificate is for.
+    // The health command asks the server at its address, so it does not check the name in the certificate.
     let health = home
         .line("health")
         .env("HOST", "127.0.0.1")
@@ -248,7 +248,7 @@ fn commands_reach_a_server_whose_certificate_they_are_told_to_trust() {
 }
 
 #[test]
-fn a_file_of_certificates_that_is_none_is_named() {
+fn a_broken_file_of_certificates_is_named() {
     let home = Home::new();
     home.write("words.pem", "no certificate");
     for file in ["words.pem", "nowhere.pem"] {
@@ -261,7 +261,7 @@ fn a_file_of_certificates_that_is_none_is_named() {
 }
 
 #[test]
-fn pages_of_listed_origins_alone_may_use_the_api() {
+fn only_pages_of_listed_origins_may_use_the_api() {
     let home = Home::new();
     let page = "https://app.example.com";
     let words = [
@@ -342,7 +342,7 @@ fn pages_of_listed_origins_alone_may_use_the_api() {
 }
 
 #[test]
-fn the_documentation_forbids_scripts_that_are_not_its_own() {
+fn the_documentation_forbids_foreign_scripts() {
     let home = Home::new();
     let server = home.serve(&["--db", "crm.db"]);
     for path in ["/docs", "/docs/", "/docs/start.js"] {
@@ -398,7 +398,7 @@ fn sizes_are_refused_by_their_settings() {
     assert!(answer.contains("expected at most 4 levels"), "{answer}");
 }
 
-/// Opens a connection and asks for something, and answers whether there was an answer.
+/// Sends a request on a new connection, and returns whether there was a response.
 fn is_served(address: &str) -> bool {
     let mut stream = tcp(address);
     let mut byte = [0];
@@ -430,7 +430,7 @@ fn one_address_cannot_take_every_connection() {
     for _ in 0..5 {
         assert!(!is_served(server.address()));
     }
-    // Another address has its own.
+    // Another address has a limit of its own.
     let from = SocketAddr::new(IpAddr::from([127, 0, 0, 2]), 0);
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&from.into()).unwrap();
@@ -442,7 +442,7 @@ fn one_address_cannot_take_every_connection() {
     drop(open);
     wait_for("room", || is_served(server.address()));
     let (_, log) = server.stop();
-    let warning = "closing new connections of 127.0.0.1, as 3 of it are open";
+    let warning = "closing new connections of 127.0.0.1, because it has 3 open";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
 
     let words = [&words[..], &["--trusted-proxy", "127.0.0.0/8"]].concat();
@@ -453,7 +453,7 @@ fn one_address_cannot_take_every_connection() {
 }
 
 #[test]
-fn an_address_is_limited_to_its_rate_and_told_so() {
+fn an_address_is_limited_to_its_rate_and_sees_it_in_headers() {
     let home = Home::new();
     let words = [
         "--db",
@@ -487,7 +487,7 @@ fn an_address_is_limited_to_its_rate_and_told_so() {
         assert!(answer.ends_with(expected), "{answer}");
         true
     });
-    // Others are others, and who watches is never refused.
+    // Other clients have limits of their own, and health checks are never refused.
     for client in 2..20 {
         let answer = ask("/leads", &format!("1.1.1.1, 203.0.113.{client}"));
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -500,7 +500,7 @@ fn an_address_is_limited_to_its_rate_and_told_so() {
 }
 
 #[test]
-fn time_that_is_over_is_told_apart_for_bodies_reads_and_writes() {
+fn timeouts_differ_for_bodies_and_writes() {
     let home = Home::new();
     let words = [
         "--db",
@@ -517,7 +517,7 @@ fn time_that_is_over_is_told_apart_for_bodies_reads_and_writes() {
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("within 1 seconds"), "{answer}");
 
-    // A write that another program keeps waiting is nothing that was not saved.
+    // A write that waits for another program may still be saved, so its response must not say that it was not.
     let file: PathBuf = home.path("crm.db");
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -536,7 +536,7 @@ fn time_that_is_over_is_told_apart_for_bodies_reads_and_writes() {
 }
 
 #[test]
-fn waiting_writes_are_as_many_as_they_may_be() {
+fn the_number_of_waiting_writes_is_limited() {
     let home = Home::new();
     let server = home.serve(&["--db", "crm.db", "--max-waiting-writes", "2"]);
     let other = Connection::open(home.path("crm.db")).unwrap();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crm::model::draft::{Draft, Purpose};
 use crm::model::lead::{self, OnDuplicate};
+use crm::ops::Records;
 use crm::store::contract::Store;
 use crm::store::postgres::{CONNECTIONS, Postgres};
 

@@ -14,6 +14,7 @@ use crm::model::nouns::NOUNS;
 use crm::model::process::PROCESS;
 use crm::model::query::{Query, escape, pairs};
 use crm::model::record::{Noun, Record};
+use crm::ops::Records;
 use crm::store::any::AnyStore;
 use crm::store::contract::Store;
 use crm::store::sqlite::Work;

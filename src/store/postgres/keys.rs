@@ -15,7 +15,7 @@ use super::{FIRST_TRY, Inner};
 use crate::base::error::{Error, Result};
 use crate::model::token::{Hash, Keyring, Token};
 use crate::store::contract::STALE;
-use crate::store::sql;
+use crate::store::sql::tokens;
 
 /// How old what was read may be until it is read again.
 const FRESH: Duration = Duration::from_secs(2);
@@ -125,13 +125,13 @@ impl Inner {
     pub(super) async fn read_tokens(&self) -> Result<Vec<(Hash, Token)>> {
         let rows = self.read(FIRST_TRY, (), |_, session| {
             Box::pin(async move {
-                let statement = session.prepared(sql::TOKENS).await?;
+                let statement = session.prepared(tokens::TOKENS).await?;
                 let rows = session.client.query(&statement, &[]).await?;
                 Ok(rows.iter().map(values).collect::<Vec<_>>())
             })
         });
         let rows = rows.await?;
-        let tokens: Option<Vec<_>> = rows.iter().map(|row| sql::token(row)).collect();
+        let tokens: Option<Vec<_>> = rows.iter().map(|row| tokens::token(row)).collect();
         // One that cannot be read may be the one that keeps a service from being open.
         tokens.ok_or_else(|| Error::internal("the database: a token cannot be read"))
     }

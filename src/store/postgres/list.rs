@@ -25,7 +25,8 @@ use crate::model::query::{Cursor, Query};
 use crate::model::record::{Cell, Noun, Record, Rows, Value};
 use crate::store::chunk::{CHUNK, Chunk, MOST_ORDERED, REMEMBERED, too_many_ordered};
 use crate::store::contract::{Chunks, Listing};
-use crate::store::sql::{self, Dialect, Select};
+use crate::store::sql::select::{Dialect, Select};
+use crate::store::sql::statements;
 
 /// The records that are asked for where their size is not known yet.
 const FIRST_ROWS: u64 = 100;
@@ -239,7 +240,7 @@ impl<R: Rows> Reading<R> {
 
     /// The records of a list by id from one to another.
     async fn between(&mut self, low: i64, high: i64) -> Result<Chunk<R>> {
-        let columns = sql::columns(self.query.noun);
+        let columns = statements::columns(self.query.noun);
         let select = Select::between(Dialect::Postgres, &self.query, &columns, (low, high));
         let select = select.limit(self.asked);
         let mut chunk = Chunk::new(self.rows.empty());
@@ -285,7 +286,7 @@ impl<R: Rows> Reading<R> {
             format!(
                 "SELECT {} FROM {} JOIN unnest($1::text::bigint[]) WITH ORDINALITY AS wanted (id, place) \
                  ON wanted.id = {}.id ORDER BY wanted.place",
-                sql::columns(noun),
+                statements::columns(noun),
                 noun.plural,
                 noun.plural
             ),
@@ -442,7 +443,10 @@ impl<R: Rows> Reading<R> {
         })
         .await?;
         if beyond {
-            let select = Select::of(sql::statements(noun).select.clone(), vec![last.into()]);
+            let select = Select::of(
+                statements::statements(noun).select.clone(),
+                vec![last.into()],
+            );
             let query = &self.query;
             rows(&self.inner, &select, |row| {
                 with_cells(noun, row, |cells| {
@@ -619,7 +623,7 @@ async fn number(inner: &Inner, select: &Select) -> Result<i64> {
     Ok(number)
 }
 
-/// Hands over a row of [`sql::columns`] without a copy of it.
+/// Hands over a row of [`statements::columns`] without a copy of it.
 fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>])) {
     let cells: Vec<Cell<'_>> = (0..=noun.fields.len()).map(|at| cell(row, at)).collect();
     take(&cells);

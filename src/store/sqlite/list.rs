@@ -21,7 +21,8 @@ use crate::model::query::Query;
 use crate::model::record::{Noun, Record, Rows, Snapshot, Value};
 use crate::store::chunk::{CHUNK, Chunk, MOST_ORDERED, REMEMBERED, too_many_ordered};
 use crate::store::contract::{Chunks, Listing};
-use crate::store::sql::{self, Dialect, Select};
+use crate::store::sql::select::{Dialect, Select};
+use crate::store::sql::statements;
 
 /// The largest page that may be read on a thread that serves.
 const SHORT: u64 = 100;
@@ -66,7 +67,7 @@ async fn begin<R: Rows>(
     inner.beside(move || Reading::begin(own, query, rows)).await
 }
 
-/// Puts a row of [`sql::columns`] into a chunk.
+/// Puts a row of [`statements::columns`] into a chunk.
 fn push<R: Rows>(chunk: &mut Chunk<R>, noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<()> {
     with_cells(noun, row, |cells| chunk.push(noun, cells))
 }
@@ -123,7 +124,7 @@ impl<R: Rows> Reading<R> {
             match query.limit {
                 Some(limit) if limit <= REMEMBERED => {
                     let ids = match inner.cache.as_deref().filter(|_| limit <= SHORT) {
-                        Some(cache) if rows.is_json() => {
+                        Some(cache) if rows.is_json() && !query.noun.is_view() => {
                             kept_page(&inner, cache, connection, &query, limit, &mut listing)?
                         }
                         _ => page(connection, &query, limit, &mut listing, |_, _, _| {})?,
@@ -131,7 +132,8 @@ impl<R: Rows> Reading<R> {
                     rest = Some(Rest::Ids(ids.into_iter()));
                 }
                 None if query.by_id() => {
-                    let text = format!("SELECT coalesce(max(id), 0) FROM {}", query.noun.plural);
+                    let table = statements::table(query.noun);
+                    let text = format!("SELECT coalesce(max(id), 0) FROM {table}");
                     let highest = number(connection, &Select::of(text, Vec::new()))?;
                     rest = Some(Rest::Between(1, highest));
                 }
@@ -174,8 +176,8 @@ impl<R: Rows> Reading<R> {
             Rest::Between(low, high) => {
                 // Millions of rows go this way, and each column is time.
                 let columns = match rows.wants_versions() {
-                    true => sql::columns(query.noun),
-                    false => sql::fields(query.noun),
+                    true => statements::columns(query.noun),
+                    false => statements::fields(query.noun),
                 };
                 let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
                 inner.read(|connection| {
@@ -301,7 +303,10 @@ fn by_ids<R: Rows>(
     ids: &mut std::vec::IntoIter<i64>,
     chunk: &mut Chunk<R>,
 ) -> Result<()> {
-    let mut select = Select::of(sql::statements(query.noun).select.clone(), Vec::new());
+    let mut select = Select::of(
+        statements::statements(query.noun).select.clone(),
+        Vec::new(),
+    );
     for id in ids.by_ref() {
         select.params = vec![Value::Int(id)];
         rows(connection, &select, |row| {
@@ -382,12 +387,15 @@ fn next_ordered<R: Rows>(
     place: &mut i64,
     chunk: &mut Chunk<R>,
 ) -> Result<()> {
+    if query.noun.is_view() {
+        return next_of_view(connection, query, place, chunk);
+    }
     let table = query.noun.plural;
     // CROSS JOIN keeps SQLite from turning the two around.
     let text = format!(
         "SELECT {}, ordered.place FROM temp.ordered CROSS JOIN {table} ON {table}.id = ordered.id \
          WHERE ordered.place > $1 ORDER BY ordered.place",
-        sql::columns(query.noun)
+        statements::columns(query.noun)
     );
     let select = Select::of(text, vec![Value::Int(*place)]);
     fill(connection, query.noun, &select, chunk, |row| {
@@ -396,6 +404,42 @@ fn next_ordered<R: Rows>(
             .map_err(|error| map_err(&error))?;
         Ok(())
     })
+}
+
+/// The next records of a view in order. Each is read by its id: SQLite would make the whole view anew to join it.
+fn next_of_view<R: Rows>(
+    connection: &Connection,
+    query: &Query,
+    place: &mut i64,
+    chunk: &mut Chunk<R>,
+) -> Result<()> {
+    /// As many as are looked up in one step.
+    const STEP: i64 = 1_000;
+    let text = "SELECT id, place FROM temp.ordered WHERE place > $1 ORDER BY place LIMIT $2";
+    let select = Select::of(text.into(), vec![Value::Int(*place), Value::Int(STEP)]);
+    let mut next: Vec<(i64, i64)> = Vec::new();
+    rows(connection, &select, |row| {
+        let at = row.get(1).map_err(|error| map_err(&error))?;
+        next.push((id(row)?, at));
+        Ok(true)
+    })?;
+    let is_end = (next.len() as i64) < STEP;
+    let text = &statements::statements(query.noun).select;
+    let mut select = Select::of(text.clone(), Vec::new());
+    let mut left = next.len();
+    for (id, at) in next {
+        select.params = vec![Value::Int(id)];
+        rows(connection, &select, |row| {
+            push(chunk, query.noun, row).map(|()| true)
+        })?;
+        *place = at;
+        left -= 1;
+        if chunk.is_full() {
+            break;
+        }
+    }
+    chunk.last = is_end && left == 0;
+    Ok(())
 }
 
 /// Runs a select and hands over its rows for as long as `each` answers true.

@@ -9,6 +9,7 @@ use crm::model::lead::OnDuplicate;
 use crm::model::nouns::NOUNS;
 use crm::model::query::Query;
 use crm::model::record::{Noun, Record};
+use crm::ops::Records;
 use crm::store::any::AnyStore;
 use crm::store::contract::Store;
 use crm::store::sqlite::Work;

@@ -17,7 +17,7 @@ use crm::model::nouns::NOUNS;
 use crm::model::record::{Kind, Noun, Record, Shown};
 use crm::server::Settings;
 use crm::server::api::{Api, routes};
-use crm::server::peer::{Peer, Proxies};
+use crm::net::peer::{Peer, Proxies};
 use crm::store::any::AnyStore;
 use crm::store::contract::Store;
 use crm_fuzz::{check_refusal, compact, create, is_stored_time, store, wait};

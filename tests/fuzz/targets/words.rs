@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crm::config::service::Service;
-use crm::config::{self, Asker, Backups, Flags, Listen, Settings, Surroundings, Target};
+use crm::config::{
+    self, Asker, Backups, Flags, Listen, Location, Service, Settings, Surroundings, table,
+};
 use crm::model::draft::input_from_text;
 use crm::model::nouns::NOUNS;
 use crm::model::query::escape;
@@ -16,7 +17,7 @@ use crm::model::record::{Kind, email};
 use crm::model::terms::{Key, Versions, etag, parse_etag};
 use crm::model::token::{PREFIX, Secret, check_name, redacted};
 use crm::server::cors::check_origin;
-use crm::server::peer::{Peer, Proxies, check_network};
+use crm::net::peer::{Peer, Proxies, check_network};
 use crm::store::postgres::check_url;
 use crm_fuzz::{check_refusal, check_sentence, folder};
 use libfuzzer_sys::fuzz_target;
@@ -141,7 +142,7 @@ fn check_urls(text: &str) {
     let folder = PathBuf::from("/folder");
     if let Some(url) = told(config::parse_url(text)) {
         assert_eq!(config::parse_url(&url), Ok(url.clone()));
-        assert_eq!(config::parse_end(text, &folder), Ok(Target::Url(url)));
+        assert_eq!(config::parse_end(text, &folder), Ok(Location::Url(url)));
     }
     told(config::parse_database(text));
     told(config::parse_end(text, &folder));
@@ -200,10 +201,8 @@ fn check_fields(text: &str) {
 fn check_file(text: &str) {
     static FILE: LazyLock<PathBuf> = LazyLock::new(|| folder().join("config.toml"));
     std::fs::write(&*FILE, text).expect("a file");
-    let flags = Flags {
-        config: Some(FILE.clone()),
-        ..Flags::default()
-    };
+    let mut flags = Flags::default();
+    flags.set(&table::CONFIG, FILE.as_os_str());
     let around = Surroundings {
         environment: &|_| None,
         folder: "/nowhere".into(),
@@ -221,6 +220,6 @@ fn check_file(text: &str) {
     backups.as_ref().err().into_iter().for_each(check_refusal);
     service.as_ref().err().into_iter().for_each(check_refusal);
     if let ([Ok(settings), _], Ok(backups), Ok(service)) = (settings, backups, service) {
-        assert!(!settings.rows(&listen, &backups, &service).is_empty());
+        assert!(!config::rows(&settings, &listen, &backups, &service).is_empty());
     }
 }

@@ -4,7 +4,7 @@ use crm::base::error::Code;
 use crm::model::action::ACTION;
 use crm::model::draft::{Draft, Purpose};
 use crm::model::lead::{LEAD, OnDuplicate};
-use crm::store::contract::Store;
+use crm::ops::Records;
 use futures_util::FutureExt;
 use rusqlite::Connection;
 

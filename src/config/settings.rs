@@ -1,0 +1,247 @@
+//! What every command goes by: where the records are, how they are printed, which token a server gets.
+
+use std::fs::{self, DirBuilder};
+use std::path::{Path, PathBuf};
+
+use crate::base::error::{Error, Result, quoted};
+use crate::config::flags::Flags;
+use crate::config::format::Format;
+use crate::config::levels::Levels;
+use crate::config::location::{
+    Location, parse_database, parse_location, parse_url, without_password,
+};
+use crate::config::origin::{Origin, Setting};
+use crate::config::parse;
+use crate::config::row::Row;
+use crate::config::surroundings::Surroundings;
+use crate::config::table::{CONFIG, DATABASE, OUTPUT, TOKEN, TOKEN_FILE, URL};
+use crate::model::token::Secret;
+
+/// The name of the default database.
+const DEFAULT_DATABASE: &str = "crm.db";
+
+/// Who asks for settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A command on records, local or remote.
+    Command,
+    /// `crm serve`, which works on a database and ignores every URL.
+    Serve,
+}
+
+/// What every command goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the records are.
+    pub target: Setting<Location>,
+    /// How they are printed.
+    pub output: Setting<Format>,
+    /// The config file; `None` for a user without a home who named none.
+    pub file: Option<Setting<PathBuf>>,
+    /// Whether the config file exists.
+    pub file_exists: bool,
+    /// The token for the server. It is looked for only if the records are behind one.
+    pub token: Option<Setting<Secret>>,
+}
+
+impl Settings {
+    /// Finds the settings, or says which flag, variable or file is wrong and what was expected.
+    pub fn find(flags: &Flags, around: &Surroundings, asker: Asker) -> Result<Settings> {
+        let levels = Levels::read(flags, around)?;
+        let target = target(&levels, asker)?;
+        let token = match target.value {
+            Location::Url(_) => token(&levels)?,
+            Location::Database(_) | Location::Postgres(_) => None,
+        };
+        Ok(Settings {
+            target,
+            token,
+            output: output(&levels)?,
+            file_exists: levels.file.exists,
+            file: levels.file.path,
+        })
+    }
+
+    /// Whether the user named the database or the URL. Then a database that does not exist may be a typing error.
+    pub fn explicit(&self) -> bool {
+        self.target.origin != Origin::Default
+    }
+
+    /// Creates the folder of the default database, open to its user alone (the mode of the XDG base directory
+    /// specification). To be called when the database is about to be created. A folder that the user named is not created.
+    pub fn create_default_folder(&self) -> Result<()> {
+        let Location::Database(path) = &self.target.value else {
+            return Ok(());
+        };
+        match path.parent() {
+            Some(folder) if !self.explicit() => {
+                let mut builder = DirBuilder::new();
+                #[cfg(unix)]
+                std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+                builder.recursive(true).create(folder).map_err(|error| {
+                    let folder = folder.display();
+                    Error::failed(format!("{folder}: expected a folder to write to: {error}"))
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let origin = &self.target.origin;
+        let hidden = match origin {
+            Origin::Default => "not set".into(),
+            origin => format!("not used: {origin} decides"),
+        };
+        let (database, url) = match &self.target.value {
+            Location::Database(path) => (
+                Row::new(&DATABASE, path.display(), origin),
+                Row::without_value(&URL, hidden),
+            ),
+            Location::Postgres(url) => (
+                Row::new(&DATABASE, without_password(url), origin),
+                Row::without_value(&URL, hidden),
+            ),
+            Location::Url(url) => (
+                Row::without_value(&DATABASE, hidden),
+                Row::new(&URL, url, origin),
+            ),
+        };
+        let token = match (&self.token, &self.target.value) {
+            (Some(token), _) => {
+                Row::new(&TOKEN, format!("{}…", token.value.start()), &token.origin)
+            }
+            (None, Location::Url(_)) => Row::without_value(&TOKEN, "not set".into()),
+            (None, _) => Row::without_value(&TOKEN, "not used: there is no url".into()),
+        };
+        let file = match &self.file {
+            Some(file) if self.file_exists => Row::new(&CONFIG, file.value.display(), &file.origin),
+            Some(file) => Row::new(&CONFIG, file.value.display(), "default, does not exist"),
+            None => Row::without_value(&CONFIG, "no home directory".into()),
+        };
+        let output = Row::new(&OUTPUT, self.output.value.word(), &self.output.origin);
+        vec![database, url, output, token, file]
+    }
+}
+
+/// How errors are printed before the settings are known, or if the settings are wrong: in the format of the flag or of its
+/// variable, if that is a valid one.
+pub fn error_format(flags: &Flags, around: &Surroundings) -> Format {
+    let given = flags.text(&OUTPUT).map(Ok);
+    let given = given.or_else(|| around.variable(&OUTPUT).transpose());
+    given
+        .and_then(Result::ok)
+        .and_then(|given| Format::parse(&given.value))
+        .unwrap_or_default()
+}
+
+fn output(levels: &Levels) -> Result<Setting<Format>> {
+    match levels.get(&OUTPUT)? {
+        Some(given) => given.read(|word| Format::read(word)),
+        None => Ok(Setting::new(Format::default(), Origin::Default)),
+    }
+}
+
+/// The token for a server.
+pub fn find_token(flags: &Flags, around: &Surroundings) -> Result<Option<Setting<Secret>>> {
+    token(&Levels::read(flags, around)?)
+}
+
+fn token(levels: &Levels) -> Result<Option<Setting<Secret>>> {
+    let read = |path: &Path, origin: Origin| {
+        let path = levels.folder(&origin).join(path);
+        match parse::token_file(&path) {
+            Ok(secret) => Ok(Some(Setting::new(secret, origin))),
+            Err(expected) => Err(origin.refuse(expected)),
+        }
+    };
+    if let (Some(path), Some(given)) = (
+        levels.flags.get(&TOKEN_FILE),
+        levels.flags.text(&TOKEN_FILE),
+    ) {
+        return read(Path::new(path), given.origin);
+    }
+    if let Some(given) = levels.around.variable(&TOKEN)? {
+        return given.read(|text| parse::token(text)).map(Some);
+    }
+    match (levels.file.get(&TOKEN), levels.file.get(&TOKEN_FILE)) {
+        (Some(token), Some(path)) => Err(token.origin.refuse_both(&path.origin)),
+        (Some(given), None) => given.read(|text| parse::token(text)).map(Some),
+        (None, Some(given)) => read(Path::new(&given.value), given.origin),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The highest level that names a database or a URL decides. It must not name both.
+fn target(levels: &Levels, asker: Asker) -> Result<Setting<Location>> {
+    let Levels {
+        flags,
+        around,
+        file,
+    } = levels;
+    let with_url = asker == Asker::Command;
+    let argument = flags.file.clone();
+    let argument = argument.map(|file| Setting::new(file, Origin::Flag("FILE")));
+    let db = flags.text(&DATABASE);
+    if let (Some(argument), Some(db)) = (&argument, &db) {
+        check_same(&argument.value, &db.value, &around.folder)?;
+    }
+    let flag = (argument.or(db), flags.text(&URL).filter(|_| with_url));
+    if let Some(target) = one_of(flag, &around.folder)? {
+        return Ok(target);
+    }
+    let url = match with_url {
+        true => around.variable(&URL)?,
+        false => None,
+    };
+    if let Some(target) = one_of((around.variable(&DATABASE)?, url), &around.folder)? {
+        return Ok(target);
+    }
+    let keys = (file.get(&DATABASE), file.get(&URL).filter(|_| with_url));
+    if let Some(target) = one_of(keys, file.folder())? {
+        return Ok(target);
+    }
+    let here = around.folder.join(DEFAULT_DATABASE);
+    let path = match &around.data_folder {
+        _ if here.is_file() => here,
+        Some(folder) => folder.join("crm").join(DEFAULT_DATABASE),
+        None => {
+            return Err(Error::invalid(format!(
+                "--db: expected the path of a database, as there is neither {DEFAULT_DATABASE} in this folder nor a home \
+                 directory"
+            )));
+        }
+    };
+    Ok(Setting::new(Location::Database(path), Origin::Default))
+}
+
+/// Refuses the FILE of `crm check` and `--db` if they name different files.
+fn check_same(argument: &str, db: &str, folder: &Path) -> Result<()> {
+    let path = |text: &str| {
+        let path = parse_database(text).map(|path| folder.join(path));
+        path.map(|path| fs::canonicalize(&path).unwrap_or(path))
+    };
+    match (path(argument), path(db)) {
+        (Ok(one), Ok(other)) if one != other => Err(Error::invalid(format!(
+            "FILE and --db: expected one of them, got {} and {}",
+            quoted(argument),
+            quoted(db)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What one level gave as database and as URL.
+fn one_of(
+    given: (Option<Setting<String>>, Option<Setting<String>>),
+    folder: &Path,
+) -> Result<Option<Setting<Location>>> {
+    Ok(match given {
+        (Some(database), Some(url)) => {
+            return Err(database.origin.refuse_both(&url.origin));
+        }
+        (Some(database), None) => Some(database.read(|text| parse_location(text, folder))?),
+        (None, Some(url)) => Some(url.read(|text| parse_url(text).map(Location::Url))?),
+        (None, None) => None,
+    })
+}

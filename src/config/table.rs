@@ -1,0 +1,216 @@
+//! The table of settings: the only list of them.
+//!
+//! The flags of the command line, the keys of the config file, the rows of `crm config` and the manual's table are all made
+//! from it, so a new setting is one row here and one reader. The order of the rows is the order in which they are shown.
+//! Names are written out rather than derived, so that a search for a flag or a variable finds its row.
+
+use crate::config::kind::SettingKind::{
+    self, Count, Database, File, Folder, Format, Host, Many, Path, Port, Rate, Size, Switch, Time,
+    Token, Url, Word,
+};
+use crate::model::record::LARGEST;
+use crate::net::peer::check_network;
+use crate::server::cors::check_origin;
+use DefaultValue::{Rule, Unset, Value};
+use ReadBy::{Backups, Commands, Everything, Listen, Service};
+
+/// One setting.
+#[derive(Debug)]
+pub struct Knob {
+    /// Its name, as `crm config` shows it.
+    pub name: &'static str,
+    /// Its flag, with the hyphens.
+    pub flag: Option<&'static str>,
+    /// Its environment variable.
+    pub variable: Option<&'static str>,
+    /// Its key in the config file.
+    pub key: Option<&'static str>,
+    /// Which commands read it.
+    pub read_by: ReadBy,
+    /// What it takes, with its unit and range.
+    pub kind: SettingKind,
+    /// Its value if nobody gives one.
+    pub default: DefaultValue,
+    /// What it does, for help and the manual.
+    pub about: &'static str,
+}
+
+/// Which commands read a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadBy {
+    /// All commands and the service.
+    Everything,
+    /// All commands, but not the service, which ignores it.
+    Commands,
+    /// The service, for its address, and `crm health`, which looks for the service there.
+    Listen,
+    /// The service, for its backups.
+    Backups,
+    /// The service, for everything else. `crm health` reads these too, to know whether the service uses TLS.
+    Service,
+}
+
+/// The value of a setting that nobody gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// There is none: the setting is off.
+    Unset,
+    /// This one, written as a user would give it.
+    Value(&'static str),
+    /// It depends on the surroundings; this describes it.
+    Rule(&'static str),
+}
+
+/// The longest time between two backups, in seconds: a year.
+const YEAR: u64 = 366 * 86_400;
+
+/// The longest time limit of the service, in seconds.
+const HOUR: u64 = 3_600;
+
+/// The most backups that are kept. Each one makes the folder slower to list.
+const MOST_BACKUPS: u64 = 10_000;
+
+/// An empty text stands for a flag, variable or key that a setting does not have.
+const fn named(name: &'static str) -> Option<&'static str> {
+    if name.is_empty() { None } else { Some(name) }
+}
+
+/// A row: name, flag, variable, key; who reads it, kind, default; what it does.
+macro_rules! knobs {
+    ($($id:ident: $name:literal, $flag:literal, $variable:literal, $key:literal;
+       $read_by:expr, $kind:expr, $default:expr; $about:literal;)*) => {
+        $(
+            #[doc = concat!("The row of `", $name, "`.")]
+            pub static $id: Knob = Knob {
+                name: $name,
+                flag: named($flag),
+                variable: named($variable),
+                key: named($key),
+                read_by: $read_by,
+                kind: $kind,
+                default: $default,
+                about: $about,
+            };
+        )*
+        /// All settings, in the order in which they are shown.
+        pub static KNOBS: &[&Knob] = &[$(&$id),*];
+    };
+}
+
+knobs! {
+    DATABASE: "database", "--db", "DATABASE_URL", "database";
+        Everything, Database, Rule("crm.db in the current folder if it exists, else in the user's data folder");
+        "The database: the path of a SQLite file or a postgres:// URL";
+    URL: "url", "--url", "CRM_URL", "url";
+        Commands, Url, Unset;
+        "Work through the HTTP API of another crm instead of on a database";
+    OUTPUT: "output", "--output", "CRM_OUTPUT", "output";
+        Everything, Format, Value("table");
+        "How records are printed";
+    HOST: "host", "--host", "HOST", "";
+        Listen, Host, Value("0.0.0.0");
+        "The address to listen on";
+    PORT: "port", "--port", "PORT", "";
+        Listen, Port, Value("8000");
+        "The port to listen on; 0 takes any free port";
+    BACKUP_DIR: "backup_dir", "--backup-dir", "CRM_BACKUP_DIR", "backup_dir";
+        Backups, Folder, Unset;
+        "Back up the database into this folder at regular intervals";
+    BACKUP_EVERY: "backup_every", "--backup-every", "CRM_BACKUP_EVERY", "backup_every";
+        Backups, Time(YEAR), Value("1h");
+        "The time between two backups, such as 30s, 15m, 1h, 1d or 1w";
+    BACKUP_KEEP: "backup_keep", "--backup-keep", "CRM_BACKUP_KEEP", "backup_keep";
+        Backups, Count(1, MOST_BACKUPS), Value("24");
+        "How many of the newest backups to keep";
+    TOKEN: "token", "", "CRM_TOKEN", "token";
+        Commands, Token, Unset;
+        "The token that is sent to the server at the URL";
+    TOKEN_FILE: "token_file", "--token-file", "", "token_file";
+        Commands, Path, Unset;
+        "The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself";
+    OPEN: "open", "--open", "CRM_OPEN", "open";
+        Service, Switch, Unset;
+        "Allow everyone to read and write, even if the database has tokens";
+    REQUIRE_TOKEN: "require_token", "--require-token", "CRM_REQUIRE_TOKEN", "require_token";
+        Service, Switch, Unset;
+        "Refuse access without a token, even if the database has no token yet";
+    TLS_CERT: "tls_cert", "--tls-cert", "CRM_TLS_CERT", "tls_cert";
+        Service, File, Unset;
+        "Serve HTTPS with this certificate and its chain, in PEM; read again when the file changes";
+    TLS_KEY: "tls_key", "--tls-key", "CRM_TLS_KEY", "tls_key";
+        Service, File, Unset;
+        "The private key of the certificate, in PEM";
+    CORS_ORIGIN: "cors_origin", "--cors-origin", "CRM_CORS_ORIGIN", "cors_origin";
+        Service, Many(check_origin, "ORIGIN"), Unset;
+        "Allow pages of this origin, such as https://app.example.com, to use the API; may be given several times";
+    TRUSTED_PROXY: "trusted_proxy", "--trusted-proxy", "CRM_TRUSTED_PROXY", "trusted_proxy";
+        Service, Many(check_network, "ADDRESS"), Unset;
+        "Trust X-Forwarded-For from this proxy, an address or a network like 10.0.0.0/8; may be given several times";
+    LOG: "log", "--log", "CRM_LOG", "log";
+        Service, Word(&["text", "json"]), Value("text");
+        "The format of the log on standard error";
+    QUIET: "quiet", "--quiet", "CRM_QUIET", "quiet";
+        Service, Switch, Unset;
+        "Log only warnings and errors, without a line for each request";
+    MAX_BODY: "max_body", "--max-body", "CRM_MAX_BODY", "max_body";
+        Service, Size(1_024, LARGEST as u64), Value("1m");
+        "The largest body of a request, in bytes";
+    MAX_HEAD: "max_head", "--max-head", "CRM_MAX_HEAD", "max_head";
+        Service, Size(8 * 1_024, 1_024 * 1_024), Value("64k");
+        "The largest head of a request (its first line and its headers), in bytes";
+    MAX_URL: "max_url", "--max-url", "CRM_MAX_URL", "max_url";
+        Service, Size(1_024, 63 * 1_024), Value("63k");
+        "The longest path of a request with its parameters, in bytes";
+    MAX_DEPTH: "max_depth", "--max-depth", "CRM_MAX_DEPTH", "max_depth";
+        Service, Count(2, 127), Value("127");
+        "The most levels of objects and arrays in a body";
+    MAX_CONNECTIONS: "max_connections", "--max-connections", "CRM_MAX_CONNECTIONS", "max_connections";
+        Service, Count(1, 65_536), Value("1024");
+        "The most connections at a time; above it a new one is closed at once, or an idle one of an address that has many more";
+    MAX_CONNECTIONS_PER_ADDRESS: "max_connections_per_address", "--max-connections-per-address",
+        "CRM_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address";
+        Service, Count(1, 65_536), Value("512");
+        "The most connections of one address at a time; those of a trusted proxy do not count";
+    HEAD_TIMEOUT: "head_timeout", "--head-timeout", "CRM_HEAD_TIMEOUT", "head_timeout";
+        Service, Time(HOUR), Value("10s");
+        "How long the head of a request may take, from its first byte";
+    BODY_TIMEOUT: "body_timeout", "--body-timeout", "CRM_BODY_TIMEOUT", "body_timeout";
+        Service, Time(HOUR), Value("30s");
+        "How long the body of a request may take, from the end of its head";
+    REQUEST_TIMEOUT: "request_timeout", "--request-timeout", "CRM_REQUEST_TIMEOUT", "request_timeout";
+        Service, Time(HOUR), Value("1m");
+        "How long a response may take to begin, from the end of the request";
+    IDLE_TIMEOUT: "idle_timeout", "--idle-timeout", "CRM_IDLE_TIMEOUT", "idle_timeout";
+        Service, Time(HOUR), Value("30s");
+        "How long a connection may be idle between two requests";
+    RATE_PER_TOKEN: "rate_per_token", "--rate-per-token", "CRM_RATE_PER_TOKEN", "rate_per_token";
+        Service, Rate(1_000_000), Value("off");
+        "The most requests of one token in a second";
+    RATE_PER_ADDRESS: "rate_per_address", "--rate-per-address", "CRM_RATE_PER_ADDRESS", "rate_per_address";
+        Service, Rate(1_000_000), Value("off");
+        "The most requests of one address in a second";
+    MAX_WAITING_WRITES: "max_waiting_writes", "--max-waiting-writes", "CRM_MAX_WAITING_WRITES", "max_waiting_writes";
+        Service, Count(1, 65_536), Value("4096");
+        "The most writes that wait for the database at a time";
+    CONFIG: "config", "--config", "", "";
+        Everything, Path, Rule("crm/config.toml in the user's config folder");
+        "The config file";
+}
+
+impl Knob {
+    /// Whether its flag is one of every command; otherwise it is one of `crm serve`.
+    pub fn is_global(&self) -> bool {
+        matches!(self.read_by, Everything | Commands)
+    }
+
+    /// The ways to give it, as a message lists them.
+    pub(super) fn names(&self) -> String {
+        let names = [self.flag, self.variable, self.key];
+        let names: Vec<&str> = names.into_iter().flatten().collect();
+        match names.split_last() {
+            Some((last, [])) => last.to_string(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A service whose requests and responses the watch sees, and which refuses requests that HTTP/1.1 forbids.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+use hyper::{Method, Request, Response};
+use pin_project_lite::pin_project;
+
+use crate::base::error::{Code, Error};
+use crate::net::checks::check;
+use crate::net::exchange::{OpenRequest, RequestBody, ResponseBody, close_after};
+use crate::net::watch::SharedWatch;
+
+/// A request that does not reach the service.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedRequest<'a> {
+    /// The method of the request.
+    pub method: &'a Method,
+    /// The target of the request, which is not necessarily a path.
+    pub path: &'a str,
+    /// The address that it came from.
+    pub address: SocketAddr,
+}
+
+/// The service of one connection.
+pub(super) struct WatchedService<S, R> {
+    pub(super) service: S,
+    pub(super) refuse: R,
+    pub(super) watch: SharedWatch,
+    pub(super) address: SocketAddr,
+}
+
+impl<S, R, B> Service<Request<Incoming>> for WatchedService<S, R>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>>,
+    R: Fn(Error, RefusedRequest<'_>) -> Response<B>,
+{
+    type Response = Response<ResponseBody<B>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, B>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let body = !request.body().is_end_stream();
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let (open, may_begin) = OpenRequest::new(self.watch.clone(), body, reads);
+        let checked = check(&request).and_then(|()| match may_begin {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::Unavailable,
+                "this connection is being closed to make room for other clients; nothing was done, try again",
+            )),
+        });
+        match checked {
+            Ok(()) => {
+                let watch = self.watch.clone();
+                ResponseFuture::Serving {
+                    response: self
+                        .service
+                        .call(request.map(|body| RequestBody::new(body, watch))),
+                    open: Some(open),
+                }
+            }
+            Err(error) => {
+                let refused = RefusedRequest {
+                    method: request.method(),
+                    path: request.uri().path(),
+                    address: self.address,
+                };
+                let mut response = (self.refuse)(error, refused);
+                close_after(&mut response);
+                ResponseFuture::Refused {
+                    response: Some(open.respond(response)),
+                }
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// A response that is being made.
+    #[project = Projected]
+    pub(super) enum ResponseFuture<F, B> {
+        Serving { #[pin] response: F, open: Option<OpenRequest> },
+        Refused { response: Option<Response<ResponseBody<B>>> },
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        /// A future is not polled again after it was ready.
+        const ONCE: &str = "a response is taken once";
+        match self.project() {
+            Projected::Serving { response, open } => {
+                let response = ready!(response.poll(cx));
+                let open = open.take().expect(ONCE);
+                Poll::Ready(response.map(|response| open.respond(response)))
+            }
+            Projected::Refused { response } => Poll::Ready(Ok(response.take().expect(ONCE))),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The time limits, on a clock of the test's own.
+
+use super::*;
+
+const WINDOW: Duration = Duration::from_secs(30);
+
+/// When a peer is cut that takes `lump` bytes every `every` until `stops`; `None` if not within ten minutes.
+fn cut_after(lump: usize, every: Duration, stops: Duration) -> Option<Duration> {
+    let start = Instant::now();
+    let mut watch = Watch::new(ConnectionLimits::default(), start);
+    watch.request_begins(false, true);
+    watch.write_waits(start);
+    let mut next_lump = start + every;
+    let mut now = start;
+    while now < start + Duration::from_secs(600) {
+        let check = match watch.check(now) {
+            Ok(check) => check.expect("bytes are waiting"),
+            Err(cut) => {
+                assert_eq!(cut, CutReason::Slow);
+                return Some(now - start);
+            }
+        };
+        now = check.min(next_lump);
+        if now == next_lump {
+            next_lump += every;
+            if now <= start + stops {
+                watch.bytes_went(lump, now);
+                watch.write_waits(now);
+            }
+        }
+    }
+    None
+}
+
+const NEVER: Duration = Duration::from_secs(10_000);
+
+#[test]
+fn a_peer_that_takes_nothing_is_cut_after_the_window() {
+    assert_eq!(cut_after(1, NEVER, NEVER), Some(WINDOW));
+}
+
+#[test]
+fn a_peer_that_stops_is_cut_a_window_later() {
+    let stops = Duration::from_secs(100);
+    let cut = cut_after(1_000_000, Duration::from_secs(1), stops);
+    assert_eq!(cut, Some(stops + WINDOW));
+}
+
+#[test]
+fn a_peer_above_the_rate_stays_even_where_it_takes_in_lumps() {
+    assert_eq!(cut_after(520, Duration::from_secs(1), NEVER), None);
+    assert_eq!(cut_after(14_500, Duration::from_secs(28), NEVER), None);
+}
+
+#[test]
+fn a_peer_below_the_rate_is_cut() {
+    // It earns back half of what it uses up.
+    let cut = cut_after(256, Duration::from_secs(1), NEVER).expect("too slow");
+    assert!((59..=60).contains(&cut.as_secs()), "{cut:?}");
+}
+
+/// Memory that is held since a time, and wanted or not.
+struct TestMemory(Instant, bool);
+
+impl HeldMemory for TestMemory {
+    fn since(&self) -> Option<Instant> {
+        Some(self.0)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.1
+    }
+}
+
+/// Checks a connection whose response holds memory. The peer took everything until `start`, and then nothing.
+fn check_of_held(wanted: bool, after: Duration) -> Result<Option<Duration>, CutReason> {
+    let start = Instant::now();
+    let limits = ConnectionLimits::default();
+    let mut watch = Watch::new(limits, start);
+    watch.request_begins(false, true);
+    let held = Arc::new(TestMemory(start, wanted));
+    watch.holds(held.clone());
+    // A peer that takes everything makes nobody wait.
+    assert_eq!(watch.check(start + 2 * limits.hold), Ok(None));
+    watch.write_waits(start);
+    let check = watch.check(start + after);
+    check.map(|next| next.map(|next| next - start))
+}
+
+#[test]
+fn a_peer_keeps_wanted_memory_only_for_a_while() {
+    let hold = ConnectionLimits::default().hold;
+    let almost = hold - Duration::from_millis(1);
+    assert_eq!(check_of_held(true, almost), Ok(Some(hold)));
+    assert_eq!(check_of_held(true, hold), Err(CutReason::Hold));
+    assert_eq!(check_of_held(false, hold), Ok(Some(hold + WANTED_INTERVAL)));
+    assert_eq!(
+        check_of_held(false, WINDOW - WANTED_INTERVAL / 2),
+        Ok(Some(WINDOW))
+    );
+}
+
+#[test]
+fn memory_that_is_released_is_forgotten() {
+    let now = Instant::now();
+    let mut watch = Watch::new(ConnectionLimits::default(), now);
+    let held = Arc::new(TestMemory(now, false));
+    watch.holds(held.clone());
+    watch.holds(Arc::new(TestMemory(now, false)));
+    watch.holds(Arc::new(TestMemory(now, false)));
+    assert_eq!(watch.held.len(), 2);
+}
+
+#[test]
+fn a_slow_response_is_not_the_fault_of_the_peer() {
+    let start = Instant::now();
+    let mut watch = Watch::new(ConnectionLimits::default(), start);
+    watch.request_begins(false, true);
+    for second in 0..600 {
+        let now = start + Duration::from_secs(second);
+        watch.bytes_went(1, now);
+        assert_eq!(watch.check(now), Ok(None));
+    }
+}
+
+#[test]
+fn the_phases_have_their_own_times() {
+    let limits = ConnectionLimits::default();
+    let start = Instant::now();
+    let mut watch = Watch::new(limits, start);
+    let at = |seconds| start + Duration::from_secs(seconds);
+    assert_eq!(watch.check(at(29)), Ok(Some(start + limits.idle)));
+    watch.bytes_came(at(29));
+    watch.bytes_came(at(33));
+    assert_eq!(watch.check(at(38)), Ok(Some(at(29) + limits.head)));
+    assert_eq!(watch.check(at(39)), Err(CutReason::Head));
+    watch.request_begins(true, false);
+    watch.bytes_came(at(40));
+    assert_eq!(watch.check(at(1000)), Ok(None));
+    // The next request begins before the body of the last response is dropped.
+    watch.request_begins(false, true);
+    watch.response_ends(at(1000));
+    watch.bytes_came(at(1500));
+    assert_eq!(watch.check(at(2000)), Ok(None));
+    watch.response_ends(at(2000));
+    assert_eq!(watch.check(at(2001)), Ok(Some(at(2000) + limits.idle)));
+    watch.bytes_went(1, at(2010));
+    assert_eq!(watch.check(at(2039)), Ok(Some(at(2010) + limits.idle)));
+    assert_eq!(watch.check(at(2040)), Err(CutReason::Idle));
+}

@@ -1,0 +1,136 @@
+//! What an operation is asked for: a request or a command line whose parts have been checked.
+
+use crate::base::error::{Error, Result, quoted};
+use crate::model::draft::Draft;
+use crate::model::query::boolean;
+use crate::model::record::{Noun, Record};
+use crate::model::token::{Secret, Token};
+use crate::store::contract::{Saved, Write};
+
+use super::about::About;
+
+/// What is asked for, apart from the body.
+pub struct Asked<'a> {
+    /// The noun, where the operation is done with one.
+    pub noun: Option<&'static Noun>,
+    /// The parameter in the path, decoded; empty where there is none.
+    pub key: &'a str,
+    /// The id in the path; 0 where there is none.
+    pub id: i64,
+    /// The parameters behind the `?`. Each is one of the operation's own and is there once.
+    pub parameters: &'a [(String, String)],
+    /// The secret of whoever asks, where the request has an idempotency key.
+    pub asker: Option<Secret>,
+}
+
+impl<'a> Asked<'a> {
+    /// Checks the parameters of an operation.
+    pub fn new(
+        about: &About,
+        noun: Option<&'static Noun>,
+        key: &'a str,
+        parameters: &'a [(String, String)],
+    ) -> Result<Asked<'a>> {
+        let id = match (about.has_id(), noun) {
+            (true, Some(noun)) => noun.parse_id(key)?,
+            _ => 0,
+        };
+        let known: Vec<&str> = about.parameters(noun).map(|one| one.name).collect();
+        known_parameters(parameters, &known)?;
+        Ok(Asked {
+            noun,
+            key,
+            id,
+            parameters,
+            asker: None,
+        })
+    }
+
+    /// The noun of an operation that is done with one.
+    pub fn noun(&self) -> Result<&'static Noun> {
+        self.noun
+            .ok_or_else(|| Error::internal("an operation on records has no noun"))
+    }
+
+    /// The text of a parameter.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let given = self.parameters.iter().find(|pair| pair.0 == name);
+        given.map(|pair| pair.1.as_str())
+    }
+
+    /// Whether a switch is on.
+    pub fn switch(&self, name: &str) -> Result<bool> {
+        self.text(name)
+            .map_or(Ok(false), |text| boolean(name, text))
+    }
+
+    /// The word of a parameter that takes some words alone.
+    pub fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        match words.iter().find(|known| known.0 == text) {
+            Some(known) => Ok(Some(known.1)),
+            None => {
+                let known: Vec<&str> = words.iter().map(|known| known.0).collect();
+                let expected =
+                    format!("expected one of {}, got {}", known.join(", "), quoted(text));
+                Err(Error::field(name, expected))
+            }
+        }
+    }
+}
+
+/// Refuses parameters that are not among `known`, and those that are given twice.
+pub fn known_parameters(parameters: &[(String, String)], known: &[&str]) -> Result<()> {
+    for (at, (name, _)) in parameters.iter().enumerate() {
+        if !known.contains(&name.as_str()) {
+            let known = match known {
+                [] => "none".to_string(),
+                known => known.join(", "),
+            };
+            return Err(Error::field(
+                name.chars().take(60).collect::<String>(),
+                format!("no such parameter; this path takes {known}"),
+            ));
+        }
+        if parameters[..at].iter().any(|pair| pair.0 == *name) {
+            return Err(Error::field(name, "is given twice"));
+        }
+    }
+    Ok(())
+}
+
+/// An operation that writes: its data beside its rule.
+pub trait Operation: Write {
+    /// What it is.
+    const ABOUT: &'static About;
+
+    /// The operation that is asked for. Its body comes afterwards.
+    fn ask(asked: &Asked<'_>) -> Result<Self>
+    where
+        Self: Sized;
+
+    /// Takes the body as it was sent, where there is one.
+    fn body(&mut self, _body: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes the fields of a record, as a command line gives them.
+    fn draft(&mut self, _draft: Draft) {}
+
+    /// What is answered.
+    fn told(noun: Option<&'static Noun>, done: Self::Done) -> Told;
+}
+
+/// What is answered to a write.
+pub enum Told {
+    /// A record that was created or changed, with its path.
+    Saved(Saved),
+    /// A record.
+    Record(Record),
+    /// A sentence.
+    Message(String),
+    /// A new token.
+    Token(Token, Secret),
+}

@@ -1,0 +1,262 @@
+//! What the API's document says of a noun's fields: what a request may give, what an answer holds, and the parameters of a
+//! list.
+//!
+//! What is said of a request is never stricter than what the service does, so that a generated client refuses nothing
+//! that the service would take. Answers are described exactly.
+
+use serde_json::{Value, json};
+
+use super::describe::reference;
+use crate::model::record::{Field, Kind, Noun, Presence};
+
+/// A text without NUL, which no database column of ours takes.
+const NO_NUL: &str = r"^[^\u0000]*$";
+
+/// White space as Rust trims it, the `White_Space` of Unicode, for a class of a regular expression: `\s` differs from one
+/// language to the next.
+const WHITE: &str =
+    r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+
+/// A text without NUL and with something else than white space.
+fn not_blank() -> String {
+    format!(r"^[^\u0000]*[^\u0000{WHITE}][^\u0000]*$")
+}
+
+/// The forms of a time that [`crate::base::time::parse`] takes, white space around it included.
+fn time_taken() -> String {
+    const DATE: &str = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
+    const CLOCK: &str = r"([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?";
+    const OFFSET: &str = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?";
+    format!("^[{WHITE}]*{DATE}([Tt ]{CLOCK}{OFFSET})?[{WHITE}]*$")
+}
+
+/// The stored form of a time.
+pub const TIME_STORED: &str =
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
+
+/// What a request may give for a field. A create and an update take the same, as an update never clears what is required.
+pub fn taken(field: &Field) -> Value {
+    let mut schema = match field.kind {
+        Kind::Id | Kind::Reference(_) => id_schema(),
+        Kind::Text => json!({"type": "string", "pattern": NO_NUL}),
+        Kind::Word => json!({"type": "string", "minLength": 1, "pattern": not_blank()}),
+        // `email` would be the addresses of RFC 5321 alone; this is RFC 6531, which has them all.
+        Kind::Email => json!({"type": "string", "format": "idn-email"}),
+        Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": time_taken()}),
+        Kind::Attributes => json!({"type": "object", "propertyNames": {"pattern": NO_NUL}}),
+    };
+    let mut about = format!("{}.", field.about);
+    match field.kind {
+        Kind::Email => about.push_str(" The domain has a dot; at most 254 bytes."),
+        Kind::Word => about.push_str(" Not blank."),
+        Kind::Time => about.push_str(
+            " Such as `2026-01-31 09:30:00`, `2026-01-31T09:30:00+02:00` or `2026-01-31`, the years 0001 to 9999; UTC without an offset.",
+        ),
+        Kind::Reference(target) => about.push_str(&format!(" There has to be such {} {}.", article(target.name), target.name)),
+        _ => {}
+    }
+    if field.kind == Kind::Attributes {
+        about.push_str(" `null` is the same as `{}`.");
+    }
+    if field.nullable() || field.kind == Kind::Attributes {
+        schema["type"] = json!([schema["type"], "null"]);
+    }
+    if let Presence::Default(text) = field.presence {
+        schema["default"] = match field.kind {
+            Kind::Attributes => json!({}),
+            _ => text.into(),
+        };
+    }
+    schema["description"] = about.into();
+    schema["examples"] = json!([example(field)]);
+    schema
+}
+
+/// `a` or `an`.
+fn article(name: &str) -> &'static str {
+    if name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
+}
+
+/// What an answer holds for a field. Texts have no pattern: they may be older than the rules.
+pub fn answered(field: &Field) -> Value {
+    let mut schema = match field.kind {
+        Kind::Id | Kind::Reference(_) => id_schema(),
+        Kind::Text | Kind::Word | Kind::Email => json!({"type": "string"}),
+        Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
+        Kind::Attributes => json!({"type": "object"}),
+    };
+    if field.nullable() {
+        schema["type"] = json!([schema["type"], "null"]);
+    }
+    schema["description"] = format!("{}.", field.about).into();
+    schema["examples"] = json!([example(field)]);
+    schema
+}
+
+/// An id.
+pub fn id_schema() -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX})
+}
+
+/// An example of a value.
+pub fn example(field: &Field) -> Value {
+    match field.kind {
+        Kind::Id | Kind::Reference(_) | Kind::Attributes => {
+            serde_json::from_str(field.example).unwrap_or_default()
+        }
+        _ => field.example.into(),
+    }
+}
+
+/// A field under each of its names.
+pub fn names(field: &'static Field) -> impl Iterator<Item = &'static str> {
+    std::iter::once(field.name).chain(field.old_name)
+}
+
+/// Whether crm sets it by itself.
+pub fn automatic(field: &Field) -> bool {
+    field.presence == Presence::Automatic
+}
+
+/// A record with the example of every field.
+pub fn record(noun: &'static Noun) -> Value {
+    let fields = noun.fields.iter();
+    let pairs =
+        fields.flat_map(|field| names(field).map(move |name| (name.into(), example(field))));
+    Value::Object(pairs.collect())
+}
+
+/// The parameter that filters by a field.
+fn filter(name: &str, field: &Field) -> Value {
+    let examples = filter_examples(field);
+    let shown: Vec<String> = examples
+        .iter()
+        .map(|value| format!("`{name}={value}`"))
+        .collect();
+    let operators = match field.kind.is_id() {
+        true => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`",
+        false => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`, `like`",
+    };
+    let what = match field.kind {
+        Kind::Id | Kind::Reference(_) => "a whole number",
+        Kind::Time | Kind::Stamp => "a time, or a date for its whole day",
+        Kind::Attributes => {
+            "text, compared with the whole object as text; for one key see `attributes.KEY`"
+        }
+        Kind::Text | Kind::Word | Kind::Email => "text",
+    };
+    json!({
+        "name": name,
+        "in": "query",
+        "description": format!("Filter: `value` or `op:value` with {operators}, where the value is {what}. Examples: {}.", shown.join(", ")),
+        "schema": {"type": "string", "examples": examples},
+    })
+}
+
+/// Examples of filters by a field.
+fn filter_examples(field: &Field) -> Vec<String> {
+    let value = field.example;
+    let mut examples: Vec<String> = match field.kind {
+        Kind::Id | Kind::Reference(_) => vec![value.into(), "in:1,2,3".into(), "gt:100".into()],
+        Kind::Time | Kind::Stamp => vec!["lte:2026-01-01".into(), "2026-01-31".into()],
+        Kind::Email => vec![value.into(), "like:%@example.com".into()],
+        Kind::Text => vec![value.into(), "like:a%".into()],
+        Kind::Word => vec![
+            value.into(),
+            match field.presence {
+                Presence::Default(_) => format!("in:{value},won"),
+                _ => "like:%a%".into(),
+            },
+            format!("ne:{value}"),
+        ],
+        Kind::Attributes => vec!["ne:{}".into()],
+    };
+    if field.nullable() {
+        examples.extend(["is:null".into(), "is:notnull".into()]);
+    }
+    examples
+}
+
+/// The parameters of a list, besides the header.
+pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
+    let mut list: Vec<Value> = Vec::new();
+    for field in noun.fields {
+        list.extend(names(field).map(|name| filter(name, field)));
+    }
+    if noun.has_attributes() {
+        // The name of an exploded object is never sent, only the names of its keys: the one way to describe a family of
+        // parameters.
+        list.push(json!({
+            "name": "attributes.KEY",
+            "in": "query",
+            "description": "Filter by your own fields: one parameter `attributes.KEY` for each key, with `value` or `op:value` as for a text field. Numbers are compared as numbers, else as text; a record without the key is as one with null. Examples: `attributes.company=Acme`, `attributes.size=gte:50`, `attributes.company=is:null`.",
+            "style": "form",
+            "explode": true,
+            "schema": {
+                "type": "object",
+                "propertyNames": {"pattern": r"^attributes\."},
+                "additionalProperties": {"type": "string"},
+            },
+            "examples": {
+                "none": {"summary": "No such filter", "value": {}},
+                "text": {"summary": "One company", "value": {"attributes.company": "Acme"}},
+                "number": {"summary": "A number", "value": {"attributes.size": "gte:50"}},
+            },
+        }));
+    }
+    list.push(reference("parameters", "Search"));
+    let sortable: Vec<String> = noun
+        .fields
+        .iter()
+        .filter(|field| field.kind != Kind::Attributes)
+        .flat_map(names)
+        .flat_map(|name| [name.to_string(), format!("-{name}")])
+        .collect();
+    let text = noun.fields.iter().find(|field| field.searchable());
+    let text = text.map_or("id", |field| field.name);
+    list.push(json!({
+        "name": "sort",
+        "in": "query",
+        "style": "form",
+        "explode": false,
+        "description": format!("The order: fields parted by commas, a `-` before one turns it around. Null sorts first, ties go by id. By id without it. Example: `sort=-created_at,{text}`."),
+        "schema": {
+            "type": "array",
+            "items": {"type": "string", "enum": sortable},
+            "minItems": 1,
+            "uniqueItems": true,
+            "examples": [["-created_at", text]],
+        },
+    }));
+    for name in ["Limit", "After"] {
+        list.push(reference("parameters", name));
+    }
+    list.push(fields_parameter(noun));
+    list.push(reference("parameters", "Count"));
+    list
+}
+
+/// The parameter that names the fields to answer.
+pub fn fields_parameter(noun: &'static Noun) -> Value {
+    let all: Vec<&str> = noun.fields.iter().flat_map(names).collect();
+    let text = noun.fields.iter().find(|field| field.searchable());
+    let text = text.map_or("id", |field| field.name);
+    json!({
+        "name": "fields",
+        "in": "query",
+        "style": "form",
+        "explode": false,
+        "description": format!("The fields to answer, in this order, parted by commas; all of them without it. Example: `fields=id,{text}`."),
+        "schema": {
+            "type": "array",
+            "items": {"type": "string", "enum": all},
+            "minItems": 1,
+            "uniqueItems": true,
+            "examples": [["id", text]],
+        },
+    })
+}

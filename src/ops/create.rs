@@ -1,0 +1,273 @@
+//! `POST /{plural}`, `crm NOUN create`: a new record.
+
+use serde_json::json;
+
+use crate::base::error::{Code, Error, Problems, Result};
+use crate::base::time;
+use crate::model::draft::{Draft, Purpose};
+use crate::model::lead::OnDuplicate;
+use crate::model::record::{Noun, Presence, Record, Value, email};
+use crate::model::terms::Terms;
+use crate::operation::about::{
+    About, Answer, Body, Describe, Examples, Needs, Of, Parameter, Takes, WRITE, Word, Words,
+};
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::describe::{Described, body, failure, given, refused, whole};
+use crate::store::contract::{Extent, Kept, Request, Saved, Write};
+use crate::store::sql::ledger;
+use crate::store::sql::select::LONGEST_INDEXED;
+use crate::store::transaction::Transaction;
+
+/// A new record, or what `on_duplicate` says about a record that has the address already.
+#[derive(Clone, Debug)]
+pub struct Create {
+    draft: Draft,
+    on_duplicate: OnDuplicate,
+    /// The draft's row, made by [`Write::check`].
+    row: Result<Vec<Option<Value>>, Problems>,
+}
+
+impl Create {
+    /// A write of this draft.
+    pub fn new(draft: Draft, on_duplicate: OnDuplicate) -> Create {
+        Create {
+            draft,
+            on_duplicate,
+            row: Ok(Vec::new()),
+        }
+    }
+}
+
+impl Operation for Create {
+    const ABOUT: &'static About = &About {
+        of: Of::Records,
+        methods: &[("POST", "create{title}")],
+        path: "/{plural}",
+        access: WRITE,
+        conditional: false,
+        parameters: &[Parameter {
+            name: "on_duplicate",
+            about: "What to do when the address is there already: `create` another {name}; `reject` with 409, naming the id that has it; `update` that {name} (the lowest id where there are several), answered with 200.",
+            help: "What to do when a {name} has the address already",
+            takes: Takes::Word("WHAT", &["create", "reject", "update"]),
+            applies: |noun| noun.email().is_some(),
+        }],
+        body: Body::Draft(Purpose::Create),
+        answer: Answer::Record,
+        needs: Needs::Database,
+        summary: "Create {a} {name}",
+        describe: Describe::Noun(describe),
+        words: Some(Words {
+            verb: "create",
+            about: "Create {a} {name}",
+            long: "",
+            takes: &[Word::Draft, Word::Show, Word::Parameters],
+            confirm: None,
+            examples: Examples::Noun(|noun| noun.examples.create),
+        }),
+    };
+
+    fn ask(asked: &Asked<'_>) -> Result<Create> {
+        let on_duplicate = asked.word("on_duplicate", &OnDuplicate::WORDS)?;
+        let draft = Draft::new(asked.noun()?);
+        Ok(Create::new(draft, on_duplicate.unwrap_or_default()))
+    }
+
+    fn body(&mut self, body: &[u8]) -> Result<()> {
+        self.draft = Draft::from_json(self.draft.noun, body, Purpose::Create)?;
+        Ok(())
+    }
+
+    fn draft(&mut self, draft: Draft) {
+        self.draft = draft;
+    }
+
+    fn told(_noun: Option<&'static Noun>, saved: Saved) -> Told {
+        Told::Saved(saved)
+    }
+}
+
+fn describe(noun: &'static Noun) -> Described {
+    let location = json!({
+        "description": format!("The path of the {}.", noun.name),
+        "required": true,
+        "schema": {"type": "string"},
+        "example": format!("/{}/1", noun.plural),
+    });
+    let mut created = whole(noun, &format!("The new {}.", noun.name));
+    created["headers"]["Location"] = location.clone();
+    let links = [("Get", "get"), ("Update", "update"), ("Delete", "delete")].map(|(name, verb)| {
+        (
+            format!("{name}{}", noun.title),
+            json!({
+                "operationId": format!("{verb}{}", noun.title),
+                "parameters": {"id": "$response.body#/id"},
+            }),
+        )
+    });
+    created["links"] = serde_json::Value::Object(links.into_iter().collect());
+    let required = noun
+        .fields
+        .iter()
+        .filter(|field| field.presence == Presence::Required);
+    let writable = noun
+        .fields
+        .iter()
+        .filter(|field| field.presence != Presence::Automatic);
+    let examples = json!({
+        "required": {"summary": "What is required", "value": given(required)},
+        "whole": {"summary": "Every field", "value": given(writable)},
+    });
+    let about = format!("Creates {} {}.", noun.article(), noun.name);
+    let described = Described::new(about)
+        .answers(201, created)
+        .answers(400, refused(noun))
+        .body(body(&format!("{}Create", noun.title), examples));
+    let Some(email) = noun.email() else {
+        return described;
+    };
+    let (name, field, address) = (noun.name, email.name, email.example);
+    let mut updated = whole(
+        noun,
+        &format!("With `on_duplicate=update`: the {name} that had the address, changed."),
+    );
+    updated["headers"]["Location"] = location;
+    let taken = format!("{field}: {name} 1 has the address {address} already");
+    let conflict = failure(
+        &format!("With `on_duplicate=reject`: another {name} has the address."),
+        &[("duplicate", Error::new(Code::Conflict, taken))],
+    );
+    let mut described = described.answers(200, updated).answers(409, conflict);
+    described.description.push_str(
+        " An address may be there several times, unless `on_duplicate` asks otherwise.",
+    );
+    described
+}
+
+impl Write for Create {
+    type Done = Saved;
+
+    fn check(&mut self) -> Result<()> {
+        self.row = self.draft.row();
+        match &self.row {
+            // No look into the database can add a problem.
+            Err(problems)
+                if self.on_duplicate == OnDuplicate::Create
+                    && self.draft.references().next().is_none() =>
+            {
+                Err(Error::fields(problems.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn size(&self) -> usize {
+        // The draft, and the row made of it.
+        2 * self.draft.size()
+    }
+
+    fn extent(&self) -> Extent {
+        match self.on_duplicate {
+            OnDuplicate::Create => Extent::Statement,
+            _ => Extent::One,
+        }
+    }
+
+    async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<Saved> {
+        let draft = &self.draft;
+        let noun = draft.noun;
+        if self.on_duplicate != OnDuplicate::Create
+            && let Some(field) = noun.email()
+            && let Some(address) = draft.text(field.name).and_then(email)
+            && let Some(id) =
+                with_address(tx, noun, field.name, &address, self.on_duplicate).await?
+        {
+            return match self.on_duplicate {
+                OnDuplicate::Update => {
+                    let record = super::update::apply(tx, id, draft, &Terms::default()).await?;
+                    Ok(Saved {
+                        record,
+                        created: false,
+                    })
+                }
+                _ => {
+                    let taken = format!("{} {id} has the address {address} already", noun.name);
+                    let mut error = Error::field(field.name, taken);
+                    error.code = Code::Conflict;
+                    Err(error)
+                }
+            };
+        }
+        let row = match std::mem::replace(&mut self.row, Ok(Vec::new())) {
+            Ok(row) => row,
+            Err(problems) => return Err(ledger::refused(tx, draft, problems).await?),
+        };
+        // With the longest id, as the true one is not known yet.
+        let mut record = Record::new(noun, i64::MAX, row, &time::now());
+        record.fits()?;
+        ledger::insert(tx, draft, &mut record).await?;
+        Ok(Saved {
+            record,
+            created: true,
+        })
+    }
+
+    fn keep(&self, done: &Saved) -> Kept {
+        done.keep()
+    }
+
+    fn kept(&self, kept: &Kept) -> Result<Option<Saved>> {
+        Ok(Saved::kept(self.draft.noun, kept))
+    }
+
+    fn request(&self) -> Request {
+        let noun = self.draft.noun;
+        let mut request = Request::of(Self::ABOUT.methods[0].0, Self::ABOUT.at(Some(noun), ""));
+        if self.on_duplicate != OnDuplicate::Create {
+            request.path += &format!("?on_duplicate={}", self.on_duplicate.word());
+        }
+        request.with(self.draft.to_json())
+    }
+
+    fn word(status: u16) -> &'static str {
+        match status {
+            201 => "created",
+            _ => "updated",
+        }
+    }
+}
+
+/// The record with an address. Nobody else looks for the address until the end of the transaction, and a record that is to
+/// be updated is locked until then.
+async fn with_address<T: Transaction>(
+    tx: &mut T,
+    noun: &Noun,
+    field: &str,
+    address: &str,
+    on_duplicate: OnDuplicate,
+) -> Result<Option<i64>> {
+    tx.alone_with(address).await?;
+    let table = noun.plural;
+    let condition = format!("lower({field}) = $1 AND octet_length({field}) <= {LONGEST_INDEXED}");
+    let find = format!("SELECT min(id) FROM {table} WHERE {condition}");
+    let lock = format!(
+        "SELECT id FROM {table} WHERE {condition} AND id = $2{}",
+        T::LOCKING
+    );
+    loop {
+        let rows = tx.query(&find, &[address.into()]).await?;
+        let found = rows.first().and_then(|row| row.first());
+        let Some(id) = found.and_then(Value::int) else {
+            return Ok(None);
+        };
+        if on_duplicate != OnDuplicate::Update || T::LOCKING.is_empty() {
+            return Ok(Some(id));
+        }
+        // An update or delete by id takes no lock on the address. If the record lost its address in between, the next
+        // look finds what there is now.
+        let params = [address.into(), id.into()];
+        if !tx.query(&lock, &params).await?.is_empty() {
+            return Ok(Some(id));
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! `POST /tokens`, `crm token create`: a new token.
+
+use serde_json::{Value as Json, json};
+
+use crate::base::error::{Code, Error, Problems, Result};
+use crate::base::time;
+use crate::model::record::{Noun, Value};
+use crate::model::terms::Terms;
+use crate::model::token::{self, NewToken, Scope, Secret, Token};
+use crate::operation::about::{
+    ADMIN, About, Answer, Body, Describe, Examples, Input, Needs, Of, Takes, Word, Words,
+};
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::describe::{Described, answer, failure, media};
+use crate::operation::fields::TIME_STORED;
+use crate::store::contract::{Extent, Kept, Request, Write};
+use crate::store::transaction::Transaction;
+
+/// A new token. A second one of the same name is a conflict.
+#[derive(Clone, Debug)]
+pub struct CreateToken {
+    new: NewToken,
+    /// As times are stored.
+    expires_at: Option<String>,
+    /// See [`NewToken::secret`].
+    salt: String,
+}
+
+/// The salt of a token's secret in the result that is kept.
+const SALT: &str = "salt";
+
+impl CreateToken {
+    /// A write of this token.
+    pub fn new(new: NewToken) -> CreateToken {
+        CreateToken {
+            new,
+            expires_at: None,
+            salt: String::new(),
+        }
+    }
+}
+
+/// The words for what a token lets its holder do.
+const SCOPES: &[&str] = &[Scope::WORDS[0].0, Scope::WORDS[1].0, Scope::WORDS[2].0];
+
+impl Operation for CreateToken {
+    const ABOUT: &'static About = &About {
+        of: Of::Tokens,
+        methods: &[("POST", "createToken")],
+        path: "/tokens",
+        access: ADMIN,
+        conditional: false,
+        parameters: &[],
+        body: Body::Object(&[
+            Input {
+                name: "name",
+                help: "The token's name",
+                takes: Takes::Text("NAME"),
+                required: true,
+                positional: true,
+            },
+            Input {
+                name: "scope",
+                help: "What it lets its holder do; write includes read, and admin, which manages tokens, both",
+                takes: Takes::Word("SCOPE", SCOPES),
+                required: true,
+                positional: false,
+            },
+            Input {
+                name: "expires",
+                help: "When it expires: a time from now like 90d, 12h or 2w, or a time [default: never]",
+                takes: Takes::Text("TIME"),
+                required: false,
+                positional: false,
+            },
+        ]),
+        answer: Answer::Other,
+        needs: Needs::Database,
+        summary: "Make a token",
+        describe: Describe::Plain(describe),
+        words: Some(Words {
+            verb: "create",
+            about: "Make a token and print it, this once",
+            long: "Make a token and print it. It is shown this once: the database keeps only its SHA-256 and its first \
+                   letters.",
+            takes: &[Word::Inputs],
+            confirm: None,
+            examples: Examples::These(&[
+                "crm token create ada --scope admin",
+                "crm token create cron --scope read --expires 90d > token",
+            ]),
+        }),
+    };
+
+    fn ask(asked: &Asked<'_>) -> Result<CreateToken> {
+        Ok(CreateToken::new(NewToken {
+            name: String::new(),
+            scope: Scope::Read,
+            expires: None,
+            asker: asked.asker.clone(),
+        }))
+    }
+
+    fn body(&mut self, body: &[u8]) -> Result<()> {
+        self.new = NewToken {
+            asker: self.new.asker.take(),
+            ..parse(body)?
+        };
+        Ok(())
+    }
+
+    fn told(_noun: Option<&'static Noun>, (token, secret): (Token, Secret)) -> Told {
+        Told::Token(token, secret)
+    }
+}
+
+/// Reads the body of a request.
+    fn parse(body: &[u8]) -> Result<NewToken> {
+        let body = match serde_json::from_slice(body) {
+            Ok(Json::Object(body)) => body,
+            _ => return Err(Error::invalid("body: expected a JSON object")),
+        };
+        let mut problems = Problems::default();
+        for key in body.keys() {
+            if !["name", "scope", "expires"].contains(&key.as_str()) {
+                let key: String = key.chars().take(60).collect();
+                problems.push(
+                    token::redacted(&key),
+                    "no such field; a token has name, scope, expires",
+                );
+            }
+        }
+        let name = body.get("name").and_then(Json::as_str);
+        match name.map(token::check_name) {
+            Some(Ok(())) => {}
+            Some(Err(expected)) => problems.push("name", expected),
+            None => problems.push("name", "expected text"),
+        }
+        let scope = body
+            .get("scope")
+            .and_then(Json::as_str)
+            .and_then(Scope::parse);
+        if scope.is_none() {
+            let words = Scope::WORDS.map(|known| known.0).join(", ");
+            problems.push("scope", format!("expected one of {words}"));
+        }
+        let expires = match body.get("expires") {
+            None | Some(Json::Null) => None,
+            Some(Json::String(text)) => {
+                if let Err(expected) = token::expiry(text) {
+                    problems.push("expires", expected);
+                }
+                Some(text.clone())
+            }
+            Some(_) => {
+                problems.push("expires", "expected text like 90d, or null");
+                None
+            }
+        };
+        match (name, scope) {
+            (Some(name), Some(scope)) if problems.is_empty() => Ok(NewToken {
+ asker: None,
+                name: name.into(),
+                scope,
+                expires,
+            }),
+            _ => Err(Error::fields(problems)),
+        }
+    }
+
+/// The form of a token's name in the API's document.
+pub(super) fn name() -> Json {
+    json!({"type": "string", "pattern": "^[a-zA-Z0-9_.@-]{1,64}$"})
+}
+
+/// What is known of a token, in the API's document.
+pub(super) fn known() -> Json {
+    json!({
+        "name": {"type": "string", "description": "Given by people, the only one of its kind."},
+        "scope": {"enum": SCOPES},
+        "start": {"type": "string", "description": "The first letters of the secret."},
+        "created_at": {"type": "string", "pattern": TIME_STORED},
+        "expires_at": {"type": ["string", "null"], "pattern": TIME_STORED},
+    })
+}
+
+/// The schema of an object with all of these properties and no other.
+pub(super) fn exactly(properties: &Json) -> Json {
+    let names: Vec<&String> = properties
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|one| one.0)
+        .collect();
+    json!({"type": "object", "required": names, "properties": properties, "additionalProperties": false})
+}
+
+fn describe() -> Described {
+    let mut made = known();
+    made["token"] = json!({"type": "string", "pattern": "^crm_[0-9A-Za-z]{32}$", "description": "The secret, shown this once."});
+    let new = json!({
+        "type": "object",
+        "required": ["name", "scope"],
+        "properties": {
+            "name": name(),
+            "scope": {"enum": SCOPES},
+            "expires": {
+                "type": ["string", "null"],
+                "description": "When it expires: a time from now like `90d`, `12h` or `2w`, or a time; never, where it is left out.",
+            },
+        },
+        "additionalProperties": false,
+    });
+    let examples = json!({"ci": {"value": {"name": "ci", "scope": "write", "expires": "90d"}}});
+    let taken = Error::new(Code::Conflict, "name: a token is called ci already");
+    let about = "The secret is in the answer, this once. The first token is made on the database itself, by `crm token create NAME --scope admin`.";
+    Described::new(about)
+        .answers(201, answer("The token.", media(exactly(&made), json!({}))))
+        .answers(400, failure("The body or a field was refused; nothing was changed.", &[]))
+        .answers(409, failure("There is a token of this name.", &[("taken", taken)]))
+        .body(json!({"required": true, "content": media(new, examples)}))
+}
+
+impl Write for CreateToken {
+    type Done = (Token, Secret);
+
+    const CHANGES_TOKENS: bool = true;
+
+    fn check(&mut self) -> Result<()> {
+        let mut problems = Problems::default();
+        if let Err(expected) = token::check_name(&self.new.name) {
+            problems.push("name", expected);
+        }
+        let expires = self.new.expires.as_deref().map(token::expiry).transpose();
+        self.expires_at = expires.unwrap_or_else(|expected| {
+            problems.push("expires", expected);
+            None
+        });
+        if !problems.is_empty() {
+            return Err(Error::fields(problems));
+        }
+        self.salt = token::nonce()?;
+        Ok(())
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::One
+    }
+
+    async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<(Token, Secret)> {
+        let name = self.new.name.as_str();
+        tx.alone_with(&format!("token {name}")).await?;
+        let taken = "SELECT id FROM crm_tokens WHERE name = $1";
+        if !tx.query(taken, &[name.into()]).await?.is_empty() {
+            let mut error = Error::field("name", format!("a token is called {name} already"));
+            error.code = Code::Conflict;
+            return Err(error);
+        }
+        let secret = self.new.secret(&self.salt)?;
+        let mut token = Token {
+            id: 0,
+            name: name.into(),
+            scope: self.new.scope,
+            start: secret.start().into(),
+            created_at: time::now(),
+            expires_at: self.expires_at.clone(),
+        };
+        let sql = "INSERT INTO crm_tokens (name, scope, start, created_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6)";
+        let params = [
+            name.into(),
+            token.scope.word().into(),
+            token.start.as_str().into(),
+            token.created_at.as_str().into(),
+            token.expires_at.as_deref().map_or(Value::Null, Value::from),
+            secret.hash().hex().as_str().into(),
+        ];
+        token.id = tx.insert(sql, &params).await?;
+        Ok((token, secret))
+    }
+
+    fn keep(&self, (token, _): &(Token, Secret)) -> Kept {
+        let mut json = token.to_json();
+        json[SALT] = self.salt.as_str().into();
+        Kept {
+            text: json.to_string(),
+            ..Kept::word("token")
+        }
+    }
+
+    fn kept(&self, kept: &Kept) -> Result<Option<(Token, Secret)>> {
+        let json: serde_json::Value = serde_json::from_str(&kept.text).unwrap_or_default();
+        // Another server's answer has the secret. What is kept has only its salt, which is of use to the one who asks.
+        let secret = match (json["token"].as_str(), json[SALT].as_str()) {
+            (Some(secret), _) => Secret::parse(secret),
+            (None, Some(salt)) if self.new.asker.is_some() => Some(self.new.secret(salt)?),
+            _ => None,
+        };
+        Ok(Token::from_json(&json).zip(secret))
+    }
+
+    fn request(&self) -> Request {
+        let mut body = json!({"name": self.new.name, "scope": self.new.scope.word()});
+        if let Some(expires) = &self.new.expires {
+            body["expires"] = expires.as_str().into();
+        }
+        Request::of(Self::ABOUT.methods[0].0, Self::ABOUT.path.into()).with(body.to_string())
+    }
+
+    fn word(_status: u16) -> &'static str {
+        "token"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let body = br#"{"name": "a b", "scope": "all", "expires": "soon", "crm_abcdefgh": 1}"#;
+        let error = parse(body).unwrap_err();
+        let fields: Vec<&str> = error
+            .problems
+            .iter()
+            .map(|problem| problem.field.as_str())
+            .collect();
+        assert_eq!(fields, ["crm_abcd…", "name", "scope", "expires"]);
+        for body in ["[]", "", "null", "{"] {
+            assert!(parse(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(parse(br#"{"name": "a", "scope": "read", "expires": null}"#).is_ok());
+    }
+}

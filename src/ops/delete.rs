@@ -1,0 +1,149 @@
+//! `DELETE /{plural}/{id}`, `crm NOUN delete`: the end of a record.
+
+use crate::base::error::{Code, Error, Result};
+use crate::model::nouns::NOUNS;
+use crate::model::record::{Field, Noun, OnDelete};
+use crate::model::terms::Terms;
+use crate::operation::about::{
+    About, Answer, Body, Describe, Examples, Needs, Of, Parameter, Takes, WRITE, Word, Words,
+};
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::describe::{Described, failure, message};
+use crate::store::contract::{Extent, Kept, Request, Write};
+use crate::store::sql::ledger;
+use crate::store::transaction::Transaction;
+
+/// The end of a record. One that others refer to is a conflict, unless `cascade` deletes them with it.
+#[derive(Clone, Debug)]
+pub struct Delete {
+    noun: &'static Noun,
+    id: i64,
+    cascade: bool,
+}
+
+impl Delete {
+    /// The delete of this record.
+    pub fn new(noun: &'static Noun, id: i64, cascade: bool) -> Delete {
+        Delete { noun, id, cascade }
+    }
+}
+
+impl Operation for Delete {
+    const ABOUT: &'static About = &About {
+        of: Of::Records,
+        methods: &[("DELETE", "delete{title}")],
+        path: "/{plural}/{id}",
+        access: WRITE,
+        conditional: true,
+        parameters: &[Parameter {
+            name: "cascade",
+            about: "Whether the records that refer to it are deleted with it, in one transaction. Otherwise a record with some is not deleted: 409.",
+            help: "Delete the {name}'s {owned} with it",
+            takes: Takes::Switch,
+            applies: |noun| owned(noun).is_some(),
+        }],
+        body: Body::None,
+        answer: Answer::Message,
+        needs: Needs::Database,
+        summary: "Delete {a} {name}",
+        describe: Describe::Noun(describe),
+        words: Some(Words {
+            verb: "delete",
+            about: "Delete {plural}",
+            long: "",
+            takes: &[Word::Ids, Word::Yes, Word::IfMatch, Word::Parameters],
+            confirm: Some(|noun, parameters| match (owned(noun), parameters) {
+                (Some(owned), [_, ..]) => format!(" with all {owned}"),
+                _ => String::new(),
+            }),
+            examples: Examples::Noun(|noun| noun.examples.delete),
+        }),
+    };
+
+    fn ask(asked: &Asked<'_>) -> Result<Delete> {
+        let cascade = asked.switch("cascade")?;
+        Ok(Delete::new(asked.noun()?, asked.id, cascade))
+    }
+
+    fn told(noun: Option<&'static Noun>, (): ()) -> Told {
+        let title = noun.map_or("Record", |noun| noun.title);
+        Told::Message(format!("{title} deleted"))
+    }
+}
+
+fn describe(noun: &'static Noun) -> Described {
+    let deleted = message(
+        "It is gone; its id is never given again.",
+        "deleted",
+        &format!("{} deleted", noun.title),
+    );
+    let mut described = Described::default().answers(200, deleted);
+    if let Some(owned) = owned(noun) {
+        let owned = owned.replace(" and ", " or ");
+        described.description = format!(
+            "{} {} that has {owned} is not deleted, unless `cascade=true`.",
+            noun.article().to_uppercase(),
+            noun.name
+        );
+        let example = format!(
+            "{} 1 has 2 actions and 1 process; delete them first, or all together (?cascade=true, --cascade)",
+            noun.title
+        );
+        let conflict = failure(
+            &format!("The {} has {owned}; nothing was deleted.", noun.name),
+            &[("in_use", Error::new(Code::Conflict, example))],
+        );
+        described = described.answers(409, conflict);
+    }
+    for (referrer, field) in referrers(noun, OnDelete::SetNull) {
+        described.description.push_str(&format!(
+            "A {} with its id in `{}` has null there afterwards.",
+            referrer.name, field.name
+        ));
+    }
+    described
+}
+
+fn referrers(
+    noun: &'static Noun,
+    wanted: OnDelete,
+) -> impl Iterator<Item = (&'static Noun, &'static Field)> {
+    let all = noun.referrers(&NOUNS);
+    all.filter(move |one| one.2 == wanted).map(|one| (one.0, one.1))
+}
+
+/// What keeps a record from being deleted: `actions and processes`. `None` where nothing does.
+pub fn owned(noun: &'static Noun) -> Option<String> {
+    let plurals: Vec<&str> = referrers(noun, OnDelete::Refuse).map(|one| one.0.plural).collect();
+    (!plurals.is_empty()).then(|| plurals.join(" and "))
+}
+
+impl Write for Delete {
+    type Done = ();
+
+    fn extent(&self) -> Extent {
+        Extent::Several
+    }
+
+    async fn run<T: Transaction>(&mut self, tx: &mut T, terms: &Terms) -> Result<()> {
+        ledger::delete(tx, self.noun, self.id, self.cascade, terms).await
+    }
+
+    fn keep(&self, (): &()) -> Kept {
+        Kept::word("deleted")
+    }
+
+    fn kept(&self, kept: &Kept) -> Result<Option<()>> {
+        Ok((kept.word == "deleted").then_some(()))
+    }
+
+    fn request(&self) -> Request {
+        let path = Self::ABOUT.at(Some(self.noun), &self.id.to_string());
+        let cascade = if self.cascade { "?cascade=true" } else { "" };
+        Request::of(Self::ABOUT.methods[0].0, path + cascade)
+    }
+
+    fn word(_status: u16) -> &'static str {
+        "deleted"
+    }
+}

@@ -1,0 +1,52 @@
+//! `GET /docs/{rest}`: the documentation, as pages.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
+use crate::operation::describe::{Described, answer};
+use crate::operation::service::{Answered, Inform, Service};
+
+/// The page that shows the document of the API and tries it out, with its files.
+pub struct Docs;
+
+impl Inform for Docs {
+    const ABOUT: &'static About = &About {
+        of: Of::Service,
+        methods: &[("GET", "docs")],
+        path: "/docs/{rest}",
+        access: Access::Public,
+        conditional: false,
+        parameters: &[],
+        body: Body::None,
+        answer: Answer::Other,
+        needs: Needs::Nothing,
+        summary: "This document as a page that can try it out",
+        describe: Describe::Plain(|| {
+            Described::new("").answers(200, answer("The page.", json!({
+                "text/html": {"schema": {"type": "string"}},
+            })))
+        }),
+        words: None,
+    };
+
+    async fn inform(service: &impl Service, rest: &str) -> Result<Answered> {
+        let page = service.page(rest).ok_or_else(|| {
+            let message = format!("the documentation has no file {}", quoted(rest));
+            Error::new(Code::NotFound, message)
+        })?;
+        let bytes = match page.bytes {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        };
+        let mut answered = Answered::ok(page.content_type, bytes);
+        answered.headers.extend(page.headers);
+        if page.gzip {
+            answered.headers.push(("content-encoding", "gzip"));
+        }
+        Ok(answered)
+    }
+}

@@ -1,0 +1,54 @@
+//! `GET /tokens`, `crm token list`: the tokens, without their secrets.
+
+use serde_json::json;
+
+use super::create_token::{exactly, known};
+use crate::operation::about::{
+    ADMIN, About, Answer, Body, Describe, Examples, Needs, Of, Words,
+};
+use crate::operation::describe::{Described, answer, failure, media};
+
+/// The list of tokens.
+pub struct ListTokens;
+
+impl ListTokens {
+    /// What it is.
+    pub const ABOUT: &'static About = &About {
+        of: Of::Tokens,
+        methods: &[("GET", "listTokens")],
+        path: "/tokens",
+        access: ADMIN,
+        conditional: false,
+        parameters: &[],
+        body: Body::None,
+        answer: Answer::Records,
+        needs: Needs::Database,
+        summary: "List the tokens",
+        describe: Describe::Plain(describe),
+        words: Some(Words {
+            verb: "list",
+            about: "List the tokens, without their secrets",
+            long: "",
+            takes: &[],
+            confirm: None,
+            examples: Examples::These(&["crm token list", "crm token list -o json"]),
+        }),
+    };
+}
+
+fn describe() -> Described {
+    let example = json!({
+        "name": "ci",
+        "scope": "write",
+        "start": "crm_4f1d",
+        "created_at": "2026-01-31 09:30:00",
+        "expires_at": null,
+    });
+    let tokens = media(
+        json!({"type": "array", "items": exactly(&known())}),
+        json!({"tokens": {"value": [example]}}),
+    );
+    Described::new("All of them, by name, without their secrets.")
+        .answers(200, answer("The tokens.", tokens))
+        .answers(400, failure("A parameter was given.", &[]))
+}

@@ -1,0 +1,37 @@
+//! `GET /metrics`: the numbers of the service.
+
+use serde_json::json;
+
+use crate::base::error::Result;
+use crate::operation::about::{About, Answer, Body, Describe, Needs, Of, READ};
+use crate::operation::describe::{Described, answer};
+use crate::operation::service::{Answered, Inform, Service};
+
+/// The numbers of the service, for Prometheus.
+pub struct Metrics;
+
+impl Inform for Metrics {
+    const ABOUT: &'static About = &About {
+        of: Of::Service,
+        methods: &[("GET", "metrics")],
+        path: "/metrics",
+        access: READ,
+        conditional: false,
+        parameters: &[],
+        body: Body::None,
+        answer: Answer::Other,
+        needs: Needs::Nothing,
+        summary: "What it does, in numbers",
+        describe: Describe::Plain(|| {
+            Described::new("For Prometheus, in the text form of OpenMetrics.").answers(200, answer("All numbers.", json!({
+                "application/openmetrics-text": {"schema": {"type": "string", "pattern": "# EOF\n$"}},
+            })))
+        }),
+        words: None,
+    };
+
+    async fn inform(service: &impl Service, _rest: &str) -> Result<Answered> {
+        const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        Ok(Answered::ok(MEDIA, service.metrics()).uncached())
+    }
+}

@@ -1,0 +1,143 @@
+//! `DELETE /tokens/{name}`, `crm token revoke`: the end of a token.
+
+use serde_json::json;
+
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::model::query;
+use crate::model::record::{Noun, Value};
+use crate::model::terms::Terms;
+use crate::operation::about::{
+    ADMIN, About, Answer, Body, Describe, Examples, Needs, Of, Word, Words,
+};
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::describe::{Described, failure, message};
+use crate::store::contract::{Extent, Kept, Request, Write};
+use crate::store::transaction::Transaction;
+
+/// The end of the token with a name. The last token stays: without one, everybody could read and write.
+#[derive(Clone, Debug)]
+pub struct RevokeToken {
+    name: String,
+}
+
+impl RevokeToken {
+    /// The end of the token with this name.
+    pub fn new(name: String) -> RevokeToken {
+        RevokeToken { name }
+    }
+}
+
+impl Operation for RevokeToken {
+    const ABOUT: &'static About = &About {
+        of: Of::Tokens,
+        methods: &[("DELETE", "revokeToken")],
+        path: "/tokens/{name}",
+        access: ADMIN,
+        conditional: false,
+        parameters: &[],
+        body: Body::None,
+        answer: Answer::Message,
+        needs: Needs::Database,
+        summary: "Revoke a token",
+        describe: Describe::Plain(describe),
+        words: Some(Words {
+            verb: "revoke",
+            about: "Revoke a token; it stops working at once",
+            long: "",
+            takes: &[Word::Key("The token's name")],
+            confirm: None,
+            examples: Examples::These(&[
+                "crm token create old --scope write > old",
+                "crm token create new --scope write > new && crm token revoke old",
+            ]),
+        }),
+    };
+
+    fn ask(asked: &Asked<'_>) -> Result<RevokeToken> {
+        Ok(RevokeToken::new(asked.key.into()))
+    }
+
+    fn told(_noun: Option<&'static Noun>, (): ()) -> Told {
+        Told::Message("Token revoked".into())
+    }
+}
+
+fn describe() -> Described {
+    let last = "ci is the last token, and without one everybody could read and write; make another first, then revoke this one";
+    let about =
+        "It stops working at once, and within 5 seconds on other servers of the same database.";
+    Described::new(about)
+        .parameters(vec![json!({
+            "name": "name", "in": "path", "required": true, "schema": super::create_token::name(),
+        })])
+        .answers(200, message("It is gone.", "revoked", "Token revoked"))
+        .answers(400, failure("A parameter was given.", &[]))
+        .answers(
+            404,
+            failure(
+                "No token has this name.",
+                &[("missing", Error::new(Code::NotFound, "no token has the name \"ci\""))],
+            ),
+        )
+        .answers(
+            409,
+            failure(
+                "It is the last token, and stays: without one everybody could read and write.",
+                &[("last", Error::new(Code::Conflict, last))],
+            ),
+        )
+}
+
+impl Write for RevokeToken {
+    type Done = ();
+
+    const CHANGES_TOKENS: bool = true;
+
+    fn extent(&self) -> Extent {
+        Extent::One
+    }
+
+    async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<()> {
+        let name = self.name.as_str();
+        // Locked: of two tokens that are revoked at the same time, one has to stay.
+        let sql = format!("SELECT name FROM crm_tokens{}", T::LOCKING);
+        let names = tx.query(&sql, &[]).await?;
+        let is_it =
+            |row: &Vec<Value>| matches!(row.first(), Some(Value::Text(text)) if **text == *name);
+        if !names.iter().any(is_it) {
+            return Err(Error::new(
+                Code::NotFound,
+                format!("no token has the name {}", quoted(name)),
+            ));
+        }
+        if names.len() == 1 {
+            return Err(Error::new(
+                Code::Conflict,
+                format!(
+                    "{name} is the last token, and without one everybody could read and write; make another first, then \
+                     revoke this one"
+                ),
+            ));
+        }
+        let sql = "DELETE FROM crm_tokens WHERE name = $1";
+        tx.execute(sql, &[name.into()]).await?;
+        Ok(())
+    }
+
+    fn keep(&self, (): &()) -> Kept {
+        Kept::word("revoked")
+    }
+
+    fn kept(&self, kept: &Kept) -> Result<Option<()>> {
+        Ok((kept.word == "revoked").then_some(()))
+    }
+
+    fn request(&self) -> Request {
+        let path = Self::ABOUT.at(None, &query::escape(&self.name).to_string());
+        Request::of(Self::ABOUT.methods[0].0, path)
+    }
+
+    fn word(_status: u16) -> &'static str {
+        "revoked"
+    }
+}

@@ -1,0 +1,167 @@
+//! `PUT /{plural}/{id}`, `PATCH /{plural}/{id}`, `crm NOUN update`: a change of a record.
+
+use serde_json::json;
+
+use crate::base::error::Result;
+use crate::model::draft::{Draft, Purpose};
+use crate::model::record::{Noun, Record};
+use crate::model::terms::Terms;
+use crate::operation::about::{
+    About, Answer, Body, Describe, Examples, Needs, Of, WRITE, Word, Words,
+};
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::describe::{Described, body, refused, whole};
+use crate::operation::fields::example;
+use crate::store::contract::{Extent, Kept, Request, Saved, Write};
+use crate::store::sql::ledger;
+use crate::store::transaction::Transaction;
+
+/// A change of the fields that a draft gives.
+#[derive(Clone, Debug)]
+pub struct Update {
+    id: i64,
+    draft: Draft,
+}
+
+impl Update {
+    /// A write of this draft to the record with this id.
+    pub fn new(id: i64, draft: Draft) -> Update {
+        Update { id, draft }
+    }
+}
+
+impl Operation for Update {
+    const ABOUT: &'static About = &About {
+        of: Of::Records,
+        methods: &[("PUT", "update{title}"), ("PATCH", "patch{title}")],
+        path: "/{plural}/{id}",
+        access: WRITE,
+        conditional: true,
+        parameters: &[],
+        body: Body::Draft(Purpose::Update),
+        answer: Answer::Record,
+        needs: Needs::Database,
+        summary: "Change {a} {name}",
+        describe: Describe::Noun(describe),
+        words: Some(Words {
+            verb: "update",
+            about: "Change the given fields of {plural}",
+            long: "",
+            takes: &[Word::Ids, Word::Draft, Word::Show, Word::IfMatch],
+            confirm: None,
+            examples: Examples::Noun(|noun| noun.examples.update),
+        }),
+    };
+
+    fn ask(asked: &Asked<'_>) -> Result<Update> {
+        Ok(Update::new(asked.id, Draft::new(asked.noun()?)))
+    }
+
+    fn body(&mut self, body: &[u8]) -> Result<()> {
+        self.draft = Draft::from_json(self.draft.noun, body, Purpose::Update)?;
+        Ok(())
+    }
+
+    fn draft(&mut self, draft: Draft) {
+        self.draft = draft;
+    }
+
+    fn told(_noun: Option<&'static Noun>, saved: Saved) -> Told {
+        Told::Record(saved.record)
+    }
+}
+
+fn describe(noun: &'static Noun) -> Described {
+    let changed = whole(noun, &format!("The whole {} as it is now.", noun.name));
+    let attributes = json!({"company": "Acme", "phone": null});
+    let mut examples = json!({
+        "attributes": {
+            "summary": "Set one of your own fields, remove another",
+            "value": {"attributes": attributes},
+        },
+    });
+    let clearable = noun
+        .fields
+        .iter()
+        .find(|field| field.nullable() && field.searchable());
+    if let Some(field) = clearable {
+        examples["change"] =
+            json!({"summary": "Change a field", "value": {field.name: example(field)}});
+        examples["clear"] = json!({"summary": "Clear a field", "value": {field.name: null}});
+    }
+    let about = format!(
+        "Changes the fields given. Attributes merge by their top-level keys. PUT and PATCH are the same.{}",
+        old_name_note(noun)
+    );
+    Described::new(about)
+        .answers(200, changed)
+        .answers(400, refused(noun))
+        .body(body(&format!("{}Update", noun.title), examples))
+}
+
+fn old_name_note(noun: &'static Noun) -> String {
+    let renamed = noun.fields.iter().filter_map(|field| {
+        let old = field.old_name?;
+        Some(format!(
+            " Where both `{name}` and `{old}` are given, the one that differs from what is stored counts, and `{name}` if both do.",
+            name = field.name
+        ))
+    });
+    renamed.collect()
+}
+
+impl Write for Update {
+    type Done = Saved;
+
+    fn size(&self) -> usize {
+        self.draft.size()
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::One
+    }
+
+    async fn run<T: Transaction>(&mut self, tx: &mut T, terms: &Terms) -> Result<Saved> {
+        Ok(Saved {
+            record: apply(tx, self.id, &self.draft, terms).await?,
+            created: false,
+        })
+    }
+
+    fn keep(&self, done: &Saved) -> Kept {
+        done.keep()
+    }
+
+    fn kept(&self, kept: &Kept) -> Result<Option<Saved>> {
+        Ok(Saved::kept(self.draft.noun, kept).filter(|saved| !saved.created))
+    }
+
+    fn request(&self) -> Request {
+        let path = Self::ABOUT.at(Some(self.draft.noun), &self.id.to_string());
+        Request::of(Self::ABOUT.methods[0].0, path).with(self.draft.to_json())
+    }
+
+    fn word(_status: u16) -> &'static str {
+        "updated"
+    }
+}
+
+/// Changes a record by one statement. A draft that changes nothing writes nothing, and `updated_at` stays.
+pub(super) async fn apply(
+    tx: &mut impl Transaction,
+    id: i64,
+    draft: &Draft,
+    terms: &Terms,
+) -> Result<Record> {
+    let record = ledger::read(tx, draft.noun, id).await?;
+    let changes = match draft.changes(&record) {
+        Ok(changes) => changes,
+        Err(problems) => return Err(ledger::refused(tx, draft, problems).await?),
+    };
+    // Conditions come after the checks of the request (RFC 9110, section 13.2.1).
+    terms.hold(record.version())?;
+    match changes.is_empty() {
+        true => Ok(record),
+        false => ledger::change(tx, draft, record, changes).await,
+    }
+}

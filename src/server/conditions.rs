@@ -1,0 +1,120 @@
+//! What a request is asked under: conditions on a record's version, and the idempotency key.
+
+use bytes::Buf;
+use futures_util::Stream;
+use warp::http::header::{IF_MATCH, IF_NONE_MATCH};
+use warp::http::{HeaderMap, HeaderName};
+
+use super::request::{Head, Request};
+use crate::base::error::{Error, Result};
+use crate::model::terms::{Key, Versions};
+use crate::net::body;
+
+impl Request<'_> {
+    /// The key of the request, whose body is still to come.
+    pub(super) fn keyed(&self) -> Result<Option<Keyed>> {
+        let Some(text) = single(self.head.headers, &IDEMPOTENCY_KEY)? else {
+            return Ok(None);
+        };
+        let caller = self.token.map_or(0, |token| token.id);
+        let Head {
+            method,
+            path,
+            query,
+            ..
+        } = self.head;
+        Ok(Some(Keyed {
+            text: text.into(),
+            request: [
+                caller.to_string(),
+                method.to_string(),
+                // A slash at its end changes nothing.
+                path.strip_suffix('/').unwrap_or(path).into(),
+                query.into(),
+            ],
+        }))
+    }
+
+    /// The key of a request that does not say what is to be done in its body. That counts all the same: another body is
+    /// another request.
+    pub(super) async fn key<S, B>(&self, body: S) -> Result<Option<Key>>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
+        let Some(keyed) = self.keyed()? else {
+            return Ok(None);
+        };
+        let (body, _held) = body::whole(&self.api.bodies, self.head.headers, body).await?;
+        keyed.key(&body).map(Some)
+    }
+
+    /// The versions that a condition names.
+    pub(super) fn versions(&self, name: &HeaderName, weak: bool) -> Result<Option<Versions>> {
+        let mut lines = self.head.headers.get_all(name).iter().peekable();
+        if lines.peek().is_none() {
+            return Ok(None);
+        }
+        let lines: Option<Vec<&str>> = lines.map(|line| line.to_str().ok()).collect();
+        let named = if *name == IF_MATCH {
+            "If-Match"
+        } else {
+            "If-None-Match"
+        };
+        let versions = Versions::parse(&lines.unwrap_or_default().join(","), weak);
+        let versions = versions.map_err(|expected| Error::invalid(format!("{named}: {expected}")));
+        versions.map(Some)
+    }
+
+    /// Refuses conditions on what has no version yet.
+    pub(super) fn no_versions(&self) -> Result<()> {
+        match self.head.headers.contains_key(&IF_MATCH) {
+            true => Err(Error::invalid(
+                "If-Match: expected it with a record's own path alone",
+            )),
+            false => self.no_known_versions(),
+        }
+    }
+
+    pub(super) fn no_known_versions(&self) -> Result<()> {
+        match self.head.headers.contains_key(&IF_NONE_MATCH) {
+            true => Err(Error::invalid(
+                "If-None-Match: not for a write; expected it with GET",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A request with an idempotency key, whose body is still to come.
+pub(super) struct Keyed {
+    text: String,
+    request: [String; 4],
+}
+
+impl Keyed {
+    pub(super) fn key(self, body: &[u8]) -> Result<Key> {
+        let request = self.request.each_ref().map(String::as_str);
+        Key::parse(&self.text, &request, body)
+            .map_err(|expected| Error::invalid(format!("Idempotency-Key: {expected}")))
+    }
+}
+
+pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The value of a header that may be there once.
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>> {
+    let mut given = headers.get_all(name).iter();
+    let refuse = |expected: &str| {
+        let expected = format!("Idempotency-Key: expected {expected}");
+        Err(Error::invalid(expected))
+    };
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => refuse("one of them, got several"),
+        (Some(value), None) => match value.to_str() {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => refuse("visible characters of ASCII"),
+        },
+    }
+}

@@ -1,0 +1,93 @@
+//! The schemas of a noun's records.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::record::{Field, Kind, Noun, Presence};
+use crate::operation::describe::reference;
+use crate::operation::fields::{answered, automatic, id_schema, names, record, taken};
+
+/// The schemas of what a noun's requests take and what its answers hold. A view has no request that takes a record.
+pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
+    let fields = noun.fields.iter();
+    let all: Vec<&str> = fields.clone().flat_map(names).collect();
+    let properties = |of: fn(&Field) -> Value, fields: &mut dyn Iterator<Item = &'static Field>| {
+        let pairs = fields.flat_map(|field| names(field).map(move |name| (name.into(), of(field))));
+        pairs.collect::<Map<String, Value>>()
+    };
+    let answer = properties(answered, &mut fields.clone());
+    let writable = properties(taken, &mut fields.clone().filter(|field| !automatic(field)));
+    let required: Vec<&str> = fields
+        .clone()
+        .filter(|field| field.presence == Presence::Required)
+        .map(|field| field.name)
+        .collect();
+
+    let mut update = writable.clone();
+    for field in fields.filter(|field| automatic(field)) {
+        let put_back = match field.kind {
+            Kind::Id => {
+                let mut schema = id_schema();
+                schema["description"] =
+                    "The record's own id, so that what was read can be put back.".into();
+                schema
+            }
+            _ => {
+                json!({"description": "Taken and ignored, so that what was read can be put back."})
+            }
+        };
+        update.insert(field.name.into(), put_back);
+    }
+
+    let (title, name) = (noun.title, noun.name);
+    let mut schemas = Map::new();
+    let mut add = |name: String, schema: Value| schemas.insert(name, schema);
+    add(
+        format!("{title}Part"),
+        json!({
+            "type": "object",
+            "description": format!("{} {name} with the fields that were asked for with `fields`; all of them without it.", capital(noun.article())),
+            "properties": answer,
+            "minProperties": 1,
+            "additionalProperties": false,
+            "examples": [record(noun)],
+        }),
+    );
+    if noun.is_view() {
+        return schemas;
+    }
+    let mut add = |name: String, schema: Value| schemas.insert(name, schema);
+    add(
+        title.into(),
+        json!({
+            "description": format!("{}.", noun.about),
+            "allOf": [reference("schemas", &format!("{title}Part"))],
+            "type": "object",
+            "required": all,
+            "examples": [record(noun)],
+        }),
+    );
+    add(
+        format!("{title}Create"),
+        json!({
+            "type": "object",
+            "description": format!("A new {name}."),
+            "properties": writable,
+            "required": required,
+            "additionalProperties": false,
+        }),
+    );
+    add(
+        format!("{title}Update"),
+        json!({
+            "type": "object",
+            "description": format!("What changes in {} {name}; what is left out stays.", noun.article()),
+            "properties": update,
+            "additionalProperties": false,
+        }),
+    );
+    schemas
+}
+
+fn capital(article: &str) -> &'static str {
+    if article == "an" { "An" } else { "A" }
+}

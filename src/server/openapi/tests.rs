@@ -1,0 +1,241 @@
+use super::*;
+use crate::base::time;
+use crate::model::draft::{Draft, Purpose};
+use crate::model::record::{Kind, email};
+use crate::operation::fields::{example, names};
+use crate::ops::routes;
+
+fn parsed() -> Value {
+    serde_json::from_str(&document()).unwrap()
+}
+
+/// The value at a `$ref`.
+fn resolve<'a>(root: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(path) => root.pointer(path.strip_prefix('#').unwrap()).unwrap(),
+        None => value,
+    }
+}
+
+fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a Map<String, Value>)) {
+    match value {
+        Value::Object(map) => {
+            visit(map);
+            map.values().for_each(|value| walk(value, visit));
+        }
+        Value::Array(list) => list.iter().for_each(|value| walk(value, visit)),
+        _ => {}
+    }
+}
+
+fn operations(root: &Value) -> Vec<(String, &Value)> {
+    let mut all = Vec::new();
+    for (path, item) in root["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            all.push((format!("{method} {path}"), operation));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_reference_resolves_and_every_component_is_used() {
+    let root = parsed();
+    let mut used = Vec::new();
+    walk(&root, &mut |map| {
+        if let Some(path) = map.get("$ref") {
+            let path = path.as_str().unwrap();
+            assert!(root.pointer(&path[1..]).is_some(), "{path}");
+            used.push(path.to_string());
+        }
+    });
+    let components = root["components"].as_object().unwrap();
+    // These are named by the operations' `security`.
+    let referred = components.iter().filter(|one| one.0 != "securitySchemes");
+    for (kind, components) in referred {
+        for name in components.as_object().unwrap().keys() {
+            let path = format!("#/components/{kind}/{name}");
+            // A method that a path does not have is no operation, so that none can refer to its answer.
+            assert!(used.contains(&path) || name == "MethodNotAllowed", "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_an_operation_has_not_is_not_there() {
+    let root = parsed();
+    for operations in root["paths"].as_object().unwrap().values() {
+        for operation in operations.as_object().unwrap().values() {
+            for (name, value) in operation.as_object().unwrap() {
+                assert!(!value.is_null(), "{name} of {operation}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_field_is_in_the_schemas_and_a_list_parameter() {
+    let root = parsed();
+    for noun in NOUNS {
+        let list = &root["paths"][format!("/{}", noun.plural)]["get"]["parameters"];
+        let listed: Vec<&str> = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|parameter| resolve(&root, parameter)["name"].as_str().unwrap())
+            .collect();
+        let schema =
+            |suffix: &str| &root["components"]["schemas"][format!("{}{suffix}", noun.title)];
+        for field in noun.fields {
+            for name in names(field) {
+                assert!(listed.contains(&name), "{} {name}", noun.name);
+                assert!(schema("Part")["properties"][name].is_object(), "{name}");
+                assert!(
+                    schema("")["required"]
+                        .as_array()
+                        .unwrap()
+                        .contains(&name.into())
+                );
+                assert!(schema("Update")["properties"][name].is_object(), "{name}");
+            }
+        }
+        let create: Vec<&String> = schema("Create")["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect();
+        assert_eq!(create, noun.writable());
+        for name in [
+            "q",
+            "sort",
+            "limit",
+            "after",
+            "fields",
+            "count",
+            "attributes.KEY",
+        ] {
+            assert!(listed.contains(&name), "{} {name}", noun.name);
+        }
+    }
+}
+
+#[test]
+fn every_operation_is_there_with_the_errors_it_can_answer() {
+    let root = parsed();
+    let mut ids = Vec::new();
+    for (place, operation) in operations(&root) {
+        ids.push(operation["operationId"].as_str().unwrap());
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let response = resolve(&root, response);
+            assert!(
+                response["headers"]["X-Request-Id"].is_object(),
+                "{place} {status}"
+            );
+            assert_ne!(response["content"], json!({}), "{place} {status}");
+        }
+        let statuses: Vec<&String> = operation["responses"].as_object().unwrap().keys().collect();
+        let expected = match place.as_str() {
+            "get /leads" | "get /actions" | "get /processes" | "get /followups" | "get /tokens" => {
+                "200 400 401 403 414 429 500 503 507"
+            }
+            "post /leads" => "200 201 400 401 403 408 409 413 414 415 422 429 500 503 504 507",
+            "post /actions" | "post /processes" => {
+                "201 400 401 403 408 413 414 415 422 429 500 503 504 507"
+            }
+            "post /tokens" => "201 400 401 403 408 409 413 414 415 422 429 500 503 504 507",
+            "delete /tokens/{name}" => "200 400 401 403 404 409 414 422 429 500 503 504 507",
+            "delete /leads/{id}" => "200 400 401 403 404 409 412 414 422 429 500 503 504 507",
+            "get /ready" => "200 414 500 503 507",
+            place if place.starts_with("put") || place.starts_with("patch") => {
+                "200 400 401 403 404 408 412 413 414 415 422 429 500 503 504 507"
+            }
+            place if place.starts_with("delete") => {
+                "200 400 401 403 404 412 414 422 429 500 503 504 507"
+            }
+            place if place.starts_with("get") && place.ends_with("{id}") => {
+                "200 304 400 401 403 404 412 414 429 500 503 507"
+            }
+            "get /health" => "200 414 500",
+            "get /metrics" => "200 401 403 414 429 500 503",
+            "get /openapi.json" | "get /docs" => "200 414 429 500",
+            // Of an operation that has no line here, what each has.
+            _ => {
+                for status in ["200", "414", "500"] {
+                    assert!(statuses.contains(&&status.to_string()), "{place}");
+                }
+                continue;
+            }
+        };
+        let statuses: Vec<&str> = statuses.into_iter().map(String::as_str).collect();
+        assert_eq!(statuses.join(" "), expected, "{place}");
+    }
+    let all: Vec<String> = routes().into_iter().map(|route| route.id).collect();
+    let shown: Vec<&String> = all.iter().filter(|id| *id != "home").collect();
+    assert_eq!(ids, shown);
+    for id in [
+        "listLeads",
+        "createLead",
+        "getLead",
+        "updateLead",
+        "patchLead",
+        "deleteLead",
+        "listProcesses",
+        "listTokens",
+        "createToken",
+        "revokeToken",
+        "health",
+        "ready",
+        "metrics",
+        "openapi",
+        "docs",
+    ] {
+        assert!(ids.contains(&id), "{id}");
+    }
+}
+
+#[test]
+fn the_examples_are_taken_by_the_checks() {
+    let root = parsed();
+    for noun in NOUNS {
+        let post = &root["paths"][format!("/{}", noun.plural)]["post"];
+        let examples = &post["requestBody"]["content"]["application/json"]["examples"];
+        for example in examples.as_object().unwrap().values() {
+            let body = example["value"].to_string();
+            let draft = Draft::from_json(noun, body.as_bytes(), Purpose::Create).unwrap();
+            assert!(draft.row().is_ok(), "{body}");
+        }
+        for field in noun.fields {
+            match field.kind {
+                Kind::Email => assert_eq!(email(field.example).as_deref(), Some(field.example)),
+                Kind::Time | Kind::Stamp => {
+                    assert_eq!(time::parse(field.example).as_deref(), Some(field.example));
+                }
+                _ => assert!(!example(field).is_null(), "{}", field.name),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_as_crm_writes_it_has_the_documented_fields_in_their_order() {
+    let root = parsed();
+    for noun in NOUNS {
+        let schema = &root["components"]["schemas"][noun.title];
+        let example = schema["examples"][0].to_string();
+        let record = crate::model::record::Record::from_json(noun, example.as_bytes()).unwrap();
+        assert_eq!(record.to_json(), example);
+    }
+}
+
+#[test]
+fn the_refusals_shown_are_those_of_the_checks() {
+    let text = document();
+    for shown in [
+        r#"{"error":"Lead not found"}"#,
+        r#"{"error":"Action not found"}"#,
+        r#"{"error":"Process not found"}"#,
+        r#""email":"is required; expected an e-mail address like ada@example.com""#,
+    ] {
+        assert!(text.contains(shown), "{shown}");
+    }
+}

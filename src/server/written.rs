@@ -1,0 +1,78 @@
+//! The answers to writes.
+
+use warp::http::StatusCode;
+use warp::http::header::{ETAG, HeaderValue};
+use warp::reply::Response;
+
+use super::reply;
+use super::request::Request;
+use crate::base::error::{Code, Error};
+use crate::model::record::{Noun, Record, Snapshot};
+use crate::model::terms;
+use crate::store::contract::Store;
+
+impl Request<'_> {
+    /// The answer, which says where it is that to an earlier request.
+    pub(super) fn marked(&self, mut response: Response, replayed: bool) -> Response {
+        if replayed {
+            self.api.observer.replayed();
+            let headers = response.headers_mut();
+            headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        response
+    }
+
+    /// The answer to a write. That has happened and cannot be refused any more: where there is no room for a large record,
+    /// it is let go of and read again when there is, if it is the same still; else the answer breaks off.
+    pub(super) async fn written(&self, status: StatusCode, record: Record) -> Response {
+        let written = Snapshot::from(&record);
+        match self.api.answers.hold_written(written.json) {
+            Ok(json) => {
+                let response = json.respond(|json| reply::json(status, json));
+                tagged(response, written.version)
+            }
+            Err(_) => {
+                let (noun, id) = (record.noun, record.id());
+                let version = written.version;
+                drop(record);
+                Box::pin(self.read_again(status, noun, id, version)).await
+            }
+        }
+    }
+
+    async fn read_again(
+        &self,
+        status: StatusCode,
+        noun: &'static Noun,
+        id: i64,
+        version: i64,
+    ) -> Response {
+        let read = async {
+            let turn = self.api.answers.turn().await?;
+            let read = self.api.store.get_json(noun, id).await?;
+            if read.version != version {
+                // Somebody else's change is not the answer to this write.
+                let why = format!("{} {id} was changed by others meanwhile", noun.title);
+                return Err(Error::new(Code::Stale, why));
+            }
+            let memory = self.api.answers.memory();
+            Ok((turn.hold(&memory, read.json).await?, read.version, memory))
+        };
+        match read.await {
+            Ok((json, version, memory)) => {
+                let mut response = reply::json(status, json);
+                memory.attach(&mut response);
+                tagged(response, version)
+            }
+            Err(error) => reply::broken(status, error, self.request_id),
+        }
+    }
+}
+
+/// The answer with its record's ETag.
+pub(super) fn tagged(mut response: Response, version: i64) -> Response {
+    if let Ok(tag) = HeaderValue::try_from(terms::etag(version)) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}

@@ -1,0 +1,78 @@
+//! What a copy does in its target: the mark of an unfinished copy, and records taken as they are.
+
+use crate::base::error::{Code, Error, Result};
+use crate::model::record::{Noun, Record};
+use crate::store::transaction::{Fault, Transaction};
+
+/// The refusal of a database that is half of a copy.
+pub(crate) fn unfinished(source: &str) -> Error {
+    let message = format!(
+        "the database holds an unfinished copy of {source}; finish it with `crm copy`, or remove it"
+    );
+    Error::failed(message)
+}
+
+/// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
+pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Option<String>> {
+    tx.execute(
+        "CREATE TABLE IF NOT EXISTS crm_copy (source text NOT NULL)",
+        &[],
+    )
+    .await?;
+    let rows = tx.query("SELECT source FROM crm_copy", &[]).await?;
+    if let Some(found) = rows.first().and_then(|row| row.first()?.text()) {
+        return Ok(Some(found.to_string()));
+    }
+    for noun in tx.nouns() {
+        let sql = format!("SELECT id FROM {} LIMIT 1", noun.plural);
+        if !tx.query(&sql, &[]).await?.is_empty() {
+            let message = format!(
+                "the target holds {} already; expected an empty one",
+                noun.plural
+            );
+            return Err(Error::new(Code::Conflict, message));
+        }
+    }
+    tx.execute(
+        "INSERT INTO crm_copy (source) VALUES ($1)",
+        &[source.into()],
+    )
+    .await?;
+    Ok(None)
+}
+
+/// Removes the mark.
+pub(crate) async fn unmark(tx: &mut impl Transaction) -> Result<()> {
+    tx.execute("DROP TABLE crm_copy", &[]).await?;
+    Ok(())
+}
+
+/// Inserts records as they are.
+pub(crate) async fn take(
+    tx: &mut impl Transaction,
+    noun: &'static Noun,
+    records: &[Record],
+) -> Result<()> {
+    let names = noun.fields.iter().map(|field| field.name);
+    let names: Vec<&str> = names.chain(["version"]).collect();
+    let markers: Vec<String> = (1..=names.len()).map(|at| format!("${at}")).collect();
+    let (names, markers) = (names.join(", "), markers.join(", "));
+    let sql = format!("INSERT INTO {} ({names}) VALUES ({markers})", noun.plural);
+    for record in records {
+        match tx.execute(&sql, &record.row()).await {
+            Ok(_) => {}
+            Err(Fault::Reference) => return Err(dangling(noun, record)),
+            Err(Fault::Error(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn dangling(noun: &Noun, record: &Record) -> Error {
+    let message = format!(
+        "{} {} refers to a record that is not there; mend it in the source first",
+        noun.name,
+        record.id()
+    );
+    Error::new(Code::Conflict, message)
+}

@@ -1,0 +1,214 @@
+//! The ledger: the only code that inserts, updates and deletes records.
+//!
+//! The operations decide what is to be written, the ledger writes it: it counts versions, sets `updated_at`, follows the
+//! references of a deleted record, and explains a failed foreign key.
+
+use std::fmt::Write;
+use std::pin::Pin;
+
+use super::statements::statements;
+use crate::base::error::{Code, Error, Problems, Result};
+use crate::base::time;
+use crate::model::draft::Draft;
+use crate::model::record::{Kind, Noun, OnDelete, Record, Value};
+use crate::model::terms::Terms;
+use crate::store::transaction::{Fault, Transaction};
+
+/// Reads a record that is to be changed, and locks it.
+pub async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> Result<Record> {
+    let select = &statements(noun).select;
+    // No copy of the text where nothing is locked.
+    let rows = match T::LOCKING {
+        "" => tx.query(select, &[id.into()]).await?,
+        locking => {
+            tx.query(&format!("{select}{locking}"), &[id.into()])
+                .await?
+        }
+    };
+    let values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
+    Ok(Record { noun, values })
+}
+
+/// Inserts a record, and gives it its id.
+pub async fn insert(tx: &mut impl Transaction, draft: &Draft, record: &mut Record) -> Result<()> {
+    let noun = record.noun;
+    let values = &record.values[1..noun.fields.len()];
+    let inserted = tx.insert(&statements(noun).insert, values).await;
+    record.values[0] = match inserted {
+        Ok(id) => Value::Int(id),
+        Err(Fault::Reference) => return Err(refused(tx, draft, Problems::default()).await?),
+        Err(Fault::Error(error)) => return Err(error),
+    };
+    Ok(())
+}
+
+/// Writes these changes of a record with one statement. `updated_at` and the version follow.
+pub async fn change(
+    tx: &mut impl Transaction,
+    draft: &Draft,
+    mut record: Record,
+    mut changes: Vec<(usize, Value)>,
+) -> Result<Record> {
+    let noun = record.noun;
+    if let Some(stamp) = noun.position("updated_at") {
+        changes.push((stamp, time::now().as_str().into()));
+    }
+    let before = record.size();
+    for (at, value) in &changes {
+        record.values[*at] = value.clone();
+    }
+    if let Err(error) = record.fits()
+        && record.size() > before
+    {
+        // A record that is too large already, because it is older than the limit, may still change without growing.
+        return Err(error);
+    }
+    let mut sql = format!("UPDATE {} SET ", noun.plural);
+    let mut params = Vec::with_capacity(changes.len() + 2);
+    for (at, value) in changes {
+        let comma = if params.is_empty() { "" } else { ", " };
+        params.push(value);
+        let _ = write!(sql, "{comma}{} = ${}", noun.fields[at].name, params.len());
+    }
+    let version = record.version() + 1;
+    params.push(version.into());
+    let _ = write!(sql, ", version = ${}", params.len());
+    params.push(record.id().into());
+    let _ = write!(sql, " WHERE id = ${}", params.len());
+    match tx.execute(&sql, &params).await {
+        Ok(_) => Ok(record.with_version(version)),
+        Err(Fault::Reference) => Err(refused(tx, draft, Problems::default()).await?),
+        Err(Fault::Error(error)) => Err(error),
+    }
+}
+
+/// The error for a draft: its problems, and its references to records that do not exist.
+pub async fn refused(
+    tx: &mut impl Transaction,
+    draft: &Draft,
+    mut problems: Problems,
+) -> Result<Error> {
+    for (field, id) in draft.references() {
+        if let Kind::Reference(target) = field.kind {
+            let sql = format!("SELECT id FROM {} WHERE id = $1", target.plural);
+            if tx.query(&sql, &[id.into()]).await?.is_empty() {
+                problems.push(field.name, format!("no {} has the id {id}", target.name));
+            }
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(Fault::Reference.into()),
+        false => Ok(Error::fields(problems)),
+    }
+}
+
+/// Deletes a record, with `cascade` all that refers to it as well.
+pub async fn delete<T: Transaction>(
+    tx: &mut T,
+    noun: &'static Noun,
+    id: i64,
+    cascade: bool,
+    terms: &Terms,
+) -> Result<()> {
+    let has_owned = |tx: &T| {
+        let mut referrers = noun.referrers(tx.nouns());
+        referrers.any(|(_, _, on_delete)| on_delete == OnDelete::Refuse)
+    };
+    // With the record locked, nobody can add a record that refers to it in between.
+    let locks = cascade && !T::LOCKING.is_empty() && has_owned(tx);
+    if locks || terms.versions.is_some() {
+        let record = read(tx, noun, id).await?;
+        terms.hold(record.version())?;
+    }
+    release(tx, noun, Rows::One, id, cascade).await?;
+    match tx.execute(&statements(noun).delete, &[id.into()]).await {
+        Ok(0) => Err(noun.not_found()),
+        Ok(_) => Ok(()),
+        Err(Fault::Reference) => Err(still_has(tx, noun, id).await?),
+        Err(Fault::Error(error)) => Err(error),
+    }
+}
+
+/// Which rows of a table are about to be deleted.
+#[derive(Clone)]
+enum Rows {
+    /// The one with the id.
+    One,
+    /// Those of a condition. `$` stands for the marker of the id.
+    Where(String),
+}
+
+/// Does to the records that refer to these rows what their fields say: clears the reference, or with `cascade` deletes
+/// them as well. The schema would clear the reference by itself, but without a change of `updated_at` and version.
+fn release<'t, T: Transaction>(
+    tx: &'t mut T,
+    noun: &'static Noun,
+    rows: Rows,
+    id: i64,
+    cascade: bool,
+) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 't>> {
+    Box::pin(async move {
+        // Those that come last in the list may refer to those before them.
+        for (referrer, field, on_delete) in noun.referrers(tx.nouns()).rev() {
+            let table = referrer.plural;
+            let condition = match &rows {
+                Rows::One => format!("{} = $", field.name),
+                Rows::Where(condition) => format!(
+                    "{} IN (SELECT id FROM {} WHERE {condition})",
+                    field.name, noun.plural
+                ),
+            };
+            match on_delete {
+                OnDelete::SetNull => {
+                    let sql = format!(
+                        "UPDATE {table} SET {} = NULL, updated_at = $1, version = version + 1 WHERE {}",
+                        field.name,
+                        condition.replace('$', "$2")
+                    );
+                    let params = [time::now().as_str().into(), id.into()];
+                    tx.execute(&sql, &params).await?;
+                }
+                OnDelete::Refuse if cascade => {
+                    let owned = Rows::Where(condition.clone());
+                    release(tx, referrer, owned, id, cascade).await?;
+                    let sql = format!("DELETE FROM {table} WHERE {}", condition.replace('$', "$1"));
+                    tx.execute(&sql, &[id.into()]).await?;
+                }
+                OnDelete::Refuse => {}
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The conflict of a record that others refer to.
+async fn still_has(tx: &mut impl Transaction, noun: &'static Noun, id: i64) -> Result<Error> {
+    let mut counts = Vec::new();
+    for (referrer, field, on_delete) in noun.referrers(tx.nouns()) {
+        if on_delete != OnDelete::Refuse {
+            continue;
+        }
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE {} = $1",
+            referrer.plural, field.name
+        );
+        let rows = tx.query(&sql, &[id.into()]).await?;
+        let count = rows.first().and_then(|row| row.first());
+        match count.and_then(Value::int) {
+            None | Some(0) => {}
+            Some(1) => counts.push(format!("1 {}", referrer.name)),
+            Some(count) => counts.push(format!("{count} {}", referrer.plural)),
+        }
+    }
+    if counts.is_empty() {
+        let message =
+            "another table of this database refers to the record; crm does not know that table";
+        return Ok(Error::new(Code::Conflict, message));
+    }
+    let message = format!(
+        "{} {id} has {}; delete them first, or all together (?cascade=true, --cascade)",
+        noun.title,
+        counts.join(" and ")
+    );
+    Ok(Error::new(Code::Conflict, message))
+}

@@ -1,0 +1,97 @@
+//! Idempotency: a request with a key is done once. Its result is kept for a day under the key, in the transaction that did it.
+
+use std::time::{Duration, SystemTime};
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::time;
+use crate::model::record::Value;
+use crate::model::terms::{KEPT, Key, Terms};
+use crate::store::contract::{Kept, Outcome, Write};
+use crate::store::transaction::Transaction;
+
+/// How many expired results are deleted with each that is kept. More than one, so that their number falls.
+const DELETED: usize = 4;
+
+/// Runs a write, unless its key says that it was done already.
+pub(crate) async fn run<W: Write, T: Transaction>(
+    mut write: W,
+    tx: &mut T,
+    terms: &Terms,
+) -> Result<Outcome<W::Done>> {
+    let Some(key) = &terms.key else {
+        let done = write.run(tx, terms).await?;
+        return Ok(Outcome {
+            done,
+            replayed: false,
+        });
+    };
+    tx.alone_with(&key.id).await?;
+    if let Some(kept) = find(tx, key).await? {
+        return match write.kept(&kept)? {
+            Some(done) => Ok(Outcome {
+                done,
+                replayed: true,
+            }),
+            None => Err(Error::internal(
+                "the kept result of a request cannot be read",
+            )),
+        };
+    }
+    let done = write.run(tx, terms).await?;
+    keep(tx, key, write.keep(&done)).await?;
+    Ok(Outcome {
+        done,
+        replayed: false,
+    })
+}
+
+/// The time before which a result has expired, as times are stored.
+fn oldest() -> String {
+    time::stored(SystemTime::now() - Duration::from_secs(KEPT)).unwrap_or_default()
+}
+
+/// The result of an earlier request with this key within the last day.
+async fn find(tx: &mut impl Transaction, key: &Key) -> Result<Option<Kept>> {
+    let id = [Value::from(key.id.as_str())];
+    let sql = "SELECT body, done, version, answer, at FROM crm_idempotency_keys WHERE id = $1";
+    let rows = tx.query(sql, &id).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
+    if text(4) < oldest().as_str() {
+        let delete = "DELETE FROM crm_idempotency_keys WHERE id = $1";
+        tx.execute(delete, &id).await?;
+        return Ok(None);
+    }
+    if text(0) != key.body {
+        let message = "Idempotency-Key: it was used for this path with another body; expected a new key for a new request";
+        return Err(Error::new(Code::KeyReused, message));
+    }
+    Ok(Some(Kept {
+        word: text(1).to_string().into(),
+        version: row.get(2).and_then(Value::int).unwrap_or_default(),
+        text: text(3).to_string(),
+    }))
+}
+
+/// Keeps the result of a request, and deletes some that have expired.
+async fn keep<T: Transaction>(tx: &mut T, key: &Key, kept: Kept) -> Result<()> {
+    let old = format!(
+        "DELETE FROM crm_idempotency_keys WHERE id IN \
+         (SELECT id FROM crm_idempotency_keys WHERE at < $1 ORDER BY at LIMIT {DELETED}{})",
+        T::SKIPPING
+    );
+    tx.execute(&old, &[oldest().as_str().into()]).await?;
+    let insert = "INSERT INTO crm_idempotency_keys (id, body, done, version, answer, at) VALUES ($1, $2, $3, $4, $5, $6)";
+    let params = [
+        key.id.as_str().into(),
+        key.body.as_str().into(),
+        Value::from(&*kept.word),
+        kept.version.into(),
+        kept.text.as_str().into(),
+        time::now().as_str().into(),
+    ];
+    tx.execute(insert, &params).await?;
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! The statements of a noun whose text never changes, made once for each noun.
+
+use std::borrow::Cow;
+use std::sync::{PoisonError, RwLock};
+
+use crate::model::record::{Noun, Relation};
+
+/// The statements of a noun.
+pub(crate) struct Statements {
+    /// Inserts all columns but the id.
+    pub(crate) insert: String,
+    /// Selects all columns of an id.
+    pub(crate) select: String,
+    /// Deletes an id.
+    pub(crate) delete: String,
+}
+
+/// The statements of a noun. They are made at its first use and kept for the life of the program, as the nouns are.
+pub(crate) fn statements(noun: &'static Noun) -> &'static Statements {
+    static MADE: RwLock<Vec<(&Noun, &Statements)>> = RwLock::new(Vec::new());
+    let find = |made: &[(&'static Noun, &'static Statements)]| {
+        let known = made.iter().find(|made| std::ptr::eq(made.0, noun));
+        known.map(|made| made.1)
+    };
+    if let Some(found) = find(&MADE.read().unwrap_or_else(PoisonError::into_inner)) {
+        return found;
+    }
+    let mut made = MADE.write().unwrap_or_else(PoisonError::into_inner);
+    // Another thread may have made them in between.
+    find(&made).unwrap_or_else(|| {
+        let new: &Statements = Box::leak(Box::new(Statements::new(noun)));
+        made.push((noun, new));
+        new
+    })
+}
+
+impl Statements {
+    fn new(noun: &Noun) -> Statements {
+        let names: Vec<&str> = noun.fields[1..].iter().map(|field| field.name).collect();
+        let markers: Vec<String> = (1..=names.len())
+            .map(|number| format!("${number}"))
+            .collect();
+        let plural = noun.plural;
+        Statements {
+            insert: format!(
+                "INSERT INTO {plural} ({}) VALUES ({})",
+                names.join(", "),
+                markers.join(", ")
+            ),
+            select: format!(
+                "SELECT {} FROM {} WHERE {plural}.id = $1",
+                columns(noun),
+                table(noun)
+            ),
+            delete: format!("DELETE FROM {plural} WHERE id = $1"),
+        }
+    }
+}
+
+/// What stands behind `FROM`: the noun's table, or the select of a view under the view's name.
+pub(crate) fn table(noun: &Noun) -> Cow<'static, str> {
+    match noun.relation {
+        Relation::Table => Cow::Borrowed(noun.plural),
+        Relation::View { select, .. } => Cow::Owned(format!("({select}) AS {}", noun.plural)),
+    }
+}
+
+/// The columns in the order of the noun's fields, and behind them the version.
+pub(crate) fn columns(noun: &Noun) -> String {
+    format!("{}, {}.version", fields(noun), noun.plural)
+}
+
+/// The columns in the order of the noun's fields.
+pub(crate) fn fields(noun: &Noun) -> String {
+    let names = noun.fields.iter();
+    let names: Vec<String> = names
+        .map(|field| format!("{}.{}", noun.plural, field.name))
+        .collect();
+    names.join(", ")
+}
