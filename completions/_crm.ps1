@@ -34,9 +34,10 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the HTTP service')
             [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Tokens: who may use the service; create, list, revoke')
-            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete')
-            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete')
-            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete')
+            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: list, create, get, update, delete')
+            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: list, create, get, update, delete')
+            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: list, create, get, update, delete')
+            [CompletionResult]::new('followups', 'followups', [CompletionResultType]::ParameterValue, 'Who is next: the open processes, with their lead and their last action')
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Back the database up into a file')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Put a backup in the place of the database')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the database is whole')
@@ -96,9 +97,21 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Make a token and print it, this once')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the tokens, without their secrets')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Make a token and print it, this once')
             [CompletionResult]::new('revoke', 'revoke', [CompletionResultType]::ParameterValue, 'Revoke a token; it stops working at once')
+            break
+        }
+        'crm;token;list' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'crm;token;create' {
@@ -113,18 +126,6 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
-        'crm;token;list' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
-            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'crm;token;revoke' {
@@ -149,11 +150,37 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a lead')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show leads by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
+            break
+        }
+        'crm;lead;list' {
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Filter by id')
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'Filter by email')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Filter by name')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Filter by status')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Filter by all attributes as text; by one with --where attributes.KEY=…')
+            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'Filter by created_at')
+            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'Filter by updated_at')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
+            [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, comma-separated; - before a field sorts it descending [default: id]')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print how many there are, and nothing else')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'crm;lead;create' {
@@ -163,7 +190,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--on-duplicate', '--on-duplicate', [CompletionResultType]::ParameterName, 'What to do when a lead has the address already')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -177,7 +204,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;lead;get' {
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
@@ -190,32 +217,6 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'crm;lead;list' {
-            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Filter by id')
-            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'Filter by email')
-            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Filter by name')
-            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Filter by status')
-            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Filter by all attributes as text; by one with --where attributes.KEY=…')
-            [CompletionResult]::new('--created-at', '--created-at', [CompletionResultType]::ParameterName, 'Filter by created_at')
-            [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'Filter by updated_at')
-            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
-            [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
-            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
-            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
-            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
-            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
-            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print how many there are, and nothing else')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
         'crm;lead;update' {
             [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The e-mail address, international ones included')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The person''s name')
@@ -225,7 +226,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--unset', '--unset', [CompletionResultType]::ParameterName, 'Remove an attribute')
             [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--if-match', '--if-match', [CompletionResultType]::ParameterName, 'Only if this is the lead''s ETag still, as `lead get ID --etag` shows it')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -264,49 +265,11 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create an action')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show actions by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
-            break
-        }
-        'crm;action;create' {
-            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
-            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
-            [CompletionResult]::new('--action-type', '--action-type', [CompletionResultType]::ParameterName, 'What was done, a free word (required)')
-            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What was done, a free word (required)')
-            [CompletionResult]::new('--details', '--details', [CompletionResultType]::ParameterName, 'What it was about')
-            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'What it was about')
-            [CompletionResult]::new('--timestamp', '--timestamp', [CompletionResultType]::ParameterName, 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri')
-            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri')
-            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
-            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
-            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            break
-        }
-        'crm;action;get' {
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
-            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
-            [CompletionResult]::new('--etag', '--etag', [CompletionResultType]::ParameterName, 'Print the ETag instead, which changes with each change of the record')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'crm;action;list' {
@@ -324,10 +287,10 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'Filter by updated_at')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
             [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
-            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, comma-separated; - before a field sorts it descending [default: id]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
             [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
@@ -338,6 +301,44 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print how many there are, and nothing else')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;action;create' {
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--action-type', '--action-type', [CompletionResultType]::ParameterName, 'What was done, a free word (required)')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What was done, a free word (required)')
+            [CompletionResult]::new('--details', '--details', [CompletionResultType]::ParameterName, 'What it was about')
+            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'What it was about')
+            [CompletionResult]::new('--timestamp', '--timestamp', [CompletionResultType]::ParameterName, 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;action;get' {
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
+            [CompletionResult]::new('--etag', '--etag', [CompletionResultType]::ParameterName, 'Print the ETag instead, which changes with each change of the record')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'crm;action;update' {
@@ -354,7 +355,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--unset', '--unset', [CompletionResultType]::ParameterName, 'Remove an attribute')
             [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--if-match', '--if-match', [CompletionResultType]::ParameterName, 'Only if this is the action''s ETag still, as `action get ID --etag` shows it')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -392,50 +393,11 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a process')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show processes by their ids')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
-            break
-        }
-        'crm;process;create' {
-            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What the process is called (required)')
-            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
-            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
-            [CompletionResult]::new('--channel', '--channel', [CompletionResultType]::ParameterName, 'How the lead is reached, a free word')
-            [CompletionResult]::new('--last-action-id', '--last-action-id', [CompletionResultType]::ParameterName, 'The action that was done last')
-            [CompletionResult]::new('--last-action', '--last-action', [CompletionResultType]::ParameterName, 'The action that was done last')
-            [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri')
-            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri')
-            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word [default: active]')
-            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
-            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
-            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            break
-        }
-        'crm;process;get' {
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
-            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
-            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
-            [CompletionResult]::new('--etag', '--etag', [CompletionResultType]::ParameterName, 'Print the ETag instead, which changes with each change of the record')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'crm;process;list' {
@@ -454,10 +416,10 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--updated-at', '--updated-at', [CompletionResultType]::ParameterName, 'Filter by updated_at')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
             [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
-            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, parted by commas, a - before one turns it around [default: id]')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, comma-separated; - before a field sorts it descending [default: id]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
             [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
@@ -468,6 +430,45 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print how many there are, and nothing else')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;process;create' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What the process is called (required)')
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'The lead it is about')
+            [CompletionResult]::new('--channel', '--channel', [CompletionResultType]::ParameterName, 'How the lead is reached, a free word')
+            [CompletionResult]::new('--last-action-id', '--last-action-id', [CompletionResultType]::ParameterName, 'The action that was done last')
+            [CompletionResult]::new('--last-action', '--last-action', [CompletionResultType]::ParameterName, 'The action that was done last')
+            [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'How far it is, a free word [default: active]')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'Your own fields, a JSON object')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an attribute to a text, with KEY:=JSON to any other value')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;process;get' {
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
+            [CompletionResult]::new('--etag', '--etag', [CompletionResultType]::ParameterName, 'Print the ETag instead, which changes with each change of the record')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'crm;process;update' {
@@ -485,7 +486,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--unset', '--unset', [CompletionResultType]::ParameterName, 'Remove an attribute')
             [CompletionResult]::new('--clear', '--clear', [CompletionResultType]::ParameterName, 'Set a field to null')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Read the record as a JSON object from a file, - for standard input, instead of flags')
-            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, parted by commas')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--if-match', '--if-match', [CompletionResultType]::ParameterName, 'Only if this is the process''s ETag still, as `process get ID --etag` shows it')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -511,6 +512,39 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;followups' {
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Filter by id')
+            [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'Filter by next_followup_datetime')
+            [CompletionResult]::new('--next', '--next', [CompletionResultType]::ParameterName, 'Filter by next_followup_datetime')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Filter by name')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Filter by status')
+            [CompletionResult]::new('--channel', '--channel', [CompletionResultType]::ParameterName, 'Filter by channel')
+            [CompletionResult]::new('--lead-id', '--lead-id', [CompletionResultType]::ParameterName, 'Filter by lead_id')
+            [CompletionResult]::new('--lead', '--lead', [CompletionResultType]::ParameterName, 'Filter by lead_id')
+            [CompletionResult]::new('--lead-name', '--lead-name', [CompletionResultType]::ParameterName, 'Filter by lead_name')
+            [CompletionResult]::new('--lead-email', '--lead-email', [CompletionResultType]::ParameterName, 'Filter by lead_email')
+            [CompletionResult]::new('--lead-status', '--lead-status', [CompletionResultType]::ParameterName, 'Filter by lead_status')
+            [CompletionResult]::new('--last-action-type', '--last-action-type', [CompletionResultType]::ParameterName, 'Filter by last_action_type')
+            [CompletionResult]::new('--last-action-timestamp', '--last-action-timestamp', [CompletionResultType]::ParameterName, 'Filter by last_action_timestamp')
+            [CompletionResult]::new('--last-action-at', '--last-action-at', [CompletionResultType]::ParameterName, 'Filter by last_action_timestamp')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme')
+            [CompletionResult]::new('--q', '--q', [CompletionResultType]::ParameterName, 'Find a text in any of the text fields, whatever its case')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these fields, comma-separated; - before a field sorts it descending [default: next_followup_datetime]')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most so many')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Go on behind a page: the cursor that stands below its table, or in the API''s Link header')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'token')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print how many there are, and nothing else')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'crm;backup' {

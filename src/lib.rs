@@ -16,7 +16,7 @@
 //! | [`server`] | routes, tokens and the answers to requests |
 //! | [`config`] | settings and where each comes from |
 //! | [`output`] | table, json, ndjson, csv, id: the only module that prints records |
-//! | [`cli`], [`command`] | the commands' words, and what each does with a store |
+//! | [`cli`] | the command line: the words of each command, and what it does |
 //!
 //! # Invariants
 //!
@@ -59,5 +59,3 @@ pub mod config;
 pub mod output;
 
 pub mod cli;
-
-pub mod command;

@@ -9,13 +9,10 @@ use crate::base::error::Result;
 use crate::net::accept;
 use crate::net::peer::Peer;
 use crate::net::service::RefusedRequest;
-use crate::net::settings::ConnectionSettings;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use api::Api;
-use cors::Cors;
-use gate::Policy;
-use limit::RequestLimits;
+use settings::ServerSettings;
 
 pub mod api;
 mod conditions;
@@ -28,27 +25,15 @@ pub mod openapi;
 mod reply;
 mod request;
 mod route;
+pub mod settings;
 mod written;
-
-/// The settings of the service. The defaults are the documented ones.
-#[derive(Clone, Default)]
-pub struct Settings {
-    /// How connections are accepted.
-    pub connections: ConnectionSettings,
-    /// The limits of one request.
-    pub requests: RequestLimits,
-    /// Which pages of other sites may use the API.
-    pub cors: Cors,
-    /// Whether requests need a token.
-    pub policy: Policy,
-}
 
 /// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that were read, and closes the
 /// store.
 pub async fn serve(
     listener: TcpListener,
     store: AnyStore,
-    settings: Settings,
+    settings: ServerSettings,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let api = Arc::new(Api::new(store.clone(), &settings));

@@ -42,6 +42,11 @@ impl ConfigFile {
             {
                 (false, toml::Table::new())
             }
+            // ENFILE and EMFILE: no fault of the file.
+            Err(error) if matches!(error.raw_os_error(), Some(23 | 24)) => {
+                let path = path.value.display();
+                return Err(Error::failed(format!("cannot start: {path}: {error}")));
+            }
             Err(error) => {
                 let path = path.value.display();
                 return Err(Error::invalid(format!(

@@ -1,13 +1,14 @@
 //! The data of an operation.
 
 use crate::model::draft::Purpose;
+use crate::model::nouns::owned;
 use crate::model::record::Noun;
 use crate::model::token::Scope;
 
 use super::describe::Described;
 
-/// What an operation is. Its texts may hold `{name}`, `{plural}`, `{title}`, `{Plural}` and `{a}` (`a` or `an`), which
-/// stand for the words of the noun.
+/// What an operation is. Its texts may hold `{name}`, `{plural}`, `{title}`, `{Plural}`, `{a}` (`a` or `an`) and
+/// `{owned}` (the plurals of what refers to it), which stand for the words of the noun.
 #[derive(Debug)]
 pub struct About {
     /// What it is done with.
@@ -192,10 +193,13 @@ pub struct Words {
     /// What it takes besides the global options, in this order.
     pub takes: &'static [Word],
     /// What is asked before it is done, and what it is done with besides the records: ` with all actions and processes`.
-    pub confirm: Option<fn(&'static Noun, &[(String, String)]) -> String>,
+    pub confirm: Option<Confirm>,
     /// Whole command lines, which a test runs.
     pub examples: Examples,
 }
+
+/// What a question says behind the records, by the noun and the parameters that were given.
+pub type Confirm = fn(&'static Noun, &[(String, String)]) -> String;
 
 /// Where the examples of a command are.
 #[derive(Clone, Copy, Debug)]
@@ -291,4 +295,5 @@ pub fn fill(text: &str, noun: Option<&'static Noun>) -> String {
         .replace("{title}", noun.title)
         .replace("{Plural}", &noun.plural_title())
         .replace("{a}", noun.article())
+        .replace("{owned}", &owned(noun).unwrap_or_default())
 }

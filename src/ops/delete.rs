@@ -1,7 +1,7 @@
 //! `DELETE /{plural}/{id}`, `crm NOUN delete`: the end of a record.
 
 use crate::base::error::{Code, Error, Result};
-use crate::model::nouns::NOUNS;
+use crate::model::nouns::{NOUNS, owned};
 use crate::model::record::{Field, Noun, OnDelete};
 use crate::model::terms::Terms;
 use crate::operation::about::{
@@ -110,12 +110,6 @@ fn referrers(
 ) -> impl Iterator<Item = (&'static Noun, &'static Field)> {
     let all = noun.referrers(&NOUNS);
     all.filter(move |one| one.2 == wanted).map(|one| (one.0, one.1))
-}
-
-/// What keeps a record from being deleted: `actions and processes`. `None` where nothing does.
-pub fn owned(noun: &'static Noun) -> Option<String> {
-    let plurals: Vec<&str> = referrers(noun, OnDelete::Refuse).map(|one| one.0.plural).collect();
-    (!plurals.is_empty()).then(|| plurals.join(" and "))
 }
 
 impl Write for Delete {

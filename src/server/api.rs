@@ -21,9 +21,10 @@ use super::cors::Cors;
 use super::gate::{self, Policy};
 use super::limit::RequestLimits;
 use super::observe::Observer;
+use super::reply;
 use super::request::{Head, Request};
 use super::route::{self, Found};
-use super::{Settings, reply};
+use super::settings::ServerSettings;
 use crate::base::error::{Code, Error, Result};
 use crate::net::body::BodyBudget;
 use crate::net::hits::{Hits, Limit};
@@ -52,7 +53,7 @@ pub struct Api {
 
 impl Api {
     /// Over a store.
-    pub fn new(store: AnyStore, settings: &Settings) -> Api {
+    pub fn new(store: AnyStore, settings: &ServerSettings) -> Api {
         let (limits, hits) = (settings.requests, settings.connections.hits.clone());
         let observer = Observer::new(&store, route::templates(), hits.clone());
         Api {

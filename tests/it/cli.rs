@@ -1232,7 +1232,7 @@ fn a_delete_asks_on_a_terminal() {
     for answer in ["n\n", "\n", "\u{4}"] {
         let (shown, code) = at_terminal(home.line("lead delete 1"), 80, answer);
         assert!(shown.contains("Delete lead 1? [y/N]"), "{shown}");
-        assert!(shown.contains("nothing was deleted"), "{shown}");
+        assert!(shown.contains("nothing was changed"), "{shown}");
         assert_eq!(code, Some(1));
     }
     assert_eq!(home.line("lead list --count").ok(), "3\n");

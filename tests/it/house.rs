@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use crate::imports::{self, Imports};
+
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 13] = [
     "base",
     "manual",
     "net",
@@ -16,63 +18,45 @@ const ORDER: [&str; 14] = [
     "config",
     "output",
     "cli",
-    "command",
     "main",
 ];
 
-/// Every module's file with the modules of the crate that it names.
-fn imports(folder: &Path, top: Option<&str>, found: &mut Vec<(String, String)>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let stem = path.file_stem().unwrap().to_str().unwrap().to_string();
-        let module = top.unwrap_or(&stem).to_string();
-        if path.is_dir() {
-            imports(&path, Some(&module), found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            for line in text
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("//"))
-            {
-                for part in line
-                    .split("crate::")
-                    .skip(1)
-                    .chain(line.split("crm::").skip(1))
-                {
-                    let name: String = part
-                        .chars()
-                        .take_while(|c| c.is_alphanumeric() || *c == '_')
-                        .collect();
-                    found.push((module.clone(), name));
-                }
-            }
+fn all() -> Imports {
+    let imports = imports::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let count: usize = imports.values().map(Vec::len).sum();
+    assert!(
+        imports.len() > 50 && count > 200,
+        "the imports were not found"
+    );
+    imports
+}
+
+#[test]
+fn imports_run_downwards() {
+    let top = |module: &str| module.split("::").next().unwrap().to_string();
+    let place = |name: &str| ORDER.iter().position(|module| *module == name);
+    for (module, found) in all() {
+        for import in found {
+            let (module, import) = (top(&module), top(&import));
+            let (Some(from), Some(to)) = (place(&module), place(&import)) else {
+                panic!("{module} imports {import}: the map does not know one of them");
+            };
+            assert!(
+                to <= from,
+                "{module} imports {import}, which stands below it in the map"
+            );
         }
     }
 }
 
 #[test]
-fn imports_run_downwards() {
-    let mut found = Vec::new();
-    imports(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        None,
-        &mut found,
-    );
-    assert!(found.len() > 50, "the imports were not found");
-    let place = |name: &str| ORDER.iter().position(|module| *module == name);
-    for (module, import) in found {
-        // The root holds the list of nouns.
-        if module == "lib" || import == "NOUNS" || module == import {
-            continue;
-        }
-        let (Some(from), Some(to)) = (place(&module), place(&import)) else {
-            panic!("{module} imports {import}: the map does not know one of them");
-        };
-        assert!(
-            to < from,
-            "{module} imports {import}, which stands below it in the map"
-        );
-    }
+fn no_files_import_one_another_in_a_circle() {
+    assert_eq!(imports::circle(&all()), None);
+}
+
+#[test]
+fn no_file_imports_from_the_file_of_its_folder() {
+    assert_eq!(imports::upward(&all()), []);
 }
 
 #[test]

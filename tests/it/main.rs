@@ -21,6 +21,7 @@ mod fresh;
 mod gate;
 mod house;
 mod http;
+mod imports;
 mod net;
 mod observe;
 mod postgres;

@@ -292,7 +292,7 @@ impl Service {
         let ended = tokio::spawn(server::serve(
             listener,
             store.clone(),
-            server::Settings::default(),
+            server::settings::ServerSettings::default(),
             shutdown,
         ));
         Service {

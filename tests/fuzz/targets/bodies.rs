@@ -15,7 +15,7 @@ use crm::model::draft::{Draft, Purpose};
 use crm::model::lead::LEAD;
 use crm::model::nouns::NOUNS;
 use crm::model::record::{Kind, Noun, Record, Shown};
-use crm::server::Settings;
+use crm::server::settings::ServerSettings;
 use crm::server::api::{Api, routes};
 use crm::net::peer::{Peer, Proxies};
 use crm::store::any::AnyStore;
@@ -37,7 +37,7 @@ static SERVED: LazyLock<Served> = LazyLock::new(|| {
     // What bodies may refer to.
     create(&store, &LEAD, r#"{"email":"nobody@example.invalid"}"#);
     create(&store, &ACTION, r#"{"action_type":"call"}"#);
-    let api = Arc::new(Api::new(store.clone(), &Settings::default()));
+    let api = Arc::new(Api::new(store.clone(), &ServerSettings::default()));
     Served { store, api }
 });
 

@@ -39,7 +39,12 @@ async fn serve_without_syncs() {
     )
     .unwrap();
     // Until it is killed.
-    server::serve(listener, store, server::Settings::default(), pending())
-        .await
-        .unwrap();
+    server::serve(
+        listener,
+        store,
+        server::settings::ServerSettings::default(),
+        pending(),
+    )
+    .await
+    .unwrap();
 }

@@ -1,0 +1,71 @@
+//! `crm backup`: the database in one file.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::help::examples;
+use super::keeping::{content, file, progress, quiet};
+use super::open::{file_of, no_url, there};
+use super::say::warn;
+use super::session::{Ended, Plain, Session};
+use super::signals::unless_stopped;
+use crate::config::Settings;
+use crate::output;
+use crate::store::sqlite::backup;
+
+pub(super) const BACKUP: Plain = Plain { words, run };
+
+fn words() -> Command {
+    Command::new("backup")
+        .about("Back the database up into a file")
+        .long_about(
+            "Back the database up into one file, which holds all that was written before. Others may go on working \
+             with it meanwhile. The file is checked and synced before it gets its name: what has that name is whole.",
+        )
+        .arg(file("The file to make"))
+        .arg(
+            Arg::new("force")
+                .long("force")
+                .action(ArgAction::SetTrue)
+                .help("Replace a file that is there"),
+        )
+        .arg(quiet())
+        .after_help(examples(&[
+            "crm backup backup.db",
+            "crm backup \"crm-$(date -u +%Y%m%dT%H%M%SZ).db\" -o json",
+            "crm backup backup.db --force --quiet",
+        ]))
+}
+
+fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
+    let file = matches
+        .get_one::<PathBuf>("file")
+        .cloned()
+        .unwrap_or_default();
+    let (force, quiet) = (matches.get_flag("force"), matches.get_flag("quiet"));
+    let settings = session.settings()?;
+    session.block_on(back_up(&settings, file, force, quiet))
+}
+
+async fn back_up(settings: &Settings, file: PathBuf, force: bool, quiet: bool) -> Ended {
+    let path = file_of(settings, "backup")?;
+    no_url(&file)?;
+    there(path)?;
+    let (from, to) = (path.to_path_buf(), file.clone());
+    let work = move || backup::backup(&from, &to, force, &mut progress(quiet));
+    let made = match unless_stopped(settings, "no backup was made", work).await? {
+        Ok(made) => made,
+        Err(code) => return Ok(code),
+    };
+    warn(made.warning(&file));
+    if quiet {
+        return Ok(0);
+    }
+    let said: Vec<_> = std::iter::once(("backup", file.to_string_lossy().into()))
+        .chain(content(&made))
+        .collect();
+    output::summary(io::stdout().lock(), Session::look(settings), &said)?;
+    Ok(0)
+}

@@ -1,0 +1,57 @@
+//! `crm check`: whether the database is whole.
+
+use std::io;
+
+use clap::{Arg, ArgMatches, Command, ValueHint};
+
+use super::help::examples;
+use super::keeping::quiet;
+use super::open::{file_of, there};
+use super::session::{Ended, Plain, Session};
+use crate::base::error::Code;
+use crate::output;
+use crate::store::sqlite::check;
+
+pub(super) const CHECK: Plain = Plain { words, run };
+
+fn words() -> Command {
+    Command::new("check")
+        .about("Check that the database is whole")
+        .long_about(
+            "Check that the database is whole: that its pages, indexes and rows hang together, that no record refers \
+             to one that is gone, and that its tables are those of crm. Prints `ok` and exits 0, or a line for \
+             each finding and exits 1. Changes nothing; others may go on working with the database meanwhile.",
+        )
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .value_hint(ValueHint::FilePath)
+                .help("The database, or a backup of one, instead of --db"),
+        )
+        .arg(quiet())
+        .after_help(examples(&[
+            "crm check",
+            "crm backup backup.db && crm check backup.db",
+            "crm check -o json",
+        ]))
+}
+
+fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
+    let quiet = matches.get_flag("quiet");
+    let settings = &session.settings()?;
+    let path = file_of(settings, "check")?;
+    there(path)?;
+    let found = check::check(path)?;
+    if quiet && found.is_empty() {
+        return Ok(0);
+    }
+    let found: Vec<(&str, &str)> = found
+        .iter()
+        .map(|finding| (finding.kind, finding.what.as_str()))
+        .collect();
+    output::findings(io::stdout().lock(), Session::look(settings), &found)?;
+    Ok(match found.is_empty() {
+        true => 0,
+        false => Code::Failed.exit(),
+    })
+}

@@ -1,0 +1,224 @@
+//! The fields of a record on a command line: their flags, and the draft that is made of them.
+
+use std::path::PathBuf;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, ValueHint};
+
+use super::input::read;
+use crate::base::error::{Error, Result, quoted};
+use crate::model::attributes::{self, Attributes};
+use crate::model::draft::{Draft, Input, Purpose, input_from_text};
+use crate::model::record::{Field, Kind, LARGEST, Noun, Presence, too_large};
+
+/// Where a draft comes from.
+#[derive(Debug)]
+pub(super) enum DraftSource {
+    /// From flags.
+    Flags(Draft),
+    /// From a file with a JSON object, `-` for standard input.
+    Json(PathBuf),
+}
+
+impl DraftSource {
+    /// Whether it is read from standard input.
+    pub(super) fn is_standard_input(&self) -> bool {
+        matches!(self, DraftSource::Json(path) if path.as_os_str() == "-")
+    }
+
+    /// Reads the draft.
+    pub(super) fn draft(self, noun: &'static Noun, purpose: Purpose) -> Result<Draft> {
+        let draft = match self {
+            DraftSource::Flags(draft) if purpose == Purpose::Update && draft.is_empty() => {
+                return Err(Error::invalid(
+                    "nothing to change: expected a field's flag, --set, --unset, --clear or --json",
+                ));
+            }
+            DraftSource::Flags(draft) => draft,
+            DraftSource::Json(path) => Draft::from_json(noun, &read(&path)?, purpose)?,
+        };
+        draft.readable(purpose)?;
+        match draft.to_json().len() > LARGEST {
+            true => Err(too_large(LARGEST)),
+            false => Ok(draft),
+        }
+    }
+}
+
+/// A name as a flag writes it.
+pub(super) fn kebab(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// A field's flag, with its second names.
+pub(super) fn flag(field: &'static Field) -> Arg {
+    let mut arg = Arg::new(field.name)
+        .long(kebab(field.name))
+        .value_name(match field.kind {
+            Kind::Id | Kind::Reference(_) => "ID",
+            Kind::Time | Kind::Stamp => "TIME",
+            Kind::Attributes => "JSON",
+            Kind::Email => "EMAIL",
+            Kind::Text | Kind::Word => "TEXT",
+        });
+    for other in [field.flag, field.old_name].into_iter().flatten() {
+        arg = arg.visible_alias(kebab(other));
+    }
+    // A time may be -2h.
+    arg.allow_hyphen_values(matches!(field.kind, Kind::Time | Kind::Stamp))
+}
+
+fn writable(noun: &'static Noun) -> impl Iterator<Item = &'static Field> {
+    noun.fields
+        .iter()
+        .filter(|field| field.presence != Presence::Automatic)
+}
+
+/// The flags of the fields that a record may be given.
+pub(super) fn field_args(noun: &'static Noun, purpose: Purpose) -> Vec<Arg> {
+    let mut args: Vec<Arg> = writable(noun)
+        .map(|field| {
+            let about = field.about.split(';').next().unwrap_or(field.about);
+            let help = match (field.presence, purpose) {
+                (Presence::Required, Purpose::Create) => format!("{about} (required)"),
+                (Presence::Default(default), Purpose::Create) if field.kind != Kind::Attributes => {
+                    format!("{about} [default: {default}]")
+                }
+                (Presence::Now, Purpose::Create) => format!("{about} [default: now]"),
+                _ => about.to_string(),
+            };
+            let help = match field.kind {
+                Kind::Time => format!("{help}; also now, today, tomorrow, +3d, -2h, fri"),
+                _ => help,
+            };
+            flag(field).help(help)
+        })
+        .collect();
+    let many = |name: &'static str| Arg::new(name).long(name).action(ArgAction::Append);
+    args.push(
+        many("set")
+            .value_name("KEY=VALUE")
+            .help("Set an attribute to a text, with KEY:=JSON to any other value"),
+    );
+    if purpose == Purpose::Update {
+        args.push(many("unset").value_name("KEY").help("Remove an attribute"));
+        args.push(
+            many("clear")
+                .value_name("FIELD")
+                .help("Set a field to null"),
+        );
+    }
+    args
+}
+
+/// `--json`
+pub(super) fn json_arg(noun: &'static Noun) -> Arg {
+    let mut arg = Arg::new("json")
+        .long("json")
+        .value_name("FILE")
+        .value_parser(ValueParser::path_buf())
+        .value_hint(ValueHint::FilePath)
+        .help(
+            "Read the record as a JSON object from a file, - for standard input, instead of flags",
+        );
+    for name in writable(noun).map(|field| field.name).chain(["set"]) {
+        arg = arg.conflicts_with(name);
+    }
+    arg
+}
+
+/// The draft that the flags give.
+pub(super) fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<DraftSource> {
+    let all = |name: &str| -> Vec<&String> {
+        match matches.try_get_many::<String>(name) {
+            Ok(values) => values.into_iter().flatten().collect(),
+            Err(_) => Vec::new(),
+        }
+    };
+    let has_flags = !all("unset").is_empty() || !all("clear").is_empty();
+    if let Some(file) = matches.get_one::<PathBuf>("json") {
+        return match has_flags {
+            true => Err(Error::invalid(
+                "--json: expected no --unset or --clear beside it",
+            )),
+            false => Ok(DraftSource::Json(file.clone())),
+        };
+    }
+    let mut draft = Draft::new(noun);
+    let mut attributes = Attributes::default();
+    let mut has_attributes = false;
+    for field in writable(noun) {
+        let Some(text) = matches.get_one::<String>(field.name) else {
+            continue;
+        };
+        match input_from_text(field, text) {
+            Ok(Input::Object(object)) => {
+                attributes = object;
+                has_attributes = true;
+            }
+            Ok(input) => draft.give(field.name, input),
+            Err(expected) => draft.refuse(field.name, expected),
+        }
+    }
+    for pair in all("set") {
+        has_attributes = true;
+        if let Err(expected) = set(&mut attributes, pair) {
+            draft.refuse("--set", expected);
+        }
+    }
+    for key in all("unset") {
+        has_attributes = true;
+        attributes.set(key, "null");
+    }
+    if has_attributes {
+        draft.give("attributes", Input::Object(attributes));
+    }
+    for name in all("clear") {
+        let field = name.replace('-', "_");
+        let known = |known: &&Field| {
+            known.name == field
+                || known.old_name == Some(&field)
+                || known.flag.is_some_and(|flag| kebab(flag) == **name)
+        };
+        match writable(noun).find(known) {
+            Some(field) if matches.get_one::<String>(field.name).is_some() => {
+                draft.refuse("--clear", format!("{} is set by a flag too", field.name));
+            }
+            Some(field) => draft.give(field.name, Input::Null),
+            None => {
+                let known: Vec<&str> = writable(noun).map(|field| field.name).collect();
+                draft.refuse(
+                    "--clear",
+                    format!("expected one of {}, got {}", known.join(", "), quoted(name)),
+                );
+            }
+        }
+    }
+    Ok(DraftSource::Flags(draft))
+}
+
+/// Reads `key=text` or `key:=JSON`.
+fn set(attributes: &mut Attributes, pair: &str) -> Result<(), String> {
+    let Some((key, value)) = pair.split_once('=') else {
+        return Err(format!(
+            "expected KEY=VALUE or KEY:=JSON, got {}",
+            quoted(pair)
+        ));
+    };
+    if key.contains('\0') || value.contains('\0') {
+        return Err("must not contain a NUL character".into());
+    }
+    match key.strip_suffix(':') {
+        Some(key) => {
+            attributes::check(value).map_err(|wrong| {
+                format!(
+                    "{key}:= takes JSON, and {} {wrong}; {key}= sets a text",
+                    quoted(value)
+                )
+            })?;
+            attributes.set(key, value.trim());
+        }
+        None => attributes.set_text(key, value),
+    }
+    Ok(())
+}

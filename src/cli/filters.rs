@@ -1,0 +1,105 @@
+//! The filters, the order and the page of a list on a command line.
+
+use clap::{Arg, ArgAction, ArgMatches};
+
+use super::draft::flag;
+use crate::base::error::{Error, Problems, Result, quoted};
+use crate::base::time;
+use crate::model::query::{CONTROLS, OPERATORS};
+use crate::model::record::{Kind, Noun};
+
+/// The flags of the filters.
+pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
+    let fields = noun.fields.iter();
+    fields
+        .map(|field| {
+            let help = match field.kind {
+                Kind::Attributes => {
+                    "Filter by all attributes as text; by one with --where attributes.KEY=…".into()
+                }
+                _ => format!("Filter by {}", field.name),
+            };
+            flag(field)
+                .value_name("FILTER")
+                .action(ArgAction::Append)
+                .help(help)
+        })
+        .collect()
+}
+
+/// The other flags of a list.
+pub(super) fn list_args(noun: &'static Noun) -> [Arg; 6] {
+    [
+        Arg::new("where").long("where").value_name("FIELD=FILTER").action(ArgAction::Append).help(
+            "A filter as the API writes it, such as status=ne:lost or attributes.company=Acme",
+        ),
+        Arg::new("q").long("q").value_name("TEXT").help("Find a text in any of the text fields, whatever its case"),
+        Arg::new("sort").long("sort").value_name("FIELDS").allow_hyphen_values(true).help(
+            format!("Sort by these fields, comma-separated; - before a field sorts it descending [default: {}]", noun.default_order()),
+        ),
+        Arg::new("limit")
+            .long("limit")
+            .value_name("COUNT")
+            .help("At most so many"),
+        Arg::new("after").long("after").value_name("CURSOR").help("Go on behind a page: the cursor that stands below its table, or in the API's Link header"),
+        Arg::new("count").long("count").action(ArgAction::SetTrue).help("Print how many there are, and nothing else"),
+    ]
+}
+
+/// The parameters of a list.
+pub(super) fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(String, String)>> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for field in noun.fields {
+        for value in matches.get_many::<String>(field.name).into_iter().flatten() {
+            pairs.push((field.name.into(), value.clone()));
+        }
+    }
+    let mut problems = Problems::default();
+    for filter in matches.get_many::<String>("where").into_iter().flatten() {
+        match filter.split_once('=') {
+            Some((name, _)) if CONTROLS.contains(&name.trim()) => problems.push(
+                "--where",
+                format!("{0} is no filter; expected --{0}", name.trim()),
+            ),
+            Some((name, value)) => pairs.push((name.trim().into(), value.into())),
+            None => problems.push(
+                "--where",
+                format!(
+                    "expected FIELD=VALUE or FIELD=OPERATOR:VALUE, got {}",
+                    quoted(filter)
+                ),
+            ),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::fields(problems));
+    }
+    for (name, value) in &mut pairs {
+        let field = noun.position(name).map(|at| &noun.fields[at]);
+        if field.is_some_and(|field| matches!(field.kind, Kind::Time | Kind::Stamp)) {
+            *value = times(value);
+        }
+    }
+    for name in ["q", "sort", "after"] {
+        if let Some(value) = matches.get_one::<String>(name) {
+            pairs.push((name.into(), value.clone()));
+        }
+    }
+    Ok(pairs)
+}
+
+/// A filter's value with the command line's words for times turned into times.
+fn times(filter: &str) -> String {
+    let word = |text: &str| time::words(text).unwrap_or_else(|| text.into());
+    match filter
+        .split_once(':')
+        .filter(|(operator, _)| OPERATORS.contains(operator))
+    {
+        Some((operator @ ("like" | "is"), value)) => format!("{operator}:{value}"),
+        Some((operator, values)) => {
+            let values: Vec<String> = values.split(',').map(word).collect();
+            format!("{operator}:{}", values.join(","))
+        }
+        None => word(filter),
+    }
+}

@@ -1,0 +1,81 @@
+//! `crm health`: whether a running service takes writes.
+
+use clap::{ArgMatches, Command};
+
+use super::help::examples;
+use super::say::{complain, print, say, warn};
+use super::session::{Ended, Plain, Session};
+use crate::config::{
+    Asker, Flags, Format, Listen, Location, Service, Settings, Surroundings, table,
+};
+use crate::store::any::AnyStore;
+use crate::store::contract::Store;
+use crate::store::remote::Remote;
+
+pub(super) const HEALTH: Plain = Plain { words, run };
+
+fn words() -> Command {
+    Command::new("health")
+        .about("Ask a running service whether it takes writes")
+        .long_about(
+            "Ask a running service whether it takes writes: the one at --url or CRM_URL, else the one on this \
+             machine at HOST and PORT. Prints `ok` and exits 0, or says why not. With -o json it shows what \
+             /ready answers: the last commit, and where the service makes backups the last of them and since \
+             when they fail.",
+        )
+        .after_help(examples(&["crm health", "crm health --url http://localhost:8000"]))
+}
+
+fn run(session: &Session<'_>, _matches: &ArgMatches) -> Ended {
+    session.block_on(ask(session.flags, session.around))
+}
+
+async fn ask(flags: &Flags, around: &Surroundings<'_>) -> Ended {
+    let settings = Settings::find(flags, around, Asker::Command)?;
+    let store = match settings.target.value {
+        Location::Url(url) => AnyStore::connect(&url, None)?,
+        Location::Database(_) | Location::Postgres(_) => {
+            let listen = Listen::find(flags, around)?;
+            // What listens everywhere listens here too.
+            let host = match listen.host.value.as_str() {
+                "0.0.0.0" => "127.0.0.1".to_string(),
+                "::" => "[::1]".to_string(),
+                host if host.contains(':') => format!("[{host}]"),
+                host => host.to_string(),
+            };
+            let service = Service::find(flags, around)?;
+            let port = listen.port.value;
+            match service.file(&table::TLS_CERT) {
+                None => AnyStore::connect(&format!("http://{host}:{port}"), None)?,
+                Some(_) => AnyStore::Remote(Remote::unchecked(&format!("https://{host}:{port}"))?),
+            }
+        }
+    };
+    let ready = store.ready().await;
+    let report = store.backups();
+    let is_json = matches!(settings.output.value, Format::Json | Format::Ndjson);
+    let code = match (ready, &report) {
+        (Ok(ready), _) => {
+            match is_json {
+                true => print(format!("{}\n", ready.to_json()).as_bytes())?,
+                false => print(b"ok\n")?,
+            }
+            0
+        }
+        (Err(error), Some(report)) if is_json => {
+            say(&report.beside(&error.to_json()));
+            error.code.exit()
+        }
+        (Err(error), _) => {
+            complain(settings.output.value, &error);
+            error.code.exit()
+        }
+    };
+    // In JSON it has been told.
+    warn(
+        report
+            .and_then(|report| report.warning())
+            .filter(|_| !is_json),
+    );
+    Ok(code)
+}

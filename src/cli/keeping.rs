@@ -1,0 +1,44 @@
+//! What the commands that keep a database share.
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ValueHint};
+
+use crate::output::Bar;
+use crate::store::sqlite::backup::{Content, Stage};
+
+/// The argument FILE.
+pub(super) fn file(help: &'static str) -> Arg {
+    Arg::new("file")
+        .value_name("FILE")
+        .required(true)
+        .value_parser(ValueParser::path_buf())
+        .value_hint(ValueHint::FilePath)
+        .help(help)
+}
+
+/// `--quiet`
+pub(super) fn quiet() -> Arg {
+    Arg::new("quiet")
+        .long("quiet")
+        .short('q')
+        .action(ArgAction::SetTrue)
+        .help("Print nothing but errors and warnings")
+}
+
+/// Shows how far a backup or a restore is.
+pub(super) fn progress(quiet: bool) -> impl FnMut(Stage) {
+    let bar = Bar::new(!quiet);
+    move |stage| match stage {
+        Stage::Copied { done, of } => bar.show("copying", done, of),
+        Stage::Checking => bar.say("checking"),
+    }
+}
+
+/// What a file holds, for a summary.
+pub(super) fn content(
+    content: &Content,
+) -> impl Iterator<Item = (&'static str, serde_json::Value)> {
+    let records = content.records.iter();
+    let records = records.map(|(noun, count)| (noun.plural, (*count).into()));
+    records.chain([("bytes", content.bytes.into())])
+}

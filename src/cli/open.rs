@@ -1,0 +1,94 @@
+//! The database that a command works on.
+
+use std::path::Path;
+
+use super::say::say;
+use crate::base::error::Error;
+use crate::config::{Location, Settings};
+use crate::model::token::Secret;
+use crate::output::Stop;
+use crate::store::any::AnyStore;
+use crate::store::postgres::Postgres;
+use crate::store::sqlite::Work;
+
+/// What a command wants of a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// It may have to be made.
+    Make,
+    Read,
+    Write,
+}
+
+/// What a server is shown.
+fn secret(settings: &Settings) -> Option<&Secret> {
+    settings.token.as_ref().map(|token| &token.value)
+}
+
+/// Opens the store that the settings name.
+pub(super) async fn open(settings: &Settings, wants: Wants) -> Result<AnyStore, Stop> {
+    match &settings.target.value {
+        Location::Url(url) => Ok(AnyStore::connect(url, secret(settings))?),
+        // As with a file below: a name with a slip in it would look like an empty database.
+        Location::Postgres(url) if wants == Wants::Make => {
+            Ok(AnyStore::Postgres(Postgres::open(url, 1).await?))
+        }
+        Location::Postgres(url) => Ok(AnyStore::Postgres(Postgres::open_existing(url, 1).await?)),
+        Location::Database(path) => {
+            if settings.explicit() && wants != Wants::Make {
+                // A name with a slip in it would otherwise look like an empty database.
+                there(path)?;
+            }
+            settings.create_default_folder()?;
+            let work = match wants {
+                Wants::Read => Work::Reading,
+                Wants::Make | Wants::Write => Work::Command,
+            };
+            let (store, notice) = AnyStore::open(path, work)?;
+            if let Some(notice) = notice {
+                say(&notice);
+            }
+            Ok(store)
+        }
+    }
+}
+
+/// Fails where there is no such database.
+pub(super) fn there(path: &Path) -> Result<(), Error> {
+    match path.exists() {
+        true => Ok(()),
+        false => Err(Error::failed(format!(
+            "{}: there is no such database; `crm serve` and the create commands make one",
+            path.display()
+        ))),
+    }
+}
+
+/// The database's file, for a command that works on the file itself.
+pub(super) fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a Path, Error> {
+    match &settings.target.value {
+        Location::Database(path) => Ok(path),
+        Location::Postgres(_) => {
+            let tools = match command {
+                "check" => "pg_amcheck",
+                _ => "pg_dump and pg_restore",
+            };
+            Err(Error::invalid(format!(
+                "{command}: expected a SQLite file; PostgreSQL has tools of its own for it, such as {tools}"
+            )))
+        }
+        Location::Url(url) => Err(Error::invalid(format!(
+            "{command}: expected a database and no URL ({url}); run it on the machine where the database is"
+        ))),
+    }
+}
+
+/// Refuses what is no file's name before a sentence about files repeats it: a URL may hold a password.
+pub(super) fn no_url(file: &Path) -> Result<(), Error> {
+    match file.to_string_lossy().contains("://") {
+        true => Err(Error::invalid(
+            "FILE: expected the name of a file, got a URL",
+        )),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,254 @@
+//! The commands of operations, made from the list of operations.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::draft::{field_args, json_arg, kebab};
+use super::filters::{filter_args, list_args};
+use super::help::examples;
+use crate::base::error::{Error, Result};
+use crate::model::draft::Purpose;
+use crate::model::nouns::NOUNS;
+use crate::model::record::Noun;
+use crate::model::terms::{Versions, etag};
+use crate::operation::about::{About, Body, Takes, Word, Words, fill};
+use crate::ops::Op;
+use crate::views::VIEWS;
+
+/// The commands: `token`, one of each noun, and one of each view.
+pub(super) fn commands() -> Vec<Command> {
+    let mut commands = vec![token()];
+    commands.extend(NOUNS.iter().map(|noun| noun_command(noun)));
+    for view in VIEWS {
+        commands.extend(verbs(Some(view)).map(|(_, about, words)| {
+            let command = verb(about, words, Some(view)).name(view.plural);
+            command.about(view.about)
+        }));
+    }
+    commands
+}
+
+/// The operation that a command line asks for, with its noun. `None` where it asks for none.
+pub(super) fn find<'m>(
+    name: &str,
+    matches: &'m ArgMatches,
+) -> Option<(Op, Option<&'static Noun>, &'m ArgMatches)> {
+    if let Some(view) = VIEWS.iter().find(|view| view.plural == name) {
+        let (op, ..) = verbs(Some(view)).next()?;
+        return Some((op, Some(view), matches));
+    }
+    let noun = NOUNS.iter().copied().find(|noun| noun.name == name);
+    if noun.is_none() && name != "token" {
+        return None;
+    }
+    let (asked, matches) = matches.subcommand()?;
+    let (op, ..) = verbs(noun).find(|(_, _, words)| words.verb == asked)?;
+    Some((op, noun, matches))
+}
+
+/// The operations that have a command, with their words.
+fn verbs(
+    noun: Option<&'static Noun>,
+) -> impl Iterator<Item = (Op, &'static About, &'static Words)> {
+    let all = Op::ALL.iter().map(|op| (*op, op.about()));
+    all.filter(move |(_, about)| about.is_with(noun))
+        .filter_map(|(op, about)| Some((op, about, about.words.as_ref()?)))
+}
+
+fn token() -> Command {
+    let group = Command::new("token")
+        .disable_help_subcommand(true)
+        .about("Tokens: who may use the service; create, list, revoke")
+        .long_about(
+            "Tokens: who may use the service. As long as a database has none, a service over it is open to everybody who \
+             reaches it; with the first one every request needs one, but for /health, /ready, /docs and /openapi.json. Works on \
+             the database itself, or over --url with a token of the scope admin.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(examples(&[
+            "crm token create ci --scope write --expires 90d",
+            "crm token list",
+        ]));
+    group.subcommands(verbs(None).map(|(_, about, words)| verb(about, words, None)))
+}
+
+fn noun_command(noun: &'static Noun) -> Command {
+    let known: Vec<&str> = verbs(Some(noun)).map(|(_, _, words)| words.verb).collect();
+    Command::new(noun.name)
+        .disable_help_subcommand(true)
+        .about(format!("{}: {}", noun.about, known.join(", ")))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(examples(&[noun.examples.create[0], noun.examples.list[0]]))
+        .subcommands(verbs(Some(noun)).map(|(_, about, words)| verb(about, words, Some(noun))))
+}
+
+fn verb(about: &'static About, words: &'static Words, noun: Option<&'static Noun>) -> Command {
+    let mut command = Command::new(words.verb)
+        .about(fill(words.about, noun))
+        .after_help(examples(words.examples.lines(noun)));
+    if !words.long.is_empty() {
+        command = command.long_about(fill(words.long, noun));
+    }
+    let args = words.takes.iter().flat_map(|word| args(*word, about, noun));
+    command.args(args)
+}
+
+/// The arguments of a part of a command line.
+fn args(word: Word, about: &'static About, noun: Option<&'static Noun>) -> Vec<Arg> {
+    match (word, noun) {
+        (Word::Ids, _) => vec![
+            Arg::new("ids")
+                .value_name("ID")
+                .required(true)
+                .num_args(1..)
+                .help(fill(
+                    "One or more ids of {plural}, - to read them from standard input",
+                    noun,
+                )),
+        ],
+        (Word::Draft, Some(noun)) => {
+            let purpose = match about.body {
+                Body::Draft(purpose) => purpose,
+                Body::None | Body::Object(_) => Purpose::Create,
+            };
+            let mut args = field_args(noun, purpose);
+            args.push(json_arg(noun));
+            args
+        }
+        (Word::Filters, Some(noun)) => {
+            let mut args = filter_args(noun);
+            args.extend(list_args(noun));
+            args
+        }
+        (Word::Draft | Word::Filters, None) => Vec::new(),
+        (Word::Show, _) => vec![
+            Arg::new("show")
+                .long("fields")
+                .value_name("FIELDS")
+                .help("Show only these fields, in this order, comma-separated"),
+        ],
+        (Word::Etag, _) => vec![
+            Arg::new("etag")
+                .long("etag")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("show")
+                .help("Print the ETag instead, which changes with each change of the record"),
+        ],
+        (Word::IfMatch, _) => vec![
+            Arg::new("if_match")
+                .long("if-match")
+                .value_name("ETAG")
+                .help(fill(
+                    "Only if this is the {name}'s ETag still, as `{name} get ID --etag` shows it",
+                    noun,
+                )),
+        ],
+        (Word::Yes, _) => vec![
+            Arg::new("yes")
+                .long("yes")
+                .short('y')
+                .action(ArgAction::SetTrue)
+                .help("Do not ask"),
+        ],
+        (Word::Key(help), _) => vec![Arg::new("key").value_name("NAME").required(true).help(help)],
+        (Word::Parameters, _) => {
+            let parameters = about.parameters(noun);
+            let args = parameters.map(|one| {
+                let arg = Arg::new(one.name)
+                    .long(kebab(one.name))
+                    .help(fill(one.help, noun));
+                match one.takes {
+                    Takes::Word(_, words) => taking(arg, one.takes).default_value(words[0]),
+                    _ => taking(arg, one.takes),
+                }
+            });
+            args.collect()
+        }
+        (Word::Inputs, _) => {
+            let Body::Object(inputs) = about.body else {
+                return Vec::new();
+            };
+            let args = inputs.iter().map(|input| {
+                let arg = Arg::new(input.name)
+                    .required(input.required)
+                    .help(input.help);
+                let arg = match input.positional {
+                    true => arg,
+                    false => arg.long(kebab(input.name)),
+                };
+                taking(arg, input.takes)
+            });
+            args.collect()
+        }
+    }
+}
+
+fn taking(arg: Arg, takes: Takes) -> Arg {
+    match takes {
+        Takes::Switch => arg.action(ArgAction::SetTrue),
+        Takes::Word(shown, words) => arg
+            .value_name(shown)
+            .value_parser(PossibleValuesParser::new(words)),
+        Takes::Text(shown) => arg.value_name(shown),
+    }
+}
+
+/// The parameters that a command line gives.
+pub(super) fn parameters(
+    about: &'static About,
+    noun: Option<&'static Noun>,
+    matches: &ArgMatches,
+) -> Vec<(String, String)> {
+    let given = about.parameters(noun).filter_map(|one| {
+        let value = match one.takes {
+            Takes::Switch => matches.get_flag(one.name).then(|| "true".to_string()),
+            Takes::Word(_, words) => {
+                let given = matches.get_one::<String>(one.name);
+                given.filter(|given| *given != words[0]).cloned()
+            }
+            Takes::Text(_) => matches.get_one::<String>(one.name).cloned(),
+        };
+        Some((one.name.to_string(), value?))
+    });
+    given.collect()
+}
+
+/// The body of an operation that takes an object, as a command line gives its fields.
+pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<String> {
+    let Body::Object(inputs) = about.body else {
+        return None;
+    };
+    let mut object = serde_json::Map::new();
+    for input in inputs {
+        let value = match input.takes {
+            Takes::Switch => matches.get_flag(input.name).then(|| true.into()),
+            Takes::Word(..) | Takes::Text(_) => matches
+                .get_one::<String>(input.name)
+                .map(|text| text.as_str().into()),
+        };
+        if let Some(value) = value {
+            object.insert(input.name.into(), value);
+        }
+    }
+    Some(serde_json::Value::Object(object).to_string())
+}
+
+/// The versions that `--if-match` names; a bare number is taken for the ETag that it is in.
+pub(super) fn versions(matches: &ArgMatches) -> Result<Option<Versions>> {
+    let Some(text) = matches.get_one::<String>("if_match") else {
+        return Ok(None);
+    };
+    let ids = matches.get_many::<String>("ids").into_iter().flatten();
+    if ids.clone().count() > 1 || ids.into_iter().any(|id| id == "-") {
+        return Err(Error::invalid("--if-match: expected one id beside it"));
+    }
+    let versions = match text.parse::<u64>() {
+        Ok(version) => Versions::parse(&etag(i64::try_from(version).unwrap_or(i64::MAX)), false),
+        Err(_) => Versions::parse(text, false),
+    };
+    versions
+        .map(Some)
+        .map_err(|expected| Error::invalid(format!("--if-match: {expected}")))
+}

@@ -1,0 +1,204 @@
+//! `crm serve`: the HTTP service.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{ArgMatches, Command};
+use tokio::net::TcpListener;
+
+use super::help::examples;
+use super::say::{print, say};
+use super::serving::serving;
+use super::session::{Ended, Plain, Session};
+use super::setting::{arg, of_serve};
+use super::signals::ended;
+use crate::base::error::Error;
+use crate::base::log;
+use crate::config::{Asker, Backups, Listen, Location, Service, Settings, table, without_password};
+use crate::model::token;
+use crate::server;
+use crate::server::gate::Policy;
+use crate::store::any::AnyStore;
+use crate::store::contract::Store;
+use crate::store::postgres::{self, Postgres};
+use crate::store::sqlite::Work;
+use crate::store::sqlite::schedule::{self, Schedule};
+
+pub(super) const SERVE: Plain = Plain { words, run };
+
+fn words() -> Command {
+    Command::new("serve")
+        .about("Run the HTTP service")
+        .long_about(
+            "Run the HTTP service. Prints one line with its address and its database when it is ready to answer. Ends on \
+             SIGTERM or SIGINT after it has answered what it accepted. The API is described at /docs and /openapi.json.",
+        )
+        .args(of_serve().map(arg))
+        .after_help(examples(&[
+            "crm serve",
+            "crm serve --host 127.0.0.1 --port 0 --db crm.db",
+            "crm serve --backup-dir backups --backup-every 1h --backup-keep 24",
+        ]))
+}
+
+fn run(session: &Session<'_>, _matches: &ArgMatches) -> Ended {
+    let (flags, around) = (session.flags, session.around);
+    let found = session.settings_of(Asker::Serve)?;
+    let listen = Listen::find(flags, around)?;
+    let backups = Backups::find(flags, around)?;
+    let service = Service::find(flags, around)?;
+    begin_log(&service)?;
+    if flags.get(&table::URL).is_some() {
+        say("note: serve works on a database; --url is ignored");
+    }
+    let runtime = session.threads()?;
+    let ended = runtime.block_on(serve(&found, &listen, backups, &service));
+    // Everything is answered and closed; what still runs is a read that nobody waits for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+/// Begins the log of a service. It is on standard error: standard output has the one line that says that the service is
+/// ready, for who waits for it.
+fn begin_log(service: &Service) -> Result<(), Error> {
+    log::begin(log::Options {
+        form: match service.word(&table::LOG) {
+            "json" => log::Form::Json,
+            _ => log::Form::Text,
+        },
+        quiet: service.is_on(&table::QUIET),
+        redact: token::redacted,
+    })
+}
+
+async fn serve(settings: &Settings, listen: &Listen, backups: Backups, service: &Service) -> Ended {
+    let mut serving = serving(service)?;
+    let connections = &mut serving.connections.limits.connections;
+    // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
+    let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);
+    let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
+    if files < LEAST_FILES {
+        return Err(Error::failed(format!(
+            "cannot start: expected the system to allow at least {LEAST_FILES} open files (ulimit -n), it allows {files}"
+        ))
+        .into());
+    }
+    // Where there are few, both have to make do.
+    let others = OTHER_FILES.min(files / 3 * 2);
+    let fit = usize::try_from(files - others).unwrap_or(usize::MAX);
+    if *connections > fit.max(1) {
+        *connections = fit.max(1);
+        tracing::warn!(
+            "{connections} connections at most, as the system allows {files} open files"
+        );
+    }
+    let place = (listen.host.value.as_str(), listen.port.value);
+    let listener = TcpListener::bind(place).await.map_err(|error| {
+        Error::failed(format!(
+            "cannot listen on {} port {}: {error}",
+            place.0, place.1
+        ))
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;
+    // After the port is ours: a start that fails for want of it leaves all else alone.
+    if let (Some(folder), Location::Database(path)) = (&backups.folder, &settings.target.value) {
+        schedule::check_folder(path, &folder.value).map_err(|error| {
+            let folder_name = folder.value.display();
+            let expected =
+                format!("expected a folder that backups can be written to, {folder_name}: {error}");
+            folder.origin.refuse(expected)
+        })?;
+    }
+    settings.create_default_folder()?;
+    let (store, database) = match &settings.target.value {
+        Location::Url(_) => return Err(Error::internal("serve was given a URL").into()),
+        Location::Postgres(_) if backups.folder.is_some() => {
+            let why = "--backup-dir: expected a SQLite file as the database; PostgreSQL has tools of its own for backups";
+            return Err(Error::invalid(why).into());
+        }
+        Location::Postgres(url) => {
+            let store = Postgres::open(url, postgres::connections(url)?).await?;
+            (AnyStore::Postgres(store), without_password(url))
+        }
+        Location::Database(path) => {
+            let (store, notice) = AnyStore::open(path, Work::Server)?;
+            if let Some(notice) = notice {
+                say(&notice);
+            }
+            (store, path.display().to_string())
+        }
+    };
+    let schedule = backups.folder.map(|folder| Schedule {
+        folder: folder.value,
+        every: backups.every.value,
+        keep: backups.keep.value,
+    });
+    let scheduler = match (&store, schedule) {
+        (AnyStore::Sqlite(store), Some(schedule)) => Some(store.back_up(schedule)?),
+        _ => None,
+    };
+    let stopper = scheduler.as_ref().map(|scheduler| scheduler.stopper());
+    store.limit_waiting_writes(service.number(&table::MAX_WAITING_WRITES));
+    let signal = ended()?;
+    let shutdown = async move {
+        signal.await;
+        // A backup that runs has that long to end until the store is closed.
+        if let Some(stopper) = stopper {
+            stopper.stop();
+        }
+    };
+    tell_of_tokens(&store, serving.policy, address).await?;
+    let version = env!("CARGO_PKG_VERSION");
+    let scheme = match serving.connections.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    let line = format!("crm {version} listens on {scheme}://{address}, database {database}\n");
+    // Nobody may be reading it, which is no reason not to serve.
+    let _ = print(line.as_bytes());
+    let served = server::serve(listener, store, serving, shutdown).await;
+    if let Some(scheduler) = scheduler {
+        scheduler.end();
+    }
+    served?;
+    Ok(0)
+}
+
+/// Says who may use the service, where that is everybody or nobody.
+async fn tell_of_tokens(
+    store: &AnyStore,
+    policy: Policy,
+    address: SocketAddr,
+) -> Result<(), Error> {
+    let is_empty = store.keyring().await?.is_empty();
+    let is_beyond = !address.ip().to_canonical().is_loopback();
+    match policy {
+        Policy::Required if is_empty => say(
+            "warning: nobody is let in, as there is no token yet: make the first by `crm token create NAME --scope admin`",
+        ),
+        Policy::Open if is_beyond => say(&format!(
+            "warning: THE SERVICE IS OPEN: everybody who reaches {address} may read, change and delete all records, as it \
+             runs with --open"
+        )),
+        Policy::FromFirstToken if is_empty && is_beyond => say(&format!(
+            "warning: THE SERVICE IS OPEN: everybody who reaches {address} may read, change and delete all records, as \
+             there is no token yet; make the first by `crm token create NAME --scope admin`, or listen on this machine \
+             alone by --host 127.0.0.1"
+        )),
+        Policy::Required | Policy::Open | Policy::FromFirstToken => {}
+    }
+    Ok(())
+}
+
+/// Open files that a server asks the system for, or more where it may have more connections: the default of those, and
+/// [`OTHER_FILES`] with much to spare.
+const OPEN_FILES: u64 = 4_096;
+
+/// With fewer a server does not get so far as to take one connection.
+const LEAST_FILES: u64 = 32;
+
+/// Open files that are no connections of clients: those of the database's connections, three each, for chunks of lists
+/// and sorted lists.
+const OTHER_FILES: u64 = 300;

@@ -1,0 +1,19 @@
+//! What the service is set to.
+
+use super::cors::Cors;
+use super::gate::Policy;
+use super::limit::RequestLimits;
+use crate::net::settings::ConnectionSettings;
+
+/// The settings of the service. The defaults are the documented ones.
+#[derive(Clone, Default)]
+pub struct ServerSettings {
+    /// How connections are accepted.
+    pub connections: ConnectionSettings,
+    /// The limits of one request.
+    pub requests: RequestLimits,
+    /// Which pages of other sites may use the API.
+    pub cors: Cors,
+    /// Whether requests need a token.
+    pub policy: Policy,
+}
