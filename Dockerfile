@@ -4,12 +4,12 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo ./.cargo
 COPY src ./src
-RUN cargo build --release --locked
+RUN cargo build --profile dist --locked
 
 FROM debian:bookworm-slim
 # The slim image has no certificates. Without them not even `crm health` could ask the service.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /build/target/release/crm /usr/local/bin/crm
+COPY --from=build /build/target/dist/crm /usr/local/bin/crm
 # A fixed user id, so that a folder of the host can be given to this user.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data --shell /usr/sbin/nologin crm \
     && install --directory --owner=crm --group=crm --mode=0750 /data

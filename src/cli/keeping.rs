@@ -4,7 +4,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ValueHint};
 
 use crate::output::Bar;
-use crate::store::sqlite::backup::{Content, Stage};
+use crate::store::sqlite::backup::{BackupStage, Content};
 
 /// The argument FILE.
 pub(super) fn file(help: &'static str) -> Arg {
@@ -26,11 +26,11 @@ pub(super) fn quiet() -> Arg {
 }
 
 /// Shows how far a backup or a restore is.
-pub(super) fn progress(quiet: bool) -> impl FnMut(Stage) {
+pub(super) fn progress(quiet: bool) -> impl FnMut(BackupStage) {
     let bar = Bar::new(!quiet);
     move |stage| match stage {
-        Stage::Copied { done, of } => bar.show("copying", done, of),
-        Stage::Checking => bar.say("checking"),
+        BackupStage::Copied { done, of } => bar.show("copying", done, of),
+        BackupStage::Checking => bar.say("checking"),
     }
 }
 

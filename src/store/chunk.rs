@@ -1,38 +1,40 @@
-//! What the lists of the databases have in common: chunks that are bounded in bytes, and how much a list may remember.
+//! What the lists of both databases share: chunks that are bounded in bytes, and how much a list may remember.
 
 use crate::base::error::{Code, Error};
 use crate::model::record::{Cell, Noun, Rows};
 
-/// How much of the records a chunk holds, in bytes of their values; one record may be larger.
-pub(super) const CHUNK: usize = 128 * 1024;
+/// The size of a chunk, in bytes of the records' values. A single record may be larger.
+pub(crate) const CHUNK: usize = 128 * 1024;
 
 /// The largest page whose ids are remembered in memory, at 8 bytes each.
-pub(super) const REMEMBERED: u64 = 1_000;
+pub(crate) const REMEMBERED: u64 = 1_000;
 
-/// How many lists in another order than by id are read at once, without a limit or with a very large one: each holds the
-/// ids of all of its records until it ends.
-pub(super) const MOST_ORDERED: usize = 64;
+/// How many lists may be read at once that are not sorted by id and have no limit or a very large one. Each holds the ids of
+/// all of its records until it ends.
+pub(crate) const MOST_ORDERED: usize = 64;
 
-/// The refusal of one more.
-pub(super) fn too_many_ordered() -> Error {
+/// The error for one more such list.
+pub(crate) fn too_many_ordered() -> Error {
     let message =
         format!("{MOST_ORDERED} sorted lists without a limit are being read already; try again");
     Error::new(Code::Unavailable, message)
 }
 
-/// Some records of a list, and whether they are its last.
-pub(super) struct Chunk<R> {
-    pub(super) rows: R,
-    pub(super) count: u64,
+/// Some records of a list.
+pub(crate) struct Chunk<R> {
+    pub(crate) rows: R,
+    /// The number of records.
+    pub(crate) count: u64,
     /// The id of the last record.
-    pub(super) end: Option<i64>,
+    pub(crate) end: Option<i64>,
     /// In bytes.
-    pub(super) size: usize,
-    pub(super) last: bool,
+    pub(crate) size: usize,
+    /// Whether these are the last records of the list.
+    pub(crate) last: bool,
 }
 
 impl<R: Rows> Chunk<R> {
-    pub(super) fn new(rows: R) -> Chunk<R> {
+    pub(crate) fn new(rows: R) -> Chunk<R> {
         Chunk {
             rows,
             count: 0,
@@ -42,9 +44,9 @@ impl<R: Rows> Chunk<R> {
         }
     }
 
-    /// Takes a record: one cell a field of its noun.
-    pub(super) fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
-        // Roughly what it takes in memory.
+    /// Adds a record: one cell for each field of its noun.
+    pub(crate) fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
+        // Roughly its size in memory.
         let weight = |cell: &Cell<'_>| match cell {
             Cell::Text(text) => 16 + text.len(),
             _ => 16,
@@ -58,7 +60,7 @@ impl<R: Rows> Chunk<R> {
         self.rows.push(noun, cells);
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.size >= CHUNK
     }
 }

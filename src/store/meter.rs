@@ -1,4 +1,4 @@
-//! What is measured of a store, and what it is measured with: counts that many threads add to without a lock.
+//! The metrics of a store, made of counters that many threads increment without a lock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-/// The upper ends of what times are sorted into, in nanoseconds: from what a cached read takes to what a limit cuts.
+/// The upper bounds of the buckets of times, in nanoseconds: from the time of a cached read to the request timeout.
 const TIMES: &[u64] = &[
     50_000,
     100_000,
@@ -30,36 +30,36 @@ const TIMES: &[u64] = &[
     10_000_000_000,
 ];
 
-/// The upper ends of what batches are sorted into, in writes.
+/// The upper bounds of the buckets of batch sizes, in writes.
 const SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 
-/// How often values were in each of some ranges. Clones share it.
+/// How many values fell into each bucket. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Histogram(Arc<Ranges>);
+pub struct Histogram(Arc<HistogramBuckets>);
 
 #[derive(Debug)]
-struct Ranges {
+struct HistogramBuckets {
     ends: &'static [u64],
-    /// What makes a base unit.
+    /// How many make a base unit.
     unit: f64,
-    /// One more than there are ends.
+    /// One more than there are bounds.
     counts: Box<[AtomicU64]>,
     sum: AtomicU64,
 }
 
 impl Histogram {
-    /// Of times, shown in seconds.
+    /// A histogram of times, shown in seconds.
     pub fn times() -> Histogram {
         Histogram::new(TIMES, 1e9)
     }
 
-    /// Of numbers of writes.
+    /// A histogram of numbers of writes.
     pub fn sizes() -> Histogram {
         Histogram::new(SIZES, 1.0)
     }
 
     fn new(ends: &'static [u64], unit: f64) -> Histogram {
-        Histogram(Arc::new(Ranges {
+        Histogram(Arc::new(HistogramBuckets {
             ends,
             unit,
             counts: (0..=ends.len()).map(|_| AtomicU64::new(0)).collect(),
@@ -69,10 +69,10 @@ impl Histogram {
 
     /// Adds a value.
     pub fn add(&self, value: u64) {
-        let ranges = &*self.0;
-        let at = ranges.ends.iter().position(|end| value <= *end);
-        ranges.counts[at.unwrap_or(ranges.ends.len())].fetch_add(1, Ordering::Relaxed);
-        ranges.sum.fetch_add(value, Ordering::Relaxed);
+        let buckets = &*self.0;
+        let at = buckets.ends.iter().position(|end| value <= *end);
+        buckets.counts[at.unwrap_or(buckets.ends.len())].fetch_add(1, Ordering::Relaxed);
+        buckets.sum.fetch_add(value, Ordering::Relaxed);
     }
 
     /// Adds a time.
@@ -89,14 +89,14 @@ impl Histogram {
 
 impl EncodeMetric for Histogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let ranges = &*self.0;
-        let ends = ranges.ends.iter().map(|end| *end as f64 / ranges.unit);
-        let counts = ranges.counts.iter();
+        let buckets = &*self.0;
+        let ends = buckets.ends.iter().map(|end| *end as f64 / buckets.unit);
+        let counts = buckets.counts.iter();
         let counts = counts.map(|count| count.load(Ordering::Relaxed));
         let counts: Vec<(f64, u64)> = ends.chain([f64::INFINITY]).zip(counts).collect();
-        // Made of what is shown, so that the two agree while others add.
-        let count = counts.iter().map(|range| range.1).sum();
-        let sum = ranges.sum.load(Ordering::Relaxed) as f64 / ranges.unit;
+        // The sum of the buckets shown, so that the two agree while others add values.
+        let count = counts.iter().map(|bucket| bucket.1).sum();
+        let sum = buckets.sum.load(Ordering::Relaxed) as f64 / buckets.unit;
         encoder.encode_histogram::<NoLabelSet>(sum, count, &counts, None)
     }
 
@@ -105,11 +105,11 @@ impl EncodeMetric for Histogram {
     }
 }
 
-/// A number that is read when somebody asks for it.
-pub(super) struct Live(Box<dyn Fn() -> u64 + Send + Sync>);
+/// A gauge whose value is read when the metrics are.
+pub(crate) struct Live(Box<dyn Fn() -> u64 + Send + Sync>);
 
 impl Live {
-    pub(super) fn new(read: impl Fn() -> u64 + Send + Sync + 'static) -> Live {
+    pub(crate) fn new(read: impl Fn() -> u64 + Send + Sync + 'static) -> Live {
         Live(Box::new(read))
     }
 }
@@ -130,13 +130,13 @@ impl EncodeMetric for Live {
     }
 }
 
-/// What a store that writes by itself measures.
+/// The metrics of a store that writes by itself.
 #[derive(Clone, Debug)]
-pub(super) struct Meter {
-    /// How long commits take, with their sync.
-    pub(super) times: Histogram,
-    /// How many writes share one.
-    pub(super) sizes: Histogram,
+pub(crate) struct Meter {
+    /// The times of commits, with their sync.
+    pub(crate) times: Histogram,
+    /// The numbers of writes that share a commit.
+    pub(crate) sizes: Histogram,
 }
 
 impl Default for Meter {
@@ -149,8 +149,8 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Registers what every such store measures.
-    pub(super) fn register(&self, registry: &mut Registry) {
+    /// Registers the metrics that every such store has.
+    pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "crm_commit_duration",
             "How long commits took that succeeded, with their sync",
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_counted_in_the_range_that_ends_with_them() {
+    fn values_are_counted_in_the_bucket_that_ends_with_them() {
         let (times, sizes) = (Histogram::times(), Histogram::sizes());
         assert!(times.is_empty());
         times.add_time(Duration::from_micros(50));

@@ -1,16 +1,15 @@
-//! How many writes may wait for the database at a time.
+//! A limit on the writes that wait for the database at the same time.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::base::error::{Code, Error, Result};
 
-/// The most where nothing else is said: memory is bounded, and a client that has to wait longer than so many take has
-/// given up.
+/// The default limit. It bounds memory, and a client that has to wait for more writes than these has given up.
 const MOST: usize = 4_096;
 
 /// The writes that wait.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     count: AtomicUsize,
     most: AtomicUsize,
     refused: AtomicU64,
@@ -28,22 +27,22 @@ impl Default for Waiting {
 
 impl Waiting {
     /// Lets at most so many wait.
-    pub(super) fn limit(&self, most: usize) {
+    pub(crate) fn limit(&self, most: usize) {
         self.most.store(most, Ordering::Relaxed);
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    /// How many wait.
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
     /// How many were refused.
-    pub(super) fn refused(&self) -> u64 {
+    pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Counts one more, until [`Waiting::leave`]; or an error, where there are too many.
-    pub(super) fn enter(&self) -> Result<()> {
+    /// Counts one more write until [`Waiting::leave`]. Fails if there are too many.
+    pub(crate) fn enter(&self) -> Result<()> {
         let before = self.count.fetch_add(1, Ordering::Relaxed);
         if before < self.most.load(Ordering::Relaxed) {
             return Ok(());
@@ -52,26 +51,26 @@ impl Waiting {
         Err(self.full())
     }
 
-    /// The same for as long as the answer is kept.
-    pub(super) fn wait(&self) -> Result<Waits<'_>> {
+    /// The same until the returned guard is dropped.
+    pub(crate) fn wait(&self) -> Result<Waits<'_>> {
         self.enter().map(|()| Waits(self))
     }
 
-    /// One has done with waiting.
-    pub(super) fn leave(&self) {
+    /// Ends the waiting of one write.
+    pub(crate) fn leave(&self) {
         self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// The refusal of one that is too many or too much, which counts it.
-    pub(super) fn full(&self) -> Error {
+    /// Counts a refused write and returns its error.
+    pub(crate) fn full(&self) -> Error {
         self.refused.fetch_add(1, Ordering::Relaxed);
         let message = "too many writes are waiting already; nothing was saved, try again";
         Error::new(Code::Unavailable, message)
     }
 }
 
-/// One that waits.
-pub(super) struct Waits<'a>(&'a Waiting);
+/// A write that waits.
+pub(crate) struct Waits<'a>(&'a Waiting);
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crm::base::time;
-use crm::store::sqlite::backup::{Stage, backup};
+use crm::store::sqlite::backup::{BackupStage, backup};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -183,7 +183,7 @@ fn a_backup_that_makes_no_sense_is_refused_and_changes_nothing() {
         ("backup nowhere/b.db --db crm.db", 1, "nowhere/b.db"),
         ("backup - --db crm.db", 2, "standard output"),
         ("backup b.db --db none.db", 1, "there is no such database"),
-        ("backup b.db --db text.db", 1, "is no SQLite database"),
+        ("backup b.db --db text.db", 1, "is not a SQLite database"),
         ("backup b.db --db empty.db", 1, "holds nothing"),
         (
             "backup b.db --url http://localhost:1",
@@ -280,7 +280,7 @@ fn writes_of_other_processes_do_not_make_it_start_again() {
     let mut steps = 0;
     let mut of_all = 0;
     let mut watch = |stage| {
-        if let Stage::Copied { done, of } = stage {
+        if let BackupStage::Copied { done, of } = stage {
             assert!(done > last, "it fell back from {last} to {done} of {of}");
             assert!(of_all == 0 || of_all == of, "its end moved to {of}");
             (last, of_all, steps) = (done, of, steps + 1);
@@ -304,7 +304,7 @@ fn two_backups_into_one_file_do_not_disturb_each_other() {
     let home = home();
     let mut other = None;
     let mut watch = |stage| {
-        if stage == Stage::Checking {
+        if stage == BackupStage::Checking {
             let mine = parts(&home.path(""));
             assert!(!mine.is_empty());
             other = Some(home.line("backup b.db --db crm.db").ok());
@@ -313,7 +313,7 @@ fn two_backups_into_one_file_do_not_disturb_each_other() {
     };
     let (from, to) = (home.path("crm.db"), home.path("b.db"));
     let late = backup(&from, &to, false, &mut watch).unwrap_err();
-    assert!(late.message.contains("meanwhile"), "{late}");
+    assert!(late.message.contains("in the meantime"), "{late}");
     assert!(other.is_some());
     assert_eq!(names(&home.path("")), ["b.db", "crm.db"]);
     assert_eq!(emails(&to), ["ada@example.com"]);
@@ -622,8 +622,8 @@ fn a_restore_that_makes_no_sense_is_refused_and_changes_nothing() {
     let bytes = std::fs::read(home.path("crm.db")).unwrap();
     for (file, code, says) in [
         ("none.db", 1, "No such file"),
-        ("folder", 1, "is no file"),
-        ("text.db", 1, "is no SQLite database"),
+        ("folder", 1, "is not a file"),
+        ("text.db", 1, "is not a SQLite database"),
         ("empty.db", 1, "is empty"),
         ("newer.db", 1, "from a newer crm"),
         ("other.db", 1, "another program's database"),
@@ -664,7 +664,7 @@ fn nothing_is_restored_over_a_database_that_is_in_use() {
     // What is wrong with the backup is told first: to stop the server for it would be in vain.
     home.write("text.db", "no database");
     let told = home.line("restore text.db --db fresh.db").fails(1);
-    assert!(told.contains("text.db: is no SQLite database"), "{told}");
+    assert!(told.contains("text.db: is not a SQLite database"), "{told}");
     // Nor over one that another program reads.
     let reader = Connection::open(home.path("read.db")).unwrap();
     reader
@@ -996,8 +996,8 @@ fn a_check_tells_what_is_wrong_in_a_line_each() {
         (
             "dangling.db",
             &[
-                "reference: actions 1: lead_id is 7777, which is not there; `crm action update 1 --clear lead_id` ",
-                "reference: processes 1: last_action_id is 8888, which is not there; ",
+                "reference: actions 1: lead_id is 7777, which does not exist; `crm action update 1 --clear lead_id` ",
+                "reference: processes 1: last_action_id is 8888, which does not exist; ",
             ],
         ),
         (
@@ -1292,7 +1292,7 @@ fn a_quiet_command_says_nothing_of_a_success() {
     assert!(told.contains("--force"), "{told}");
     home.write("text.db", "no database");
     let told = home.line("restore text.db -q --db crm.db").fails(1);
-    assert!(told.contains("is no SQLite database"), "{told}");
+    assert!(told.contains("is not a SQLite database"), "{told}");
     let run = home.line("check -q --db text.db").run();
     assert_eq!(run.code, Some(1));
     assert!(run.stdout.starts_with("integrity: "), "{run:?}");
@@ -1339,7 +1339,7 @@ fn a_check_of_half_a_write_changes_nothing() {
     let before = files();
     let told = home.line("check --db half.db").fails(1);
     assert!(
-        told.contains("half.db: a program has ended in the middle"),
+        told.contains("half.db: a program ended in the middle"),
         "{told}"
     );
     assert!(before == files());
@@ -1467,13 +1467,16 @@ fn what_is_no_ordinary_file_is_refused_and_stays() {
     for (line, what) in [
         (
             "backup pipe --force --db crm.db",
-            "pipe: is no ordinary file",
+            "pipe: is not an ordinary file",
         ),
-        ("backup b.db --db pipe", "pipe: is no ordinary file"),
-        ("check pipe", "pipe: is no ordinary file"),
-        ("restore pipe --db crm.db", "pipe: is no file"),
-        ("restore saved.db --db pipe", "pipe: is no ordinary file"),
-        ("lead list --db pipe", "pipe: is no ordinary file"),
+        ("backup b.db --db pipe", "pipe: is not an ordinary file"),
+        ("check pipe", "pipe: is not an ordinary file"),
+        ("restore pipe --db crm.db", "pipe: is not a file"),
+        (
+            "restore saved.db --db pipe",
+            "pipe: is not an ordinary file",
+        ),
+        ("lead list --db pipe", "pipe: is not an ordinary file"),
     ] {
         let run = home.line(line).run();
         assert!(

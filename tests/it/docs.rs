@@ -473,6 +473,21 @@ fn the_readme_is_one_page_and_leads_to_every_topic() {
     }
 }
 
+#[test]
+fn the_readme_names_files_that_exist() {
+    let readme = read("README.md");
+    let spans = readme.split('`').skip(1).step_by(2);
+    let paths = spans.filter(|span| span.starts_with("src/") || span.starts_with("tests/"));
+    let mut count = 0;
+    for path in paths {
+        let path = path.split(' ').next().unwrap();
+        let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists();
+        assert!(there, "{path}");
+        count += 1;
+    }
+    assert!(count > 4, "{count}");
+}
+
 /// The anchors of the headings of a text.
 fn anchors(text: &str) -> Vec<String> {
     let mut is_code = false;

@@ -1,13 +1,15 @@
-//! Records as JSON, as they were last read, for what is read again and again.
+//! A server's cache of records as JSON.
 //!
-//! Half of what SQLite needs for one record are the locks of its file. What is kept here is answered without it, and
-//! never later than it is true:
+//! Half of the time that SQLite needs for one record goes into locking its file. A cached record is answered without that,
+//! and never when it is outdated:
 //!
-//! - What this process commits is dropped before the commit is answered. Who read it before the commit may not keep it
-//!   any more: a read notes the [`Generation`] that it began in.
-//! - What another process commits is seen by a look at the file's version, which only the writing connection can tell
-//!   from its own commits. Each batch of writes begins with a look, and readers ask for one where the last is old. What
-//!   is kept is not used once that is [`TRUSTED`] ago, and then read from the file.
+//! - A record that this process changes is dropped before the commit is answered. A read that began before the commit may not
+//!   put the old record back: it notes the [`Generation`] in which it began.
+//! - A commit of another process is seen by a check of the file's version. Only the writing connection can tell such commits
+//!   from this process's own. Each batch of writes begins with a check, and readers ask for one if the last is old. Once
+//!   the last check is [`TRUSTED`] ago, the cache is not used, and records are read from the file.
+//!
+//! Only records with a table of their own are cached: SQLite does not report changes of a view.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -15,49 +17,50 @@ use std::time::{Duration, Instant};
 
 use quick_cache::Weighter;
 
-use crate::model::nouns::NOUNS;
 use crate::model::record::{Noun, Snapshot};
 
-/// How long after a look at the file what is kept may be answered. A commit of another process is seen within this time
-/// and that of an answer; the documented bound is 5 ms.
+/// How long after a check the cache may be used. A commit of another process is seen within this time and that of an answer;
+/// the documented bound is 5 ms.
 const TRUSTED: Duration = Duration::from_millis(4);
 
-/// How long after a look the next is asked for, early enough to be done in time.
+/// How long after a check the next one is asked for, early enough to be done in time.
 const OLD: Duration = Duration::from_millis(2);
 
-/// What is kept at most, in bytes of JSON and of the keeping itself.
+/// The size of the cache in bytes: JSON and overhead.
 const ROOM: u64 = 16 * 1024 * 1024;
 
-/// What keeping a record costs beside its JSON, in bytes: the key, the reference and the places that point to it.
-const KEEPING: u64 = 128;
+/// The overhead of a record in bytes: the key, the reference and the slots that point to it.
+const OVERHEAD: u64 = 128;
 
-/// The largest JSON that is kept, in bytes, so that no record pushes out a thousand others.
-pub(super) const LARGEST_KEPT: usize = 16 * 1024;
+/// The largest JSON that is cached, in bytes, so that no record pushes out a thousand others.
+pub(crate) const LARGEST: usize = 16 * 1024;
 
-/// Beyond this many changed records all are dropped.
+/// If more records than this change at once, the whole cache is dropped.
 const MOST_CHANGES: usize = 10_000;
 
-/// The place of a noun, and an id.
-pub(super) type Key = (u8, i64);
+/// A record: the position of its noun among the nouns, and its id.
+pub(crate) type CacheKey = (u8, i64);
 
-/// The key of a row, if its table is a noun's.
-pub(super) fn key(table: &str, id: i64) -> Option<Key> {
-    let at = NOUNS.iter().position(|noun| noun.plural == table)?;
-    Some((at as u8, id))
+/// The key of a row, if its table is one of these nouns'.
+pub(crate) fn key(nouns: &[&Noun], table: &str, id: i64) -> Option<CacheKey> {
+    let at = nouns.iter().position(|noun| noun.plural == table)?;
+    let at = u8::try_from(at).ok().filter(|_| !nouns[at].is_view())?;
+    Some((at, id))
 }
 
+/// The size of a cached record.
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<Key, Snapshot> for Weight {
-    fn weight(&self, _: &Key, kept: &Snapshot) -> u64 {
-        kept.json.len() as u64 + KEEPING
+impl Weighter<CacheKey, Snapshot> for Weight {
+    fn weight(&self, _: &CacheKey, kept: &Snapshot) -> u64 {
+        kept.json.len() as u64 + OVERHEAD
     }
 }
 
-/// Counts commits: even between two, odd while one is under way and nobody can tell on which side of it a read is.
+/// Counts the begins and ends of commits. It is odd during a commit, when nobody can tell whether a read sees it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Generation(u64);
+pub(crate) struct Generation(u64);
 
 impl Generation {
     fn is_between_commits(self) -> bool {
@@ -65,83 +68,87 @@ impl Generation {
     }
 }
 
-/// What is kept.
-pub(super) struct Cache {
-    kept: quick_cache::sync::Cache<Key, Snapshot, Weight>,
+/// The cache.
+pub(crate) struct Cache {
+    nouns: &'static [&'static Noun],
+    kept: quick_cache::sync::Cache<CacheKey, Snapshot, Weight>,
     generation: RwLock<Generation>,
     start: Instant,
-    /// When the last look at the file began, in microseconds since `start`; 0 for never.
-    looked: AtomicU64,
-    /// Whether a look has been asked for.
+    /// When the last check of the file began, in microseconds since `start`; 0 for never.
+    checked: AtomicU64,
+    /// Whether a check has been asked for.
     asked: AtomicBool,
-    /// How many looks have found that others wrote.
+    /// How many checks have found that other processes wrote.
     others: AtomicU64,
 }
 
 impl Cache {
-    pub(super) fn new() -> Cache {
+    pub(crate) fn new(nouns: &'static [&'static Noun]) -> Cache {
         // The number of records is an estimate that sizes the shards.
         const RECORD: u64 = 384;
         Cache {
+            nouns,
             kept: quick_cache::sync::Cache::with_weighter((ROOM / RECORD) as usize, ROOM, Weight),
             generation: RwLock::new(Generation(0)),
             start: Instant::now(),
-            looked: AtomicU64::new(0),
+            checked: AtomicU64::new(0),
             asked: AtomicBool::new(false),
             others: AtomicU64::new(0),
         }
     }
 
-    /// The time, for [`Cache::looked_after`].
-    pub(super) fn now(&self) -> u64 {
+    /// The time, for [`Cache::checked_after`].
+    pub(crate) fn now(&self) -> u64 {
         // One more, as 0 means never.
         self.start.elapsed().as_micros() as u64 + 1
     }
 
-    /// Whether what is kept may be answered; `ask` asks the writing thread for a look.
-    pub(super) fn is_trusted(&self, ask: impl FnOnce()) -> bool {
-        let looked = self.looked.load(Ordering::Acquire);
-        let age = Duration::from_micros(self.now().saturating_sub(looked));
-        let is_old = looked == 0 || age > OLD;
+    /// Whether the cache may be used; `ask` asks the writing thread for a check.
+    pub(crate) fn is_trusted(&self, ask: impl FnOnce()) -> bool {
+        let checked = self.checked.load(Ordering::Acquire);
+        let age = Duration::from_micros(self.now().saturating_sub(checked));
+        let is_old = checked == 0 || age > OLD;
         if is_old && !self.asked.swap(true, Ordering::Relaxed) {
             ask();
         }
-        looked > 0 && age <= TRUSTED
+        checked > 0 && age <= TRUSTED
     }
 
-    /// Whether a look has begun after this time.
-    pub(super) fn looked_after(&self, at: u64) -> bool {
-        self.looked.load(Ordering::Acquire) > at
+    /// Whether a check has begun after this time.
+    pub(crate) fn checked_after(&self, at: u64) -> bool {
+        self.checked.load(Ordering::Acquire) > at
     }
 
-    /// How many looks have found that others wrote.
-    pub(super) fn others(&self) -> u64 {
+    /// How many checks have found that other processes wrote.
+    pub(crate) fn others(&self) -> u64 {
         self.others.load(Ordering::Acquire)
     }
 
-    pub(super) fn get(&self, noun: &'static Noun, id: i64) -> Option<Snapshot> {
-        self.kept.get(&key(noun.plural, id)?)
+    /// A cached record.
+    pub(crate) fn get(&self, noun: &'static Noun, id: i64) -> Option<Snapshot> {
+        self.kept.get(&key(self.nouns, noun.plural, id)?)
     }
 
-    /// To be noted before a read.
-    pub(super) fn generation(&self) -> Generation {
+    /// The generation, to be noted before a read.
+    pub(crate) fn generation(&self) -> Generation {
         *self
             .generation
             .read()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether no commit has begun since, or was under way then.
-    pub(super) fn is_still(&self, noted: Generation) -> bool {
+    /// Whether no commit has run since the noted generation or during it.
+    pub(crate) fn is_still(&self, noted: Generation) -> bool {
         noted.is_between_commits() && self.generation() == noted
     }
 
-    /// Keeps what was read, unless it may be older than a commit.
-    pub(super) fn keep(&self, noted: Generation, noun: &'static Noun, id: i64, read: &Snapshot) {
-        let Some(key) = key(noun.plural, id).filter(|_| read.json.len() <= LARGEST_KEPT) else {
+    /// Caches what was read, unless it may be older than a commit.
+    pub(crate) fn keep(&self, noted: Generation, noun: &'static Noun, id: i64, read: &Snapshot) {
+        let Some(key) = key(self.nouns, noun.plural, id).filter(|_| read.json.len() <= LARGEST)
+        else {
             return;
         };
-        // Held until it is in, so that a commit that begins now finds it there to be dropped.
+        // Locked until the record is in, so that a commit that begins now finds and drops it.
         let generation = self
             .generation
             .read()
@@ -158,13 +165,13 @@ impl Cache {
             .0 += 1;
     }
 
-    /// To be said before a commit of this process.
-    pub(super) fn commit_begins(&self) {
+    /// Called before a commit of this process.
+    pub(crate) fn commit_begins(&self) {
         self.next_generation();
     }
 
-    /// To be said after it and before anybody is told, with the rows that it changed or may have changed.
-    pub(super) fn commit_ends(&self, changed: &[Key]) {
+    /// Called after the commit and before it is answered, with the rows that it changed or may have changed.
+    pub(crate) fn commit_ends(&self, changed: &[CacheKey]) {
         if changed.len() > MOST_CHANGES {
             self.kept.clear();
         } else {
@@ -175,21 +182,21 @@ impl Cache {
         self.next_generation();
     }
 
-    /// To be said when a look begins.
-    pub(super) fn look_begins(&self) -> u64 {
+    /// Called when a check begins; returns its time.
+    pub(crate) fn check_begins(&self) -> u64 {
         self.asked.store(false, Ordering::Relaxed);
         self.now()
     }
 
-    /// To be said with the outcome of a look that began `at`.
-    pub(super) fn look_ends(&self, at: u64, others_wrote: bool) {
+    /// Called with the result of a check that began `at`.
+    pub(crate) fn check_ends(&self, at: u64, others_wrote: bool) {
         if others_wrote {
             self.others.fetch_add(1, Ordering::AcqRel);
             self.commit_begins();
             self.kept.clear();
             self.next_generation();
         }
-        self.looked.store(at, Ordering::Release);
+        self.checked.store(at, Ordering::Release);
     }
 }
 
@@ -197,6 +204,7 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::model::lead::LEAD;
+    use crate::model::nouns::NOUNS;
 
     fn json(text: &'static str) -> Snapshot {
         Snapshot {
@@ -207,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_was_read_before_a_commit_is_not_kept_after_it() {
-        let cache = Cache::new();
+        let cache = Cache::new(&NOUNS);
         let before = cache.generation();
         cache.commit_begins();
         let during = cache.generation();
@@ -222,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_commit_drops_what_it_changed_and_nothing_else() {
-        let cache = Cache::new();
+        let cache = Cache::new(&NOUNS);
         for id in [1, 2] {
             cache.keep(cache.generation(), &LEAD, id, &json("{}"));
         }
@@ -234,18 +242,18 @@ mod tests {
 
     #[test]
     fn what_others_wrote_drops_everything() {
-        let cache = Cache::new();
+        let cache = Cache::new(&NOUNS);
         let noted = cache.generation();
         cache.keep(noted, &LEAD, 1, &json("{}"));
-        cache.look_ends(cache.look_begins(), false);
+        cache.check_ends(cache.check_begins(), false);
         assert!(cache.get(&LEAD, 1).is_some() && cache.is_still(noted));
-        cache.look_ends(cache.look_begins(), true);
+        cache.check_ends(cache.check_begins(), true);
         assert!(cache.get(&LEAD, 1).is_none() && !cache.is_still(noted));
     }
 
     #[test]
-    fn nothing_is_trusted_without_a_look_and_a_look_is_asked_for_once() {
-        let cache = Cache::new();
+    fn nothing_is_trusted_without_a_check_and_a_check_is_asked_for_once() {
+        let cache = Cache::new(&NOUNS);
         let mut asked = 0;
         assert!(!cache.is_trusted(|| asked += 1));
         assert_eq!(asked, 1);
@@ -254,9 +262,9 @@ mod tests {
         while cache.start.elapsed() < 2 * TRUSTED {
             std::thread::yield_now();
         }
-        cache.look_ends(cache.look_begins(), false);
-        assert!(cache.is_trusted(|| panic!("the look is new")));
-        cache.look_ends(ago(TRUSTED + OLD), false);
+        cache.check_ends(cache.check_begins(), false);
+        assert!(cache.is_trusted(|| panic!("the check is new")));
+        cache.check_ends(ago(TRUSTED + OLD), false);
         let mut asked = 0;
         assert!(!cache.is_trusted(|| asked += 1));
         assert!(!cache.is_trusted(|| asked += 1));
@@ -265,9 +273,9 @@ mod tests {
 
     #[test]
     fn a_giant_is_not_kept() {
-        let cache = Cache::new();
+        let cache = Cache::new(&NOUNS);
         let giant = Snapshot {
-            json: vec![b' '; LARGEST_KEPT + 1].into(),
+            json: vec![b' '; LARGEST + 1].into(),
             version: 1,
         };
         cache.keep(cache.generation(), &LEAD, 1, &giant);

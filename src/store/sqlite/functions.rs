@@ -1,15 +1,16 @@
-//! The SQL functions that every connection has: those that SQLite lacks, and `LIKE`, which it has for ASCII alone.
+//! The SQL functions that crm adds to every connection: those that SQLite lacks, and a `LIKE` that ignores the case of all
+//! letters, where SQLite's own does so for ASCII only.
 
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
-use super::stop;
+use super::cancel;
 use crate::base::text::Pattern;
 use crate::model::attributes;
 
 /// Adds the functions to a connection.
-pub(super) fn add(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn add(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
@@ -48,11 +49,12 @@ fn text<'a>(context: &'a Context<'_>, index: usize) -> Option<&'a str> {
     }
 }
 
-/// The attributes to look into. Where they are large that takes as long as thousands of SQLite's steps, so that each counts.
+/// The attributes to search. Reading large ones takes as long as thousands of SQLite's steps, so each of them is a check for
+/// cancellation.
 fn object<'a>(context: &'a Context<'_>) -> rusqlite::Result<Option<&'a str>> {
     const LARGE: usize = 64 * 1024;
     let object = text(context, 0);
-    match object.is_some_and(|object| object.len() > LARGE) && stop::asked() {
+    match object.is_some_and(|object| object.len() > LARGE) && cancel::cancelled() {
         true => Err(rusqlite::Error::SqliteFailure(
             rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT),
             None,
@@ -66,7 +68,7 @@ fn like(context: &mut Context<'_>) -> rusqlite::Result<ToSqlOutput<'static>> {
         Ok::<_, rusqlite::Error>(value.as_str().ok().and_then(Pattern::parse))
     })?;
     let matches = match (pattern.as_ref(), text(context, 1)) {
-        (Some(pattern), Some(text)) => Some(pattern.matches(text, stop::asked)),
+        (Some(pattern), Some(text)) => Some(pattern.matches(text, cancel::cancelled)),
         _ => None,
     };
     Ok(matches.map_or(ToSqlOutput::from(rusqlite::types::Null), ToSqlOutput::from))
@@ -84,10 +86,10 @@ mod tests {
             let object = format!(r#"{{"a":"b","c":"{}"}}"#, "x".repeat(size));
             connection.query_row("SELECT attribute($1, 'a')", [object], |row| row.get(0))
         };
-        let brief = stop::briefly(|| (0..100).map(|_| read(1_000)).collect::<Vec<_>>());
+        let brief = cancel::briefly(|| (0..100).map(|_| read(1_000)).collect::<Vec<_>>());
         assert!(brief.unwrap().iter().all(|read| read == &Ok("b".into())));
-        assert_eq!(stop::briefly(|| read(100_000)), Some(Ok("b".into())));
-        let long = stop::briefly(|| [read(100_000), read(100_000)]);
+        assert_eq!(cancel::briefly(|| read(100_000)), Some(Ok("b".into())));
+        let long = cancel::briefly(|| [read(100_000), read(100_000)]);
         assert_eq!(long, None);
     }
 }

@@ -1,63 +1,64 @@
-//! The tokens as they were last read, so that a request is let in without a look into the database.
+//! A cache of the tokens, so that a request is admitted without reading the database.
 //!
-//! They are as they were committed last: what this process commits drops them before it is answered, and what another
-//! process commits is seen as what is kept of records is, by a look at the file's version (see [`super::cache`]). Where
-//! the last look is old, as no traffic has asked for one, the version is looked at here; only where it has changed are the
-//! tokens read again.
+//! The tokens are always those of the last commit. A change by this process drops them before it is answered. A commit of
+//! another process is seen as it is for records, by a check of the file's version (see [`cache`](super::cache)). If the
+//! last check is old, because no traffic has asked for one, the version is checked here. The tokens are read again only if
+//! it has changed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use super::{Inner, Reader, read_tokens};
-use crate::base::error::Result;
-use crate::model::token::Keyring;
+use rusqlite::Connection;
 
-/// The tokens, and how to tell whether they are still those of the database.
+use super::database::Database;
+use super::error::map_err;
+use super::lock::lock;
+use super::reader::ReadConnection;
+use super::values;
+use crate::base::error::{Error, Result};
+use crate::model::token::{Hash, Keyring, Token};
+use crate::store::sql::tokens;
+
+/// The cached tokens, and how to tell whether they are still those of the database.
 #[derive(Default)]
-pub(super) struct Keys {
-    kept: Mutex<Option<Kept>>,
-    /// Goes up with each change of this process.
+pub(crate) struct CachedKeys {
+    kept: Mutex<Option<KeptKeyring>>,
+    /// Counts the changes by this process.
     changes: AtomicU64,
 }
 
-struct Kept {
+struct KeptKeyring {
     keyring: Arc<Keyring>,
     changes: u64,
-    /// How often others were seen to write until then.
+    /// How often other processes had written when the tokens were read.
     others: u64,
-    /// The file's version then, as this connection sees it.
+    /// The file's version at that time, as this connection sees it.
     version: i64,
-    reader: Reader,
+    reader: ReadConnection,
 }
 
-impl Keys {
-    /// To be said after a commit that changes tokens, and before anybody is told.
-    pub(super) fn forget(&self) {
+impl CachedKeys {
+    /// Called after a commit that changes tokens and before it is answered.
+    pub(crate) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
-}
 
-impl Inner {
-    /// The tokens; those of this moment where the file is to be looked at `anew`, though the last look was just now.
-    pub(super) fn keyring(&self, anew: bool) -> Result<Arc<Keyring>> {
-        self.seen(self.current(anew))
+    /// The tokens. With `anew` the file is checked even if the last check was just now.
+    pub(crate) fn keyring(&self, database: &Database, anew: bool) -> Result<Arc<Keyring>> {
+        database.report(self.current(database, anew))
     }
 
-    fn current(&self, anew: bool) -> Result<Arc<Keyring>> {
-        let mut kept = self
-            .keys
-            .kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Both before the read: what is committed after them is read again.
-        let changes = self.keys.changes.load(Ordering::Acquire);
-        let others = self.cache.as_ref().map(|cache| cache.others());
+    fn current(&self, database: &Database, anew: bool) -> Result<Arc<Keyring>> {
+        let mut kept = lock(&self.kept);
+        // Both before the read: whatever is committed after them is read again.
+        let changes = self.changes.load(Ordering::Acquire);
+        let others = database.cache.as_ref().map(|cache| cache.others());
         if let Some(kept) = &mut *kept
             && kept.changes == changes
-            && let Some(cache) = &self.cache
+            && let Some(cache) = &database.cache
             && Some(kept.others) == others
         {
-            if !anew && self.is_trusted(cache) && Some(kept.others) == Some(cache.others()) {
+            if !anew && database.is_trusted(cache) && kept.others == cache.others() {
                 return Ok(kept.keyring.clone());
             }
             if kept.reader.version()? == kept.version {
@@ -66,14 +67,11 @@ impl Inner {
         }
         let reader = match kept.take() {
             Some(kept) => kept.reader,
-            None => Reader {
-                connection: self.connect()?,
-                seen: None,
-            },
+            None => ReadConnection::new(database.connect()?),
         };
         let version = reader.version()?;
         let keyring = Arc::new(Keyring::new(read_tokens(&reader)?));
-        *kept = Some(Kept {
+        *kept = Some(KeptKeyring {
             keyring: keyring.clone(),
             changes,
             others: others.unwrap_or_default(),
@@ -82,4 +80,13 @@ impl Inner {
         });
         Ok(keyring)
     }
+}
+
+/// Reads all tokens.
+pub(crate) fn read_tokens(connection: &Connection) -> Result<Vec<(Hash, Token)>> {
+    let rows = values::query(connection, tokens::TOKENS, &[]).map_err(|error| map_err(&error))?;
+    let tokens = rows.iter().map(|row| tokens::token(row));
+    let tokens: Option<Vec<_>> = tokens.collect();
+    // A token that cannot be read may be the only one, and without any the service would be open.
+    tokens.ok_or_else(|| Error::internal("the database: a token cannot be read"))
 }

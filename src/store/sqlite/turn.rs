@@ -1,16 +1,20 @@
 //! Turns at the file's write lock.
 //!
-//! SQLite's lock has no queue: who finds it taken sleeps and tries again. Beside a server that takes it again a moment
-//! after each commit, a command could try for seconds. So every process of crm that wants to write goes through a
-//! turnstile first, and holds that for as long as it waits for the lock itself: the one inside gets the next turn.
+//! SQLite's lock has no queue: a process that finds it taken sleeps and tries again. A server takes the lock again a moment
+//! after each commit, so a command beside it could try for seconds. Therefore every process of crm that wants to write
+//! goes through a turnstile first, and stays in it while it waits for the lock: the process inside gets the next turn.
 //!
-//! The turnstile is an advisory lock on the folder of the database, which needs no file of its own and cannot be left
-//! behind. It decides only about order: who does not get it within [`PATIENCE`], because another holds it for another
-//! database of the folder or is stopped, goes on without it, and where a system cannot lock a folder there is none.
+//! The turnstile is an advisory lock on the folder of the database. It needs no file of its own and cannot be left behind.
+//! It decides only about order. A process that does not get it within [`PATIENCE`] goes on without it: another process may
+//! hold it for another database in the folder, or may be suspended. Where a system cannot lock a folder there is no
+//! turnstile.
 
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// How long a connection waits for another process to let go of the file.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// How long to wait for the turnstile.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -18,15 +22,15 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// The time between two tries, at the turnstile and at SQLite's lock.
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// What writers of a database go through.
-pub(super) struct Turnstile(Option<File>);
+/// The turnstile of a database.
+pub(crate) struct Turnstile(Option<File>);
 
-/// Held inside of the turnstile.
-pub(super) struct Inside<'a>(Option<&'a File>);
+/// The place inside the turnstile, until it is dropped.
+pub(crate) struct Inside<'a>(Option<&'a File>);
 
 impl Turnstile {
-    /// That of the database at `path`.
-    pub(super) fn of(path: &Path) -> Turnstile {
+    /// The turnstile of the database at `path`.
+    pub(crate) fn of(path: &Path) -> Turnstile {
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -34,7 +38,7 @@ impl Turnstile {
         Turnstile(File::open(folder).ok())
     }
 
-    pub(super) fn enter(&self) -> Inside<'_> {
+    pub(crate) fn enter(&self) -> Inside<'_> {
         let Some(folder) = &self.0 else {
             return Inside(None);
         };
@@ -53,15 +57,15 @@ impl Turnstile {
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        // What cannot be unlocked is unlocked when the process ends, and nobody waits for it longer than they would.
+        // If this fails, the lock ends with the process, and nobody waits for it longer than PATIENCE.
         let _ = self.0.map(File::unlock);
     }
 }
 
-/// SQLite's busy handler: whether to try again, after a moment. Its own sleeps up to 100 ms between two tries, in which
-/// a turn would pass.
-pub(super) fn again(tries: i32) -> bool {
-    if tries < super::PATIENCE.as_micros() as i32 / PAUSE.as_micros() as i32 {
+/// The busy handler: waits a moment and answers whether to try again. SQLite's own handler sleeps up to 100 ms between two
+/// tries, and would miss its turn.
+pub(crate) fn again(tries: i32) -> bool {
+    if tries < BUSY.as_micros() as i32 / PAUSE.as_micros() as i32 {
         std::thread::sleep(PAUSE);
         return true;
     }

@@ -1,44 +1,51 @@
-//! Copies of a database that is in use, each one file, whole and checked.
+//! Backups of a database that is in use. Each is one file, complete and checked.
 //!
-//! SQLite's backup API copies the pages in steps. The connection that is copied from holds one read transaction open over all
-//! of them: without it, a write of another process would make the copy start from the beginning, under a steady load for ever;
-//! with it, the copy is the one state that was committed last when it began. Meanwhile others read and write; what they write
-//! stays in the write-ahead log until the copy is done.
+//! SQLite's backup API copies the pages in steps. One read transaction on the source stays open over all of them. Without it,
+//! a write of another process would make the copy start again from the beginning, under a steady load for ever. With it,
+//! the copy is a snapshot of the last commit before it began. Others go on reading and writing; their writes stay in the
+//! write-ahead log until the copy is done.
 //!
-//! The copy is made under a name of its own ([`part`]), looked through, synced, and only then given the name that
-//! was asked for. So whatever has that name is whole, whenever the power goes.
+//! The copy is made under a name of its own (`part`), checked, synced, and only then given its final name. So a file
+//! with that name is complete, even after a power cut.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use rusqlite::backup::StepResult;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::backup_names::BackupNames;
 use super::check::{self, Finding};
-use super::part::{self, Part, SIDES, belongs_to, exists, failed, unusable, with_end};
-use super::schedule::Names;
-use super::schema::State;
-use super::stop;
+use super::part::PartFile;
+use super::paths::{SIDES, because, exists, failed, is_locked, owner, sync_folder, with_end};
+use super::place::belongs_to;
+use super::refusal::unusable_or_full;
+use super::schema::{FileState, Schema};
+use super::snapshot::FileSnapshot;
+use super::sweep::{sweep, sweep_forgotten};
 use crate::base::error::{Code, Error, Result};
+use crate::model::nouns::NOUNS;
 use crate::model::record::Noun;
+use crate::store::sqlite::cancel::cancelled;
+use crate::store::sqlite::error::{is_damage, shutting_down};
 
-/// Pages copied between two looks at whether to go on: 4 MiB, some milliseconds.
+/// Pages copied between two checks for cancellation: 4 MiB, a few milliseconds.
 const STEP: i32 = 1_024;
 
-/// What a copy holds.
+/// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
-    /// How many records of each noun.
+    /// The number of records of each noun.
     pub records: Vec<(&'static Noun, u64)>,
     /// The size of the file.
     pub bytes: u64,
-    /// How many references lead to records that are not there.
+    /// The number of references to records that do not exist.
     pub dangling: u64,
 }
 
 impl Content {
-    /// What is to be told of the copy in `file` although it is whole: one line.
+    /// The warning about the backup in `file`, if there is one: one line. The backup is complete all the same.
     pub fn warning(&self, file: &Path) -> Option<String> {
         let lead = match self.dangling {
             0 => return None,
@@ -46,7 +53,7 @@ impl Content {
             _ => "references lead",
         };
         let warning = format!(
-            "{}: {} {lead} to records that are not there; `crm check` names them and how to repair them",
+            "{}: {} {lead} to records that do not exist; `crm check` lists them and says how to repair them",
             file.display(),
             self.dangling
         );
@@ -54,78 +61,80 @@ impl Content {
     }
 }
 
-/// How far the making of a copy has come.
+/// The progress of a backup or a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// So many bytes are copied, of so many.
+pub enum BackupStage {
+    /// Bytes are being copied.
     Copied {
-        /// The bytes that are.
+        /// How many have been copied.
         done: u64,
-        /// The bytes there are.
+        /// How many there are.
         of: u64,
     },
-    /// The copy is being looked through.
+    /// The copy is being checked.
     Checking,
 }
 
-/// Backs the database at `path` up into `file`, which must not exist yet unless `force` allows to replace it. `watch` is told
-/// how far it is.
+/// Backs the database at `path` up into `file`, which must not exist unless `force` allows replacing it. Reports its progress
+/// to `watch`.
 ///
-/// Has everything that was committed when this was called. Errors are [`Code::Conflict`] for a file that exists,
-/// [`Code::Full`] for a full disk, and [`Code::Failed`] for all else, a damaged database among it; then there is no new file,
-/// and one that was there still is. A reference to a record that is not there is no damage: the copy is as good as the
-/// database, and better than none; [`Content::dangling`] counts them.
+/// The backup holds everything that was committed when this was called. Errors are [`Code::Conflict`] for a file that
+/// exists, [`Code::Full`] for a full disk, and [`Code::Failed`] for everything else, such as a damaged database. After an
+/// error there is no new file, and an existing one is unchanged. A reference to a missing record is not damage: the backup
+/// is as good as the database, and better than none; [`Content::dangling`] counts such references.
 pub fn backup(
     path: &Path,
     file: &Path,
     force: bool,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(BackupStage),
 ) -> Result<Content> {
-    backup_with(path, file, force, false, watch)
+    back_up(path, file, force, false, Schema::of(&NOUNS), watch)
 }
 
-/// The same for a database that this process has open, if it `is_ours`.
-pub(super) fn backup_with(
+/// The same as [`backup`] for a database of this schema. `is_ours` tells that this process has it open.
+pub(crate) fn back_up(
     path: &Path,
     file: &Path,
     force: bool,
     is_ours: bool,
-    watch: &mut dyn FnMut(Stage),
+    schema: Schema<'static>,
+    watch: &mut dyn FnMut(BackupStage),
 ) -> Result<Content> {
-    let names = Names::of(path);
-    // SQLite follows a link to a database, and keeps its log beside the file.
+    let names = BackupNames::of(path);
+    // SQLite follows a link to a database, and keeps the log beside the target.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
     refuse_target(path, file, force)?;
-    let from = check::snapshot(path, is_ours)?;
-    let state = from.state.map_err(|refused| refused.error(path))?;
-    if state == State::Empty {
+    let from = FileSnapshot::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, is_ours, schema)?;
+    let state = match &from.state {
+        Ok(state) => *state,
+        Err(refused) => return Err(refused.error(path)),
+    };
+    if state == FileState::Empty {
         return Err(because(path, "holds nothing that could be backed up"));
     }
     let name = file.file_name().map(|name| name.to_string_lossy());
-    part::sweep(file, |of| {
+    sweep(file, |of| {
         name.as_deref() == Some(of) || names.read(of).is_some()
     });
-    part::sweep_forgotten(file);
-    // Whoever may not read the database may not read its backup.
+    sweep_forgotten(file);
+    // A user who may not read the database may not read its backup either.
     let found = fs::metadata(path).map_err(|error| failed(path, "cannot be read", &error))?;
-    // Its maker writes it, though nobody may write the database.
-    let mut part = Part::beside(file, found.permissions().mode() | 0o600)?;
+    // This process has to write the backup even if the database is read-only.
+    let mut part = PartFile::beside(file, found.permissions().mode() | 0o600)?;
     part.keep_to_group(found.gid())
-        .map_err(|error| failed(file, "cannot be kept from others", &error))?;
-    let mut to = part.connect().map_err(|error| unusable(file, &error))?;
+        .map_err(|error| failed(file, "cannot be protected from others", &error))?;
+    let mut to = part
+        .connect()
+        .map_err(|error| unusable_or_full(file, &error))?;
     copy(&from.connection, &part, &mut to, watch).map_err(|error| match is_read(&error) {
-        true => unusable(path, &error),
+        true => unusable_or_full(path, &error),
         false => explain(file, &error),
     })?;
-    // Ends the read transaction.
-    let _ = from.connection.execute_batch("COMMIT");
-    from.way.end(&from.connection);
-    drop(from.connection);
-    from.way.holds(path)?;
-    watch(Stage::Checking);
-    let content = finish(&part, &to, state, file, |finding| {
+    from.close(path)?;
+    watch(BackupStage::Checking);
+    let content = finish(&part, &to, schema, state, file, |finding| {
         let why = format!(
-            "no backup was kept, as {} is damaged ({}: {}); `crm check` tells more",
+            "no backup was kept, because {} is damaged ({}: {}); `crm check` tells more",
             path.display(),
             finding.kind,
             finding.what
@@ -139,12 +148,7 @@ pub(super) fn backup_with(
     Ok(content)
 }
 
-/// A failure that begins with a file.
-pub(super) fn because(file: &Path, why: impl std::fmt::Display) -> Error {
-    Error::failed(format!("{}: {why}", file.display()).replace(['\n', '\r'], " "))
-}
-
-/// SQLite's words for what came in the way of a backup.
+/// The error for what SQLite reports while a backup is made.
 fn explain(file: &Path, error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::new(
@@ -154,22 +158,16 @@ fn explain(file: &Path, error: &rusqlite::Error) -> Error {
                 file.display()
             ),
         ),
-        Some(ErrorCode::OperationInterrupted) => {
-            Error::new(Code::Unavailable, "the service is shutting down")
-        }
-        _ => unusable(file, error),
+        Some(ErrorCode::OperationInterrupted) => shutting_down(),
+        _ => unusable_or_full(file, error),
     }
 }
 
-/// Whether it was the database that could not be read, and not the copy that could not be written.
+/// Whether the database could not be read, rather than the copy not written.
 fn is_read(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi::{SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
-    let is_damage = matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    );
     let code = error.sqlite_error().map(|error| error.extended_code);
-    is_damage || matches!(code, Some(SQLITE_IOERR_READ | SQLITE_IOERR_SHORT_READ))
+    is_damage(error) || matches!(code, Some(SQLITE_IOERR_READ | SQLITE_IOERR_SHORT_READ))
 }
 
 fn refuse_target(path: &Path, file: &Path, force: bool) -> Result<()> {
@@ -187,18 +185,18 @@ fn refuse_target(path: &Path, file: &Path, force: bool) -> Result<()> {
     if file.is_dir() || file.file_name().is_none() {
         return Err(because(file, "is a folder, expected the name of a file"));
     }
-    // A rename would put a file in the place of a device, or of a pipe.
+    // A rename would replace a device or a pipe with a file.
     if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
         return Err(because(
             file,
-            "is no ordinary file, expected the name of one",
+            "is not an ordinary file, expected the name of one",
         ));
     }
-    if let Some(database) = part::owner(file) {
+    if let Some(database) = owner(file) {
         let why = format!("belongs to the database {}", database.display());
         return Err(because(file, why));
     }
-    // A log or a journal that was left beside a file of this name would be taken for the new one's.
+    // SQLite would use a log or a journal that was left beside this name for the new file.
     let taken = std::iter::once(file.to_path_buf())
         .chain(SIDES.map(|side| with_end(file, side)))
         .find(|path| exists(path));
@@ -207,12 +205,10 @@ fn refuse_target(path: &Path, file: &Path, force: bool) -> Result<()> {
             Code::Conflict,
             format!("{}: exists already; --force replaces it", taken.display()),
         )),
-        Some(_) if fs::File::open(file).is_ok_and(|file| part::is_locked(&file)) => {
-            Err(Error::new(
-                Code::Conflict,
-                format!("{}: is a database that is in use", file.display()),
-            ))
-        }
+        Some(_) if fs::File::open(file).is_ok_and(|file| is_locked(&file)) => Err(Error::new(
+            Code::Conflict,
+            format!("{}: is a database that is in use", file.display()),
+        )),
         _ => Ok(()),
     }
 }
@@ -220,11 +216,11 @@ fn refuse_target(path: &Path, file: &Path, force: bool) -> Result<()> {
 /// Copies all pages.
 fn copy(
     from: &Connection,
-    part: &Part,
+    part: &PartFile,
     to: &mut Connection,
-    watch: &mut dyn FnMut(Stage),
+    watch: &mut dyn FnMut(BackupStage),
 ) -> rusqlite::Result<()> {
-    // Set before the first lock is taken: it is then kept until the connection is closed, and the log that the copy
+    // Set before the first lock is taken. The lock is then kept until the connection is closed, and the log that the copy
     // briefly has needs no shared memory.
     to.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     let page: u32 = from.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -233,21 +229,21 @@ fn copy(
     loop {
         let step = backup.step(STEP)?;
         let progress = backup.progress();
-        watch(Stage::Copied {
+        watch(BackupStage::Copied {
             done: bytes(progress.pagecount - progress.remaining),
             of: bytes(progress.pagecount),
         });
         match step {
             StepResult::Done => return Ok(()),
-            StepResult::More if stop::asked() => {
+            StepResult::More if cancelled() => {
                 return Err(refusal(rusqlite::ffi::SQLITE_INTERRUPT));
             }
             StepResult::More => {
-                // A little at a time: all at the end would hold up the syncs of those that write (with 600 MB, a write
-                // for 250 to 470 ms instead of 80 to 110). Where it fails the last sync, which counts, fails too.
+                // A little at a time: one sync at the end would hold up the syncs of writers (with 600 MB, a write took 250
+                // to 470 ms instead of 80 to 110). If this fails, so does the last sync, whose result counts.
                 let _ = part.file.sync_data();
             }
-            // Nobody else knows the copy, and the read transaction is open: this waits for nobody.
+            // Nobody else knows the copy, and the read transaction is open, so there is nothing to wait for.
             _ => return Err(refusal(rusqlite::ffi::SQLITE_BUSY)),
         }
     }
@@ -257,12 +253,13 @@ fn refusal(code: i32) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
 }
 
-/// Makes a copy one plain file, without a log or a journal beside it, and looks it through. The connection, which has to be in
-/// exclusive locking mode, keeps its lock. `damaged` says what a finding means.
-pub(super) fn finish(
-    part: &Part,
+/// Makes a copy one plain file, without a log or a journal beside it, and checks it. The connection has to be in exclusive
+/// locking mode, and keeps its lock. `damaged` makes the error for a finding.
+pub(crate) fn finish(
+    part: &PartFile,
     to: &Connection,
-    state: State,
+    schema: Schema<'_>,
+    state: FileState,
     file: &Path,
     damaged: impl FnOnce(&Finding) -> Error,
 ) -> Result<Content> {
@@ -276,12 +273,12 @@ pub(super) fn finish(
             file.display()
         )));
     }
-    let found = check::structure(to, state).map_err(refuse)?;
+    let found = check::structure(to, schema, state).map_err(refuse)?;
     if let Some(first) = found.first() {
         return Err(damaged(first));
     }
-    let dangling = check::dangling(to, state).map_err(refuse)?.count;
-    let records = check::counts(to).map_err(refuse)?;
+    let dangling = check::dangling(to, schema, state).map_err(refuse)?.count;
+    let records = check::counts(to, schema).map_err(refuse)?;
     let bytes = part.file.metadata().map(|file| file.len());
     let bytes = bytes.map_err(|error| failed(file, "cannot be read", &error))?;
     Ok(Content {
@@ -291,8 +288,8 @@ pub(super) fn finish(
     })
 }
 
-/// Makes sure that nothing beside a file that is to be replaced is taken for the new one's: where there is a log or a journal,
-/// the file goes before they do, as it may be nothing without them.
+/// Removes the log and the journal of a file that is to be replaced, so that SQLite does not use them for the new one. The file
+/// is removed before they are, because it may be worthless without them.
 fn clear(file: &Path) -> Result<()> {
     let sides = SIDES.map(|side| with_end(file, side));
     if !sides.iter().any(|side| exists(side)) {
@@ -304,7 +301,7 @@ fn clear(file: &Path) -> Result<()> {
         {
             return Err(failed(gone, "cannot be replaced", &error));
         }
-        part::sync_folder(file)?;
+        sync_folder(file)?;
     }
     Ok(())
 }

@@ -1,17 +1,17 @@
-//! Reading a file without changing it, also one that may not be written to.
+//! How a file is opened for reading without changing it, even one that may not be written to.
 //!
-//! What may be written is opened for that also to be read: of a database with a write-ahead log a reader notes in the log's
-//! index (`-shm`) where it reads, and who closes it last removes both. A connection that cannot write to the database makes
-//! the two files where they are missing, and leaves them. So a file that may not be written to, or in whose folder
-//! nothing can be made, is opened in one of these ways, none of which makes anything:
+//! A file that may be written to is opened for writing even to be read. A reader of a database with a write-ahead log notes
+//! its position in the log's index (`-shm`), and the last connection to close removes both files. A connection that cannot
+//! write to the database makes the two files if they are missing, and leaves them behind. So a file that may not be written
+//! to, or in whose folder nothing can be made, is opened in one of these ways, none of which makes a file:
 //!
-//! - Without a log, as a backup is: for reading. SQLite's locks part it from those that write.
-//! - With a log and its index beside it, as another program that has it open keeps them: for reading too. SQLite reads
-//!   from an index that it may not write to.
-//! - With neither: as `immutable`, which is without locks and without a look for a log, and safe only where nobody writes.
-//!   That this user cannot does not tell that nobody can: there may be the file's owner, or another mount of the same
-//!   disk. But whoever writes to a database that has a log makes the log first, and touches the file after that. So both
-//!   are looked at again after every read, and what was read from a file that has changed is not answered.
+//! - A database without a log, such as a backup, is opened for reading. SQLite's locks keep it apart from writers.
+//! - A database whose log and index exist, because another program has it open, is opened for reading too. SQLite can read
+//!   an index that it may not write to.
+//! - A database with neither is opened as `immutable`: without locks and without looking for a log. That is safe only while
+//!   nobody writes. The file's owner may write even if this user cannot, or somebody through another mount of the same
+//!   disk. But a writer of a database in this mode makes the log first, and touches the file after that. So both are
+//!   checked again after every read, and nothing is returned that was read from a file that has changed.
 //!
 //! A log that holds something and has no index can be read in none of these ways.
 
@@ -25,40 +25,39 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::Access;
 
-use super::part::{self, exists, failed, with_end};
-use super::restore;
-use super::schema::{self, State};
+use super::paths::{exists, failed, folder_of, live_sides, with_end};
+use super::refusal;
 use crate::base::error::{Code, Error, Result};
 
 /// How a connection that reads is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// As one that could write.
+pub(crate) enum Way {
+    /// For writing.
     Writing,
-    /// As one that could write, too, where a log holds something. That may be what a program has left that ended without
-    /// closing the file. Who closes the file last would write the log into it and remove it, whatever has become of the
-    /// file: this one does so only with a log all of which is in the file already, see [`Way::end`].
+    /// For writing, with a log that holds something. A program that ended without closing the file may have left it. The
+    /// last connection to close would write the log into the file and remove it, whatever has become of the file. This one
+    /// does so only if the file has everything in the log already, see [`Way::end`].
     Logged,
-    /// For reading. It undoes no half write of others either, so that it is also the way to read a file that may be
-    /// replaced between two reads, as one without a log may be: a journal of that name would be another file's.
+    /// For reading. It does not roll back a half write of others either. So it is also the way to read a file that may be
+    /// replaced between two reads, as a file without a log may be: a journal of that name would be another file's.
     Reading,
     /// As a file that nobody changes.
-    Immutable(Still),
+    Immutable(Unchanged),
 }
 
-/// What changes with a file.
+/// The properties of a file that change when somebody writes to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Still {
+pub(crate) struct Unchanged {
     file: (u64, u64),
     size: u64,
-    /// When its content, and when anything of it was changed, in seconds and nanoseconds.
+    /// When its content and when its metadata last changed, in seconds and nanoseconds.
     times: [(i64, i64); 2],
 }
 
-impl Still {
-    fn of(path: &Path) -> std::io::Result<Still> {
+impl Unchanged {
+    fn of(path: &Path) -> std::io::Result<Unchanged> {
         let found = std::fs::metadata(path)?;
-        Ok(Still {
+        Ok(Unchanged {
             file: (found.dev(), found.ino()),
             size: found.size(),
             times: [
@@ -70,12 +69,12 @@ impl Still {
 }
 
 impl Way {
-    /// That of a file which is there and cannot be written to, or beside which nothing can be made.
+    /// The way for a file that exists and cannot be written to, or beside which no file can be made.
     fn of_unwritable(path: &Path) -> Result<Way> {
         let refuse = |error| failed(path, "cannot be read", &error);
-        let still = Still::of(path).map_err(refuse)?;
-        // What a journal beside it undoes belongs to it; SQLite then says so.
-        let is_half_written = restore::live_sides(path).contains(&"-journal");
+        let unchanged = Unchanged::of(path).map_err(refuse)?;
+        // The file is not whole without the roll-back that the journal beside it holds; SQLite then says so.
+        let is_half_written = live_sides(path).contains(&"-journal");
         if is_half_written || !has_log(path).map_err(refuse)? {
             return Ok(Way::Reading);
         }
@@ -85,16 +84,16 @@ impl Way {
             (true, true) => Ok(Way::Reading),
             (true, false) if size > 0 => Err(Error::failed(format!(
                 "{}: holds writes that cannot be read without {}, which crm may not make and remove again; copy {} and \
-                 its log to a place where you may write, and read the copy",
+                 its log to a folder where you may write, and read the copy",
                 log.display(),
                 index.display(),
                 path.display()
             ))),
-            _ => Ok(Way::Immutable(still)),
+            _ => Ok(Way::Immutable(unchanged)),
         }
     }
 
-    /// A connection, with these flags where it is to be as one that could write.
+    /// Opens a connection. The flags are for one that writes.
     fn connect(&self, path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
         let base = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reading = base | OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -110,39 +109,39 @@ impl Way {
         }
     }
 
-    /// One more connection.
-    pub(super) fn another(&self, path: &Path) -> rusqlite::Result<Connection> {
+    /// Opens one more connection.
+    pub(crate) fn another(&self, path: &Path) -> rusqlite::Result<Connection> {
         self.connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
 
-    /// To be said of a connection that has read all it wants, outside of a transaction and before it is closed.
-    pub(super) fn end(&self, connection: &Connection) {
+    /// Prepares a connection to be closed. Called outside a transaction.
+    pub(crate) fn end(&self, connection: &Connection) {
         if *self != Way::Logged {
             return;
         }
-        // Only looks, and answers how many pages the log has and how many of those are in the file.
+        // Changes nothing. Reports how many pages the log has, and how many of them are in the file.
         let look = "PRAGMA wal_checkpoint(NOOP)";
         let pages = connection.query_row(look, [], |row| {
             Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         });
         if pages.is_ok_and(|(all, moved)| all == moved) {
-            // Where this fails the log stays.
+            // If this fails, the log stays.
             let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
         }
     }
 
-    /// Fails where the file has changed in a way that its readers do not notice. To be asked after they have read.
-    pub(super) fn holds(&self, path: &Path) -> Result<()> {
-        let Way::Immutable(still) = self else {
+    /// Fails if the file has changed in a way that readers do not notice. Called after every read.
+    pub(crate) fn holds(&self, path: &Path) -> Result<()> {
+        let Way::Immutable(unchanged) = self else {
             return Ok(());
         };
         let log = std::fs::metadata(with_end(path, "-wal")).map_or(0, |log| log.len());
-        match log == 0 && Still::of(path).is_ok_and(|now| now == *still) {
+        match log == 0 && Unchanged::of(path).is_ok_and(|now| now == *unchanged) {
             true => Ok(()),
             false => Err(Error::new(
                 Code::Unavailable,
                 format!(
-                    "{}: was changed while it was read; what was read may not fit together, try again",
+                    "{}: was changed while it was read, so the result may be inconsistent; try again",
                     path.display()
                 ),
             )),
@@ -150,21 +149,21 @@ impl Way {
     }
 }
 
-/// Opens a file that this process has not open to read it, and runs `begin` on the connection, which is to read and to
-/// keep nothing where it fails. `flags` are for one that may be written to.
-pub(super) fn open<T>(
+/// Opens a file for reading that this process does not have open, and runs `begin` on the connection. `begin` has to read, and
+/// to keep nothing if it fails. The flags are for a file that may be written to.
+pub(crate) fn open<T>(
     path: &Path,
     flags: OpenFlags,
     begin: impl Fn(&mut Connection) -> Result<T>,
 ) -> Result<(Connection, Way, T)> {
-    let refuse = |error: rusqlite::Error| part::unusable(path, &error);
+    let refuse = |error: rusqlite::Error| refusal::unusable_or_full(path, &error);
     let log = std::fs::metadata(with_end(path, "-wal"));
     let way = match log.is_ok_and(|log| log.len() > 0) {
         true => Way::Logged,
         false => Way::Writing,
     };
     let mut connection = way.connect(path, flags).map_err(refuse)?;
-    // SQLite opens what it may not write to for reading. It has not read yet, and so not made a log.
+    // SQLite opens a file for reading that it may not write to. It has not read yet, so it has not made a log.
     if !connection.is_readonly("main").map_err(refuse)? {
         match begin(&mut connection) {
             Err(_) if !can_make_beside(path) => {}
@@ -179,26 +178,26 @@ pub(super) fn open<T>(
     Ok((connection, way, begun?))
 }
 
-/// Whether SQLite can make its files beside this one.
+/// Whether SQLite can make files beside this one.
 fn can_make_beside(path: &Path) -> bool {
-    rustix::fs::access(part::folder_of(path), Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    rustix::fs::access(folder_of(path), Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
-/// Whether the database is one with a write-ahead log, by the version that its header asks of a reader
+/// Whether the database uses a write-ahead log: its header then asks a reader for version 2
 /// (<https://www.sqlite.org/fileformat2.html>, 1.3.3).
 fn has_log(path: &Path) -> std::io::Result<bool> {
     let mut header = Vec::new();
-    // No connection to it is open, whose locks this would end.
+    // No connection to it is open, so closing this descriptor ends no locks.
     std::fs::File::open(path)?
         .take(20)
         .read_to_end(&mut header)?;
     Ok(header.get(19) == Some(&2))
 }
 
-/// A connection to a file that nobody changes meanwhile (<https://www.sqlite.org/uri.html>).
-pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens a file that nobody changes in the meantime (<https://www.sqlite.org/uri.html>).
+pub(crate) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = b"file://".to_vec();
-    // After two slashes there has to be an authority, which is empty, or the path from the root.
+    // An authority follows the two slashes. It is empty, and an absolute path comes after it.
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());
     for byte in whole.as_os_str().as_bytes() {
         match byte {
@@ -213,31 +212,23 @@ pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(OsString::from_vec(uri), flags)
 }
 
-/// Refuses what could only be read after it has been written to.
-pub(super) fn refuse_old(path: &Path, state: State) -> Result<()> {
-    let shown = path.display();
-    match state {
-        State::Ready => Ok(()),
-        State::Empty => Err(Error::failed(format!(
-            "{shown}: is empty, expected a database of crm's"
-        ))),
-        State::Older(_) | State::Earlier => Err(Error::failed(format!(
-            "{shown}: has to be brought up to date before it can be read, but {}; copy it, and read the copy",
-            schema::barrier(path)
-        ))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::store::sqlite::{Sqlite, Work};
+    use crate::model::nouns::NOUNS;
+    use crate::store::sqlite::file::log::write_ahead;
+    use crate::store::sqlite::file::place::FileId;
+    use crate::store::sqlite::file::prepare::prepare;
+    use crate::store::sqlite::file::schema::{FileState, Schema};
 
     fn database(folder: &Path, name: &str) -> PathBuf {
         let path = folder.join(name);
-        drop(Sqlite::open(&path, Work::Command).unwrap());
+        let mut connection = Connection::open(&path).unwrap();
+        let id = FileId::of(&path);
+        prepare(&path, id, &mut connection, Schema::of(&NOUNS)).unwrap();
+        write_ahead(&connection).unwrap();
         path
     }
 
@@ -248,7 +239,8 @@ mod tests {
         let way = Way::of_unwritable(&path).unwrap();
         assert!(matches!(way, Way::Immutable(_)), "{way:?}");
         let connection = way.another(&path).unwrap();
-        assert_eq!(schema::state(&connection).ok(), Some(State::Ready));
+        let state = Schema::of(&NOUNS).state(&connection);
+        assert_eq!(state.ok(), Some(FileState::Ready));
         assert_eq!(connection.path(), path.to_str());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -262,7 +254,7 @@ mod tests {
         let writer = Connection::open(&path).unwrap();
         let write = "CREATE TABLE IF NOT EXISTS other (id); INSERT INTO other VALUES (1)";
         writer.execute_batch(write).unwrap();
-        // So far it is in the log.
+        // So far the write is in the log only.
         assert_eq!(way.holds(&path).unwrap_err().code, Code::Unavailable);
         drop(writer);
         assert!(!exists(&with_end(&path, "-wal")));

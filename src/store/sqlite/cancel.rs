@@ -1,0 +1,90 @@
+//! Cancelling a long read: when its caller is gone, when the store closes, and when it turns out to be long on a thread that
+//! serves other connections.
+//!
+//! A thread that runs SQLite cannot be ended from outside. So work on another thread carries a [`Cancellation`], and SQLite
+//! asks for it every few thousand steps through a handler that every connection has.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+thread_local! {
+    /// The cancellation of the work on this thread.
+    static CURRENT: RefCell<Option<Cancellation>> = const { RefCell::new(None) };
+
+    /// How many more checks the work on this thread may see, if it has to be brief.
+    static CHECKS: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// Whether some work is cancelled.
+#[derive(Clone)]
+pub(crate) struct Cancellation {
+    unwanted: Arc<AtomicBool>,
+    closing: Arc<AtomicBool>,
+}
+
+impl Cancellation {
+    /// For new work, which is cancelled once `closing` is true.
+    pub(crate) fn new(closing: Arc<AtomicBool>) -> Cancellation {
+        Cancellation {
+            unwanted: Arc::default(),
+            closing,
+        }
+    }
+
+    /// Runs the work on this thread.
+    pub(crate) fn during<R>(self, work: impl FnOnce() -> R) -> R {
+        CURRENT.set(Some(self));
+        let result = work();
+        CURRENT.set(None);
+        result
+    }
+
+    /// Cancels the work when the returned guard is dropped. The request that waits for the work holds the guard.
+    pub(crate) fn with_its_request(&self) -> impl Drop + use<> {
+        struct CancelOnDrop(Arc<AtomicBool>);
+        impl Drop for CancelOnDrop {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        CancelOnDrop(self.unwanted.clone())
+    }
+}
+
+/// Runs work on a file, such as a backup or a restore, that is cancelled once `asked` is true. Cancelled work fails and
+/// leaves nothing behind. Work that is past the point where it can be cancelled succeeds.
+pub fn unless<R>(asked: Arc<AtomicBool>, work: impl FnOnce() -> R) -> R {
+    Cancellation::new(asked).during(work)
+}
+
+/// How many checks brief work may see: about ten thousand of SQLite's steps, a fraction of a millisecond.
+const BRIEF: u32 = 2;
+
+/// Runs work on this thread as long as it is brief; `None` if it took longer and was cancelled.
+pub(crate) fn briefly<R>(work: impl FnOnce() -> R) -> Option<R> {
+    struct Unset;
+    impl Drop for Unset {
+        fn drop(&mut self) {
+            CHECKS.set(None);
+        }
+    }
+    CHECKS.set(Some(BRIEF));
+    let _also_after_a_panic = Unset;
+    let result = work();
+    (CHECKS.get() != Some(0)).then_some(result)
+}
+
+/// Whether the work on this thread is cancelled.
+pub(crate) fn cancelled() -> bool {
+    if let Some(left) = CHECKS.get() {
+        CHECKS.set(Some(left.saturating_sub(1)));
+        return left <= 1;
+    }
+    let read = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+    CURRENT.with_borrow(|current| {
+        current
+            .as_ref()
+            .is_some_and(|current| read(&current.unwanted) || read(&current.closing))
+    })
+}

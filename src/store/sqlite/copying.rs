@@ -1,0 +1,54 @@
+//! What a copy needs of a SQLite file, as its source or its target.
+
+use super::error::map_err;
+use super::store::Sqlite;
+use super::writer::{Undo, now};
+use crate::base::error::Result;
+use crate::model::record::{Noun, Record};
+use crate::store::sql::copying;
+use crate::store::transaction::Transaction;
+
+impl Sqlite {
+    /// Marks an empty database as the target of a copy of `source`. Returns the mark if it has one already.
+    pub(crate) async fn mark(&self, source: &str) -> Result<Option<String>> {
+        let source = source.to_string();
+        self.run(Undo::Savepoint, 0, move |tx| {
+            now(copying::mark(tx, &source))
+        })
+        .await
+    }
+
+    /// Inserts records as they are, ids and times included.
+    pub(crate) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
+        self.run(Undo::Savepoint, 0, move |tx| {
+            now(copying::take(tx, noun, &records))
+        })
+        .await
+    }
+
+    /// Removes the mark. Ids up to the given ones, one for each noun, are not given again.
+    pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
+        let given = given.to_vec();
+        self.run(Undo::Savepoint, 0, move |tx| {
+            for (noun, id) in tx.nouns().iter().zip(given) {
+                let params = [id.into(), noun.plural.into()];
+                let raise = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = $2";
+                if now(tx.execute(raise, &params))? == 0 {
+                    let add = "INSERT INTO sqlite_sequence (seq, name) VALUES ($1, $2)";
+                    now(tx.execute(add, &params))?;
+                }
+            }
+            now(copying::unmark(tx))
+        })
+        .await
+    }
+
+    /// The highest id that a noun was ever given.
+    pub(crate) async fn last_given(&self, noun: &'static Noun) -> Result<i64> {
+        self.database().read(|reader| {
+            let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1";
+            let seq = reader.query_row(sql, [noun.plural], |row| row.get(0));
+            seq.map_err(|error| map_err(&error))
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! An open database: the writer, and the connections that read beside it.
+//!
+//! Reads run on connections of their own, which see the last commit. Short ones run where they are called; long ones run a few
+//! at a time beside the threads that serve, and are cancelled when nobody waits for them any more.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::cache::Cache;
+use super::cancel::Cancellation;
+use super::connection::set_up_reader;
+use super::error::{damaged, map_err};
+use super::file::place::OpenFiles;
+use super::file::way::Way;
+use super::lock::lock;
+use super::reader::ReadConnection;
+use super::writer::Writer;
+use crate::base::error::{Error, Result};
+use crate::model::record::Noun;
+
+/// How many chunks of lists are read at once; others wait for a moment. More threads would only share the processors, and
+/// each needs a connection with its cache.
+const MOST_CHUNKS: usize = 16;
+
+/// How many idle reading connections are kept.
+const KEPT_READERS: usize = 8;
+
+/// An open database.
+pub(crate) struct Database {
+    pub(crate) path: PathBuf,
+    pub(crate) nouns: &'static [&'static Noun],
+    /// Whether it is a server's.
+    pub(crate) is_server: bool,
+    pub(crate) writer: Writer,
+    /// A server's cache of records.
+    pub(crate) cache: Option<Arc<Cache>>,
+    /// How many whole sorted lists are being read.
+    pub(crate) ordered: AtomicUsize,
+    files: Arc<OpenFiles>,
+    /// How reading connections are opened.
+    way: Way,
+    readers: Mutex<Vec<ReadConnection>>,
+    /// Permits to read a chunk of a list.
+    chunks: Arc<Semaphore>,
+    /// Whether reads are to be cancelled.
+    closing: Arc<AtomicBool>,
+}
+
+impl Database {
+    /// A database with one reading connection, if there is one already.
+    pub(crate) fn new(
+        files: Arc<OpenFiles>,
+        nouns: &'static [&'static Noun],
+        way: Way,
+        writer: Writer,
+        reader: Option<ReadConnection>,
+        cache: Option<Arc<Cache>>,
+    ) -> Database {
+        Database {
+            path: files.path().to_path_buf(),
+            nouns,
+            is_server: cache.is_some(),
+            writer,
+            cache,
+            ordered: AtomicUsize::new(0),
+            files,
+            way,
+            readers: Mutex::new(reader.into_iter().collect()),
+            chunks: Arc::new(Semaphore::new(MOST_CHUNKS)),
+            closing: Arc::default(),
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<ReadConnection>> {
+        lock(&self.readers)
+    }
+
+    /// Opens another connection for reading, and for temporary tables.
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        let opened = self.way.another(&self.path);
+        if self.is_server {
+            // Checked before the connection reads: it would use the log of one database for another.
+            self.files.hold()?;
+        }
+        let mut connection = opened.map_err(|error| map_err(&error))?;
+        set_up_reader(&mut connection).map_err(|error| map_err(&error))?;
+        Ok(connection)
+    }
+
+    /// Runs `read` with a reading connection where it is called: for reads of a few microseconds.
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&mut ReadConnection) -> Result<R>) -> Result<R> {
+        let kept = self.idle().pop();
+        let mut reader = match kept {
+            Some(reader) => reader,
+            None => ReadConnection::new(self.connect()?),
+        };
+        let result = read(&mut reader);
+        let mut readers = self.idle();
+        if readers.len() < KEPT_READERS {
+            readers.push(reader);
+        }
+        drop(readers);
+        self.way.holds(&self.path)?;
+        self.report(result)
+    }
+
+    /// Runs work that may take long beside the threads that serve, a few at a time. For a command it runs where it is called.
+    pub(crate) async fn beside<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        if !self.is_server {
+            return work();
+        }
+        let cancellation = Cancellation::new(self.closing.clone());
+        let _cancelled_with_the_request = cancellation.with_its_request();
+        let permit = self
+            .chunks
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(Error::internal)?;
+        let task = tokio::task::spawn_blocking(move || {
+            // Released when the work ends, which may be after its request is gone.
+            let _permit = permit;
+            cancellation.during(work)
+        });
+        match task.await {
+            Ok(result) => self.report(result),
+            Err(error) => Err(Error::internal(error)),
+        }
+    }
+
+    /// Passes on the result of a read. If it found damage, no more writes are taken.
+    pub(crate) fn report<R>(&self, read: Result<R>) -> Result<R> {
+        if let Err(error) = &read
+            && *error == damaged()
+        {
+            self.writer.breaks(damaged());
+        }
+        read
+    }
+
+    /// Whether the cache may be used.
+    pub(crate) fn is_trusted(&self, cache: &Cache) -> bool {
+        cache.is_trusted(|| self.writer.ask_for_check())
+    }
+
+    /// Cancels what is being read and closes the reading connections. Fails if the file was changed while it was read.
+    pub(crate) fn close_readers(&self) -> Result<()> {
+        self.closing.store(true, Ordering::Relaxed);
+        for reader in self.idle().drain(..) {
+            self.way.end(&reader);
+        }
+        self.way.holds(&self.path)
+    }
+}

@@ -1,0 +1,75 @@
+//! SQLite's errors as crm's own.
+//!
+//! Most of them mean that nothing was saved and that the same request may be sent again. [`damaged`] is special: whoever
+//! gets it stops the writes, because a damaged file only gets worse.
+
+use rusqlite::ErrorCode;
+
+use crate::base::error::{Code, Error};
+
+/// The error for what SQLite reports while a database is in use.
+pub(crate) fn map_err(error: &rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
+            Code::Unavailable,
+            "the database is busy: another program has been writing to it for seconds; nothing was saved, try again",
+        ),
+        Some(ErrorCode::DiskFull) => Error::new(
+            Code::Full,
+            "the disk is full: nothing was saved; make room and try again",
+        ),
+        Some(ErrorCode::TooBig) => Error::new(
+            Code::TooLarge,
+            "the record is larger than the database takes",
+        ),
+        Some(ErrorCode::SystemIoFailure) => Error::new(
+            Code::Unavailable,
+            format!(
+                "the disk failed under the database, or cannot be written to ({error}); nothing was saved"
+            ),
+        ),
+        Some(ErrorCode::ReadOnly) => Error::new(
+            Code::Unavailable,
+            "the database cannot be written to: the file or its disk is read-only; nothing was saved",
+        ),
+        Some(ErrorCode::CannotOpen) => Error::new(
+            Code::Unavailable,
+            "the database, its log (-wal) or the log's index (-shm) cannot be opened or made; check that the disk has \
+             room, that crm may write to these files and their folder, and how many files it may open; nothing was saved",
+        ),
+        Some(ErrorCode::OperationInterrupted) => shutting_down(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(),
+        _ => Error::internal(format!("the database: {}", reason(error))),
+    }
+}
+
+/// The error of work that was given up because the service ends.
+pub(crate) fn shutting_down() -> Error {
+    Error::new(Code::Unavailable, "the service is shutting down")
+}
+
+/// The error for a damaged database. Code that has to know whether damage was found compares with it.
+pub(crate) fn damaged() -> Error {
+    Error::new(
+        Code::Unavailable,
+        "the database is damaged: nothing was saved, no more writes are taken, and what is damaged cannot be read; crm \
+         check shows the damage; restore a backup, then start the service again",
+    )
+}
+
+/// Whether SQLite found the file damaged, or not to be a database.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
+}
+
+/// SQLite's own sentence. The one of rusqlite would add the whole SQL.
+pub(crate) fn reason(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
+}

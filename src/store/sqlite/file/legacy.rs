@@ -1,0 +1,202 @@
+//! The earlier Python service's database, upgraded without losing anything.
+//!
+//! Its tables have crm's names but no fixed shape: columns came and went, types were not enforced, references were not
+//! checked. So nothing is assumed but an id. The old tables are set aside under other names, crm's are made, and every row
+//! is carried over by one rule, [`carry`]: what fits a field goes there, everything else goes into the record's
+//! `attributes` under the name of its column. A copy of the whole file is made first and kept beside it.
+
+mod carry;
+mod copy;
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::refusal::FileRefusal;
+use crate::base::time;
+use crate::model::action::ACTION;
+use crate::model::lead::LEAD;
+use crate::model::process::PROCESS;
+use crate::model::record::Noun;
+use carry::{carry_all, column_names, name};
+use copy::KeptCopy;
+
+/// What the earlier service kept: every noun after those that it refers to, and the column that every variant of its
+/// database has beside the id.
+static EARLIER: [(&Noun, &str); 3] = [
+    (&LEAD, "email"),
+    (&ACTION, "action_type"),
+    (&PROCESS, "name"),
+];
+
+/// Whether the three tables are there and have the columns that every variant has.
+pub(crate) fn recognise(conn: &Connection) -> rusqlite::Result<bool> {
+    for (noun, mark) in EARLIER {
+        let Some(table) = table(conn, noun)? else {
+            return Ok(false);
+        };
+        let columns = column_names(conn, &table)?;
+        let has = |name: &str| {
+            columns
+                .iter()
+                .any(|column| column.eq_ignore_ascii_case(name))
+        };
+        if !has("id") || !has(mark) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The name of the noun's table as the file spells it: for SQLite, `Leads` and `leads` are the same.
+fn table(conn: &Connection, noun: &Noun) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE TABLE%' \
+               AND name = ?1 COLLATE NOCASE";
+    conn.query_row(sql, [noun.plural], |row| row.get(0))
+        .optional()
+}
+
+/// An upgrade that only lacks its commit. The copy of the file is removed again unless it is kept.
+pub(crate) struct Upgraded {
+    line: String,
+    copy: KeptCopy,
+}
+
+impl Upgraded {
+    /// Keeps the copy. Called after the commit; returns the line for the user.
+    pub(crate) fn keep_copy(mut self) -> String {
+        self.copy.keep = true;
+        std::mem::take(&mut self.line)
+    }
+}
+
+/// Upgrades the file inside the caller's transaction. That has to be a writing one, with foreign keys off and
+/// `legacy_alter_table` on. `create` makes crm's tables.
+pub(crate) fn upgrade(
+    path: &Path,
+    tx: &Connection,
+    create: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<Upgraded, FileRefusal> {
+    // Everything that is refused here is refused before anything is written.
+    check_pages(tx)?;
+    let mut old = Vec::new();
+    for (noun, _) in EARLIER {
+        let Some(table) = table(tx, noun)? else {
+            return FileRefusal::because(format!("has no table {}", noun.plural));
+        };
+        check_ids(tx, noun, &table)?;
+        old.push((noun, table));
+    }
+    let copy = KeptCopy::make(path)?;
+    let mut aside = Vec::new();
+    for (noun, table) in old {
+        aside.push((noun, set_aside(tx, noun, &table)?));
+    }
+    create(tx)?;
+    let indexes = take_indexes(tx)?;
+    let now = time::now();
+    let mut counts = Vec::new();
+    for (noun, table) in aside {
+        let count = carry_all(tx, noun, &table, &now)?;
+        continue_ids(tx, noun, &table)?;
+        tx.execute_batch(&format!("DROP TABLE {}", name(&table)))?;
+        let what = if count == 1 { noun.name } else { noun.plural };
+        counts.push(format!("{count} {what}"));
+    }
+    tx.execute_batch(&indexes)?;
+    let line = format!(
+        "{}: brought up to date from the earlier service: {}; the file as it was is kept as {}",
+        path.display(),
+        counts.join(", "),
+        copy.path.display()
+    );
+    Ok(Upgraded { line, copy })
+}
+
+/// Refuses a file whose pages are inconsistent: a table could seem to end early, and its other rows would be lost.
+fn check_pages(conn: &Connection) -> Result<(), FileRefusal> {
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    // Findings about pages come first. Others, such as a null against NOT NULL, are not damage and can be carried over.
+    match found.strip_prefix("*** in database main ***") {
+        Some(what) => FileRefusal::because(format!("is damaged, SQLite says: {}", what.trim())),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a table with an id that no record can have: every reference to it would be lost.
+fn check_ids(conn: &Connection, noun: &Noun, table: &str) -> Result<(), FileRefusal> {
+    let sql = format!(
+        "SELECT id FROM {} WHERE typeof(id) <> 'integer' OR id < 1 OR id = 9223372036854775807",
+        name(table)
+    );
+    let mut odd = conn.prepare(&sql)?;
+    let mut odd = odd.query([])?;
+    while let Some(row) = odd.next()? {
+        carry::id(noun, row.get_ref(0)?)?;
+    }
+    Ok(())
+}
+
+/// The indexes or triggers of a table, with their SQL; without those that SQLite makes by itself.
+fn made_on(conn: &Connection, kind: &str, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut made = conn.prepare(
+        "SELECT name, sql FROM sqlite_schema \
+         WHERE type = ?1 AND tbl_name = ?2 COLLATE NOCASE AND sql IS NOT NULL",
+    )?;
+    made.query_map([kind, table], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Gives an old table another name, and returns that. Drops its indexes and triggers, because crm may need their names.
+fn set_aside(conn: &Connection, noun: &Noun, table: &str) -> rusqlite::Result<String> {
+    for kind in ["index", "trigger"] {
+        for (own, _) in made_on(conn, kind, table)? {
+            conn.execute_batch(&format!("DROP {kind} {}", name(&own)))?;
+        }
+    }
+    let mut aside = format!("{}_before_upgrade", noun.plural);
+    while conn
+        .prepare("SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")?
+        .exists([&aside])?
+    {
+        aside.push('_');
+    }
+    conn.execute_batch(&format!(
+        "ALTER TABLE {} RENAME TO {}",
+        name(table),
+        name(&aside)
+    ))?;
+    Ok(aside)
+}
+
+/// Drops the indexes of crm's own tables and returns the SQL that makes them again: sorting all rows once is several times
+/// faster than inserting each into the index.
+fn take_indexes(conn: &Connection) -> rusqlite::Result<String> {
+    let mut sql = String::new();
+    for (noun, _) in EARLIER {
+        for (index, made) in made_on(conn, "index", noun.plural)? {
+            conn.execute_batch(&format!("DROP INDEX {}", name(&index)))?;
+            sql.push_str(&made);
+            sql.push(';');
+        }
+    }
+    Ok(sql)
+}
+
+/// Continues the noun's ids behind those that either table ever gave.
+fn continue_ids(conn: &Connection, noun: &Noun, old: &str) -> rusqlite::Result<()> {
+    let last: i64 = conn.query_row(
+        "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name IN (?1, ?2)",
+        [noun.plural, old],
+        |row| row.get(0),
+    )?;
+    conn.execute("DELETE FROM sqlite_sequence WHERE name = ?1", [noun.plural])?;
+    conn.execute(
+        "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+        (noun.plural, last),
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! The write-ahead log: turning it on, and moving it into the file.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::store::sqlite::turn::BUSY;
+
+/// Turns the write-ahead log on and returns the mode of the file. If two processes do so at the same time, the second is busy at
+/// once, whatever its timeout: SQLite lets it read first, and does not let a reader wait to become a writer.
+pub(crate) fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let start = Instant::now();
+    loop {
+        let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        match &mode {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            _ => return mode,
+        }
+    }
+}
+
+/// Moves what the log holds into the file, as far as no reader needs the file as it is. Returns how many pages have been moved;
+/// none if another process is doing so.
+pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
+    statement.query_row([], |row| {
+        Ok(usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0))
+    })
+}

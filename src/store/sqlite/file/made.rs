@@ -1,0 +1,59 @@
+//! Making the file of a new database, and removing it again if nothing came of it.
+
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+use super::paths::{SIDES, with_end};
+use super::place::FileId;
+use super::way;
+
+/// Makes an empty file for a database, if the name is free. Returns its id, by which [`unmake`] recognises it, or `None` if it
+/// was not made here. SQLite would make the file too, but not say so.
+pub(crate) fn make(path: &Path) -> Option<FileId> {
+    let is_free = std::fs::symlink_metadata(path).is_err();
+    let mut make = File::options();
+    // The permissions that SQLite gives a new database.
+    make.write(true).create_new(true).mode(0o644);
+    let made = is_free.then(|| make.open(path))?.ok()?.metadata().ok()?;
+    Some(FileId::of_file(&made))
+}
+
+/// Removes a database that this process has made and closed, unless somebody has it open or it has given an id.
+pub(crate) fn unmake(path: &Path, made: FileId) {
+    // SQLite's locks collide with this one. A process that has opened the file and has no lock yet finds it gone, and opens it
+    // again.
+    let Ok(file) = File::options().read(true).write(true).open(path) else {
+        return;
+    };
+    if rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
+        || !made.holds(path)
+    {
+        return;
+    }
+    let sides = SIDES.map(|side| with_end(path, side));
+    let has_more = |side: &PathBuf| std::fs::metadata(side).is_ok_and(|side| side.len() > 0);
+    // A log or a journal that holds something may belong to another process's write.
+    if has_more(&sides[0]) || has_more(&sides[1]) {
+        return;
+    }
+    let is_empty = file.metadata().is_ok_and(|found| found.len() == 0);
+    // Closed after the file is gone, since closing ends the lock.
+    let connection = (!is_empty).then(|| way::immutable(path));
+    let is_unused = match &connection {
+        None => true,
+        Some(Ok(connection)) => connection
+            .query_row("SELECT count(*) FROM sqlite_sequence", [], |row| row.get(0))
+            .is_ok_and(|given: i64| given == 0),
+        Some(Err(_)) => false,
+    };
+    if is_unused {
+        // If this fails, the error that led here is the one to report.
+        let _ = std::fs::remove_file(path);
+        for side in sides {
+            let _ = std::fs::remove_file(side);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Opening a file as a store's: the first connection, to a file that was brought up to date.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+
+use super::log::{checkpoint, write_ahead};
+use super::paths::sync_folder;
+use super::place::{self, FileId, OpenFiles};
+use super::prepare::prepare;
+use super::refusal::{barrier, unusable, unwritable};
+use super::schema::{FileState, Schema};
+use super::way::{self, Way};
+use crate::base::error::{Error, Result};
+use crate::store::sqlite::connection::set_up;
+use crate::store::sqlite::error::map_err;
+use crate::store::sqlite::turn::{self, BUSY};
+
+/// Before 3.51.3 a WAL reset at the wrong moment could corrupt the file.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// The page cache of a server's writing connection, in KiB. It holds the upper levels of the indexes at ten million leads,
+/// so that a write reads one page for each index.
+const WRITER_CACHE: i64 = 8 * 1_024;
+
+/// A file that was opened.
+pub(crate) struct Opened {
+    /// The first connection.
+    pub(crate) connection: Connection,
+    /// How further ones are opened.
+    pub(crate) way: Way,
+    pub(crate) files: Arc<OpenFiles>,
+    /// The line that says what was done to an old database.
+    pub(crate) notice: Option<String>,
+}
+
+/// Refuses to work with a SQLite that can corrupt a file.
+pub(crate) fn check_version() -> Result<()> {
+    match rusqlite::version_number() < OLDEST_SQLITE {
+        true => Err(Error::failed(format!(
+            "SQLite {} can corrupt a file; 3.51.3 or newer is needed",
+            rusqlite::version()
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Opens the file of a store that only reads.
+pub(crate) fn open_to_read(path: &Path, schema: Schema<'_>) -> Result<Opened> {
+    place::settled(path, |id| {
+        let (connection, way, notice) = connect_to_read(path, id, schema)?;
+        Ok(Opened {
+            connection,
+            way,
+            files: Arc::new(OpenFiles::new(path, id)),
+            notice,
+        })
+    })
+}
+
+/// Opens the file of a store that writes. `syncs` is SQLite's `synchronous`.
+pub(crate) fn open_to_write(
+    path: &Path,
+    schema: Schema<'_>,
+    syncs: &str,
+    is_server: bool,
+) -> Result<Opened> {
+    place::settled(path, |id| {
+        let (connection, notice) = connect_to_write(path, id, schema, syncs, is_server)?;
+        Ok(Opened {
+            connection,
+            way: Way::Writing,
+            files: Arc::new(OpenFiles::new(path, id)),
+            notice,
+        })
+    })
+}
+
+fn connect_to_read(
+    path: &Path,
+    id: FileId,
+    schema: Schema<'_>,
+) -> Result<(Connection, Way, Option<String>)> {
+    let refuse = |error: rusqlite::Error| unusable(path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let (mut connection, way, notice) = way::open(path, flags, |connection| {
+        let notice = match connection.is_readonly("main").map_err(refuse)? {
+            false => prepare(path, id, connection, schema)?,
+            true => {
+                connection.busy_timeout(BUSY).map_err(refuse)?;
+                let state = schema.state(connection);
+                refuse_old(path, state.map_err(|refused| refused.error(path))?)?;
+                None
+            }
+        };
+        set_up(connection).map_err(refuse)?;
+        Ok(notice)
+    })?;
+    connection.busy_handler(Some(turn::again)).map_err(refuse)?;
+    let way = match way {
+        way @ (Way::Writing | Way::Logged) => {
+            let mode: String = connection
+                .pragma_query_value(None, "journal_mode", |row| row.get(0))
+                .map_err(refuse)?;
+            // Without a log nothing keeps another file from being restored over this one between two reads.
+            match mode == "wal" {
+                true => way,
+                false => Way::Reading,
+            }
+        }
+        way => way,
+    };
+    Ok((connection, way, notice))
+}
+
+/// Refuses a file that would have to be changed before it can be read.
+pub(crate) fn refuse_old(path: &Path, state: FileState) -> Result<()> {
+    let shown = path.display();
+    match state {
+        FileState::Ready => Ok(()),
+        FileState::Empty => Err(Error::failed(format!(
+            "{shown}: is empty, expected a database of crm's"
+        ))),
+        FileState::Older(_) | FileState::Earlier => Err(Error::failed(format!(
+            "{shown}: has to be brought up to date before it can be read, but {}; copy it, and read the copy",
+            barrier(path)
+        ))),
+    }
+}
+
+fn connect_to_write(
+    path: &Path,
+    id: FileId,
+    schema: Schema<'_>,
+    syncs: &str,
+    is_server: bool,
+) -> Result<(Connection, Option<String>)> {
+    let refuse = |error: rusqlite::Error| unusable(path, &error);
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(refuse)?;
+    // SQLite opens a file for reading that it may not write to, and says so only at the first write.
+    if connection.is_readonly("main").map_err(refuse)? {
+        return Err(unwritable(path));
+    }
+    let notice = prepare(path, id, &mut connection, schema)?;
+    // Only after the schema, which sets a busy timeout of its own and removes it again.
+    connection.busy_handler(Some(turn::again)).map_err(refuse)?;
+    set_up(&mut connection).map_err(refuse)?;
+    connection
+        .pragma_update(None, "synchronous", syncs)
+        .map_err(refuse)?;
+    if is_server {
+        connection
+            .pragma_update(None, "cache_size", -WRITER_CACHE)
+            .map_err(refuse)?;
+    }
+    let mode = write_ahead(&connection).map_err(refuse)?;
+    if mode != "wal" {
+        let shown = path.display();
+        return Err(Error::failed(format!(
+            "{shown}: expected a file system that can hold a write-ahead log"
+        )));
+    }
+    // The first read takes the lock that a connection with a log keeps until it is closed: from now on nobody can restore
+    // another file over this one.
+    connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .map_err(refuse)?;
+    Ok((connection, notice))
+}
+
+/// Lets a server begin with nothing that only its log holds. If the disk failed, the system may show as written what the
+/// process before could not sync, and would not write it again; a later commit in the log would be lost with it. Moving
+/// the log into the file writes it once more. The log's own name has to last too: SQLite syncs the folder, but ignores the
+/// result.
+pub(crate) fn settle_log(connection: &Connection, path: &Path) -> Result<()> {
+    sync_folder(path)?;
+    match checkpoint(connection) {
+        Ok(_) => Ok(()),
+        // Reads work on a full disk, and writes will report it.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
+        Err(error) => Err(unusable(path, &error)),
+    }
+}
+
+/// The source of a copy into this file that was begun and not finished.
+pub(crate) fn unfinished_copy(connection: &Connection) -> Result<Option<String>> {
+    let read = || -> rusqlite::Result<Option<String>> {
+        let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'crm_copy'";
+        match connection.query_row(there, [], |row| row.get(0))? {
+            0 => Ok(None),
+            _ => connection
+                .query_row("SELECT source FROM crm_copy", [], |row| row.get(0))
+                .optional(),
+        }
+    };
+    read().map_err(|error| map_err(&error))
+}

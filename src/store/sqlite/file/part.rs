@@ -1,0 +1,131 @@
+//! A new file that is made beside its final place, and gets its name only when it is whole.
+//!
+//! It has a name of its own, which nobody else makes: `crm.db.part-` and 16 hexadecimal digits. While it is made, its maker
+//! holds a lock on it, which ends with the process however that ends. So a part without a lock was left over, and
+//! [`sweep`](super::sweep) removes it while holding the lock itself. A maker checks that its new part still exists once it
+//! has the lock.
+
+use std::collections::hash_map::RandomState;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use super::paths::{SIDES, failed, rename_new, sync_folder, with_end};
+use crate::base::error::{Code, Error, Result};
+use crate::store::sqlite::connection::set_up;
+use crate::store::sqlite::turn::BUSY;
+
+/// Stands between the name of a file and the digits of its part.
+pub(crate) const MARK: &str = ".part-";
+
+/// How many digits the name of a part has.
+pub(crate) const DIGITS: usize = 16;
+
+/// A file that is being made. If it has not got its final name when it is dropped, it is removed; drop its connections before.
+pub(crate) struct PartFile {
+    /// Its name while it is made.
+    pub(crate) path: PathBuf,
+    /// The name it is to get.
+    pub(crate) target: PathBuf,
+    /// Holds the lock. It is closed last, because closing any descriptor of a file ends all locks on it.
+    pub(crate) file: File,
+    placed: bool,
+}
+
+impl PartFile {
+    /// Makes an empty file with these permissions, or narrower ones if the process's umask says so.
+    pub(crate) fn beside(target: &Path, mode: u32) -> Result<PartFile> {
+        PartFile::make(target, mode).map_err(|error| {
+            let expected = "expected a place in a folder that you may write to";
+            failed(target, expected, &error)
+        })
+    }
+
+    /// The same, but with the system's error.
+    pub(crate) fn make(target: &Path, mode: u32) -> io::Result<PartFile> {
+        loop {
+            let random = RandomState::new().build_hasher().finish();
+            let path = with_end(target, &format!("{MARK}{random:016x}"));
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(mode & 0o777)
+                .open(&path)?;
+            // If the file system has no locks, SQLite will say so.
+            let locked = rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
+            // A sweep may have found it before it had its lock. Then it is gone, or about to go.
+            let is_swept = matches!(locked, Err(Errno::AGAIN | Errno::ACCESS));
+            if is_swept || file.metadata()?.nlink() == 0 {
+                continue;
+            }
+            return Ok(PartFile {
+                path,
+                target: target.into(),
+                file,
+                placed: false,
+            });
+        }
+    }
+
+    /// Gives it to this group. If that is not allowed, its own group gets no access.
+    pub(crate) fn keep_to_group(&self, group: u32) -> io::Result<()> {
+        let found = self.file.metadata()?;
+        if found.gid() == group || fchown(&self.file, None, Some(group)).is_ok() {
+            return Ok(());
+        }
+        let mode = found.permissions().mode() & 0o707;
+        self.file.set_permissions(fs::Permissions::from_mode(mode))
+    }
+
+    /// A connection to it.
+    pub(crate) fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        set_up(&mut connection)?;
+        connection.execute_batch("PRAGMA synchronous = FULL")?;
+        Ok(connection)
+    }
+
+    /// Gives it its final name. Content and name are on the disk when this returns. Without `replace` the name has to be free.
+    pub(crate) fn place(&mut self, replace: bool) -> Result<()> {
+        let refuse = |error: io::Error| match error.kind() {
+            ErrorKind::AlreadyExists => Error::new(
+                Code::Conflict,
+                format!(
+                    "{}: another program has made a file of this name in the meantime",
+                    self.target.display()
+                ),
+            ),
+            _ => failed(&self.target, "could not be given its name", &error),
+        };
+        self.file
+            .sync_all()
+            .map_err(|error| failed(&self.target, "could not be written", &error))?;
+        match replace {
+            true => fs::rename(&self.path, &self.target).map_err(refuse)?,
+            false => rename_new(&self.path, &self.target).map_err(refuse)?,
+        }
+        self.placed = true;
+        sync_folder(&self.target)
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        // If this fails, the error that led here is the one to report. A left-over part does no harm, and is removed later.
+        if !self.placed {
+            let _ = fs::remove_file(&self.path);
+        }
+        for side in SIDES {
+            let _ = fs::remove_file(with_end(&self.path, side));
+        }
+    }
+}

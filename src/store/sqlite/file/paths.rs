@@ -1,0 +1,120 @@
+//! The names of a database's files, and small things that the system does with files.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+use rustix::process::{Flock, FlockType};
+
+use crate::base::error::{Code, Error, Result};
+
+/// The ends of the names of the files that SQLite keeps beside a database.
+pub(crate) const SIDES: [&str; 3] = ["-wal", "-journal", "-shm"];
+
+/// The end of the name of the copy that an upgrade keeps beside a database.
+pub(crate) const BEFORE_UPGRADE: &str = ".before-upgrade";
+
+/// The first bytes of every database.
+pub(crate) const BEGIN: &[u8; 16] = b"SQLite format 3\0";
+
+/// The path with this end added to its name.
+pub(crate) fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+/// The folder that a file is in.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Whether something has this name, even a link that leads nowhere.
+pub(crate) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// The database that this file belongs to, if the name is that of a side file and the database exists.
+pub(crate) fn owner(path: &Path) -> Option<PathBuf> {
+    let name = path.to_str()?;
+    let databases = SIDES.iter().filter_map(|side| name.strip_suffix(side));
+    databases
+        .map(PathBuf::from)
+        .find(|database| database.is_file())
+}
+
+/// The ends of the side files without which a database is not whole.
+pub(crate) fn live_sides(path: &Path) -> Vec<&'static str> {
+    let live = |side: &&str| {
+        let Ok(mut file) = File::open(with_end(path, side)) else {
+            return false;
+        };
+        // SQLite zeroes the start of a journal that is no longer needed. An empty log holds nothing.
+        let mut first = [0];
+        let any = file.read(&mut first).is_ok_and(|read| read == 1);
+        any && (*side == "-wal" || first != [0])
+    };
+    ["-wal", "-journal"].into_iter().filter(live).collect()
+}
+
+/// The size of the database file in bytes, or of the side file with this end; 0 if there is none.
+pub(crate) fn size(conn: &Connection, suffix: &str) -> u64 {
+    let file = conn.path().map(|file| format!("{file}{suffix}"));
+    let file = file.and_then(|file| std::fs::metadata(file).ok());
+    file.map_or(0, |file| file.len())
+}
+
+/// Whether another process has a lock on the file, as SQLite has on a database in use.
+pub(crate) fn is_locked(file: &File) -> bool {
+    let whole = Flock::from(FlockType::WriteLock);
+    rustix::process::fcntl_getlk(file, &whole).is_ok_and(|lock| lock.is_some())
+}
+
+/// Renames a file, unless the new name is taken.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Some file systems do not support it. There, looking first is the best there is.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            match fs::symlink_metadata(to).is_ok() {
+                true => Err(ErrorKind::AlreadyExists.into()),
+                false => fs::rename(from, to),
+            }
+        }
+        done => Ok(done?),
+    }
+}
+
+/// Syncs the folder of this file, so that the names in it outlast a power cut.
+pub(crate) fn sync_folder(file: &Path) -> Result<()> {
+    // A folder that cannot be opened, or does not support a sync, needs none.
+    let Ok(folder) = File::open(folder_of(file)) else {
+        return Ok(());
+    };
+    match folder.sync_all() {
+        Err(error) if error.kind() != ErrorKind::InvalidInput => {
+            Err(failed(folder_of(file), "could not be synced", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error for a failed operation on a file: a sentence that begins with the file's name.
+pub(crate) fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
+    let full = matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    );
+    let code = if full { Code::Full } else { Code::Failed };
+    let message = format!("{}: {what}: {error}", path.display());
+    Error::new(code, message.replace(['\n', '\r'], " "))
+}
+
+/// The error for this reason, in one line that begins with the file.
+pub(crate) fn because(file: &Path, why: impl std::fmt::Display) -> Error {
+    Error::failed(format!("{}: {why}", file.display()).replace(['\n', '\r'], " "))
+}

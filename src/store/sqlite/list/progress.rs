@@ -1,0 +1,132 @@
+//! A list between two chunks: what was read, and what is still to come.
+
+use std::sync::Arc;
+
+use super::ordered::OrderedIds;
+use super::page::{by_ids, cached_page, page};
+use super::rows::{fill, number};
+use crate::base::error::Result;
+use crate::model::query::Query;
+use crate::model::record::Rows;
+use crate::store::chunk::{Chunk, REMEMBERED};
+use crate::store::contract::Listing;
+use crate::store::sql::select::{Dialect, Select};
+use crate::store::sql::statements;
+use crate::store::sqlite::database::Database;
+
+/// The largest page that may be read on a thread that serves.
+pub(crate) const SHORT: u64 = 100;
+
+/// A list between two chunks.
+pub(crate) struct ListProgress<R> {
+    pub(crate) database: Arc<Database>,
+    query: Query,
+    /// An empty one.
+    rows: R,
+    rest: Remaining,
+}
+
+/// What is still to come.
+enum Remaining {
+    /// The records with these ids, in this order.
+    Ids(std::vec::IntoIter<i64>),
+    /// The records from one id to another.
+    Between(i64, i64),
+    /// The records of a temporary table behind this place.
+    Ordered(OrderedIds, i64),
+}
+
+/// A listing without its rest, and what reads the rest if there is one.
+pub(crate) type Begun<R> = (Listing<R>, Option<ListProgress<R>>);
+
+impl<R: Rows> ListProgress<R> {
+    /// Begins a list and reads its first records.
+    pub(crate) fn begin(database: Arc<Database>, query: Query, rows: R) -> Result<Begun<R>> {
+        let mut listing = Listing {
+            total: None,
+            next: None,
+            first: rows.empty(),
+            rest: None,
+        };
+        let mut rest = None;
+        database.read(|reader| {
+            if query.count {
+                let count = Select::count(Dialect::Sqlite, &query);
+                listing.total = Some(number(reader, &count)?.unsigned_abs());
+            }
+            match query.limit {
+                Some(limit) if limit <= REMEMBERED => {
+                    let cache = database.cache.as_deref();
+                    let ids = match cache.filter(|_| limit <= SHORT && !query.noun.is_view()) {
+                        Some(cache) if rows.is_json() => {
+                            cached_page(&database, cache, reader, &query, limit, &mut listing)?
+                        }
+                        _ => page(reader, &query, limit, &mut listing, |_, _, _| {})?,
+                    };
+                    rest = Some(Remaining::Ids(ids.into_iter()));
+                }
+                None if query.by_id() => {
+                    let table = statements::table(query.noun);
+                    let text = format!("SELECT coalesce(max(id), 0) FROM {table}");
+                    let highest = number(reader, &Select::of(text, Vec::new()))?;
+                    rest = Some(Remaining::Between(1, highest));
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let is_page = query.limit.is_some_and(|limit| limit <= REMEMBERED);
+        let rest = match rest {
+            Some(rest) => rest,
+            None => Remaining::Ordered(OrderedIds::read(&database, &query, &mut listing)?, 0),
+        };
+        let is_over = matches!(&rest, Remaining::Ids(ids) if ids.len() == 0);
+        let mut progress = ListProgress {
+            database,
+            query,
+            rows,
+            rest,
+        };
+        if is_page {
+            return Ok((listing, Some(progress).filter(|_| !is_over)));
+        }
+        let chunk = progress.next()?;
+        listing.first = chunk.rows;
+        Ok((listing, Some(progress).filter(|_| !chunk.last)))
+    }
+
+    /// Reads the next chunk.
+    pub(crate) fn next(&mut self) -> Result<Chunk<R>> {
+        let ListProgress {
+            database,
+            query,
+            rows,
+            rest,
+        } = self;
+        let mut chunk = Chunk::new(rows.empty());
+        match rest {
+            Remaining::Ids(ids) => {
+                database.read(|reader| by_ids(reader, query, ids, &mut chunk))?;
+            }
+            Remaining::Between(low, high) => {
+                // Millions of rows are read here, and each column takes time.
+                let columns = match rows.wants_versions() {
+                    true => statements::columns(query.noun),
+                    false => statements::fields(query.noun),
+                };
+                let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
+                database
+                    .read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| Ok(())))?;
+                if let Some(end) = chunk.end {
+                    let next = match query.order[0].descending {
+                        true => end.checked_sub(1).map(|id| *high = id),
+                        false => end.checked_add(1).map(|id| *low = id),
+                    };
+                    chunk.last |= next.is_none();
+                }
+            }
+            Remaining::Ordered(ids, place) => ids.next(query, place, &mut chunk)?,
+        }
+        Ok(chunk)
+    }
+}

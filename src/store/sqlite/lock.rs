@@ -1,0 +1,8 @@
+//! Locks that a panic does not poison: what they guard is whole between any two statements.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks a mutex.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,299 @@
+//! The store over a SQLite file.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use prometheus_client::registry::{Registry, Unit};
+
+use super::cache::Cache;
+use super::connection::{limit_cache, set_up_reader};
+use super::database::Database;
+use super::error::map_err;
+use super::file::made;
+use super::file::open;
+use super::file::place::{self, FileId};
+use super::file::refusal::unusable;
+use super::file::schedule::{Schedule, Scheduler};
+use super::file::schema::Schema;
+use super::keys::{CachedKeys, read_tokens};
+use super::list;
+use super::lock::lock;
+use super::opening::{Opening, Work};
+use super::reader::ReadConnection;
+use super::values::record;
+use super::writer::{BatchWriter, SqliteTransaction, Undo, Writer, now};
+use crate::base::error::{Code, Error, Result};
+use crate::base::time;
+use crate::model::query::Query;
+use crate::model::record::{Noun, Record, Rows, Snapshot};
+use crate::model::terms::Terms;
+use crate::model::token::{Keyring, Token};
+use crate::store::contract::{Extent, Listing, Outcome, Ready, Report, Store, Write};
+use crate::store::meter::Live;
+use crate::store::sql::{copying, once, statements};
+use crate::store::transaction::Transaction;
+
+/// How recent a commit must be to show that writes are taken.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// A store over a SQLite file. Clones share it.
+#[derive(Clone)]
+pub struct Sqlite {
+    inner: Arc<OpenStore>,
+}
+
+struct OpenStore {
+    database: Arc<Database>,
+    keys: CachedKeys,
+    /// The file that a writing command has made. It is removed again if nothing is committed to it.
+    made: Option<FileId>,
+    /// How the backups go, if there is a schedule for them.
+    backups: OnceLock<Arc<Mutex<Report>>>,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it if it does not exist, and brings it up to date. Returns the line that says what was done to an
+    /// old database.
+    pub fn open(path: &Path, work: Work) -> Result<(Sqlite, Option<String>)> {
+        Sqlite::open_with(path, Opening::of(work))
+    }
+
+    /// A server's store that answers before it has synced, so that a power cut loses acknowledged writes. It is for the control
+    /// of the durability tests, which otherwise could not be seen to find anything. No setting leads here.
+    #[doc(hidden)]
+    pub fn open_unsynced(path: &Path) -> Result<Sqlite> {
+        let opening = Opening {
+            syncs: "NORMAL",
+            ..Opening::of(Work::Server)
+        };
+        Ok(Sqlite::open_with(path, opening)?.0)
+    }
+
+    /// Opens a file that is the target of a copy, which may have been begun.
+    pub fn open_for_copy(path: &Path) -> Result<Sqlite> {
+        let opening = Opening {
+            for_copy: true,
+            ..Opening::of(Work::Command)
+        };
+        Ok(Sqlite::open_with(path, opening)?.0)
+    }
+
+    /// The same as [`Sqlite::open`] with these settings.
+    pub fn open_with(path: &Path, opening: Opening) -> Result<(Sqlite, Option<String>)> {
+        open::check_version()?;
+        place::ordinary(path)?;
+        let made = made::make(path);
+        let opened = Sqlite::open_made(path, made, opening);
+        if let (Err(_), Some(made)) = (&opened, made) {
+            made::unmake(path, made);
+        }
+        opened
+    }
+
+    fn open_made(
+        path: &Path,
+        made: Option<FileId>,
+        opening: Opening,
+    ) -> Result<(Sqlite, Option<String>)> {
+        let Opening { work, nouns, .. } = opening;
+        let schema = Schema::of(nouns);
+        let opened = match work {
+            Work::Reading => open::open_to_read(path, schema)?,
+            Work::Command | Work::Server => {
+                open::open_to_write(path, schema, opening.syncs, work == Work::Server)?
+            }
+        };
+        let (connection, way, files) = (opened.connection, opened.way, opened.files);
+        if !opening.for_copy
+            && let Some(source) = open::unfinished_copy(&connection)?
+        {
+            return Err(copying::unfinished(&source));
+        }
+        let cache = (work == Work::Server).then(|| Arc::new(Cache::new(nouns)));
+        if work == Work::Server {
+            open::settle_log(&connection, path)?;
+        }
+        let (writer, reader) = match work {
+            // A store that only reads needs no second connection, which would read the schema once more.
+            Work::Reading => {
+                limit_cache(&connection).map_err(|error| map_err(&error))?;
+                (Writer::nobody(), Some(ReadConnection::new(connection)))
+            }
+            Work::Command | Work::Server => {
+                let batches = BatchWriter::new(connection, nouns, files.clone(), cache.clone())
+                    .map_err(|error| unusable(path, &error))?;
+                let beside = match work {
+                    Work::Server => {
+                        let mut beside = way.another(path).map_err(|error| map_err(&error))?;
+                        set_up_reader(&mut beside).map_err(|error| map_err(&error))?;
+                        Some(beside)
+                    }
+                    Work::Command | Work::Reading => None,
+                };
+                (Writer::new(batches, beside)?, None)
+            }
+        };
+        let inner = OpenStore {
+            database: Arc::new(Database::new(files, nouns, way, writer, reader, cache)),
+            keys: CachedKeys::default(),
+            made: made.filter(|_| work == Work::Command),
+            backups: OnceLock::new(),
+        };
+        let store = Sqlite {
+            inner: Arc::new(inner),
+        };
+        Ok((store, opened.notice))
+    }
+
+    pub(crate) fn database(&self) -> &Arc<Database> {
+        &self.inner.database
+    }
+
+    /// Lets at most so many writes wait at a time.
+    pub fn limit_waiting_writes(&self, most: usize) {
+        self.database().writer.waiting().limit(most);
+    }
+
+    /// How many writes were refused because too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        self.database().writer.waiting().refused()
+    }
+
+    /// Starts the scheduled backups. Called at most once. The scheduler has to be ended before the store is closed.
+    pub fn back_up(&self, schedule: Schedule) -> Result<Scheduler> {
+        let report = self.inner.backups.get_or_init(Arc::default);
+        let database = self.database();
+        let schema = Schema::of(database.nouns);
+        Scheduler::start(&database.path, schema, schedule, report.clone())
+    }
+
+    /// Registers what the store measures.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.database().writer.register(registry);
+        let mut log = self.database().path.clone().into_os_string();
+        log.push("-wal");
+        // There is no log before the first write.
+        let bytes = Live::new(move || std::fs::metadata(&log).map_or(0, |found| found.len()));
+        registry.register_with_unit(
+            "crm_wal",
+            "Size of the database's write-ahead log",
+            Unit::Bytes,
+            bytes,
+        );
+    }
+
+    /// Runs a rule in a transaction. When this returns `Ok`, it has been committed and synced.
+    pub(crate) async fn run<R: Send + 'static>(
+        &self,
+        undo: Undo,
+        size: usize,
+        rule: impl FnOnce(&mut SqliteTransaction<'_>) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        self.database().writer.run(undo, size, rule).await
+    }
+}
+
+impl Store for Sqlite {
+    async fn write<W: Write>(&self, mut write: W, terms: Terms) -> Result<Outcome<W::Done>> {
+        write.check()?;
+        let undo = match terms.key.is_none() && write.extent() != Extent::Several {
+            true => Undo::Statement,
+            false => Undo::Savepoint,
+        };
+        let size = write.size();
+        let outcome = self
+            .run(undo, size, move |tx| now(once::run(write, tx, &terms)))
+            .await;
+        if W::CHANGES_TOKENS {
+            self.inner.keys.forget();
+        }
+        outcome
+    }
+
+    async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
+        self.database().read(|reader| {
+            let mut statement = reader
+                .prepare_cached(&statements::statements(noun).select)
+                .map_err(|error| map_err(&error))?;
+            let mut rows = statement.query([id]).map_err(|error| map_err(&error))?;
+            match rows.next().map_err(|error| map_err(&error))? {
+                Some(row) => record(noun, row),
+                None => Err(noun.not_found()),
+            }
+        })
+    }
+
+    async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Snapshot> {
+        let database = self.database();
+        let Some(cache) = &database.cache else {
+            return Ok(Snapshot::from(&self.get(noun, id).await?));
+        };
+        if database.is_trusted(cache)
+            && let Some(kept) = cache.get(noun, id)
+        {
+            return Ok(kept);
+        }
+        let generation = cache.generation();
+        let read = Snapshot::from(&self.get(noun, id).await?);
+        cache.keep(generation, noun, id, &read);
+        Ok(read)
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        let tokens = self.database().read(|reader| read_tokens(reader))?;
+        Ok(tokens.into_iter().map(|(_, token)| token).collect())
+    }
+
+    async fn keyring(&self) -> Result<Arc<Keyring>> {
+        self.inner.keys.keyring(self.database(), false)
+    }
+
+    async fn keyring_anew(&self) -> Result<Arc<Keyring>> {
+        self.inner.keys.keyring(self.database(), true)
+    }
+
+    async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
+        list::list(self.database().clone(), query, rows).await
+    }
+
+    async fn ready(&self) -> Result<Ready> {
+        let ready = |at| Ready {
+            last_commit: at,
+            backups: self.backups(),
+        };
+        if let Some(at) = self.database().writer.committed_within(FRESH)? {
+            return Ok(ready(at));
+        }
+        let at = time::now();
+        let beat = at.clone();
+        let beaten = self.run(Undo::Statement, 0, move |tx| {
+            let sql = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+            now(tx.execute(sql, &[beat.as_str().into()])).map_err(Error::from)
+        });
+        match beaten.await {
+            Ok(_) => Ok(ready(at)),
+            // Whether this write was saved does not matter.
+            Err(error) if error.code == Code::Unknown => Err(Error::new(
+                Code::Unavailable,
+                "no writes are taken, because the disk of the database fails",
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn backups(&self) -> Option<Report> {
+        Some(lock(self.inner.backups.get()?).clone())
+    }
+
+    async fn close(&self) -> Result<()> {
+        let database = self.database();
+        let held = database.close_readers();
+        let written = database.writer.has_committed();
+        let closed = database.writer.close().await;
+        if let (Some(made), false) = (self.inner.made, written) {
+            made::unmake(&database.path, made);
+        }
+        closed.and(held)
+    }
+}

@@ -1,0 +1,281 @@
+//! Batches: many writes in one transaction, with one commit and one sync.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode};
+
+use super::checkpoint::{Checkpoints, TOO_LONG};
+use super::commits::{Commits, is_of_sync, unknown};
+use super::job::Job;
+use super::transaction::{SqliteTransaction, run};
+use crate::base::error::{Code, Error, Result};
+use crate::model::record::Noun;
+use crate::store::sqlite::cache::{self, Cache, CacheKey};
+use crate::store::sqlite::error::map_err;
+use crate::store::sqlite::file::place::OpenFiles;
+use crate::store::sqlite::file::schema::table;
+use crate::store::sqlite::lock::lock;
+use crate::store::sqlite::turn::Turnstile;
+
+/// The most writes that share a commit. Beyond it the sync is no longer the main cost of a write.
+const LARGEST_BATCH: usize = 1_024;
+
+/// What the writes of a batch may read and write together, in bytes, before it takes no more. A few hundred of the largest
+/// records in one commit would need hundreds of megabytes of memory and of log.
+const LARGEST_COMMIT: usize = 8 * 1024 * 1024;
+
+/// A batch of so many writes is not divided, because the sync is most of what they cost.
+const SMALL_BATCH: usize = 16;
+
+/// The writing connection, and what goes with it.
+pub(crate) struct BatchWriter {
+    connection: Connection,
+    nouns: &'static [&'static Noun],
+    files: Arc<OpenFiles>,
+    turnstile: Turnstile,
+    cache: Option<Arc<Cache>>,
+    /// The rows that changed since the last commit.
+    changed: Arc<Mutex<Vec<CacheKey>>>,
+    /// The file's version at the last check.
+    version: i64,
+    /// A server's.
+    checkpoints: Option<Checkpoints>,
+    /// The pages of the write-ahead log after the last commit.
+    pages: Arc<AtomicUsize>,
+}
+
+impl BatchWriter {
+    /// A writer for the database of these files. `cache` is told what changes.
+    pub(crate) fn new(
+        mut connection: Connection,
+        nouns: &'static [&'static Noun],
+        files: Arc<OpenFiles>,
+        cache: Option<Arc<Cache>>,
+    ) -> rusqlite::Result<BatchWriter> {
+        let changed: Arc<Mutex<Vec<CacheKey>>> = Arc::default();
+        if cache.is_some() {
+            let changed = changed.clone();
+            connection.update_hook(Some(move |_, _: &str, table: &str, id| {
+                lock(&changed).extend(cache::key(nouns, table, id));
+            }))?;
+        }
+        // A server lets the log grow long. A command beside it would otherwise move all of the log in its one commit.
+        connection.pragma_update(None, "wal_autocheckpoint", TOO_LONG as i64)?;
+        Ok(BatchWriter {
+            connection,
+            nouns,
+            turnstile: Turnstile::of(files.path()),
+            files,
+            cache,
+            changed,
+            version: 0,
+            checkpoints: None,
+            pages: Arc::default(),
+        })
+    }
+
+    /// Leaves checkpoints to a thread, which gets this connection.
+    pub(crate) fn check_point_beside(
+        &mut self,
+        other: Connection,
+        commits: &Arc<Commits>,
+    ) -> Result<()> {
+        let pages = self.pages.clone();
+        let hook = move |_: &mut Wal, count: std::ffi::c_int| {
+            pages.store(usize::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        };
+        self.connection
+            .wal_hook(Some(hook))
+            .map_err(|error| map_err(&error))?;
+        self.checkpoints = Some(Checkpoints::start(other, commits.clone())?);
+        Ok(())
+    }
+
+    /// Checks whether another process has written. Only this connection can tell: the version that it sees does not count its
+    /// own commits, and nobody else in this process writes.
+    pub(crate) fn check(&mut self) {
+        let Some(cache) = &self.cache else {
+            return;
+        };
+        let at = cache.check_begins();
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        // After a failed check the cache is not used until one succeeds.
+        if let Ok(version) = version {
+            cache.check_ends(at, version != self.version);
+            if version != self.version {
+                self.mind_triggers();
+            }
+            self.version = version;
+        }
+    }
+
+    /// Turns triggers off if the file has only crm's own. Those are for changes by other programs; here they would add half of
+    /// the cost of an update, and count nothing. Called when another process has written, since it may have made a trigger.
+    fn mind_triggers(&self) {
+        let own = table::nouns(self.nouns).map(|noun| format!("'{}'", table::trigger(noun)));
+        let own: Vec<String> = own.collect();
+        let sql = format!(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name NOT IN ({})",
+            own.join(", ")
+        );
+        let others: rusqlite::Result<i64> = self
+            .connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        // If this or the setting fails, the triggers run.
+        let are_run = others != Ok(0);
+        let setting = DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
+        if self.connection.db_config(setting) != Ok(are_run) {
+            let _ = self.connection.set_db_config(setting, are_run);
+        }
+    }
+
+    /// Runs the first write and those that `more` returns in one transaction, and answers all of them after its commit.
+    pub(crate) fn batch(
+        &mut self,
+        commits: &Commits,
+        first: Box<dyn Job>,
+        more: impl FnMut() -> Option<Box<dyn Job>>,
+    ) {
+        let half = commits.waiting.count().div_ceil(2);
+        let waiting = std::iter::once(first).chain(std::iter::from_fn(more));
+        let begun = commits.intact().and_then(|()| {
+            self.files.hold()?;
+            let _inside = self.turnstile.enter();
+            // IMMEDIATE: a transaction that reads first and then writes fails at once if another process has written in
+            // between, whatever its timeout.
+            run(&self.connection, "BEGIN IMMEDIATE").map_err(|error| commits.failed(&error))
+        });
+        if let Err(error) = begun.map_err(|error| commits.fails(error)) {
+            // The other writes have waited as long as the first. If each tried again, the last would wait for ever.
+            return waiting.for_each(|job| job.answer(Err(error.clone())));
+        }
+        // Half of them, so that the service reads and checks one half while the other is synced. If all went together, both
+        // would wait for one another.
+        let mut waiting = waiting.take(half.clamp(SMALL_BATCH, LARGEST_BATCH));
+        self.check();
+        lock(&self.changed).clear();
+        commits.handled.store(0, Ordering::Relaxed);
+        let mut done: Vec<Box<dyn Job>> = Vec::new();
+        let mut saved = 0;
+        while commits.handled.load(Ordering::Relaxed) < LARGEST_COMMIT
+            && let Some(mut job) = waiting.next()
+        {
+            let failed = job.run(&mut SqliteTransaction {
+                connection: &mut self.connection,
+                commits,
+                nouns: self.nouns,
+            });
+            done.push(job);
+            saved += u64::from(failed.is_none());
+            if let Some(error) = failed.filter(|_| self.connection.is_autocommit()) {
+                // A full disk or an I/O error ends the whole transaction and not only the savepoint.
+                let error = commits.fails(error);
+                return done
+                    .into_iter()
+                    .for_each(|job| job.answer(Err(error.clone())));
+            }
+        }
+        let began = Instant::now();
+        let committed = self.commit(commits).map_err(|error| commits.fails(error));
+        // If all have failed, there was nothing to sync.
+        if committed.is_ok() && saved > 0 {
+            commits.meter.times.add_time(began.elapsed());
+            commits.meter.sizes.add(saved);
+        }
+        done.into_iter()
+            .for_each(|job| job.answer(committed.clone()));
+        if let Some(checkpoints) = &mut self.checkpoints {
+            let pages = self.pages.load(Ordering::Relaxed);
+            checkpoints.after_commit(pages, &self.connection, commits);
+        }
+    }
+
+    fn commit(&self, commits: &Commits) -> Result<()> {
+        if let Err(broken) = commits.intact() {
+            // One of these writes, or a checkpoint in the meantime, has ended the writes.
+            let _ = self.connection.execute_batch("ROLLBACK");
+            return Err(broken);
+        }
+        if let Some(cache) = &self.cache {
+            cache.commit_begins();
+        }
+        let committed = run(&self.connection, "COMMIT").map_err(|error| {
+            // SQLite has rolled back by itself, or has to be told to.
+            if !self.connection.is_autocommit() {
+                let _ = self.connection.execute_batch("ROLLBACK");
+            }
+            commits.uncommitted(&error)
+        });
+        if let Some(cache) = &self.cache {
+            cache.commit_ends(&lock(&self.changed));
+        }
+        // A write to a file that has lost its name must not be acknowledged, and neither must one that was synced beside a
+        // failed sync.
+        let found = || self.files.hold().and(commits.intact());
+        committed.and_then(|()| found().map_err(|_| unknown()))?;
+        commits.committed();
+        Ok(())
+    }
+
+    /// Closes the connection. SQLite itself checkpoints when the last connection of all processes closes. A server does so even
+    /// if others are open, so that it leaves a whole file behind.
+    pub(crate) fn finish(self, checkpoint: bool, commits: &Commits) -> Result<()> {
+        let connection = self.connection;
+        if let Some(checkpoints) = self.checkpoints {
+            checkpoints.end();
+        }
+        let file = self.files.path().display();
+        if commits.intact().is_err() {
+            // After a failed sync the file may lack pages that an earlier checkpoint has moved. Another checkpoint would not
+            // notice, and would let go of the log, which holds everything that was acknowledged. While this connection is
+            // open, no other one of this process is the last and checkpoints when it closes. So it stays open until the
+            // process ends.
+            std::mem::forget(connection);
+            return Err(Error::failed(format!(
+                "{file}: was left as it is, with its log, because the disk had failed or the database was found damaged; \
+                 keep {file}-wal beside it"
+            )));
+        }
+        if checkpoint && let Err(error) = move_log(&connection) {
+            if is_of_sync(&error) {
+                // The same as above.
+                std::mem::forget(connection);
+            }
+            return Err(unmoved(self.files.path(), &error));
+        }
+        connection.close().map_err(|(_, error)| map_err(&error))
+    }
+}
+
+/// Writes the whole log into the file and empties it.
+fn move_log(connection: &Connection) -> rusqlite::Result<()> {
+    // A connection that has not used the log yet would open it inside the checkpoint, by a read for which the checkpoint
+    // itself then waits until the busy timeout.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// The error of a log that could not be written into the file.
+fn unmoved(file: &Path, error: &rusqlite::Error) -> Error {
+    let (code, why) = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => (Code::Full, "the disk is full".into()),
+        Some(ErrorCode::SystemIoFailure) => (Code::Failed, format!("the disk failed ({error})")),
+        _ => return map_err(error),
+    };
+    let file = file.display();
+    let message = format!(
+        "{file}: {why}, so its log could not be written into it; nothing that was saved is lost: keep {file}-wal beside \
+         it, repair or free the disk, and start again"
+    );
+    Error::new(code, message)
+}

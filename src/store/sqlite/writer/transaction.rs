@@ -1,0 +1,154 @@
+//! A write's view of the writing connection.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rusqlite::Connection;
+
+use super::commits::Commits;
+use crate::base::error::{Error, Result};
+use crate::model::record::{Noun, Value};
+use crate::store::sqlite::values;
+use crate::store::transaction::{Fault, Transaction};
+
+/// A write's view of the writing connection. It runs inside the transaction of its batch.
+pub(crate) struct SqliteTransaction<'a> {
+    pub(crate) connection: &'a mut Connection,
+    pub(crate) commits: &'a Commits,
+    pub(crate) nouns: &'static [&'static Noun],
+}
+
+/// How a rule is undone when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undo {
+    /// By SQLite itself: only one statement of the rule writes, and a failed statement has changed nothing.
+    Statement,
+    /// By a savepoint. It costs a copy of every page that is changed.
+    Savepoint,
+}
+
+impl SqliteTransaction<'_> {
+    /// Runs a rule. If it fails, what it did is undone.
+    pub(crate) fn attempt<R>(
+        &mut self,
+        undo: Undo,
+        rule: impl FnOnce(&mut SqliteTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        match undo {
+            Undo::Statement => self.alone(rule),
+            Undo::Savepoint => self.in_savepoint(rule),
+        }
+    }
+
+    fn alone<R>(
+        &mut self,
+        rule: impl FnOnce(&mut SqliteTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let before = self.connection.total_changes();
+        let result = self.guarded(rule);
+        if result.is_err()
+            && self.connection.total_changes() != before
+            && !self.connection.is_autocommit()
+        {
+            // A rule that fails after it has written is a defect. There is no savepoint to go back to, so the whole batch is
+            // rolled back, and nobody is told anything untrue.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        result
+    }
+
+    fn in_savepoint<R>(
+        &mut self,
+        rule: impl FnOnce(&mut SqliteTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        self.run("SAVEPOINT write")?;
+        let result = self.guarded(rule);
+        match &result {
+            Ok(_) => self.run("RELEASE write")?,
+            // An error that ended the whole transaction has ended the savepoint too.
+            Err(_) if self.connection.is_autocommit() => {}
+            Err(_) => self
+                .run("ROLLBACK TO write")
+                .and_then(|()| self.run("RELEASE write"))?,
+        }
+        result
+    }
+
+    /// Runs a rule. A panic is a defect of the rule, and must not end the other writes.
+    fn guarded<R>(
+        &mut self,
+        rule: impl FnOnce(&mut SqliteTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        catch_unwind(AssertUnwindSafe(|| rule(self)))
+            .unwrap_or_else(|_| Err(Error::internal("a write panicked")))
+    }
+
+    fn run(&self, sql: &str) -> Result<()> {
+        run(self.connection, sql).map_err(|error| self.commits.failed(&error))
+    }
+
+    /// A failed foreign key is left to the rule to explain.
+    fn fault(&self, error: &rusqlite::Error) -> Fault {
+        match error.sqlite_error().map(|error| error.extended_code) {
+            Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => Fault::Reference,
+            _ => Fault::Error(self.commits.failed(error)),
+        }
+    }
+}
+
+impl Transaction for SqliteTransaction<'_> {
+    /// Nobody else can write.
+    const LOCKING: &'static str = "";
+    const SKIPPING: &'static str = "";
+
+    fn nouns(&self) -> &'static [&'static Noun] {
+        self.nouns
+    }
+
+    async fn alone_with(&mut self, _key: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
+        let rows = values::query(self.connection, sql, params);
+        let rows = rows.map_err(|error| self.fault(&error))?;
+        rows.iter().for_each(|row| self.commits.handles(row));
+        Ok(rows)
+    }
+
+    async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault> {
+        self.commits.handles(params);
+        let insert = || {
+            self.connection
+                .prepare_cached(sql)?
+                .insert(rusqlite::params_from_iter(params))
+        };
+        insert().map_err(|error| self.fault(&error))
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
+        self.commits.handles(params);
+        let execute = || {
+            self.connection
+                .prepare_cached(sql)?
+                .execute(rusqlite::params_from_iter(params))
+        };
+        execute()
+            .map(|rows| rows as u64)
+            .map_err(|error| self.fault(&error))
+    }
+}
+
+/// Runs a statement without parameters.
+pub(crate) fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute([]).map(drop)
+}
+
+/// Runs a rule to its end. A rule over SQLite never has to wait, so its future is ready at once.
+pub(crate) fn now<R>(rule: impl Future<Output = R>) -> R {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(rule).poll(&mut context) {
+        std::task::Poll::Ready(result) => result,
+        std::task::Poll::Pending => unreachable!("a rule over SQLite has nothing to wait for"),
+    }
+}
