@@ -1,4 +1,4 @@
-//! Words that everything uses: errors, times, the log, and text as every database compares it.
+//! What every module uses: errors, times, the log, and text as every database compares it.
 
 pub mod error;
 pub mod time;

@@ -1,7 +1,24 @@
-//! What a record is: nouns and their fields, drafts, queries, tokens, and the conditions of a write. No SQL and no HTTP.
+//! The model: nouns and their fields, drafts, queries, tokens, and the conditions of a write. No SQL and no HTTP.
+
+pub mod json;
+
+pub mod email;
 
 pub mod attributes;
+
+pub mod kind;
+
+pub mod field;
+
+pub mod noun;
+
+pub mod value;
+
+pub mod shown;
+
 pub mod record;
+
+pub mod rows;
 
 pub mod draft;
 

@@ -1,14 +1,19 @@
-//! What an operation is, as data: its place in the API, its words at the terminal, what it takes and what it answers.
+//! Operations as data: the place in the API, the command, the input and the output.
 //!
-//! An operation has one file in [`crate::ops`]. The file holds an [`About`] and, for a write, the rule. The router, the
+//! An operation has one file in [`crate::ops`]. The file holds an [`About`](about::About) and, for a write, the rule. The router, the
 //! gate, the metrics, `/openapi.json`, the commands, the shell completions and the tests of scopes are made from the
-//! [`About`], so that none of them knows an operation by its name.
+//! [`About`](about::About), so none of them knows an operation by its name.
 //!
-//! [`about`] is the data, [`asked`] is a request or a command line whose parts have been checked, [`describe`] and
-//! [`fields`] are the words of the OpenAPI document.
+//! | file | what it holds |
+//! |---|---|
+//! | [`about`] | the data of an operation |
+//! | [`asked`] | a request or a command line whose parts have been checked |
+//! | [`service`] | operations that tell about the service itself |
+//! | [`fields`], [`describe`] | the words of the OpenAPI document |
 
 pub mod about;
 pub mod asked;
 pub mod describe;
 pub mod fields;
+pub mod reference;
 pub mod service;

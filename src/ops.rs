@@ -1,9 +1,9 @@
 //! The operations: one file each, and the list of them.
 //!
-//! A new operation is one file here and one line in the list. The file says where the operation is in the API, who may ask
-//! for it, what it takes and answers and what its command is called, and has its rule over a
-//! [`Transaction`](crate::store::transaction::Transaction). All else follows: the route, the gate, the metrics, the
-//! document, the command, the completions, the request to another server.
+//! A new operation is one file here and one line in the list. The file has the path, who may use it, its input and output,
+//! the words of its command, and its rule over a [`Transaction`](crate::store::transaction::Transaction). Everything else
+//! follows from it: the route, the gate, the metrics, the OpenAPI document, the command, the completions, and the request
+//! to another server.
 
 use crate::base::error::Result;
 use crate::model::draft::Draft;
@@ -18,7 +18,7 @@ use crate::operation::asked::Operation;
 use crate::operation::service::Inform;
 use crate::views::VIEWS;
 
-/// Makes the list of operations: their modules, [`Op`], and what [`Op::visit`] does with each.
+/// Makes the list of operations: their modules, [`Op`], and the calls of [`Op::visit`].
 macro_rules! operations {
     ($($module:ident::$name:ident: $kind:ident,)*) => {
         $(pub mod $module;)*
@@ -33,17 +33,17 @@ macro_rules! operations {
         }
 
         impl Op {
-            /// Every operation, in the order of the API's document.
+            /// All operations, in the order of the OpenAPI document.
             pub const ALL: &'static [Op] = &[$(Op::$name),*];
 
-            /// What it is.
+            /// The data of the operation.
             pub fn about(self) -> &'static About {
                 match self {
                     $(Op::$name => $module::$name::ABOUT,)*
                 }
             }
 
-            /// Does what a visitor does with an operation of its kind.
+            /// Calls the method of the visitor for this kind of operation.
             pub async fn visit<V: Visit>(self, visitor: V) -> V::Out {
                 match self {
                     $(Op::$name => operations!(@visit visitor $kind $module::$name),)*
@@ -58,8 +58,8 @@ macro_rules! operations {
     (@visit $visitor:ident inform $operation:path) => { $visitor.inform::<$operation>().await };
 }
 
-// The one list. A line is a file, the type in it, and its kind: `write` runs a rule, `inform` tells of the service, and
-// the others are reads that go their own, faster ways.
+// The list. A line has a file, its type, and a kind: `write` runs a rule, `inform` tells about the service, and the others
+// are reads with faster ways of their own.
 operations! {
     list::List: list,
     create::Create: write,
@@ -77,45 +77,45 @@ operations! {
     home::Home: inform,
 }
 
-/// Does something with an operation, whichever it is.
+/// Does something with an operation of any kind.
 pub trait Visit: Sized {
-    /// What comes of it.
+    /// The result.
     type Out;
 
-    /// With the list of a noun's records.
+    /// Visits the list of a noun's records.
     fn list(self) -> impl Future<Output = Self::Out>;
 
-    /// With a record by its id.
+    /// Visits the read of a record by its id.
     fn get(self) -> impl Future<Output = Self::Out>;
 
-    /// With the list of tokens.
+    /// Visits the list of tokens.
     fn tokens(self) -> impl Future<Output = Self::Out>;
 
-    /// With a write.
+    /// Visits a write.
     fn write<T: Operation>(self) -> impl Future<Output = Self::Out>;
 
-    /// With what tells of the service.
+    /// Visits an operation that tells about the service.
     fn inform<T: Inform>(self) -> impl Future<Output = Self::Out>;
 }
 
-/// One route: what a method does at a path.
+/// One route: the operation of a method at a path.
 #[derive(Clone, Debug)]
 pub struct Route {
     /// The operation.
     pub op: Op,
-    /// The noun that it is done with.
+    /// The noun that it works on.
     pub noun: Option<&'static Noun>,
-    /// `GET`; where it is, HEAD is too.
+    /// The method. `GET` includes HEAD.
     pub method: &'static str,
-    /// `/leads/{id}`, as the API's document writes it.
+    /// The path as the OpenAPI document writes it: `/leads/{id}`.
     pub path: String,
-    /// Its id in the API's document.
+    /// Its id in the OpenAPI document.
     pub id: String,
-    /// Who may ask for it.
+    /// Who may use it.
     pub access: Access,
 }
 
-/// Every route, in the order of the API's document: those of each noun, then the others.
+/// All routes, in the order of the OpenAPI document: those of each noun, then the others.
 pub fn routes() -> Vec<Route> {
     let nouns = NOUNS.iter().chain(VIEWS).map(|noun| Some(*noun));
     let mut routes = Vec::new();
@@ -136,7 +136,7 @@ pub fn routes() -> Vec<Route> {
     routes
 }
 
-/// Short calls of the operations on records, without conditions and without an idempotency key.
+/// Shortcuts for writes of records, without conditions and without an idempotency key.
 pub trait Records: Store + Sync {
     /// Creates a record, or does what `on_duplicate` says.
     fn create(
@@ -158,7 +158,7 @@ pub trait Records: Store + Sync {
         }
     }
 
-    /// Deletes a record, with `cascade` all that refers to it as well.
+    /// Deletes a record. With `cascade` it also deletes the records that refer to it.
     fn delete(
         &self,
         noun: &'static Noun,

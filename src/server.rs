@@ -15,9 +15,11 @@ use api::Api;
 use settings::ServerSettings;
 
 pub mod api;
+mod call;
 mod conditions;
 pub mod cors;
 pub mod docs;
+pub mod entry;
 pub mod gate;
 pub mod limit;
 pub mod observe;
@@ -39,7 +41,7 @@ pub async fn serve(
     let api = Arc::new(Api::new(store.clone(), &settings));
     let proxies = settings.connections.proxies.clone();
     let service = |address| {
-        let routes = api::routes(api.clone(), Peer::new(address, &proxies));
+        let routes = entry::routes(api.clone(), Peer::new(address, &proxies));
         hyper_util::service::TowerToHyperService::new(warp::service(routes))
     };
     let refuse = {

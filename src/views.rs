@@ -1,8 +1,9 @@
-//! Views: nouns that are only read, fields over a query. A new view is one file here and one entry in the list.
+//! Views: nouns that can only be read. A view is a table of fields over a query. A new view is one file here and one entry in
+//! the list.
 
 use crate::model::record::Noun;
 
 pub mod followups;
 
-/// Every view.
+/// All views.
 pub const VIEWS: &[&Noun] = &[&followups::FOLLOWUP];

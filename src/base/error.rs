@@ -1,9 +1,9 @@
-//! What can go wrong, said once.
+//! Errors, their codes, and what a code means over HTTP and for a command.
 //!
 //! An [`Error`] is a [`Code`], one sentence for people and, for refused input, the fields it is about. [`Code::TABLE`]
-//! ties each code to its HTTP status and to the exit code of a command. It is read both ways: the server turns a code
-//! into a status, the remote store turns the status back into the code, so that a command says the same and exits the
-//! same whether its records lie in a file or behind a server.
+//! ties each code to its HTTP status and to the exit code of a command. The table is read both ways: the server turns a
+//! code into a status, the remote store turns the status back into the code. So a command prints and exits the same whether
+//! its records are in a file or behind a server.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,15 +11,15 @@ use std::fmt;
 /// The kind of a failure. Every kind has one HTTP status and one exit code, see [`Code::TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// The input was refused; nothing was changed.
+    /// The input was refused. Nothing was changed.
     Invalid,
-    /// No record, or no page, has this address.
+    /// There is no record or page at this address.
     NotFound,
-    /// The path exists, the method does not.
+    /// The path exists, but not with this method.
     Method,
     /// The request did not arrive in time.
     Timeout,
-    /// The input is fine by itself, but not beside what is stored.
+    /// The input is valid, but it conflicts with what is stored.
     Conflict,
     /// The request body is larger than the service takes.
     TooLarge,
@@ -27,35 +27,35 @@ pub enum Code {
     UrlTooLong,
     /// The request body is not `application/json`.
     MediaType,
-    /// A fault of this program or its surroundings. The message is for the log and for a local command; over HTTP it is
-    /// replaced by a sentence without inner detail.
+    /// A fault of this program or of its environment. The message is for the log and for a local command. Over HTTP it is
+    /// replaced by a sentence without detail.
     Internal,
     /// Nothing was saved, and the same request may succeed in a moment.
     Unavailable,
-    /// The database has not told whether it saved this: the write may have been saved, or not.
+    /// The database has not answered whether it saved the write. It may have been saved.
     Unknown,
-    /// The disk is full; nothing was saved.
+    /// The disk is full. Nothing was saved.
     Full,
-    /// Whoever asks has not said who it is, or not so that it could be believed.
+    /// The caller sent no valid credentials.
     Unauthenticated,
-    /// Whoever asks has asked too often; the same request may succeed in a second.
+    /// The caller has sent too many requests. The same request may succeed in a second.
     Limited,
-    /// Whoever asks may not do this.
+    /// The caller may not do this.
     Denied,
-    /// The record is no longer what the request takes it for; nothing was changed.
+    /// The record no longer has the version that the request names. Nothing was changed.
     Stale,
-    /// The request's key belongs to another request; nothing was changed.
+    /// The idempotency key belongs to another request. Nothing was changed.
     KeyReused,
-    /// The server could not be reached, or what answered was no crm.
+    /// The server could not be reached, or did not answer as crm does.
     Unreachable,
-    /// The command could not do its work (a file that is no database, an unwritable output).
+    /// The command could not do its work: for example, a file is no database, or the output cannot be written.
     Failed,
 }
 
 impl Code {
     /// Code, HTTP status (RFC 9110; 507 is RFC 4918), exit code of a command.
     ///
-    /// The last two never cross HTTP: they are made where the command runs.
+    /// The last two are never sent over HTTP: they are made where the command runs.
     pub const TABLE: &'static [(Code, Option<u16>, u8)] = &[
         (Code::Invalid, Some(400), 2),
         (Code::Unauthenticated, Some(401), 4),
@@ -83,12 +83,12 @@ impl Code {
         row.map_or((None, 1), |row| (row.1, row.2))
     }
 
-    /// The HTTP status of this code; 500 for the codes that have none.
+    /// The HTTP status of this code. 500 for the codes that have none.
     pub fn status(self) -> u16 {
         self.row().0.unwrap_or(500)
     }
 
-    /// What a command that ends with this code exits with.
+    /// The exit code of a command that ends with this code.
     pub fn exit(self) -> u8 {
         self.row().1
     }
@@ -100,7 +100,7 @@ impl Code {
     }
 }
 
-/// One field that was refused and what was expected of it.
+/// One refused field and what was expected of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The field, parameter or key as the user wrote it.
@@ -119,8 +119,8 @@ impl Problem {
     }
 }
 
-/// All that is wrong with an input: what comes first word for word, as much as somebody would read, and of the rest how
-/// much it is. A body may have a hundred thousand keys that are no fields.
+/// Everything that is wrong with an input: the first problems in words, the rest as a number. A body may have a hundred
+/// thousand unknown keys, and nobody would read as many problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     told: Vec<Problem>,
@@ -128,15 +128,15 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// The most that are told word for word.
+    /// The most problems that are listed in words.
     const MOST: usize = 50;
 
-    /// Notes one, of which `expected` says what was expected.
+    /// Adds a problem. `expected` says what was expected.
     pub fn push(&mut self, field: impl Into<String>, expected: impl Into<String>) {
         self.push_with(|| Problem::new(field, expected));
     }
 
-    /// The same for one that takes some work to tell, which is spared where nobody would read it.
+    /// Adds a problem whose text is only made if it is listed.
     pub fn push_with(&mut self, problem: impl FnOnce() -> Problem) {
         match self.told.len() < Self::MOST {
             true => self.told.push(problem()),
@@ -144,12 +144,12 @@ impl Problems {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there is no problem.
     pub fn is_empty(&self) -> bool {
         self.told.is_empty()
     }
 
-    /// Whether one of a field is told.
+    /// Whether a problem of this field is listed.
     pub fn has(&self, field: &str) -> bool {
         self.told.iter().any(|problem| problem.field == field)
     }
@@ -173,19 +173,19 @@ impl Extend<Problem> for Problems {
 /// A failure: a code, a sentence, and the fields it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// What kind of failure.
+    /// The kind of the failure.
     pub code: Code,
     /// One sentence that names the field or file and what was expected.
     pub message: String,
-    /// The refused fields, in the order they were given, as far as they are told. Empty where no field is to blame.
+    /// The refused fields that are listed, in the order in which they were given. Empty if the error is about no field.
     pub problems: Vec<Problem>,
 }
 
-/// The result of everything in crm that can fail.
+/// The result of everything that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A failure of a kind with its sentence.
+    /// A failure with its code and its sentence.
     pub fn new(code: Code, message: impl Into<String>) -> Error {
         Error {
             code,
@@ -194,7 +194,7 @@ impl Error {
         }
     }
 
-    /// Refused input, not about a field.
+    /// Refused input. It is about no field in particular.
     pub fn invalid(message: impl Into<String>) -> Error {
         Error::new(Code::Invalid, message)
     }
@@ -206,7 +206,7 @@ impl Error {
         Error::fields(problems)
     }
 
-    /// All refused fields at once.
+    /// Several refused fields.
     pub fn fields(problems: Problems) -> Error {
         let told = problems.told.iter();
         let mut sentences: Vec<String> = told
@@ -222,7 +222,7 @@ impl Error {
         }
     }
 
-    /// A fault whose detail is for the log.
+    /// A fault whose details are for the log.
     pub fn internal(detail: impl fmt::Display) -> Error {
         Error::new(Code::Internal, detail.to_string())
     }
@@ -232,7 +232,7 @@ impl Error {
         Error::new(Code::Failed, message)
     }
 
-    /// The error as the API and `-o json` write it: `{"error": …}` with `fields` where fields were refused.
+    /// The error as the API and `-o json` write it: `{"error": …}`, with `fields` if fields were refused.
     pub fn to_json(&self) -> String {
         let mut object = serde_json::Map::new();
         object.insert("error".into(), self.message.clone().into());
@@ -248,7 +248,7 @@ impl Error {
         serde_json::Value::Object(object).to_string()
     }
 
-    /// Reads what [`Error::to_json`] wrote. `None` where it is not an error of crm's.
+    /// Reads what [`Error::to_json`] wrote. `None` if it is no error of crm.
     pub fn from_json(code: Code, body: &[u8]) -> Option<Error> {
         let body: serde_json::Value = serde_json::from_slice(body).ok()?;
         let message = body.get("error")?.as_str()?.to_string();
@@ -274,8 +274,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A field's name as a sentence has it. A user may have written anything there: what is long, or would not stand for itself,
-/// is quoted.
+/// A field's name in a sentence. A user may have written anything there: a long name, or one with characters that need an
+/// escape, is quoted.
 fn named(field: &str) -> Cow<'_, str> {
     let quoted = quoted(field);
     let inner = quoted.get(1..quoted.len() - 1);
@@ -285,7 +285,7 @@ fn named(field: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text a user gave, quoted for a message: short, and without characters that would move the cursor or hide others.
+/// A user's text, quoted for a message: it is short, and no character moves the cursor or hides others.
 pub fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut shown: String = text.chars().take(LONGEST).collect();

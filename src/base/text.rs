@@ -1,8 +1,8 @@
-//! Text search that is the same on every database: case ignored letter by letter, and `LIKE` without its traps.
+//! Text search that is the same on every database: it ignores case letter by letter, and no `LIKE` pattern is slow.
 //!
-//! Databases disagree about case (SQLite folds ASCII alone, PostgreSQL asks the locale), so that the rule is here: two
-//! letters are the same when the simple lower case of their simple upper case is. The length of a text never changes,
-//! and Greek `ς`, `σ` and `Σ` are one letter.
+//! Databases disagree about case: SQLite folds only ASCII, PostgreSQL asks the locale. So the rule is here: two letters are
+//! the same if the simple lower case of their simple upper case is the same. The length of a text never changes, and Greek
+//! `ς`, `σ` and `Σ` are one letter.
 
 /// A letter without its case.
 pub fn fold(letter: char) -> char {
@@ -23,22 +23,22 @@ pub fn fold(letter: char) -> char {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// The pieces between the `%`.
-    pieces: Vec<Piece>,
+    pieces: Vec<PatternPiece>,
 }
 
-/// What stands between two `%`: characters, `None` for any one.
+/// The characters between two `%`. `None` is any character.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Piece(Vec<Option<char>>);
+struct PatternPiece(Vec<Option<char>>);
 
 impl Pattern {
-    /// Reads a pattern, `None` where it ends in a lone `\`.
+    /// Reads a pattern, `None` if it ends in a lone `\`.
     pub fn parse(pattern: &str) -> Option<Pattern> {
-        let mut pieces = vec![Piece::default()];
+        let mut pieces = vec![PatternPiece::default()];
         let mut letters = pattern.chars();
         while let Some(letter) = letters.next() {
             let letter = match letter {
                 '%' => {
-                    pieces.push(Piece::default());
+                    pieces.push(PatternPiece::default());
                     continue;
                 }
                 '_' => None,
@@ -63,9 +63,10 @@ impl Pattern {
         pattern
     }
 
-    /// Whether the whole text fits. The first and the last piece stand at the ends, each other is taken where it comes
-    /// first, which never takes from those behind it; so each step goes forward, where the usual recursion takes exponential
-    /// time for `%a%a%a%b`. `stop` is asked from time to time; once it says so, the answer is no.
+    /// Whether the whole text matches. The first and the last piece stand at the ends. Each other piece is taken where it
+    /// comes first, which never takes anything from the pieces after it. So each step goes forward, while the usual
+    /// recursion takes exponential time for `%a%a%a%b`. `stop` is asked from time to time; once it answers true, the result
+    /// is false.
     pub fn matches(&self, text: &str, stop: impl Fn() -> bool) -> bool {
         let text: Vec<char> = text.chars().map(fold).collect();
         let (Some(first), Some(last)) = (self.pieces.first(), self.pieces.last()) else {
@@ -88,7 +89,7 @@ impl Pattern {
     }
 }
 
-impl Piece {
+impl PatternPiece {
     fn is_at(&self, text: &[char], at: usize) -> bool {
         text.len() >= at + self.0.len()
             && self
@@ -98,10 +99,10 @@ impl Piece {
                 .all(|(wanted, letter)| wanted.is_none_or(|wanted| wanted == *letter))
     }
 
-    /// Where the piece comes first. Without any `_` it is found in time in proportion to the text (Knuth, Morris, Pratt);
-    /// with one, each place is tried.
+    /// Where the piece comes first. Without any `_` the time is linear in the text (Knuth, Morris, Pratt). With one, each
+    /// place is tried.
     fn find(&self, text: &[char], from: usize, stop: &impl Fn() -> bool) -> Option<usize> {
-        /// Letters between two looks at `stop`.
+        /// How many letters are compared between two calls of `stop`.
         const STRIDE: usize = 1 << 16;
         let piece = &self.0;
         if piece.is_empty() {
@@ -113,7 +114,7 @@ impl Piece {
                 .take_while(|at| !at.is_multiple_of(per_look) || !stop())
                 .find(|at| self.is_at(text, *at));
         }
-        // For each start of the piece, the length of its longest proper start that is also its end.
+        // For each prefix of the piece, the length of its longest proper prefix that is also its suffix.
         let mut borders = vec![0; piece.len()];
         let mut length = 0;
         for at in 1..piece.len() {

@@ -1,22 +1,22 @@
-//! Times: one stored form, a few that are taken in.
+//! Times: one stored form, and the few forms that are read.
 //!
-//! A time is stored and shown as `YYYY-MM-DD HH:MM:SS` in UTC, so that text order is time order on every database.
-//! Taken in are that form, RFC 3339 with any offset, and a date alone; what has no offset is UTC. Fractions of a second
-//! are cut off, as the stored form has none. The command line knows a few words more, see [`words`].
+//! A time is stored and shown as `YYYY-MM-DD HH:MM:SS` in UTC, so that text order is time order on every database. That
+//! form, RFC 3339 with any offset, and a date alone are read. A time without an offset is UTC. Fractions of a second are cut
+//! off, because the stored form has none. The command line also knows a few words, see [`words`].
 
 use std::time::SystemTime;
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::{Span, Timestamp, Unit, tz::TimeZone};
 
-/// What was expected where a time was refused.
+/// What was expected in place of a refused time.
 pub const EXPECTED: &str =
     "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31";
 
-/// What was expected where the command line was given a time.
+/// What was expected in place of a refused time on the command line.
 pub const EXPECTED_WORDS: &str = "expected a time like 2026-01-31 09:30:00 or 2026-01-31, or now, today, tomorrow, fri, +3d, -2h";
 
-/// The stored form of a moment.
+/// The stored form of a time.
 fn show(at: DateTime) -> String {
     let mut text = String::with_capacity(19);
     let mut part = |number: i16, before: &str| {
@@ -25,7 +25,7 @@ fn show(at: DateTime) -> String {
             text.push(char::from(b'0' + digit.rem_euclid(10) as u8));
         }
     };
-    // Digit by digit, as every write needs it and a format takes ten times as long.
+    // Digit by digit: every write needs this, and a format string takes ten times as long.
     part(at.year() / 100, "");
     part(at.year() % 100, "");
     part(at.month().into(), "-");
@@ -36,7 +36,7 @@ fn show(at: DateTime) -> String {
     text
 }
 
-/// Now, as it is stored.
+/// The current time, as times are stored.
 pub fn now() -> String {
     show(moment())
 }
@@ -45,7 +45,7 @@ fn moment() -> DateTime {
     at_most(SystemTime::now())
 }
 
-/// A moment, or the nearest that there is a date for: a clock may show anything.
+/// This time, or the nearest one that has a date: a clock may show anything.
 fn at_most(moment: SystemTime) -> DateTime {
     let beyond = match moment > SystemTime::UNIX_EPOCH {
         true => Timestamp::MAX,
@@ -54,15 +54,15 @@ fn at_most(moment: SystemTime) -> DateTime {
     TimeZone::UTC.to_datetime(Timestamp::try_from(moment).unwrap_or(beyond))
 }
 
-/// The form of a time in a file's name (RFC 3339's without its separators), so that the order of names is that of times.
+/// The form of a time in a file name: RFC 3339 without its separators. The order of such names is the order of the times.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 
-/// Now, as a file's name has it: `20260102T030405Z`.
+/// The current time for a file name: `20260102T030405Z`.
 pub fn stamp() -> String {
     moment().strftime(STAMP).to_string()
 }
 
-/// The moment of a [`stamp`], `None` where the text is none.
+/// The time of a [`stamp`], `None` if the text is none.
 pub fn read_stamp(text: &str) -> Option<SystemTime> {
     if !shaped(text, b"ddddddddTddddddZ") {
         return None;
@@ -71,58 +71,58 @@ pub fn read_stamp(text: &str) -> Option<SystemTime> {
     Some(TimeZone::UTC.to_timestamp(at).ok()?.into())
 }
 
-/// The moment of a header of HTTP (RFC 9110, section 5.6.7): `Wed, 21 Oct 2026 07:28:00 GMT`.
+/// Reads the time of an HTTP header (RFC 9110, section 5.6.7): `Wed, 21 Oct 2026 07:28:00 GMT`.
 pub fn read_http(text: &str) -> Option<SystemTime> {
     let at = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(at.timestamp().into())
 }
 
-/// A moment, as it is stored.
+/// A time, as times are stored.
 pub fn stored(at: SystemTime) -> Option<String> {
     let at = Timestamp::try_from(at).ok()?;
     Some(show(TimeZone::UTC.to_datetime(at)))
 }
 
-/// A given time: a moment with its fraction, or a whole day.
-enum Given {
+/// A time that was read: a point in time with its fraction, or a whole day.
+enum ParsedTime {
     Moment(DateTime),
     Day(Date),
 }
 
-/// The span a time stands for in a filter: from the first stored second in it to the first after it. A date is its whole
-/// day; a moment between two seconds is the empty span before the later one, as no stored time equals it.
+/// The span that a time stands for in a filter. A date is its whole day. A time with a fraction is an empty span, because
+/// no stored time equals it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// The first second that is in it.
+    /// The first second of the span.
     pub start: String,
-    /// The first second that is not in it any more; equal to `start` where nothing is.
+    /// The first second after the span. Equal to `start` if the span is empty.
     pub end: String,
 }
 
-/// The text in its stored form, `None` where it is no time.
+/// The text in its stored form, `None` if it is no time.
 pub fn parse(text: &str) -> Option<String> {
     Some(show(match read(text)? {
-        Given::Moment(at) => at,
-        Given::Day(day) => day.to_datetime(Time::midnight()),
+        ParsedTime::Moment(at) => at,
+        ParsedTime::Day(day) => day.to_datetime(Time::midnight()),
     }))
 }
 
-/// The span a filter's time stands for, `None` where it is no time.
+/// The span that a filter's time stands for, `None` if the text is no time.
 pub fn range(text: &str) -> Option<Range> {
-    // After the last second of the year 9999 text order has only this left.
+    // In text order, only this comes after the last second of the year 9999.
     let next = |at: DateTime, by: Span| {
         at.checked_add(by)
             .map_or("9999-12-31 23:59:60".into(), show)
     };
     Some(match read(text)? {
-        Given::Day(day) => {
+        ParsedTime::Day(day) => {
             let start = day.to_datetime(Time::midnight());
             Range {
                 start: show(start),
                 end: next(start, Span::new().days(1)),
             }
         }
-        Given::Moment(at) => {
+        ParsedTime::Moment(at) => {
             let after = next(at, Span::new().seconds(1));
             Range {
                 start: if at.subsec_nanosecond() == 0 {
@@ -137,7 +137,7 @@ pub fn range(text: &str) -> Option<Range> {
 }
 
 /// Reads `YYYY-MM-DD`, then nothing, or `T` or a space and `HH:MM[:SS[.fraction]]`, then nothing, `Z` or `±HH:MM`.
-fn read(text: &str) -> Option<Given> {
+fn read(text: &str) -> Option<ParsedTime> {
     let text = text.trim();
     let date = text.get(..10)?;
     if !shaped(date, b"dddd-dd-dd") {
@@ -146,7 +146,7 @@ fn read(text: &str) -> Option<Given> {
     let date = date.parse::<Date>().ok().filter(|date| date.year() >= 1)?;
     let rest = &text[10..];
     if rest.is_empty() {
-        return Some(Given::Day(date));
+        return Some(ParsedTime::Day(date));
     }
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     let (clock, offset) = split_offset(rest)?;
@@ -163,7 +163,7 @@ fn read(text: &str) -> Option<Given> {
         return None;
     }
     let number = |range: std::ops::Range<usize>| clock[range].parse::<i8>().ok();
-    // 60 is a leap second (RFC 3339, section 5.7): there is no stored form for it but the second before.
+    // 60 is a leap second (RFC 3339, section 5.7). It has no stored form, so the second before it is stored.
     let second = if with_seconds {
         number(6..8)?.min(60)
     } else {
@@ -179,10 +179,12 @@ fn read(text: &str) -> Option<Given> {
     };
     let time = Time::new(number(0..2)?, number(3..5)?, second.min(59), nanosecond).ok()?;
     let at = date.to_datetime(time).checked_sub(offset).ok()?;
-    (1..=9999).contains(&at.year()).then_some(Given::Moment(at))
+    (1..=9999)
+        .contains(&at.year())
+        .then_some(ParsedTime::Moment(at))
 }
 
-/// The clock and its offset from UTC.
+/// The time of day and its offset from UTC.
 fn split_offset(text: &str) -> Option<(&str, Span)> {
     if let Some(clock) = text.strip_suffix(['Z', 'z']) {
         return Some((clock, Span::new()));
@@ -220,10 +222,10 @@ fn shaped(text: &str, shape: &[u8]) -> bool {
         })
 }
 
-/// The words that the command line takes for a time, turned into a form that [`parse`] and [`range`] take: `now`,
-/// `today`, `tomorrow`, `yesterday`, a weekday (the next one after today), and a distance from now such as `+3d` or `-2h`
-/// (`s`, `m` for minutes, `h`, `d`, `w`). `None` where the text is no such word; the API itself does not know them, as a
-/// request has to mean the same whenever it arrives.
+/// Turns a word of the command line into a form that [`parse`] and [`range`] read. The words are `now`, `today`, `tomorrow`,
+/// `yesterday`, a weekday (the next one after today), and a distance from now such as `+3d` or `-2h` (`s`, `m` for minutes,
+/// `h`, `d`, `w`). `None` if the text is no such word. The API does not know these words: a request has to mean the same
+/// whenever it arrives.
 pub fn words(text: &str) -> Option<String> {
     let now = moment();
     let word = text.trim().to_ascii_lowercase();
@@ -261,7 +263,7 @@ pub fn words(text: &str) -> Option<String> {
         b'-' => -1,
         _ => return None,
     };
-    // The case counts here: to many an M is a month.
+    // Case matters here: to many people an M is a month.
     let word = text.trim();
     let digits = word[1..].trim_end_matches(|c: char| c.is_ascii_alphabetic());
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -288,157 +290,4 @@ pub fn words(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn times_of_http_are_read() {
-        let at = read_http("Wed, 21 Oct 2026 07:28:00 GMT").and_then(stored);
-        assert_eq!(at.as_deref(), Some("2026-10-21 07:28:00"));
-        for wrong in [
-            "",
-            "-1",
-            "0.5",
-            "soon",
-            "2026-10-21",
-            "Wed, 32 Oct 2026 07:28:00 GMT",
-        ] {
-            assert_eq!(read_http(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_clock_may_show_anything() {
-        let far = Duration::from_secs(1 << 40);
-        let shown = [SystemTime::now() + far, SystemTime::UNIX_EPOCH - far];
-        let shown = shown.map(|at| show(at_most(at)));
-        assert_eq!(shown, ["9999-12-30 22:00:00", "1970-01-01 00:00:00"]);
-    }
-
-    #[test]
-    fn every_documented_form_is_taken() {
-        let same = "2026-01-31 09:30:00";
-        for text in [
-            same,
-            "2026-01-31T09:30:00",
-            "2026-01-31T09:30:00Z",
-            "2026-01-31t09:30:00z",
-            "2026-01-31T09:30:00.999Z",
-            "2026-01-31 09:30",
-            "2026-01-31T11:30:00+02:00",
-            "2026-01-31 00:00:00-09:30",
-            " 2026-01-31 09:30:00 ",
-        ] {
-            assert_eq!(parse(text).as_deref(), Some(same), "{text}");
-        }
-        assert_eq!(parse("2026-01-31").as_deref(), Some("2026-01-31 00:00:00"));
-        assert_eq!(
-            parse("2016-12-31T23:59:60Z").as_deref(),
-            Some("2016-12-31 23:59:59")
-        );
-        assert_eq!(
-            parse("9999-12-31 23:59:59").as_deref(),
-            Some("9999-12-31 23:59:59")
-        );
-        assert_eq!(parse("0001-01-01").as_deref(), Some("0001-01-01 00:00:00"));
-    }
-
-    #[test]
-    fn what_is_no_time_is_refused() {
-        for text in [
-            "",
-            "now",
-            "2026-02-30",
-            "2026-13-01",
-            "2026-1-1",
-            "20260131",
-            "2026-01-31T",
-            "2026-01-31T24:00:00",
-            "2026-01-31T09:30:61",
-            "2026-01-31T09:30:00.",
-            "2026-01-31T09:30:00+2",
-            "2026-01-31T09:30:00+24:00",
-            "2026-01-31T09:30:00[UTC]",
-            "0000-01-01",
-            "0001-01-01T00:00:00+01:00",
-            "9999-12-31T23:59:59-01:00",
-            "2026-01-31T09:30:00 02:00",
-            "２０２６-01-31",
-            "2026-01-31x",
-        ] {
-            assert_eq!(parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_stamp_is_read_back() {
-        let at = read_stamp("20260102T030405Z").unwrap();
-        assert_eq!(stored(at).as_deref(), Some("2026-01-02 03:04:05"));
-        let age = SystemTime::now().duration_since(read_stamp(&stamp()).unwrap());
-        assert!(age.unwrap() < std::time::Duration::from_secs(60));
-        for text in [
-            "",
-            "20260102T030405",
-            "20261302T030405Z",
-            "20260102T250405Z",
-            "20260102-030405Z",
-            "+0260102T030405Z",
-            "20260102T030405Z ",
-        ] {
-            assert_eq!(read_stamp(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_date_is_its_whole_day_in_a_filter() {
-        let day = range("2026-01-31").unwrap();
-        assert_eq!(
-            (day.start.as_str(), day.end.as_str()),
-            ("2026-01-31 00:00:00", "2026-02-01 00:00:00")
-        );
-        let second = range("2026-01-31 09:30:59").unwrap();
-        assert_eq!(
-            (second.start.as_str(), second.end.as_str()),
-            ("2026-01-31 09:30:59", "2026-01-31 09:31:00")
-        );
-        let between = range("2026-01-31T09:30:59.5Z").unwrap();
-        assert_eq!(between.start, between.end);
-        assert!(range("9999-12-31").unwrap().end.as_str() > "9999-12-31 23:59:59");
-    }
-
-    #[test]
-    fn words_are_times() {
-        for word in [
-            "now",
-            "today",
-            "tomorrow",
-            "yesterday",
-            "fri",
-            "Friday",
-            "+3d",
-            "-2h",
-            "+90m",
-            "+1w",
-            "+10s",
-        ] {
-            let text = words(word).unwrap();
-            assert!(parse(&text).is_some(), "{word} gave {text}");
-        }
-        for word in [
-            "",
-            "soon",
-            "+",
-            "+d",
-            "3d",
-            "+3y",
-            "+3.5d",
-            "+1M",
-            "+99999999999999999999d",
-            "+9999999d",
-        ] {
-            assert_eq!(words(word), None, "{word}");
-        }
-    }
-}
+mod tests;

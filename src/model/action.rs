@@ -1,9 +1,8 @@
 //! An action: something done with a lead, such as a mail or a call.
 
-use crate::model::record::{
-    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, LEAD_ID, Noun, Presence, Relation,
-    UPDATED_AT,
-};
+use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
+use crate::model::kind::Kind;
+use crate::model::noun::{Examples, Noun, Relation};
 
 /// Actions and their fields.
 pub static ACTION: Noun = Noun {

@@ -1,17 +1,21 @@
-//! Drafts: what somebody wants to create or change, as given, and what is wrong with it.
+//! Drafts: the fields that somebody wants to create or change, and what is wrong with them.
 //!
-//! A draft is checked where the stored record is at hand, since a value that does not change is always accepted: it may be
-//! older than the rules. Until then it keeps the fields that could not even be read as problems, so that all that is wrong
-//! is told at once.
+//! A draft is checked when the stored record is at hand, because a value that does not change is always accepted: it may be
+//! older than the rules. Until then, the draft keeps unreadable fields as problems, so that one answer names everything that
+//! is wrong.
 
 use crate::base::error::{Error, Problem, Problems, Result, quoted};
 use crate::base::time;
 use crate::model::attributes::{Attributes, Entries, unreadable};
-use crate::model::record::{
-    Field, Kind, Noun, Presence, Record, Value, email, parse_id, write_text,
-};
+use crate::model::email::email;
+use crate::model::field::{Field, Presence};
+use crate::model::json::write_text;
+use crate::model::kind::Kind;
+use crate::model::noun::{Noun, parse_id};
+use crate::model::record::Record;
+use crate::model::value::Value;
 
-/// A value as given, its type fitting the field, not yet checked against the rules.
+/// A given value. Its type fits the field, but it is not yet checked against the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// `null`.
@@ -25,7 +29,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// Whether this is what the field holds already.
+    /// Whether this is the stored value.
     fn is(&self, stored: &Value) -> bool {
         match (self, stored) {
             (Input::Null, Value::Null) => true,
@@ -41,31 +45,31 @@ impl Input {
 pub enum Purpose {
     /// A new record.
     Create,
-    /// A change of one that is there.
+    /// A change of an existing record.
     Update,
 }
 
-/// What somebody wants to create or change: the given fields, and what is wrong with those that could not even be read.
+/// The given fields, and the problems of those that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// What it is a draft of.
+    /// The noun of the record.
     pub noun: &'static Noun,
-    given: Vec<Given>,
-    /// The id that was given in an update; it has to be the record's own.
+    given: Vec<GivenField>,
+    /// The id that was given in an update. It must be the record's own.
     id: Option<i64>,
     problems: Problems,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Given {
+struct GivenField {
     at: usize,
-    /// Under its old name.
+    /// Whether it was given under its old name.
     old: bool,
     input: Input,
 }
 
 impl Draft {
-    /// Nothing given.
+    /// An empty draft.
     pub fn new(noun: &'static Noun) -> Draft {
         Draft {
             noun,
@@ -75,7 +79,7 @@ impl Draft {
         }
     }
 
-    /// Reads a JSON object. Fields that are wrong are kept as problems, so that all of them are told at once.
+    /// Reads a JSON object. Wrong fields are kept as problems, so that one answer names all of them.
     pub fn from_json(noun: &'static Noun, body: &[u8], purpose: Purpose) -> Result<Draft> {
         let text =
             std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
@@ -106,7 +110,7 @@ impl Draft {
                 self.refuse(key, "is set by crm itself and cannot be given in a create");
             }
             (kind, _) => match input(kind, raw) {
-                Ok(input) => self.given.push(Given {
+                Ok(input) => self.given.push(GivenField {
                     at,
                     old: key != field.name,
                     input,
@@ -126,15 +130,15 @@ impl Draft {
         });
     }
 
-    /// Notes a problem of a field.
+    /// Adds a problem of a field.
     pub fn refuse(&mut self, field: &str, expected: impl Into<String>) {
         self.problems.push(field, expected);
     }
 
-    /// Gives a field by its name, as a flag of the command line does.
+    /// Adds a field by its name, as a flag of the command line does.
     pub fn give(&mut self, name: &str, input: Input) {
         match self.noun.position(name) {
-            Some(at) => self.given.push(Given {
+            Some(at) => self.given.push(GivenField {
                 at,
                 old: self.noun.fields[at].name != name,
                 input,
@@ -150,7 +154,7 @@ impl Draft {
 
     /// Roughly the bytes that it holds.
     pub fn size(&self) -> usize {
-        let size = |given: &Given| match &given.input {
+        let size = |given: &GivenField| match &given.input {
             Input::Null | Input::Int(_) => 0,
             Input::Text(text) => text.len(),
             Input::Object(object) => object.size(),
@@ -159,7 +163,7 @@ impl Draft {
         let given = self
             .given
             .iter()
-            .map(|given| size_of::<Given>() + size(given));
+            .map(|given| size_of::<GivenField>() + size(given));
         problems + given.sum::<usize>()
     }
 
@@ -176,7 +180,7 @@ impl Draft {
             })
     }
 
-    /// Refuses a draft with fields that could not be read; for a create, with all else that is wrong with it.
+    /// Refuses a draft with unreadable fields. The error of a create names everything else that is wrong, too.
     pub fn readable(&self, purpose: Purpose) -> Result<()> {
         match self.problems.is_empty() {
             true => Ok(()),
@@ -185,7 +189,7 @@ impl Draft {
         }
     }
 
-    /// The draft as JSON, for a server to read.
+    /// The draft as JSON, for a server.
     pub fn to_json(&self) -> String {
         let mut out = vec![b'{'];
         let mut member = |name: &str, json: &str| {
@@ -215,7 +219,7 @@ impl Draft {
         String::from_utf8_lossy(&out).into_owned()
     }
 
-    /// What was given for a field under its name and under its old name.
+    /// The values given for a field under its name and under its old name.
     fn inputs(&self, at: usize) -> (Option<&Input>, Option<&Input>) {
         let find = |old| {
             self.given
@@ -227,14 +231,14 @@ impl Draft {
         (find(false), find(true))
     }
 
-    /// The values of a new record, one a field but for the id, `None` for the time of the write; or everything that is
-    /// wrong.
+    /// The values of a new record: one for each field except the id, `None` for the time of the write. The error has
+    /// everything that is wrong.
     pub fn row(&self) -> Result<Vec<Option<Value>>, Problems> {
         let mut problems = self.problems.clone();
         let mut row = Vec::with_capacity(self.noun.fields.len() - 1);
         for (at, field) in self.noun.fields.iter().enumerate().skip(1) {
             let given = match self.inputs(at) {
-                // Where both names come and differ, the name of today wins, but what it wins over is input too.
+                // If both names are given and differ, the current name wins, but the other value is checked too.
                 (Some(input), old) => {
                     problems.extend(old.and_then(|old| field.refusal(old)));
                     Some((field.name, input))
@@ -248,7 +252,7 @@ impl Draft {
                     Value::Null
                 })),
                 (None, Presence::Required) => {
-                    // A field that was given but could not be read is told once.
+                    // A field that was given but could not be read has a problem already.
                     if !problems.has(field.name) {
                         problems.push(
                             field.name,
@@ -270,8 +274,8 @@ impl Draft {
         }
     }
 
-    /// The columns of a stored record that the draft changes, or everything that is wrong. What is as it was is accepted
-    /// unseen: it may be older than the rules.
+    /// The columns of a stored record that the draft changes. The error has everything that is wrong. An unchanged value is
+    /// not checked: it may be older than the rules.
     pub fn changes(&self, stored: &Record) -> Result<Vec<(usize, Value)>, Problems> {
         let mut problems = self.problems.clone();
         if let Some(id) = self.id.filter(|id| *id != stored.id()) {
@@ -290,7 +294,7 @@ impl Draft {
                 (None, None) => continue,
                 (Some(input), None) => (field.name, input),
                 (None, Some(input)) => (field.old_name.unwrap_or(field.name), input),
-                // An old client reads both names, edits the old one and puts both back.
+                // An old client reads both names, edits the old one and sends both back.
                 (Some(input), Some(old)) if input.is(before) => {
                     (field.old_name.unwrap_or(field.name), old)
                 }
@@ -328,7 +332,7 @@ impl Draft {
         }
     }
 
-    /// The references that were given, as field and id.
+    /// The given references, as field and id.
     pub fn references(&self) -> impl Iterator<Item = (&'static Field, i64)> + '_ {
         self.given
             .iter()
@@ -341,7 +345,7 @@ impl Draft {
     }
 }
 
-/// One JSON value for a field of this kind, or what was expected.
+/// Reads a JSON value for a field of this kind. The error says what was expected.
 fn input(kind: Kind, raw: &str) -> Result<Input, String> {
     let got = |what: &str| Err(format!("{}, got {what}", kind.expected()));
     match raw.as_bytes().first() {
@@ -362,7 +366,7 @@ fn input(kind: Kind, raw: &str) -> Result<Input, String> {
     }
 }
 
-/// A value as the command line gives it, for a field of this kind.
+/// Reads a value of the command line for a field of this kind. The error says what was expected.
 pub fn input_from_text(field: &Field, text: &str) -> Result<Input, String> {
     match field.kind {
         Kind::Id | Kind::Reference(_) => match parse_id(text) {
@@ -385,7 +389,7 @@ impl Field {
         Some(Problem::new(self.old_name.unwrap_or(self.name), expected))
     }
 
-    /// The value as it is stored, or what was expected.
+    /// The value as it is stored. The error says what was expected.
     fn check(&self, input: &Input) -> Result<Value, String> {
         let text = match input {
             Input::Null if self.nullable() => return Ok(Value::Null),

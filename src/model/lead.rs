@@ -1,8 +1,8 @@
 //! A lead: a person to win.
 
-use crate::model::record::{
-    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, Noun, Presence, Relation, UPDATED_AT,
-};
+use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, Presence, UPDATED_AT};
+use crate::model::kind::Kind;
+use crate::model::noun::{Examples, Noun, Relation};
 
 /// Leads and their fields.
 pub static LEAD: Noun = Noun {

@@ -1,7 +1,8 @@
 //! Every noun: the one list.
 
-use super::record::{Noun, OnDelete};
 use super::{action, lead, process};
+use crate::model::kind::OnDelete;
+use crate::model::noun::Noun;
 
 /// Every noun, in the order in which they refer to one another.
 pub const NOUNS: [&Noun; 3] = [&lead::LEAD, &action::ACTION, &process::PROCESS];

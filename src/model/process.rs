@@ -1,9 +1,8 @@
 //! A process: a sequence of follow-ups with a lead, and the date of the next one.
 
-use crate::model::record::{
-    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, LEAD_ID, Noun, OnDelete, Presence, Relation,
-    Target, UPDATED_AT,
-};
+use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
+use crate::model::kind::{Kind, OnDelete, Target};
+use crate::model::noun::{Examples, Noun, Relation};
 
 /// Processes and their fields.
 pub static PROCESS: Noun = Noun {

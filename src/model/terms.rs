@@ -1,20 +1,20 @@
-//! What a write is asked under: only while the record is as it was seen (`If-Match`), and at most once
-//! (`Idempotency-Key`).
+//! The conditions of a write: the version that the record must have (`If-Match`), and the key under which it is done at
+//! most once (`Idempotency-Key`).
 //!
-//! A record's version is a counter in its row: 1 when it is made, one more with each change. Its ETag is that number, so
-//! that two changes within a second differ, and a clock that is set back confuses nobody.
+//! A record's version is a counter in its row: 1 when it is made, one more with each change. Its ETag is that number. So two
+//! changes within a second have different ETags, and a clock that is set back does no harm.
 
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::token::{self, Hash};
 
-/// The ETag of a version (RFC 9110, section 8.8.3): a strong one.
+/// The strong ETag of a version (RFC 9110, section 8.8.3).
 pub fn etag(version: i64) -> String {
-    // Each GET has one.
+    // Without a format string, because every GET needs one.
     let mut digits = itoa::Buffer::new();
     ["\"", digits.format(version), "\""].concat()
 }
 
-/// Reads an ETag of crm's, `None` for any other.
+/// Reads an ETag of crm, `None` for any other.
 pub fn parse_etag(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('"')?.strip_suffix('"')?;
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -24,15 +24,15 @@ pub fn parse_etag(text: &str) -> Option<i64> {
 /// The versions that a condition names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versions {
-    /// `*`: whichever it has.
+    /// `*`: any version.
     Any,
     /// One of these.
     Of(Vec<i64>),
 }
 
 impl Versions {
-    /// Reads the list of a header: `*`, or ETags with commas between them. Those that are not crm's, and where `weak` is
-    /// not given those that are weak, name no version. The error says what was expected.
+    /// Reads the list of a header: `*`, or comma-separated ETags. ETags that are not crm's name no version; neither do weak
+    /// ones, unless `weak` is true. The error says what was expected.
     pub fn parse(text: &str, weak: bool) -> Result<Versions, String> {
         let text = text.trim();
         if text == "*" {
@@ -45,7 +45,7 @@ impl Versions {
             )
         };
         let mut versions = Vec::new();
-        // Nothing between two commas is nothing (RFC 9110, section 5.6.1).
+        // Empty elements are ignored (RFC 9110, section 5.6.1).
         let skip = |rest: &str| rest.trim_start_matches([',', ' ', '\t']).len();
         let mut rest = &text[text.len() - skip(text)..];
         if rest.is_empty() {
@@ -56,7 +56,7 @@ impl Versions {
                 Some(tag) => (true, tag),
                 None => (false, rest),
             };
-            // Others' tags may hold commas.
+            // The tags of other programs may contain commas.
             let end = tag.strip_prefix('"').and_then(|inner| inner.find('"'));
             let end = end.ok_or_else(refused)? + 2;
             if weak || !is_weak {
@@ -79,7 +79,7 @@ impl Versions {
         }
     }
 
-    /// Refuses a record that has another version by now.
+    /// Refuses a record that now has another version.
     pub fn hold(&self, version: i64) -> Result<()> {
         match self.have(version) {
             true => Ok(()),
@@ -93,11 +93,11 @@ impl Versions {
         }
     }
 
-    /// As a header has them.
+    /// The text of the header.
     pub fn text(&self) -> String {
         match self {
             Versions::Any => "*".into(),
-            // Only foreign or weak tags were given: a header without a tag would be no condition, or none that is read.
+            // Only foreign or weak tags were given. A header without any tag would be no condition, or could not be read.
             Versions::Of(versions) if versions.is_empty() => etag(NO_VERSION),
             Versions::Of(versions) => {
                 let all: Vec<String> = versions.iter().map(|version| etag(*version)).collect();
@@ -107,26 +107,26 @@ impl Versions {
     }
 }
 
-/// The key of a request that may come again, and shall be done once.
+/// The key of a request that may be repeated and must be done once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// As it was given.
+    /// The key as it was given.
     pub text: String,
-    /// What names the request: the SHA-256 of the key, of who asks, and of method, path and parameters.
+    /// The identity of the request: the SHA-256 of the key, the caller, the method, the path and the parameters.
     pub id: String,
     /// The SHA-256 of its body.
     pub body: String,
 }
 
-/// For how long the answer to a key is kept, in seconds.
+/// How long the result of a key is kept, in seconds.
 pub const KEPT: u64 = 86_400;
 
 /// The longest key, in bytes.
 const LONGEST_KEY: usize = 255;
 
 impl Key {
-    /// Reads a key, as a text or quoted (draft-ietf-httpapi-idempotency-key-header-07). `request` are the words that part
-    /// it from the same key of others.
+    /// Reads a key, plain or quoted (draft-ietf-httpapi-idempotency-key-header-07). The words of `request` distinguish it
+    /// from the same key in other requests.
     pub fn parse(text: &str, request: &[&str], body: &[u8]) -> Result<Key, String> {
         let bare = text
             .strip_prefix('"')
@@ -150,7 +150,7 @@ impl Key {
         })
     }
 
-    /// A new one, for requests whose store tells them apart by itself.
+    /// A new random key, for a request to a server, which adds the identity itself.
     pub fn new() -> Result<Key> {
         Ok(Key {
             text: token::nonce()?,
@@ -163,8 +163,8 @@ impl Key {
 /// The version that no record has.
 const NO_VERSION: i64 = 0;
 
-/// A version that a record whose own is not known has hardly had: 2^32 to 2^48, so that there is room for the changes of
-/// all time, and for thousands of restores, which add as much.
+/// A version that a record with an unknown version has hardly ever had: 2^32 to 2^48. That leaves room for all further
+/// changes, and for thousands of restores, each of which adds as much.
 pub fn unlikely_version() -> Result<i64> {
     const LEAST: i64 = 1 << 32;
     let random = token::nonce()?;
@@ -172,17 +172,17 @@ pub fn unlikely_version() -> Result<i64> {
     Ok(LEAST + random % ((1 << 48) - LEAST))
 }
 
-/// What a write is asked under.
+/// The conditions of a write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// The versions that the record may have.
+    /// The versions that the record may have, `None` for any.
     pub versions: Option<Versions>,
     /// The key under which it is done once.
     pub key: Option<Key>,
 }
 
 impl Terms {
-    /// Refuses a record that has another version by now.
+    /// Refuses a record that now has another version.
     pub fn hold(&self, version: i64) -> Result<()> {
         let Some(versions) = &self.versions else {
             return Ok(());

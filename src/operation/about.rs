@@ -7,37 +7,37 @@ use crate::model::token::Scope;
 
 use super::describe::Described;
 
-/// What an operation is. Its texts may hold `{name}`, `{plural}`, `{title}`, `{Plural}`, `{a}` (`a` or `an`) and
-/// `{owned}` (the plurals of what refers to it), which stand for the words of the noun.
+/// The data of an operation. In its texts, words in braces stand for words of the noun: `{name}`, `{plural}`, `{title}`,
+/// `{Plural}`, `{a}` (`a` or `an`) and `{owned}` (the plurals of the nouns that refer to it).
 #[derive(Debug)]
 pub struct About {
-    /// What it is done with.
+    /// What it works on.
     pub of: Of,
-    /// Its HTTP methods, each with its id in the API's document. GET brings HEAD with it.
+    /// Its HTTP methods, each with its id in the OpenAPI document. GET includes HEAD.
     pub methods: &'static [(&'static str, &'static str)],
     /// Its path. A segment in braces is a parameter.
     pub path: &'static str,
-    /// Who may ask for it.
+    /// Who may use it.
     pub access: Access,
-    /// Whether the path has a record's id and the operation takes conditions on the record's version.
+    /// Whether it accepts conditions on the version of the record in its path.
     pub conditional: bool,
-    /// Its parameters behind the `?`, without those that [`describe`](About::describe) adds.
+    /// Its parameters after the `?`, without those that [`describe`](About::describe) adds.
     pub parameters: &'static [Parameter],
     /// Its body.
     pub body: Body,
     /// What it answers.
     pub answer: Answer,
-    /// What it needs.
+    /// What it needs to run.
     pub needs: Needs,
-    /// One line for the API's document.
+    /// One line for the OpenAPI document.
     pub summary: &'static str,
-    /// The rest that the API's document says of it.
+    /// The rest of its description in the OpenAPI document.
     pub describe: Describe,
     /// Its command, if it has one.
     pub words: Option<Words>,
 }
 
-/// What an operation is done with.
+/// What an operation works on.
 #[derive(Clone, Copy, Debug)]
 pub enum Of {
     /// Each noun that has a table.
@@ -53,7 +53,7 @@ pub enum Of {
 }
 
 impl Of {
-    /// Whether a noun is among them.
+    /// Whether it includes a noun.
     pub fn has(self, noun: &'static Noun) -> bool {
         match self {
             Of::Records => !noun.is_view(),
@@ -64,26 +64,26 @@ impl Of {
     }
 }
 
-/// Who may ask for something.
+/// Who may use an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// Everyone.
     Public,
-    /// Who has a token of this scope, or everybody while the service is open; that is never so for [`Scope::Admin`].
+    /// A client with a token of this scope. While the service is open also everyone, except for [`Scope::Admin`].
     Token(Scope),
 }
 
-/// Who may read.
+/// The access to read.
 pub const READ: Access = Access::Token(Scope::Read);
-/// Who may write.
+/// The access to write.
 pub const WRITE: Access = Access::Token(Scope::Write);
-/// Who may manage tokens.
+/// The access to manage tokens.
 pub const ADMIN: Access = Access::Token(Scope::Admin);
 
 /// The body of a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Body {
-    /// None. One that is sent counts for the idempotency key alone.
+    /// None. A body that is sent only counts for the idempotency key.
     None,
     /// The fields of a record.
     Draft(Purpose),
@@ -96,7 +96,7 @@ pub enum Body {
 pub enum Answer {
     /// A record, with its ETag.
     Record,
-    /// Many records.
+    /// A list of records.
     Records,
     /// One sentence.
     Message,
@@ -104,109 +104,109 @@ pub enum Answer {
     Other,
 }
 
-/// What an operation needs, which decides what can go wrong with it.
+/// What an operation needs to run. It decides which errors are possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// The database.
     Database,
-    /// The database. Monitoring asks for it, so it is never told to come back later.
+    /// The database. Monitoring uses the operation, so it has no rate limit.
     DatabaseAlways,
-    /// The process alone.
+    /// Only the process.
     Nothing,
-    /// The process alone. Monitoring asks for it, so it is never told to come back later.
+    /// Only the process. Monitoring uses the operation, so it has no rate limit.
     NothingAlways,
 }
 
 impl Needs {
-    /// Whether the database is asked.
+    /// Whether it uses the database.
     pub fn database(self) -> bool {
         matches!(self, Needs::Database | Needs::DatabaseAlways)
     }
 
-    /// Whether rates of requests are limited.
+    /// Whether rate limits apply.
     pub fn limited(self) -> bool {
         matches!(self, Needs::Database | Needs::Nothing)
     }
 }
 
-/// A parameter behind the `?`, which is also a flag of the command.
+/// A parameter after the `?`, which is also a flag of the command.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// What it is, for the API's document.
+    /// Its description in the OpenAPI document.
     pub about: &'static str,
-    /// What it is, for the command's help.
+    /// Its description in the help of the command.
     pub help: &'static str,
-    /// What it takes.
+    /// Which values it takes.
     pub takes: Takes,
-    /// Whether the operation has it for a noun.
+    /// Whether the operation on a noun has it.
     pub applies: fn(&'static Noun) -> bool,
 }
 
-/// What a parameter or an input takes.
+/// Which values a parameter or an input takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// `true` or `false`, false without it; as a flag it stands alone.
+    /// `true` or `false`; the default is false. As a flag it has no value.
     Switch,
-    /// One of these words, behind what stands for them in the help. Of a parameter the first one without it.
+    /// The name of the value in the help, and the words that it can be. The first is the default of a parameter.
     Word(&'static str, &'static [&'static str]),
-    /// Any text; what it stands for in the help.
+    /// Any text. This is its name in the help.
     Text(&'static str),
 }
 
-/// A field of a body that is no record, which is also a flag of the command.
+/// A field of a body that is not a record. It is also a flag of the command.
 #[derive(Clone, Copy, Debug)]
 pub struct Input {
     /// Its name.
     pub name: &'static str,
-    /// What it is, for the command's help.
+    /// Its description in the help of the command.
     pub help: &'static str,
-    /// What it takes.
+    /// Which values it takes.
     pub takes: Takes,
     /// Whether it has to be given.
     pub required: bool,
-    /// Whether it stands without a flag in the command.
+    /// Whether the command takes it as an argument without a flag.
     pub positional: bool,
 }
 
-/// How the API's document is told more.
+/// How an operation adds its description to the OpenAPI document.
 #[derive(Clone, Copy, Debug)]
 pub enum Describe {
     /// For an operation on nouns.
     Noun(fn(&'static Noun) -> Described),
-    /// For any other.
+    /// For any other operation.
     Plain(fn() -> Described),
-    /// Not at all: the operation is not in the document.
+    /// The operation is not in the document.
     Hidden,
 }
 
-/// The words of a command. It stands below the noun's command, or below `token`.
+/// The words of a command, which is a subcommand of the noun or of `token`.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
     /// The verb.
     pub verb: &'static str,
-    /// One line.
+    /// One line for the help.
     pub about: &'static str,
-    /// More, if there is more to say; else empty.
+    /// More lines for the help. It may be empty.
     pub long: &'static str,
-    /// What it takes besides the global options, in this order.
+    /// Its arguments and options in order, without the global options.
     pub takes: &'static [Word],
-    /// What is asked before it is done, and what it is done with besides the records: ` with all actions and processes`.
+    /// If it asks for confirmation: the end of the question, such as ` with all actions and processes`.
     pub confirm: Option<Confirm>,
     /// Whole command lines, which a test runs.
     pub examples: Examples,
 }
 
-/// What a question says behind the records, by the noun and the parameters that were given.
+/// Makes the end of a question for confirmation, from the noun and the given parameters.
 pub type Confirm = fn(&'static Noun, &[(String, String)]) -> String;
 
 /// Where the examples of a command are.
 #[derive(Clone, Copy, Debug)]
 pub enum Examples {
-    /// In the noun.
+    /// In the data of the noun.
     Noun(fn(&'static Noun) -> &'static [&'static str]),
-    /// Here.
+    /// In the data of the operation.
     These(&'static [&'static str]),
 }
 
@@ -234,7 +234,7 @@ pub enum Word {
     Etag,
     /// `--if-match`.
     IfMatch,
-    /// `--yes`, do not ask.
+    /// `--yes`, to skip the confirmation.
     Yes,
     /// The filters and the page of a list.
     Filters,
@@ -256,7 +256,7 @@ impl About {
         self.parameters.iter().filter(applies)
     }
 
-    /// Whether it is done with this noun, or where there is none, with no noun.
+    /// Whether it works on this noun. `None` asks whether it works without a noun.
     pub fn is_with(&self, noun: Option<&'static Noun>) -> bool {
         match (self.of, noun) {
             (of, Some(noun)) => of.has(noun),
@@ -285,7 +285,7 @@ impl About {
     }
 }
 
-/// Puts the words of a noun into a text. Texts of other operations stay as they are.
+/// Puts the words of a noun into a text. Without a noun the text stays as it is.
 pub fn fill(text: &str, noun: Option<&'static Noun>) -> String {
     let Some(noun) = noun else {
         return text.into();

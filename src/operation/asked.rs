@@ -1,4 +1,4 @@
-//! What an operation is asked for: a request or a command line whose parts have been checked.
+//! The input of an operation: a request or a command line whose parts have been checked.
 
 use crate::base::error::{Error, Result, quoted};
 use crate::model::draft::Draft;
@@ -9,17 +9,17 @@ use crate::store::contract::{Saved, Write};
 
 use super::about::About;
 
-/// What is asked for, apart from the body.
+/// The input of an operation without its body.
 pub struct Asked<'a> {
-    /// The noun, where the operation is done with one.
+    /// The noun, if the operation works on one.
     pub noun: Option<&'static Noun>,
-    /// The parameter in the path, decoded; empty where there is none.
+    /// The parameter in the path, decoded. Empty if there is none.
     pub key: &'a str,
-    /// The id in the path; 0 where there is none.
+    /// The id in the path. 0 if there is none.
     pub id: i64,
-    /// The parameters behind the `?`. Each is one of the operation's own and is there once.
+    /// The parameters after the `?`. Each is known to the operation and occurs once.
     pub parameters: &'a [(String, String)],
-    /// The secret of whoever asks, where the request has an idempotency key.
+    /// The secret of the client, if the request has an idempotency key.
     pub asker: Option<Secret>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The noun of an operation that is done with one.
+    /// The noun. An operation on records always has one.
     pub fn noun(&self) -> Result<&'static Noun> {
         self.noun
             .ok_or_else(|| Error::internal("an operation on records has no noun"))
@@ -64,7 +64,7 @@ impl<'a> Asked<'a> {
             .map_or(Ok(false), |text| boolean(name, text))
     }
 
-    /// The word of a parameter that takes some words alone.
+    /// The meaning of a parameter that takes one of these words.
     pub fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -81,7 +81,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Refuses parameters that are not among `known`, and those that are given twice.
+/// Refuses parameters that are not in `known` or that are given twice.
 pub fn known_parameters(parameters: &[(String, String)], known: &[&str]) -> Result<()> {
     for (at, (name, _)) in parameters.iter().enumerate() {
         if !known.contains(&name.as_str()) {
@@ -101,29 +101,29 @@ pub fn known_parameters(parameters: &[(String, String)], known: &[&str]) -> Resu
     Ok(())
 }
 
-/// An operation that writes: its data beside its rule.
+/// An operation that writes: its data and its rule.
 pub trait Operation: Write {
-    /// What it is.
+    /// The data of the operation.
     const ABOUT: &'static About;
 
-    /// The operation that is asked for. Its body comes afterwards.
+    /// Makes the operation. Its body follows later.
     fn ask(asked: &Asked<'_>) -> Result<Self>
     where
         Self: Sized;
 
-    /// Takes the body as it was sent, where there is one.
+    /// Takes the body of a request.
     fn body(&mut self, _body: &[u8]) -> Result<()> {
         Ok(())
     }
 
-    /// Takes the fields of a record, as a command line gives them.
+    /// Takes the fields of a record from a command line.
     fn draft(&mut self, _draft: Draft) {}
 
-    /// What is answered.
+    /// Makes the result to show.
     fn told(noun: Option<&'static Noun>, done: Self::Done) -> Told;
 }
 
-/// What is answered to a write.
+/// The result of a write.
 pub enum Told {
     /// A record that was created or changed, with its path.
     Saved(Saved),

@@ -1,27 +1,28 @@
-//! The words of the API's document that operations use to say what they answer.
+//! Helpers with which an operation describes its answers in the OpenAPI document.
 
 use serde_json::{Map, Value, json};
 
 use super::fields::{example, record};
+pub use super::reference::reference;
 use crate::base::error::Error;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::record::{Field, Noun};
 
-/// What an operation says of itself beside its [`About`](super::about::About).
+/// The description of an operation that its [`About`](super::about::About) does not have.
 #[derive(Debug, Default)]
 pub struct Described {
     /// The description.
     pub description: String,
-    /// Parameters that are made from the noun's fields.
+    /// Parameters that are made from the fields of the noun.
     pub parameters: Vec<Value>,
-    /// Examples of its body, and the name of the body's schema.
+    /// The schema of its body, with examples.
     pub body: Option<Value>,
-    /// Its own answers, by status. The errors that others share are added.
+    /// Its answers by status. Errors that operations share are added later.
     pub answers: Map<String, Value>,
 }
 
 impl Described {
-    /// Nothing but a description.
+    /// Only a description.
     pub fn new(description: impl Into<String>) -> Described {
         Described {
             description: description.into(),
@@ -29,31 +30,26 @@ impl Described {
         }
     }
 
-    /// With this answer.
+    /// Adds an answer.
     pub fn answers(mut self, status: u16, answer: Value) -> Described {
         self.answers.insert(status.to_string(), answer);
         self
     }
 
-    /// With this body: a schema, and examples.
+    /// Sets the body: a schema with examples.
     pub fn body(mut self, body: Value) -> Described {
         self.body = Some(body);
         self
     }
 
-    /// With these parameters.
+    /// Sets the parameters.
     pub fn parameters(mut self, parameters: Vec<Value>) -> Described {
         self.parameters = parameters;
         self
     }
 }
 
-/// A reference to a component of the document.
-pub fn reference(kind: &str, name: &str) -> Value {
-    json!({"$ref": format!("#/components/{kind}/{name}")})
-}
-
-/// The map of a JSON object.
+/// The map of a JSON object. Empty for other values.
 pub fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
@@ -61,12 +57,12 @@ pub fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// JSON of a schema, with examples.
+/// A JSON body with a schema and examples.
 pub fn media(schema: Value, examples: Value) -> Value {
     json!({"application/json": {"schema": schema, "examples": examples}})
 }
 
-/// An answer with the header that all have.
+/// An answer with the header that every answer has.
 pub fn answer(description: &str, content: Value) -> Value {
     json!({
         "description": description,
@@ -99,7 +95,7 @@ pub fn given(fields: impl Iterator<Item = &'static Field>) -> Value {
     )
 }
 
-/// The body of a request that is described by a schema of the document.
+/// The body of a request, with a schema of the document.
 pub fn body(schema: &str, examples: Value) -> Value {
     json!({
         "required": true,
@@ -108,7 +104,7 @@ pub fn body(schema: &str, examples: Value) -> Value {
     })
 }
 
-/// The 400 of a create or an update, with what the checks themselves say.
+/// The 400 of a create or an update, with the messages of the real checks.
 pub fn refused(noun: &'static Noun) -> Value {
     let mut examples = Vec::new();
     let create = |body: &[u8]| {
@@ -125,7 +121,7 @@ pub fn refused(noun: &'static Noun) -> Value {
         }
     }
     failure(
-        "The body, a field, the id or a parameter was refused; nothing was changed. All refused fields are named at once.",
+        "The body, a field, the id or a parameter was refused; nothing was changed. The error names every refused field.",
         &examples,
     )
 }
@@ -152,7 +148,7 @@ pub fn message(description: &str, example: &str, text: &str) -> Value {
     )
 }
 
-/// `{"status": …}` with more fields. A field that may be null is there only where it has something to tell.
+/// `{"status": …}` with more fields. A field that may be null may also be left out.
 pub fn status(word: &str, more: Value) -> Value {
     let mut properties = json!({"status": {"const": word}});
     let mut example = json!({"status": word});

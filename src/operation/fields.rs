@@ -1,28 +1,27 @@
-//! What the API's document says of a noun's fields: what a request may give, what an answer holds, and the parameters of a
-//! list.
+//! The fields of a noun in the OpenAPI document: in a request, in an answer, and as parameters of a list.
 //!
-//! What is said of a request is never stricter than what the service does, so that a generated client refuses nothing
-//! that the service would take. Answers are described exactly.
+//! The description of a request is never stricter than the service, so that a generated client refuses nothing that the
+//! service accepts. Answers are described exactly.
 
 use serde_json::{Value, json};
 
-use super::describe::reference;
+use super::reference::reference;
 use crate::model::record::{Field, Kind, Noun, Presence};
 
-/// A text without NUL, which no database column of ours takes.
+/// A text without NUL. No column of a database accepts NUL.
 const NO_NUL: &str = r"^[^\u0000]*$";
 
-/// White space as Rust trims it, the `White_Space` of Unicode, for a class of a regular expression: `\s` differs from one
-/// language to the next.
+/// White space as Rust trims it (`White_Space` of Unicode), for a character class of a regular expression. `\s` differs
+/// between languages.
 const WHITE: &str =
     r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 
-/// A text without NUL and with something else than white space.
+/// A text without NUL that is not only white space.
 fn not_blank() -> String {
     format!(r"^[^\u0000]*[^\u0000{WHITE}][^\u0000]*$")
 }
 
-/// The forms of a time that [`crate::base::time::parse`] takes, white space around it included.
+/// The forms of a time that [`crate::base::time::parse`] accepts, with white space around it.
 fn time_taken() -> String {
     const DATE: &str = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
     const CLOCK: &str = r"([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?";
@@ -34,13 +33,13 @@ fn time_taken() -> String {
 pub const TIME_STORED: &str =
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
 
-/// What a request may give for a field. A create and an update take the same, as an update never clears what is required.
+/// The schema of a field in a request. It is the same for create and update, because an update never clears a required field.
 pub fn taken(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
         Kind::Text => json!({"type": "string", "pattern": NO_NUL}),
         Kind::Word => json!({"type": "string", "minLength": 1, "pattern": not_blank()}),
-        // `email` would be the addresses of RFC 5321 alone; this is RFC 6531, which has them all.
+        // `email` means the addresses of RFC 5321 only. `idn-email` means those of RFC 6531, which includes them.
         Kind::Email => json!({"type": "string", "format": "idn-email"}),
         Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": time_taken()}),
         Kind::Attributes => json!({"type": "object", "propertyNames": {"pattern": NO_NUL}}),
@@ -50,9 +49,9 @@ pub fn taken(field: &Field) -> Value {
         Kind::Email => about.push_str(" The domain has a dot; at most 254 bytes."),
         Kind::Word => about.push_str(" Not blank."),
         Kind::Time => about.push_str(
-            " Such as `2026-01-31 09:30:00`, `2026-01-31T09:30:00+02:00` or `2026-01-31`, the years 0001 to 9999; UTC without an offset.",
+            " Such as `2026-01-31 09:30:00`, `2026-01-31T09:30:00+02:00` or `2026-01-31`; years 0001 to 9999; UTC if there is no offset.",
         ),
-        Kind::Reference(target) => about.push_str(&format!(" There has to be such {} {}.", article(target.name), target.name)),
+        Kind::Reference(target) => about.push_str(&format!(" It has to be the id of {} {} that exists.", article(target.name), target.name)),
         _ => {}
     }
     if field.kind == Kind::Attributes {
@@ -81,7 +80,7 @@ fn article(name: &str) -> &'static str {
     }
 }
 
-/// What an answer holds for a field. Texts have no pattern: they may be older than the rules.
+/// The schema of a field in an answer. Texts have no pattern, because they may be older than the rules.
 pub fn answered(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
@@ -97,7 +96,7 @@ pub fn answered(field: &Field) -> Value {
     schema
 }
 
-/// An id.
+/// The schema of an id.
 pub fn id_schema() -> Value {
     json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX})
 }
@@ -112,12 +111,12 @@ pub fn example(field: &Field) -> Value {
     }
 }
 
-/// A field under each of its names.
+/// All names of a field.
 pub fn names(field: &'static Field) -> impl Iterator<Item = &'static str> {
     std::iter::once(field.name).chain(field.old_name)
 }
 
-/// Whether crm sets it by itself.
+/// Whether crm sets the field.
 pub fn automatic(field: &Field) -> bool {
     field.presence == Presence::Automatic
 }
@@ -188,12 +187,11 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         list.extend(names(field).map(|name| filter(name, field)));
     }
     if noun.has_attributes() {
-        // The name of an exploded object is never sent, only the names of its keys: the one way to describe a family of
-        // parameters.
+        // Only the keys of an exploded object are sent, not its name. It is the only way to describe a family of parameters.
         list.push(json!({
             "name": "attributes.KEY",
             "in": "query",
-            "description": "Filter by your own fields: one parameter `attributes.KEY` for each key, with `value` or `op:value` as for a text field. Numbers are compared as numbers, else as text; a record without the key is as one with null. Examples: `attributes.company=Acme`, `attributes.size=gte:50`, `attributes.company=is:null`.",
+            "description": "Filter by your own fields: one parameter `attributes.KEY` for each key, with `value` or `op:value` as for a text field. Numbers are compared as numbers, other values as text; a missing key counts as null. Examples: `attributes.company=Acme`, `attributes.size=gte:50`, `attributes.company=is:null`.",
             "style": "form",
             "explode": true,
             "schema": {
@@ -223,7 +221,7 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The order: fields parted by commas, a `-` before one turns it around. Null sorts first, ties go by id. By id without it. Example: `sort=-created_at,{text}`."),
+        "description": format!("The order: comma-separated fields, each with a `-` before it for descending order. Null sorts first; records that are equal in it are sorted by id. The default is the id. Example: `sort=-created_at,{text}`."),
         "schema": {
             "type": "array",
             "items": {"type": "string", "enum": sortable},
@@ -250,7 +248,7 @@ pub fn fields_parameter(noun: &'static Noun) -> Value {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The fields to answer, in this order, parted by commas; all of them without it. Example: `fields=id,{text}`."),
+        "description": format!("The fields to return, comma-separated and in this order. The default is all fields. Example: `fields=id,{text}`."),
         "schema": {
             "type": "array",
             "items": {"type": "string", "enum": all},

@@ -1,4 +1,4 @@
-//! The operations on the service itself: what they ask of it, and what they answer.
+//! Operations that tell about the service itself, and what they need from it.
 
 use std::borrow::Cow;
 
@@ -7,28 +7,28 @@ use crate::store::contract::{Ready, Report};
 
 use super::about::About;
 
-/// What the service knows of itself.
+/// What the service knows about itself.
 pub trait Service: Sync {
-    /// Whether it takes writes. A fault of its own is told in the log alone.
+    /// Whether it accepts writes. The details of an internal error only go to the log.
     fn ready(&self) -> impl Future<Output = Result<Ready>> + Send;
 
-    /// How its backups go, `None` where it makes none.
+    /// The state of its backups. `None` if it makes none.
     fn backups(&self) -> Option<Report>;
 
-    /// Its numbers, in the text form of OpenMetrics.
+    /// Its metrics in the text format of OpenMetrics.
     fn metrics(&self) -> String;
 
-    /// The API's document.
+    /// The OpenAPI document.
     fn document(&self) -> bytes::Bytes;
 
-    /// A file of the documentation, by its path behind `/docs/`.
+    /// A file of the documentation, by its path after `/docs/`.
     fn page(&self, path: &str) -> Option<Page>;
 }
 
 /// A file of the documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Its bytes, as they are to be sent.
+    /// Its bytes as they are sent.
     pub bytes: Cow<'static, [u8]>,
     /// Its `Content-Type`.
     pub content_type: &'static str,
@@ -40,9 +40,9 @@ pub struct Page {
 
 /// An answer of the service about itself.
 pub struct Answered {
-    /// The status, where it is no error.
+    /// The status, if it is not an error.
     pub status: u16,
-    /// The error whose status it has, where it is one.
+    /// The error, which has the status.
     pub error: Option<Error>,
     /// Its `Content-Type`.
     pub content_type: &'static str,
@@ -64,7 +64,7 @@ impl Answered {
         }
     }
 
-    /// An error, whose body is the error's own where `body` is empty.
+    /// An error. If `body` is empty, the body is that of the error.
     pub fn error(error: Error, body: String) -> Answered {
         Answered {
             error: Some(error),
@@ -77,23 +77,23 @@ impl Answered {
         Answered::ok("application/json", body)
     }
 
-    /// With a header.
+    /// Adds a header.
     pub fn header(mut self, name: &'static str, value: &'static str) -> Answered {
         self.headers.push((name, value));
         self
     }
 
-    /// Not to be kept by any cache.
+    /// Forbids caches to store it.
     pub fn uncached(self) -> Answered {
         self.header("cache-control", "no-store")
     }
 }
 
-/// An operation that tells of the service.
+/// An operation that tells about the service.
 pub trait Inform {
-    /// What it is.
+    /// The data of the operation.
     const ABOUT: &'static About;
 
-    /// The answer. `rest` is what follows the operation's path.
+    /// Makes the answer. `rest` is what follows the path of the operation.
     fn inform(service: &impl Service, rest: &str) -> impl Future<Output = Result<Answered>> + Send;
 }

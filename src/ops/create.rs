@@ -1,4 +1,4 @@
-//! `POST /{plural}`, `crm NOUN create`: a new record.
+//! `POST /{plural}`, `crm NOUN create`: creates a record.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use crate::store::sql::ledger;
 use crate::store::sql::select::LONGEST_INDEXED;
 use crate::store::transaction::Transaction;
 
-/// A new record, or what `on_duplicate` says about a record that has the address already.
+/// Creates a record. `on_duplicate` says what happens if another record already has its e-mail address.
 #[derive(Clone, Debug)]
 pub struct Create {
     draft: Draft,
@@ -28,7 +28,7 @@ pub struct Create {
 }
 
 impl Create {
-    /// A write of this draft.
+    /// Creates a record from a draft.
     pub fn new(draft: Draft, on_duplicate: OnDuplicate) -> Create {
         Create {
             draft,
@@ -47,8 +47,8 @@ impl Operation for Create {
         conditional: false,
         parameters: &[Parameter {
             name: "on_duplicate",
-            about: "What to do when the address is there already: `create` another {name}; `reject` with 409, naming the id that has it; `update` that {name} (the lowest id where there are several), answered with 200.",
-            help: "What to do when a {name} has the address already",
+            about: "What to do if a {name} already has the address: `create` another {name}; `reject` with 409 and the id of that {name}; `update` that {name} and answer 200 (if there are several, the one with the lowest id).",
+            help: "What to do if a {name} already has the address",
             takes: Takes::Word("WHAT", &["create", "reject", "update"]),
             applies: |noun| noun.email().is_some(),
         }],
@@ -115,8 +115,8 @@ fn describe(noun: &'static Noun) -> Described {
         .iter()
         .filter(|field| field.presence != Presence::Automatic);
     let examples = json!({
-        "required": {"summary": "What is required", "value": given(required)},
-        "whole": {"summary": "Every field", "value": given(writable)},
+        "required": {"summary": "Required fields", "value": given(required)},
+        "whole": {"summary": "All fields", "value": given(writable)},
     });
     let about = format!("Creates {} {}.", noun.article(), noun.name);
     let described = Described::new(about)
@@ -129,17 +129,17 @@ fn describe(noun: &'static Noun) -> Described {
     let (name, field, address) = (noun.name, email.name, email.example);
     let mut updated = whole(
         noun,
-        &format!("With `on_duplicate=update`: the {name} that had the address, changed."),
+        &format!("With `on_duplicate=update`: the changed {name} that already had the address."),
     );
     updated["headers"]["Location"] = location;
-    let taken = format!("{field}: {name} 1 has the address {address} already");
+    let taken = format!("{field}: {name} 1 already has the address {address}");
     let conflict = failure(
-        &format!("With `on_duplicate=reject`: another {name} has the address."),
+        &format!("With `on_duplicate=reject`: another {name} already has the address."),
         &[("duplicate", Error::new(Code::Conflict, taken))],
     );
     let mut described = described.answers(200, updated).answers(409, conflict);
     described.description.push_str(
-        " An address may be there several times, unless `on_duplicate` asks otherwise.",
+        " Several records may have the same address, unless `on_duplicate` says otherwise.",
     );
     described
 }
@@ -150,7 +150,7 @@ impl Write for Create {
     fn check(&mut self) -> Result<()> {
         self.row = self.draft.row();
         match &self.row {
-            // No look into the database can add a problem.
+            // The database cannot add a problem, so the draft is refused at once.
             Err(problems)
                 if self.on_duplicate == OnDuplicate::Create
                     && self.draft.references().next().is_none() =>
@@ -162,7 +162,7 @@ impl Write for Create {
     }
 
     fn size(&self) -> usize {
-        // The draft, and the row made of it.
+        // The draft, and the row that is made from it.
         2 * self.draft.size()
     }
 
@@ -191,7 +191,7 @@ impl Write for Create {
                     })
                 }
                 _ => {
-                    let taken = format!("{} {id} has the address {address} already", noun.name);
+                    let taken = format!("{} {id} already has the address {address}", noun.name);
                     let mut error = Error::field(field.name, taken);
                     error.code = Code::Conflict;
                     Err(error)
@@ -202,7 +202,7 @@ impl Write for Create {
             Ok(row) => row,
             Err(problems) => return Err(ledger::refused(tx, draft, problems).await?),
         };
-        // With the longest id, as the true one is not known yet.
+        // The real id is not known yet, so this uses the longest.
         let mut record = Record::new(noun, i64::MAX, row, &time::now());
         record.fits()?;
         ledger::insert(tx, draft, &mut record).await?;
@@ -237,8 +237,8 @@ impl Write for Create {
     }
 }
 
-/// The record with an address. Nobody else looks for the address until the end of the transaction, and a record that is to
-/// be updated is locked until then.
+/// Finds the record with an address. Until the end of the transaction no other one can look for the address, and a record
+/// that will be updated is locked.
 async fn with_address<T: Transaction>(
     tx: &mut T,
     noun: &Noun,
@@ -263,8 +263,8 @@ async fn with_address<T: Transaction>(
         if on_duplicate != OnDuplicate::Update || T::LOCKING.is_empty() {
             return Ok(Some(id));
         }
-        // An update or delete by id takes no lock on the address. If the record lost its address in between, the next
-        // look finds what there is now.
+        // An update or a delete by id takes no lock on the address. If the record lost its address in the meantime, the next
+        // search finds the current state.
         let params = [address.into(), id.into()];
         if !tx.query(&lock, &params).await?.is_empty() {
             return Ok(Some(id));

@@ -1,4 +1,4 @@
-//! `POST /tokens`, `crm token create`: a new token.
+//! `POST /tokens`, `crm token create`: creates a token.
 
 use serde_json::{Value as Json, json};
 
@@ -16,21 +16,21 @@ use crate::operation::fields::TIME_STORED;
 use crate::store::contract::{Extent, Kept, Request, Write};
 use crate::store::transaction::Transaction;
 
-/// A new token. A second one of the same name is a conflict.
+/// Creates a token. A name that another token has is a conflict.
 #[derive(Clone, Debug)]
 pub struct CreateToken {
     new: NewToken,
-    /// As times are stored.
+    /// In the stored form of times.
     expires_at: Option<String>,
     /// See [`NewToken::secret`].
     salt: String,
 }
 
-/// The salt of a token's secret in the result that is kept.
+/// The key of the secret's salt in the stored result.
 const SALT: &str = "salt";
 
 impl CreateToken {
-    /// A write of this token.
+    /// Creates this token.
     pub fn new(new: NewToken) -> CreateToken {
         CreateToken {
             new,
@@ -40,7 +40,7 @@ impl CreateToken {
     }
 }
 
-/// The words for what a token lets its holder do.
+/// The names of the scopes.
 const SCOPES: &[&str] = &[Scope::WORDS[0].0, Scope::WORDS[1].0, Scope::WORDS[2].0];
 
 impl Operation for CreateToken {
@@ -61,14 +61,14 @@ impl Operation for CreateToken {
             },
             Input {
                 name: "scope",
-                help: "What it lets its holder do; write includes read, and admin, which manages tokens, both",
+                help: "What its holder may do: read; write, which includes read; admin, which includes both and manages tokens",
                 takes: Takes::Word("SCOPE", SCOPES),
                 required: true,
                 positional: false,
             },
             Input {
                 name: "expires",
-                help: "When it expires: a time from now like 90d, 12h or 2w, or a time [default: never]",
+                help: "When it expires: a duration from now like 90d, 12h or 2w, or a time [default: never]",
                 takes: Takes::Text("TIME"),
                 required: false,
                 positional: false,
@@ -76,13 +76,13 @@ impl Operation for CreateToken {
         ]),
         answer: Answer::Other,
         needs: Needs::Database,
-        summary: "Make a token",
+        summary: "Create a token",
         describe: Describe::Plain(describe),
         words: Some(Words {
             verb: "create",
-            about: "Make a token and print it, this once",
-            long: "Make a token and print it. It is shown this once: the database keeps only its SHA-256 and its first \
-                   letters.",
+            about: "Create a token and print it; it is never shown again",
+            long: "Create a token and print it. It is never shown again, because the database only stores its SHA-256 and \
+                   its first letters.",
             takes: &[Word::Inputs],
             confirm: None,
             examples: Examples::These(&[
@@ -168,15 +168,15 @@ impl Operation for CreateToken {
         }
     }
 
-/// The form of a token's name in the API's document.
+/// The schema of a token's name in the OpenAPI document.
 pub(super) fn name() -> Json {
     json!({"type": "string", "pattern": "^[a-zA-Z0-9_.@-]{1,64}$"})
 }
 
-/// What is known of a token, in the API's document.
+/// The schemas of a token's properties in the OpenAPI document.
 pub(super) fn known() -> Json {
     json!({
-        "name": {"type": "string", "description": "Given by people, the only one of its kind."},
+        "name": {"type": "string", "description": "Chosen by people and unique."},
         "scope": {"enum": SCOPES},
         "start": {"type": "string", "description": "The first letters of the secret."},
         "created_at": {"type": "string", "pattern": TIME_STORED},
@@ -184,7 +184,7 @@ pub(super) fn known() -> Json {
     })
 }
 
-/// The schema of an object with all of these properties and no other.
+/// The schema of an object with exactly these properties.
 pub(super) fn exactly(properties: &Json) -> Json {
     let names: Vec<&String> = properties
         .as_object()
@@ -197,7 +197,7 @@ pub(super) fn exactly(properties: &Json) -> Json {
 
 fn describe() -> Described {
     let mut made = known();
-    made["token"] = json!({"type": "string", "pattern": "^crm_[0-9A-Za-z]{32}$", "description": "The secret, shown this once."});
+    made["token"] = json!({"type": "string", "pattern": "^crm_[0-9A-Za-z]{32}$", "description": "The secret. It is shown only once."});
     let new = json!({
         "type": "object",
         "required": ["name", "scope"],
@@ -206,18 +206,18 @@ fn describe() -> Described {
             "scope": {"enum": SCOPES},
             "expires": {
                 "type": ["string", "null"],
-                "description": "When it expires: a time from now like `90d`, `12h` or `2w`, or a time; never, where it is left out.",
+                "description": "When it expires: a duration from now like `90d`, `12h` or `2w`, or a time. It never expires if this is left out.",
             },
         },
         "additionalProperties": false,
     });
     let examples = json!({"ci": {"value": {"name": "ci", "scope": "write", "expires": "90d"}}});
-    let taken = Error::new(Code::Conflict, "name: a token is called ci already");
-    let about = "The secret is in the answer, this once. The first token is made on the database itself, by `crm token create NAME --scope admin`.";
+    let taken = Error::new(Code::Conflict, "name: another token is called ci");
+    let about = "The answer has the secret, which is never shown again. Create the first token on the server's machine: `crm token create NAME --scope admin`.";
     Described::new(about)
         .answers(201, answer("The token.", media(exactly(&made), json!({}))))
         .answers(400, failure("The body or a field was refused; nothing was changed.", &[]))
-        .answers(409, failure("There is a token of this name.", &[("taken", taken)]))
+        .answers(409, failure("Another token has this name.", &[("taken", taken)]))
         .body(json!({"required": true, "content": media(new, examples)}))
 }
 
@@ -252,7 +252,7 @@ impl Write for CreateToken {
         tx.alone_with(&format!("token {name}")).await?;
         let taken = "SELECT id FROM crm_tokens WHERE name = $1";
         if !tx.query(taken, &[name.into()]).await?.is_empty() {
-            let mut error = Error::field("name", format!("a token is called {name} already"));
+            let mut error = Error::field("name", format!("another token is called {name}"));
             error.code = Code::Conflict;
             return Err(error);
         }
@@ -289,7 +289,8 @@ impl Write for CreateToken {
 
     fn kept(&self, kept: &Kept) -> Result<Option<(Token, Secret)>> {
         let json: serde_json::Value = serde_json::from_str(&kept.text).unwrap_or_default();
-        // Another server's answer has the secret. What is kept has only its salt, which is of use to the one who asks.
+        // The answer of another server has the secret. The stored result only has its salt, with which the client that asks
+        // again can compute the secret.
         let secret = match (json["token"].as_str(), json[SALT].as_str()) {
             (Some(secret), _) => Secret::parse(secret),
             (None, Some(salt)) if self.new.asker.is_some() => Some(self.new.secret(salt)?),

@@ -1,4 +1,4 @@
-//! `DELETE /{plural}/{id}`, `crm NOUN delete`: the end of a record.
+//! `DELETE /{plural}/{id}`, `crm NOUN delete`: deletes a record.
 
 use crate::base::error::{Code, Error, Result};
 use crate::model::nouns::{NOUNS, owned};
@@ -13,7 +13,7 @@ use crate::store::contract::{Extent, Kept, Request, Write};
 use crate::store::sql::ledger;
 use crate::store::transaction::Transaction;
 
-/// The end of a record. One that others refer to is a conflict, unless `cascade` deletes them with it.
+/// Deletes a record. If other records refer to it, that is a conflict, unless `cascade` deletes them too.
 #[derive(Clone, Debug)]
 pub struct Delete {
     noun: &'static Noun,
@@ -22,7 +22,7 @@ pub struct Delete {
 }
 
 impl Delete {
-    /// The delete of this record.
+    /// Deletes this record.
     pub fn new(noun: &'static Noun, id: i64, cascade: bool) -> Delete {
         Delete { noun, id, cascade }
     }
@@ -37,8 +37,8 @@ impl Operation for Delete {
         conditional: true,
         parameters: &[Parameter {
             name: "cascade",
-            about: "Whether the records that refer to it are deleted with it, in one transaction. Otherwise a record with some is not deleted: 409.",
-            help: "Delete the {name}'s {owned} with it",
+            about: "Whether to delete the records that refer to it too, in one transaction. Without it, a record that others refer to is not deleted: 409.",
+            help: "Also delete the {owned} of the {name}",
             takes: Takes::Switch,
             applies: |noun| owned(noun).is_some(),
         }],
@@ -73,7 +73,7 @@ impl Operation for Delete {
 
 fn describe(noun: &'static Noun) -> Described {
     let deleted = message(
-        "It is gone; its id is never given again.",
+        "The record is deleted. Its id is never reused.",
         "deleted",
         &format!("{} deleted", noun.title),
     );
@@ -81,7 +81,7 @@ fn describe(noun: &'static Noun) -> Described {
     if let Some(owned) = owned(noun) {
         let owned = owned.replace(" and ", " or ");
         described.description = format!(
-            "{} {} that has {owned} is not deleted, unless `cascade=true`.",
+            "{} {} that has {owned} is only deleted with `cascade=true`.",
             noun.article().to_uppercase(),
             noun.name
         );
@@ -97,7 +97,7 @@ fn describe(noun: &'static Noun) -> Described {
     }
     for (referrer, field) in referrers(noun, OnDelete::SetNull) {
         described.description.push_str(&format!(
-            "A {} with its id in `{}` has null there afterwards.",
+            "If a {} has its id in `{}`, that becomes null.",
             referrer.name, field.name
         ));
     }

@@ -1,4 +1,4 @@
-//! `GET /docs/{rest}`: the documentation, as pages.
+//! `GET /docs/{rest}`: the pages of the documentation.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
 use crate::operation::describe::{Described, answer};
 use crate::operation::service::{Answered, Inform, Service};
 
-/// The page that shows the document of the API and tries it out, with its files.
+/// Returns the page that shows the OpenAPI document and can send requests, or one of its files.
 pub struct Docs;
 
 impl Inform for Docs {
@@ -24,7 +24,7 @@ impl Inform for Docs {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::Nothing,
-        summary: "This document as a page that can try it out",
+        summary: "This document as a page that can send requests",
         describe: Describe::Plain(|| {
             Described::new("").answers(200, answer("The page.", json!({
                 "text/html": {"schema": {"type": "string"}},

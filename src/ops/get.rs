@@ -1,4 +1,4 @@
-//! `GET /{plural}/{id}`, `crm NOUN get`: a record by its id.
+//! `GET /{plural}/{id}`, `crm NOUN get`: returns a record by its id.
 
 use serde_json::json;
 
@@ -9,11 +9,11 @@ use crate::operation::about::{
 use crate::operation::describe::{Described, answer, media, reference};
 use crate::operation::fields::{fields_parameter, record};
 
-/// A record by its id. It is read where it lies: from the cache, if it is there.
+/// Returns a record by its id, from the cache if it is there.
 pub struct Get;
 
 impl Get {
-    /// What it is.
+    /// The data of the operation.
     pub const ABOUT: &'static About = &About {
         of: Of::Records,
         methods: &[("GET", "get{title}")],

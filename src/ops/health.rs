@@ -1,4 +1,4 @@
-//! `GET /health`: whether the process runs.
+//! `GET /health`: tells that the process runs.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
 use crate::operation::describe::{Described, answer, status};
 use crate::operation::service::{Answered, Inform, Service};
 
-/// Whether the process runs. It asks nothing of the database.
+/// Tells that the process runs. It does not use the database.
 pub struct Health;
 
 impl Inform for Health {
@@ -21,10 +21,10 @@ impl Inform for Health {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::NothingAlways,
-        summary: "Is it alive?",
+        summary: "Whether the process runs",
         describe: Describe::Plain(|| {
-            Described::new("Answers while the process runs, whatever the database does.")
-                .answers(200, answer("It is.", status("ok", json!({}))))
+            Described::new("Answers as long as the process runs, whatever the state of the database.")
+                .answers(200, answer("It runs.", status("ok", json!({}))))
         }),
         words: None,
     };

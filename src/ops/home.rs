@@ -1,11 +1,11 @@
-//! `GET /`: where a browser begins.
+//! `GET /`: redirects to the documentation.
 
 use crate::base::error::Result;
 use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
 use crate::operation::service::{Answered, Inform, Service};
 
-/// Leads a browser to the documentation. The reference is a relative one, so that it holds behind a proxy that puts a
-/// prefix before the paths.
+/// Redirects a browser to the documentation. The location is relative, so that it works behind a proxy that adds a prefix
+/// to the paths.
 pub struct Home;
 
 impl Inform for Home {
@@ -19,7 +19,7 @@ impl Inform for Home {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::Nothing,
-        summary: "Where a browser begins",
+        summary: "Redirect to the documentation",
         describe: Describe::Hidden,
         words: None,
     };

@@ -1,4 +1,4 @@
-//! `GET /{plural}`, `crm NOUN list`: the records that match.
+//! `GET /{plural}`, `crm NOUN list`: lists the records that match.
 
 use serde_json::json;
 
@@ -9,11 +9,11 @@ use crate::operation::about::{
 use crate::operation::describe::{Described, answer, media, reference};
 use crate::operation::fields::{list_parameters, record};
 
-/// The records that match. They are written where their rows lie, while they are read.
+/// Lists the records that match. Their text is written directly from the rows of the database while it is read.
 pub struct List;
 
 impl List {
-    /// What it is.
+    /// The data of the operation.
     pub const ABOUT: &'static About = &About {
         of: Of::Lists,
         methods: &[("GET", "list{Plural}")],
@@ -29,9 +29,9 @@ impl List {
         words: Some(Words {
             verb: "list",
             about: "List {plural}",
-            long: "List {plural}, all of them unless told otherwise. A filter's value is compared for equality; with an \
-                   operator before it (eq: ne: gt: gte: lt: lte: in: is: like:) otherwise, such as in:a,b, is:null or \
-                   like:A%. A filter given twice has to hold twice.",
+            long: "List {plural}. Without filters it lists all of them. A filter compares for equality, unless an operator \
+                   stands before its value (eq: ne: gt: gte: lt: lte: in: is: like:), such as in:a,b, is:null or like:A%. \
+                   If a filter is given twice, a record has to meet both.",
             takes: &[Word::Filters, Word::Show],
             confirm: None,
             examples: Examples::Noun(|noun| noun.examples.list),
@@ -50,13 +50,13 @@ fn describe(noun: &'static Noun) -> Described {
         }),
     );
     content["application/x-ndjson"] = json!({
-        "schema": {"type": "string", "description": format!("One {}Part a line.", noun.title)},
+        "schema": {"type": "string", "description": format!("One {}Part per line.", noun.title)},
         "examples": {"records": {"value": line}},
     });
     let order = noun.default_order();
     let mut listed = answer(
         &format!(
-            "The {}, in {order} order unless there is a `sort`. With `Accept: application/x-ndjson` one a line, else an array.",
+            "The {}, in {order} order unless there is a `sort`. An array, or with `Accept: application/x-ndjson` one per line.",
             noun.plural
         ),
         content,
@@ -77,12 +77,12 @@ fn describe(noun: &'static Noun) -> Described {
         .map(|field| format!("{}={}", field.name, field.example))
         .collect();
     let mut about = format!(
-        "All filters have to hold: `GET /{}?{}`. Any parameter that is not listed here is refused",
+        "A record has to meet all filters: `GET /{}?{}`. Parameters that are not listed here are refused",
         noun.plural,
         filters.join("&")
     );
     about.push_str(match noun.has_attributes() {
-        true => "; for your own fields there are `attributes.KEY` parameters, such as `attributes.company=Acme`.",
+        true => "; your own fields have parameters `attributes.KEY`, such as `attributes.company=Acme`.",
         false => ".",
     });
     Described::new(about)

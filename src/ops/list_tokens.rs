@@ -1,4 +1,4 @@
-//! `GET /tokens`, `crm token list`: the tokens, without their secrets.
+//! `GET /tokens`, `crm token list`: lists the tokens without their secrets.
 
 use serde_json::json;
 
@@ -8,11 +8,11 @@ use crate::operation::about::{
 };
 use crate::operation::describe::{Described, answer, failure, media};
 
-/// The list of tokens.
+/// Lists the tokens.
 pub struct ListTokens;
 
 impl ListTokens {
-    /// What it is.
+    /// The data of the operation.
     pub const ABOUT: &'static About = &About {
         of: Of::Tokens,
         methods: &[("GET", "listTokens")],
@@ -48,7 +48,7 @@ fn describe() -> Described {
         json!({"type": "array", "items": exactly(&known())}),
         json!({"tokens": {"value": [example]}}),
     );
-    Described::new("All of them, by name, without their secrets.")
+    Described::new("All tokens, sorted by name, without their secrets.")
         .answers(200, answer("The tokens.", tokens))
         .answers(400, failure("A parameter was given.", &[]))
 }

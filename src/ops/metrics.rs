@@ -1,4 +1,4 @@
-//! `GET /metrics`: the numbers of the service.
+//! `GET /metrics`: the metrics of the service.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::operation::about::{About, Answer, Body, Describe, Needs, Of, READ};
 use crate::operation::describe::{Described, answer};
 use crate::operation::service::{Answered, Inform, Service};
 
-/// The numbers of the service, for Prometheus.
+/// Returns the metrics of the service for Prometheus.
 pub struct Metrics;
 
 impl Inform for Metrics {
@@ -21,9 +21,9 @@ impl Inform for Metrics {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::Nothing,
-        summary: "What it does, in numbers",
+        summary: "Metrics",
         describe: Describe::Plain(|| {
-            Described::new("For Prometheus, in the text form of OpenMetrics.").answers(200, answer("All numbers.", json!({
+            Described::new("For Prometheus, in the text format of OpenMetrics.").answers(200, answer("All metrics.", json!({
                 "application/openmetrics-text": {"schema": {"type": "string", "pattern": "# EOF\n$"}},
             })))
         }),

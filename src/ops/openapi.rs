@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: the document of the API.
+//! `GET /openapi.json`: the OpenAPI document.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
 use crate::operation::describe::{Described, answer};
 use crate::operation::service::{Answered, Inform, Service};
 
-/// The document of the API, OpenAPI 3.1.
+/// Returns the description of the API in OpenAPI 3.1.
 pub struct OpenApi;
 
 impl Inform for OpenApi {

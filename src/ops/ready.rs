@@ -1,4 +1,4 @@
-//! `GET /ready`: whether writes are taken.
+//! `GET /ready`: tells whether the service accepts writes.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::operation::describe::{Described, answer, status};
 use crate::operation::fields::TIME_STORED;
 use crate::operation::service::{Answered, Inform, Service};
 
-/// Whether writes are taken. It shows a real commit to the database.
+/// Tells whether the service accepts writes. The answer rests on a real commit to the database.
 pub struct Readiness;
 
 impl Inform for Readiness {
@@ -22,7 +22,7 @@ impl Inform for Readiness {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::DatabaseAlways,
-        summary: "Can it do its work?",
+        summary: "Whether the service accepts writes",
         describe: Describe::Plain(describe),
         words: None,
     };
@@ -45,22 +45,22 @@ fn describe() -> Described {
         "last_commit": {
             "type": "string",
             "pattern": TIME_STORED,
-            "description": "When the database was last written, UTC; no older than 5 seconds.",
+            "description": "The time of the last commit to the database, UTC; at most 5 seconds ago.",
             "examples": ["2026-01-31 09:30:00"],
         },
         "last_backup": {
             "type": ["string", "null"],
             "pattern": TIME_STORED,
-            "description": "When the newest backup was made, UTC. There where the service makes backups.",
+            "description": "The time of the newest backup, UTC. Present if the service makes backups.",
             "examples": ["2026-01-31 09:00:00"],
         },
         "backups_failing_since": {
             "type": ["string", "null"],
             "pattern": TIME_STORED,
-            "description": "When the first backup failed after the newest one, UTC; null while they succeed. There where the service makes backups.",
+            "description": "The time of the first backup that failed after the newest one, UTC; null while backups succeed. Present if the service makes backups.",
             "examples": [null],
         },
     });
-    Described::new("Shows a real commit to the database.")
-        .answers(200, answer("It can.", status("ready", more)))
+    Described::new("The answer rests on a real commit to the database.")
+        .answers(200, answer("It accepts writes.", status("ready", more)))
 }

@@ -1,4 +1,4 @@
-//! `DELETE /tokens/{name}`, `crm token revoke`: the end of a token.
+//! `DELETE /tokens/{name}`, `crm token revoke`: revokes a token.
 
 use serde_json::json;
 
@@ -14,14 +14,14 @@ use crate::operation::describe::{Described, failure, message};
 use crate::store::contract::{Extent, Kept, Request, Write};
 use crate::store::transaction::Transaction;
 
-/// The end of the token with a name. The last token stays: without one, everybody could read and write.
+/// Revokes the token with a name. The last token cannot be revoked, because without any token everyone could read and write.
 #[derive(Clone, Debug)]
 pub struct RevokeToken {
     name: String,
 }
 
 impl RevokeToken {
-    /// The end of the token with this name.
+    /// Revokes the token with this name.
     pub fn new(name: String) -> RevokeToken {
         RevokeToken { name }
     }
@@ -63,14 +63,14 @@ impl Operation for RevokeToken {
 }
 
 fn describe() -> Described {
-    let last = "ci is the last token, and without one everybody could read and write; make another first, then revoke this one";
+    let last = "ci is the last token; without any token everyone could read and write. Create another token first, then revoke this one";
     let about =
         "It stops working at once, and within 5 seconds on other servers of the same database.";
     Described::new(about)
         .parameters(vec![json!({
             "name": "name", "in": "path", "required": true, "schema": super::create_token::name(),
         })])
-        .answers(200, message("It is gone.", "revoked", "Token revoked"))
+        .answers(200, message("The token is revoked.", "revoked", "Token revoked"))
         .answers(400, failure("A parameter was given.", &[]))
         .answers(
             404,
@@ -82,7 +82,7 @@ fn describe() -> Described {
         .answers(
             409,
             failure(
-                "It is the last token, and stays: without one everybody could read and write.",
+                "It is the last token. It cannot be revoked, because without any token everyone could read and write.",
                 &[("last", Error::new(Code::Conflict, last))],
             ),
         )
@@ -99,7 +99,7 @@ impl Write for RevokeToken {
 
     async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<()> {
         let name = self.name.as_str();
-        // Locked: of two tokens that are revoked at the same time, one has to stay.
+        // The rows are locked, so that one of the last two tokens stays if both are revoked at the same time.
         let sql = format!("SELECT name FROM crm_tokens{}", T::LOCKING);
         let names = tx.query(&sql, &[]).await?;
         let is_it =
@@ -114,8 +114,8 @@ impl Write for RevokeToken {
             return Err(Error::new(
                 Code::Conflict,
                 format!(
-                    "{name} is the last token, and without one everybody could read and write; make another first, then \
-                     revoke this one"
+                    "{name} is the last token; without any token everyone could read and write. Create another token first, \
+                     then revoke this one"
                 ),
             ));
         }

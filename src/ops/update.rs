@@ -1,4 +1,4 @@
-//! `PUT /{plural}/{id}`, `PATCH /{plural}/{id}`, `crm NOUN update`: a change of a record.
+//! `PUT /{plural}/{id}`, `PATCH /{plural}/{id}`, `crm NOUN update`: changes a record.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use crate::store::contract::{Extent, Kept, Request, Saved, Write};
 use crate::store::sql::ledger;
 use crate::store::transaction::Transaction;
 
-/// A change of the fields that a draft gives.
+/// Changes the fields that a draft gives.
 #[derive(Clone, Debug)]
 pub struct Update {
     id: i64,
@@ -24,7 +24,7 @@ pub struct Update {
 }
 
 impl Update {
-    /// A write of this draft to the record with this id.
+    /// Writes a draft to the record with this id.
     pub fn new(id: i64, draft: Draft) -> Update {
         Update { id, draft }
     }
@@ -76,7 +76,7 @@ fn describe(noun: &'static Noun) -> Described {
     let attributes = json!({"company": "Acme", "phone": null});
     let mut examples = json!({
         "attributes": {
-            "summary": "Set one of your own fields, remove another",
+            "summary": "Set one of your own fields and remove another",
             "value": {"attributes": attributes},
         },
     });
@@ -90,7 +90,7 @@ fn describe(noun: &'static Noun) -> Described {
         examples["clear"] = json!({"summary": "Clear a field", "value": {field.name: null}});
     }
     let about = format!(
-        "Changes the fields given. Attributes merge by their top-level keys. PUT and PATCH are the same.{}",
+        "Changes the given fields. Attributes merge by their top-level keys. PUT and PATCH are the same.{}",
         old_name_note(noun)
     );
     Described::new(about)
@@ -103,7 +103,7 @@ fn old_name_note(noun: &'static Noun) -> String {
     let renamed = noun.fields.iter().filter_map(|field| {
         let old = field.old_name?;
         Some(format!(
-            " Where both `{name}` and `{old}` are given, the one that differs from what is stored counts, and `{name}` if both do.",
+            " If both `{name}` and `{old}` are given, the one that differs from the stored value counts; if both differ, `{name}`.",
             name = field.name
         ))
     });
@@ -146,7 +146,7 @@ impl Write for Update {
     }
 }
 
-/// Changes a record by one statement. A draft that changes nothing writes nothing, and `updated_at` stays.
+/// Changes a record with one statement. A draft without changes writes nothing, so `updated_at` stays.
 pub(super) async fn apply(
     tx: &mut impl Transaction,
     id: i64,
@@ -158,7 +158,7 @@ pub(super) async fn apply(
         Ok(changes) => changes,
         Err(problems) => return Err(ledger::refused(tx, draft, problems).await?),
     };
-    // Conditions come after the checks of the request (RFC 9110, section 13.2.1).
+    // Conditions are checked after the request itself (RFC 9110, section 13.2.1).
     terms.hold(record.version())?;
     match changes.is_empty() {
         true => Ok(record),

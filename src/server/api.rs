@@ -1,58 +1,34 @@
-//! What comes before any operation: limits, the request's id, the gate, and the way to the operation.
-//!
-//! warp parses the request and hands it over. [`route`] knows which operation a path and a method lead to, and
-//! [`request`](super::request) does it.
+//! What the requests of all connections share: the store, the limits, the observer.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
-
-use bytes::Buf;
-use futures_util::{FutureExt, Stream};
-use warp::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use warp::path::FullPath;
-use warp::reply::Response;
-use warp::{Filter, Rejection};
+use std::sync::Arc;
 
 use super::cors::Cors;
-use super::gate::{self, Policy};
+use super::gate::Policy;
 use super::limit::RequestLimits;
 use super::observe::Observer;
-use super::reply;
-use super::request::{Head, Request};
-use super::route::{self, Found};
+use super::route;
 use super::settings::ServerSettings;
-use crate::base::error::{Code, Error, Result};
 use crate::net::body::BodyBudget;
-use crate::net::hits::{Hits, Limit};
-use crate::net::peer::Peer;
-use crate::net::rate::{RateNotice, Rates};
+use crate::net::hits::Hits;
+use crate::net::rate::Rates;
 use crate::net::responses::ResponseBudget;
-use crate::net::service::RefusedRequest;
-use crate::operation::about::READ;
 use crate::store::any::AnyStore;
 
-/// The header that names a request in answers and in the log.
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// What answers the requests of all connections.
+/// What the requests of all connections share.
 pub struct Api {
     pub(super) store: AnyStore,
-    policy: Policy,
+    pub(super) policy: Policy,
     pub(super) bodies: BodyBudget,
     pub(super) answers: ResponseBudget,
     pub(super) observer: Observer,
-    cors: Cors,
+    pub(super) cors: Cors,
     pub(super) limits: RequestLimits,
-    rates: Rates,
+    pub(super) rates: Rates,
     pub(super) hits: Arc<Hits>,
 }
 
 impl Api {
-    /// Over a store.
+    /// Makes the API of a store.
     pub fn new(store: AnyStore, settings: &ServerSettings) -> Api {
         let (limits, hits) = (settings.requests, settings.connections.hits.clone());
         let observer = Observer::new(&store, route::templates(), hits.clone());
@@ -68,160 +44,4 @@ impl Api {
             hits,
         }
     }
-
-    /// The answer to a request that no route may see.
-    pub(super) fn refuse(&self, error: Error, refused: &RefusedRequest<'_>) -> Response {
-        let client = refused.address.ip().to_canonical();
-        self.fail(error, client, refused.method, refused.path)
-    }
-
-    /// An error as the answer to a request, with an id of its own.
-    fn fail(&self, error: Error, client: IpAddr, method: &Method, path: &str) -> Response {
-        let route = route::find(path).map(|found| found.path.number);
-        let id = new_request_id();
-        let request_id = id.to_str().unwrap_or_default();
-        let seen = self.observer.sees(client, method, path, route, request_id);
-        let response = seen.answered(reply::error(&error, request_id), None);
-        named(response, id)
-    }
-    /// What comes before any route: the limits of a request without its body, and whether it only asks what a page of
-    /// another site may send, to which this is the answer.
-    fn begin(
-        &self,
-        peer: &Peer,
-        asked: Head<'_>,
-        told: &RateNotice,
-        found: Option<Found<'_>>,
-    ) -> Result<Option<Response>> {
-        // Who watches the service is never told to come back later.
-        if !found.is_some_and(|found| found.path.is_unlimited()) {
-            self.rates
-                .take_address(|| peer.client(asked.headers), told)?;
-        }
-        let mark = usize::from(!asked.query.is_empty());
-        if asked.path.len() + mark + asked.query.len() > self.limits.url {
-            self.hits.count(Limit::Url);
-            let most = self.limits.url;
-            let message = format!("the path: expected at most {most} bytes with its parameters");
-            return Err(Error::new(Code::UrlTooLong, message));
-        }
-        let allowed = || found.map(|found| found.path.allowed());
-        Ok(self.cors.preflight(asked.method, asked.headers, allowed))
-    }
-}
-
-/// All routes, for one connection.
-pub fn routes(
-    api: Arc<Api>,
-    peer: Peer,
-) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
-    let peer = Arc::new(peer);
-    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-    warp::method()
-        .and(warp::path::full())
-        .and(query)
-        .and(warp::header::headers_cloned())
-        .and(warp::body::stream())
-        .then(
-            move |method, path: FullPath, query: String, headers, body| {
-                let (api, peer) = (api.clone(), peer.clone());
-                async move {
-                    let asked = Head {
-                        method: &method,
-                        path: path.as_str(),
-                        query: &query,
-                        headers: &headers,
-                    };
-                    // A defect of ours, said in the log by the hook for panics; the client still gets an answer.
-                    let answered = AssertUnwindSafe(answer(&api, &peer, asked, body))
-                        .catch_unwind()
-                        .await;
-                    let mut response = answered.unwrap_or_else(|_| {
-                        let error = Error::internal("an answer panicked");
-                        api.fail(error, peer.client(&headers), &method, path.as_str())
-                    });
-                    api.cors.open(&headers, &mut response);
-                    response
-                }
-            },
-        )
-}
-
-async fn answer<S, B>(api: &Api, peer: &Peer, asked: Head<'_>, body: S) -> Response
-where
-    S: Stream<Item = Result<B, warp::Error>>,
-    B: Buf,
-{
-    let id = request_id(asked.headers);
-    // It came as text and was made of text.
-    let request_id = id.to_str().unwrap_or_default();
-    let found = route::find(asked.path);
-    let route = found.map(|found| found.path.number);
-    let observer = &api.observer;
-    let client = peer.client(asked.headers);
-    let seen = observer.sees(client, asked.method, asked.path, route, request_id);
-    let act = found.and_then(|found| found.path.act(asked.method));
-    // Unknown paths need read access too, so that they reveal nothing.
-    let access = act.map_or(READ, |act| act.op.about().access);
-    let told = RateNotice::default();
-    let mut token = None;
-    let mut response = match api.begin(peer, asked, &told, found) {
-        Ok(Some(preflight)) => preflight,
-        Err(error) => reply::error(&error, request_id),
-        Ok(None) => match gate::admit(&api.store, api.policy, access, asked.headers).await {
-            Err(refusal) => {
-                let response = refusal.respond(request_id);
-                token = refusal.who;
-                response
-            }
-            Ok(admitted) => {
-                token = admitted;
-                let request = Request {
-                    api,
-                    head: asked,
-                    request_id,
-                    token: token.as_deref(),
-                };
-                let rated = match &token {
-                    Some(token) => api.rates.take_token(token.id, &told),
-                    None => Ok(()),
-                };
-                let answered = match rated {
-                    Ok(()) => request.answer(found, act, body).await,
-                    Err(error) => Err(error),
-                };
-                answered.unwrap_or_else(|error| reply::error(&error, request_id))
-            }
-        },
-    };
-    told.write(response.headers_mut());
-    let response = seen.answered(response, token.as_ref().map(|token| &token.name));
-    named(response, id)
-}
-
-/// The answer with the id of its request.
-fn named(mut response: Response, id: HeaderValue) -> Response {
-    response.headers_mut().insert(&REQUEST_ID, id);
-    response
-}
-
-/// The client's own id of a request, if it is a plain word, or a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    const LONGEST: usize = 128;
-    let plain = |id: &&HeaderValue| {
-        (1..=LONGEST).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-    };
-    let given = headers.get(&REQUEST_ID).filter(plain);
-    given.cloned().unwrap_or_else(new_request_id)
-}
-
-/// 16 hexadecimal digits, not the same twice in a run and hardly ever between two.
-fn new_request_id() -> HeaderValue {
-    /// Odd, so that every number has its own product, and a number and the next share no digits to be mixed up by.
-    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| RandomState::new().hash_one(()).into());
-    let id = NEXT.fetch_add(STEP, Ordering::Relaxed);
-    let digits: [u8; 16] =
-        std::array::from_fn(|at| b"0123456789abcdef"[(id >> (60 - 4 * at)) as usize & 0xf]);
-    HeaderValue::from_bytes(&digits).unwrap_or_else(|_| HeaderValue::from(id))
 }

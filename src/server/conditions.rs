@@ -1,4 +1,4 @@
-//! What a request is asked under: conditions on a record's version, and the idempotency key.
+//! Conditions on the version of a record (`If-Match`, `If-None-Match`), and the idempotency key.
 
 use bytes::Buf;
 use futures_util::Stream;
@@ -11,7 +11,7 @@ use crate::model::terms::{Key, Versions};
 use crate::net::body;
 
 impl Request<'_> {
-    /// The key of the request, whose body is still to come.
+    /// The idempotency key of the request, whose body has not been read yet.
     pub(super) fn keyed(&self) -> Result<Option<Keyed>> {
         let Some(text) = single(self.head.headers, &IDEMPOTENCY_KEY)? else {
             return Ok(None);
@@ -28,15 +28,15 @@ impl Request<'_> {
             request: [
                 caller.to_string(),
                 method.to_string(),
-                // A slash at its end changes nothing.
+                // A trailing slash makes no difference.
                 path.strip_suffix('/').unwrap_or(path).into(),
                 query.into(),
             ],
         }))
     }
 
-    /// The key of a request that does not say what is to be done in its body. That counts all the same: another body is
-    /// another request.
+    /// The idempotency key of an operation without a body. If a body is sent all the same, it counts: a different body makes
+    /// it a different request.
     pub(super) async fn key<S, B>(&self, body: S) -> Result<Option<Key>>
     where
         S: Stream<Item = Result<B, warp::Error>>,
@@ -49,7 +49,7 @@ impl Request<'_> {
         keyed.key(&body).map(Some)
     }
 
-    /// The versions that a condition names.
+    /// Reads the versions that a condition names.
     pub(super) fn versions(&self, name: &HeaderName, weak: bool) -> Result<Option<Versions>> {
         let mut lines = self.head.headers.get_all(name).iter().peekable();
         if lines.peek().is_none() {
@@ -66,16 +66,17 @@ impl Request<'_> {
         versions.map(Some)
     }
 
-    /// Refuses conditions on what has no version yet.
+    /// Refuses conditions if the operation is not on one record.
     pub(super) fn no_versions(&self) -> Result<()> {
         match self.head.headers.contains_key(&IF_MATCH) {
             true => Err(Error::invalid(
-                "If-Match: expected it with a record's own path alone",
+                "If-Match: expected it only with the path of a record",
             )),
             false => self.no_known_versions(),
         }
     }
 
+    /// Refuses `If-None-Match`, which is for reads.
     pub(super) fn no_known_versions(&self) -> Result<()> {
         match self.head.headers.contains_key(&IF_NONE_MATCH) {
             true => Err(Error::invalid(
@@ -86,13 +87,14 @@ impl Request<'_> {
     }
 }
 
-/// A request with an idempotency key, whose body is still to come.
+/// A request with an idempotency key, whose body has not been read yet.
 pub(super) struct Keyed {
     text: String,
     request: [String; 4],
 }
 
 impl Keyed {
+    /// The key with all that it stands for.
     pub(super) fn key(self, body: &[u8]) -> Result<Key> {
         let request = self.request.each_ref().map(String::as_str);
         Key::parse(&self.text, &request, body)
@@ -102,7 +104,7 @@ impl Keyed {
 
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The value of a header that may be there once.
+/// The value of a header that may occur only once.
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>> {
     let mut given = headers.get_all(name).iter();
     let refuse = |expected: &str| {
@@ -111,10 +113,10 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h st
     };
     match (given.next(), given.next()) {
         (None, _) => Ok(None),
-        (Some(_), Some(_)) => refuse("one of them, got several"),
+        (Some(_), Some(_)) => refuse("one header, got several"),
         (Some(value), None) => match value.to_str() {
             Ok(text) => Ok(Some(text)),
-            Err(_) => refuse("visible characters of ASCII"),
+            Err(_) => refuse("visible ASCII characters"),
         },
     }
 }

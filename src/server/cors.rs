@@ -11,37 +11,38 @@ use warp::reply::Response;
 
 use crate::base::error::quoted;
 
-/// What a page may send beside what every form may.
+/// The request headers that a page may set, in addition to those that every page may set.
 const REQUEST_HEADERS: &str =
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id";
 
-/// What a page may read of an answer beside its body and its type.
+/// The response headers that a page may read, in addition to those that every page may read.
 const RESPONSE_HEADERS: &str = "ETag, Location, Link, X-Total-Count, X-Request-Id, Retry-After, \
      RateLimit, RateLimit-Policy, Idempotent-Replayed";
 
-/// For how long a browser may keep the answer to a preflight, in seconds: a change of the setting is seen within minutes.
+/// How long a browser may cache the response to a preflight, in seconds. A change of the setting takes effect within
+/// minutes.
 const MAX_AGE: &str = "600";
 
-/// The origins whose pages may use the API; none where that is off.
+/// The origins whose pages may use the API. Without any, cross-origin access is off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cors(Vec<String>);
 
 impl Cors {
-    /// By origins as [`check_origin`] takes them.
+    /// Takes origins that [`check_origin`] accepts.
     pub fn new(origins: &[String]) -> Cors {
         Cors(origins.to_vec())
     }
 
-    /// The page's origin, where it is one of them, as it was sent.
+    /// The origin of the page as it was sent, if it is one of these.
     fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let given = headers.get(ORIGIN)?;
         let listed = self.0.iter().any(|origin| origin.as_bytes() == given);
         listed.then_some(given)
     }
 
-    /// The answer to a browser that asks whether a page may send a request, `None` where it is no such question or one of
-    /// a page that may not. It has no token, whatever the request will have; `allowed` are the methods of the path, where
-    /// there is one.
+    /// Answers a preflight: a browser asks whether a page may send a request. `None` if this is not a preflight, or if
+    /// the page may not send it. A preflight never carries a token, even if the request will. `allowed` returns the methods
+    /// of the path, or `None` if the path does not exist.
     pub(super) fn preflight(
         &self,
         method: &Method,
@@ -63,13 +64,13 @@ impl Cors {
         Some(response)
     }
 
-    /// Opens an answer, also one that refuses, to the page that asked, where it may read it.
+    /// Lets the page that sent the request read the response, if its origin is allowed. Errors are included.
     pub(super) fn open(&self, asked: &HeaderMap, response: &mut Response) {
         if self.0.is_empty() {
             return;
         }
         let answer = response.headers_mut();
-        // Also where this page may not, or a cache would give its answer to one that may.
+        // Also if this page may not read it. Otherwise a cache could send this response to a page that may.
         answer.append(VARY, HeaderValue::from_static("origin"));
         if let Some(origin) = self.origin(asked) {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
@@ -79,7 +80,7 @@ impl Cors {
     }
 }
 
-/// Whether a text is an origin as browsers write it (RFC 6454, section 6.2); the error says what was expected.
+/// Checks that a text is an origin as browsers write it (RFC 6454, section 6.2). The error says what was expected.
 pub fn check_origin(text: &str) -> Result<(), String> {
     let is_one = Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text

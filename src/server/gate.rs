@@ -1,4 +1,7 @@
-//! The gate: who is let in to what. Every request passes it; what it does not know, it refuses.
+//! The gate: decides whether a request may go on. Every request passes it, and what it does not know it refuses.
+//!
+//! By default a service is open until its database has a first token, so that it can be tried out without any. From then
+//! on every request needs a token with the scope of its operation.
 
 use std::sync::Arc;
 
@@ -14,10 +17,10 @@ use crate::operation::about::Access;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 
-/// Whether tokens are asked for.
+/// When a token is required.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// From the first token of the database on.
+    /// As soon as the database has a token.
     #[default]
     FromFirstToken,
     /// Never.
@@ -26,17 +29,17 @@ pub enum Policy {
     Required,
 }
 
-/// Why somebody was not let in.
+/// Why a request was refused.
 pub(super) struct Refusal {
     error: Error,
-    /// `WWW-Authenticate` (RFC 6750, section 3).
+    /// The header `WWW-Authenticate` (RFC 6750, section 3).
     challenge: &'static str,
-    /// Whose token it was, where it is a token of this service: the log says who tries what is not theirs.
+    /// The token, if it is one of this service, so that the log can name who was refused.
     pub(super) who: Option<Arc<Token>>,
 }
 
 impl Refusal {
-    /// The answer.
+    /// Makes the response.
     pub(super) fn respond(&self, request_id: &str) -> Response {
         let mut response = reply::error(&self.error, request_id);
         if !self.challenge.is_empty() {
@@ -68,13 +71,13 @@ fn unauthenticated(message: impl Into<String>, challenge: &'static str) -> Refus
 const NOBODY: &str = r#"Bearer realm="crm""#;
 const INVALID: &str = r#"Bearer realm="crm", error="invalid_token""#;
 
-/// What was presented.
+/// The credentials of a request.
 enum Credentials {
     Nothing,
     Secret(Secret),
-    /// What begins as a token of crm's, and is none.
+    /// Starts like a token of crm, but is not one.
     Broken,
-    /// A `Bearer` that is none of crm's, or another scheme.
+    /// A `Bearer` token that is not from crm, or another scheme.
     Other,
 }
 
@@ -96,7 +99,7 @@ fn credentials(headers: &HeaderMap) -> Credentials {
     secret.map_or(Credentials::Broken, Credentials::Secret)
 }
 
-/// What follows the scheme `Bearer`.
+/// The token after the scheme `Bearer`.
 fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     let text = value.as_bytes();
     let (scheme, token) = text.split_at_checked(6)?;
@@ -106,7 +109,7 @@ fn bearer(value: &HeaderValue) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"bearer") && is_apart).then(|| token.trim_ascii())
 }
 
-/// The secret of whoever asks.
+/// The secret that a request carries.
 pub(super) fn presented(headers: &HeaderMap) -> Option<Secret> {
     match credentials(headers) {
         Credentials::Secret(secret) => Some(secret),
@@ -114,7 +117,7 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<Secret> {
     }
 }
 
-/// Lets a request in, or not; answers whose it is, where a token says so.
+/// Decides about a request. Returns its token, if the operation needs one and the request has one.
 pub(super) async fn admit(
     store: &AnyStore,
     policy: Policy,
@@ -132,22 +135,23 @@ pub(super) async fn admit(
     };
     let secret = match credentials(headers) {
         Credentials::Secret(secret) => secret,
-        // A proxy may have its own use for the header.
+        // A proxy in front of the service may use the header for itself.
         Credentials::Nothing | Credentials::Other if is_open && needed < Scope::Admin => {
             return Ok(None);
         }
         Credentials::Nothing if keyring.is_empty() => {
-            let message = "this takes a token, and there is none yet: the first is made on the database itself, by \
-                           `crm token create NAME --scope admin`";
+            let message = "authentication required; no token exists yet. Create one on the server's machine: \
+                           crm token create NAME --scope admin";
             return Err(unauthenticated(message, NOBODY));
         }
         Credentials::Nothing => {
-            let message = "expected a token: Authorization: Bearer crm_…, for commands CRM_TOKEN or --token-file";
+            let message = "authentication required; send a token as Authorization: Bearer crm_…; commands take it from \
+                           CRM_TOKEN or --token-file";
             return Err(unauthenticated(message, NOBODY));
         }
         Credentials::Broken => {
             let message = "Authorization: expected one header with Bearer and a token, crm_ and 32 letters and digits, got \
-                           something else that begins with crm_";
+                           a malformed token";
             return Err(unauthenticated(message, INVALID));
         }
         Credentials::Other => {
@@ -162,7 +166,7 @@ pub(super) async fn admit(
     }
     let Some(token) = found else {
         let message =
-            "Authorization: expected a token of this service; this one is unknown, or was revoked";
+            "Authorization: expected a token of this service; this one is unknown or was revoked";
         return Err(unauthenticated(message, INVALID));
     };
     if token.expires_at.is_some() && token.has_expired(&time::now()) {
@@ -182,7 +186,7 @@ pub(super) async fn admit(
             error: Error::new(
                 Code::Denied,
                 format!(
-                    "the token {} has the scope {}; expected one of the scope {}",
+                    "access denied: the token {} has the scope {}; expected a token with the scope {}",
                     token.name,
                     token.scope.word(),
                     needed.word()

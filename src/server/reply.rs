@@ -1,4 +1,4 @@
-//! Answers: JSON, errors, and lists that are written while they are read.
+//! Responses: JSON, errors, and lists that are written while the database is read.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -12,22 +12,25 @@ use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::{Cell, Noun, Rows, Shown};
+use crate::model::noun::Noun;
+use crate::model::rows::Rows;
+use crate::model::shown::Shown;
 use crate::model::token;
+use crate::model::value::Cell;
 use crate::net::responses::ResponseBudget;
 use crate::store::contract::Listing;
 
-/// How a list is written.
+/// The format of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
     /// One JSON array.
     Json,
-    /// One record a line.
+    /// One record per line.
     Ndjson,
 }
 
 impl Media {
-    /// What the header `Accept` asks for first; JSON where it asks for neither.
+    /// The first of the two formats in the header `Accept`. JSON if it names neither.
     pub(super) fn asked(accept: Option<&HeaderValue>) -> Media {
         let accept = accept
             .and_then(|accept| accept.to_str().ok())
@@ -50,7 +53,7 @@ impl Media {
     }
 }
 
-/// An answer with a body.
+/// A response with a body.
 pub(super) fn bytes(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
@@ -60,36 +63,37 @@ pub(super) fn bytes(status: StatusCode, media: &'static str, body: impl Into<Byt
     response
 }
 
-/// An answer in JSON.
+/// A response in JSON.
 pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     bytes(status, "application/json", body)
 }
 
-/// An error. Faults of our own are logged with the request's id and answered without inner detail.
+/// A response with an error. An internal error is logged with the id of the request; the client gets no details of it.
 pub(super) fn error(error: &Error, request_id: &str) -> Response {
     let status =
         StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!("request {request_id}: {error}");
-        let message =
-            format!("the service failed; its log says more beside the request id {request_id}");
+        let message = format!(
+            "internal error; the log of the service has the details under the request id {request_id}"
+        );
         Error::new(Code::Internal, message).to_json()
     } else {
-        // A client may have put its token where it does not belong.
+        // A client may have sent its token in the wrong place, which an error would quote.
         token::hidden(&error.to_json()).into_owned()
     };
     let mut response = json(status, body);
     if matches!(error.code, Code::Unavailable | Code::Limited) {
-        // In seconds. What is full or broken for longer answers the same again.
+        // In seconds. If it takes longer, the next response says the same.
         let headers = response.headers_mut();
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }
 
-/// A method that a path does not have.
+/// The response to a method that the path does not have.
 pub(super) fn not_allowed(allowed: &str, request_id: &str) -> Response {
-    let message = format!("this path takes {allowed}");
+    let message = format!("method not allowed; this path takes {allowed}");
     let mut response = error(&Error::new(Code::Method, message), request_id);
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(ALLOW, allowed);
@@ -97,8 +101,8 @@ pub(super) fn not_allowed(allowed: &str, request_id: &str) -> Response {
     response
 }
 
-/// A list. One whose records are all there has a length; any other is written chunk by chunk as the client takes it, and
-/// what fails in its middle breaks the connection, so that nobody takes half a list for a whole one.
+/// A response with a list. If all records have been read, it has a length. Otherwise it is written in chunks at the pace of
+/// the client. If it fails in the middle, the connection breaks, so that nobody takes a part for the whole list.
 pub(super) fn list(
     listing: Listing<Written>,
     media: Media,
@@ -135,7 +139,7 @@ pub(super) fn list(
                 Ok(Some(chunk)) => Some((Ok(chunk), Some((rest, opened)))),
                 Ok(None) => Some((Ok(end), None)),
                 Err(error) => {
-                    tracing::error!("request {request_id}: a list broke off: {error}");
+                    tracing::error!("request {request_id}: a list failed in the middle: {error}");
                     Some((Err(error), None))
                 }
             }
@@ -147,10 +151,10 @@ pub(super) fn list(
     Ok(response)
 }
 
-/// An answer that breaks the connection: to a write that has happened, but whose record cannot be shown. Who asked cannot
-/// tell whether it has, which no error would say.
+/// A response that breaks the connection. It is for a write that is saved, but whose record cannot be shown. An error would
+/// wrongly say that nothing was written.
 pub(super) fn broken(status: StatusCode, error: Error, request_id: &str) -> Response {
-    tracing::error!("request {request_id}: a write is saved, but its answer broke off: {error}");
+    tracing::error!("request {request_id}: a write is saved, but its response failed: {error}");
     let chunks = futures_util::stream::once(async { Err(error) });
     stream(status, "application/json", chunks)
 }
@@ -169,20 +173,20 @@ fn stream(
     response
 }
 
-/// Records as an answer has them, written where they are read. In JSON each begins with a comma; the first of a list has
-/// it replaced.
+/// The text of some records of a list, written directly from the rows of the database. In JSON each record starts with a
+/// comma, which is replaced for the first one.
 pub(super) struct Written {
     shown: Arc<Shown>,
     media: Media,
-    /// Whether all fields are shown.
+    /// Whether all fields are shown, so that ready JSON can be used.
     whole: bool,
     text: Vec<u8>,
-    /// Where the JSON of the last record begins.
+    /// Where the JSON of the last record starts.
     last: usize,
 }
 
 impl Written {
-    /// With all fields where `shown` is `None`.
+    /// Makes an empty text. `None` shows all fields.
     pub(super) fn new(noun: &'static Noun, shown: Option<Shown>, media: Media) -> Written {
         Written {
             whole: shown.is_none(),
@@ -193,7 +197,7 @@ impl Written {
         }
     }
 
-    /// Writes a record by `write`, between what stands before and after it.
+    /// Writes a record with `write`, and the separator before or after it.
     fn one(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.media == Media::Json {
             self.text.push(b',');
@@ -205,7 +209,7 @@ impl Written {
         }
     }
 
-    /// The beginning of an answer. `follows` tells whether there is a record in it.
+    /// The start of a response. Sets `follows` to whether it has a record.
     fn begin(self, follows: &mut bool) -> Vec<u8> {
         let mut text = self.text;
         *follows = !text.is_empty();
@@ -217,7 +221,7 @@ impl Written {
         text
     }
 
-    /// What follows in an answer.
+    /// The next part of a response.
     fn go_on(self, follows: &mut bool) -> Bytes {
         let text = Bytes::from(self.text);
         let was_first = !std::mem::replace(follows, *follows || !text.is_empty());
@@ -264,14 +268,14 @@ impl Rows for Written {
 
 type BoxedChunks = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
-/// A stream that may be shared between threads, as warp asks of a body, because only its owner ever polls it.
+/// A stream that is `Sync`, which warp requires of a body. Only its owner polls it.
 struct Shared(Mutex<BoxedChunks>);
 
 impl Stream for Shared {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        // No lock is taken: a `&mut` is alone by itself.
+        // `get_mut` takes no lock, because `&mut self` is exclusive.
         let chunks = self
             .0
             .get_mut()

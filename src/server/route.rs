@@ -1,6 +1,7 @@
-//! Which path leads to which operations: the list of operations as the router, the gate and the metrics read it.
+//! The routes: which path and method lead to which operation. They are made from the list of operations.
 //!
-//! warp's own filters would tell neither what `Allow` says beside a 405 nor what a 404 may call itself.
+//! The filters of warp are not used for this: they do not tell which methods a path has, which a 405 needs for `Allow`, nor
+//! whether a path exists, which the metrics need.
 
 use std::sync::LazyLock;
 
@@ -9,11 +10,11 @@ use warp::http::Method;
 use crate::model::record::Noun;
 use crate::ops::{Op, routes};
 
-/// A path of the service, with what can be done there.
+/// A path of the service, with its operations.
 pub(super) struct Path {
-    /// Its place among all paths, by which metrics count it.
+    /// Its place among all paths, which the metrics use.
     pub(super) number: usize,
-    /// As metrics name it: `/leads/{id}`.
+    /// Its name in metrics: `/leads/{id}`.
     pub(super) template: String,
     segments: Vec<Segment>,
     acts: Vec<Act>,
@@ -25,11 +26,11 @@ enum Segment {
     Text(String),
     /// Any text that is not empty.
     Any,
-    /// All that follows, also nothing.
+    /// The rest of the path, which may be empty.
     Rest,
 }
 
-/// What a method does at a path.
+/// The operation of a method at a path.
 #[derive(Clone, Copy)]
 pub(super) struct Act {
     method: &'static str,
@@ -37,7 +38,7 @@ pub(super) struct Act {
     pub(super) noun: Option<&'static Noun>,
 }
 
-/// A path that was found, with the text in the place of its parameter.
+/// A path that was found, with the text of its parameter.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
     pub(super) path: &'static Path,
@@ -64,7 +65,7 @@ static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     paths
 });
 
-/// What follows a path is not told by metrics.
+/// The template for metrics. It leaves out the rest of a path.
 fn template(path: &str) -> &str {
     path.strip_suffix("/{rest}").unwrap_or(path)
 }
@@ -89,7 +90,7 @@ impl Path {
         }
     }
 
-    /// The text in the place of the parameter, if this is the path. Empty where it has none.
+    /// The text of the parameter, if this path matches. It is empty if the path has no parameter.
     fn matches<'a>(&self, path: &'a str) -> Option<&'a str> {
         let mut key = "";
         let mut left = Some(path);
@@ -115,7 +116,7 @@ impl Path {
         left.is_none().then_some(key)
     }
 
-    /// What a method does there; HEAD is a GET whose body hyper leaves out.
+    /// The operation of a method. HEAD is the same as GET, because hyper leaves out the body.
     pub(super) fn act(&self, method: &Method) -> Option<Act> {
         let name = match method {
             &Method::HEAD => "GET",
@@ -124,7 +125,7 @@ impl Path {
         self.acts.iter().find(|act| act.method == name).copied()
     }
 
-    /// The methods that are there.
+    /// The methods of the path, for `Allow`.
     pub(super) fn allowed(&self) -> String {
         let names = self.acts.iter().map(|act| match act.method {
             "GET" => "GET, HEAD",
@@ -133,7 +134,7 @@ impl Path {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether nobody who asks there is told to come back later.
+    /// Whether rate limits do not apply here.
     pub(super) fn is_unlimited(&self) -> bool {
         self.acts.iter().all(|act| !act.op.about().needs.limited())
     }
@@ -147,7 +148,7 @@ fn following(rest: &str) -> Option<Option<&str>> {
     }
 }
 
-/// Finds a path. A slash at its end changes nothing.
+/// Finds a path. A trailing slash makes no difference.
 pub(super) fn find(path: &str) -> Option<Found<'_>> {
     let path = path.strip_prefix('/')?;
     let path = match path.strip_suffix('/') {
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_not_found() {
+    fn unknown_paths_are_not_found() {
         for path in [
             "leads",
             "//",

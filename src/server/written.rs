@@ -1,4 +1,4 @@
-//! The answers to writes.
+//! Responses to writes.
 
 use warp::http::StatusCode;
 use warp::http::header::{ETAG, HeaderValue};
@@ -12,7 +12,7 @@ use crate::model::terms;
 use crate::store::contract::Store;
 
 impl Request<'_> {
-    /// The answer, which says where it is that to an earlier request.
+    /// Marks a response that repeats the one to an earlier request.
     pub(super) fn marked(&self, mut response: Response, replayed: bool) -> Response {
         if replayed {
             self.api.observer.replayed();
@@ -22,8 +22,8 @@ impl Request<'_> {
         response
     }
 
-    /// The answer to a write. That has happened and cannot be refused any more: where there is no room for a large record,
-    /// it is let go of and read again when there is, if it is the same still; else the answer breaks off.
+    /// The response to a write. The write is saved, so it is too late to refuse it. If memory has no room for a large
+    /// record, the record is dropped and read again when there is room. If it has changed by then, the connection breaks.
     pub(super) async fn written(&self, status: StatusCode, record: Record) -> Response {
         let written = Snapshot::from(&record);
         match self.api.answers.hold_written(written.json) {
@@ -51,8 +51,11 @@ impl Request<'_> {
             let turn = self.api.answers.turn().await?;
             let read = self.api.store.get_json(noun, id).await?;
             if read.version != version {
-                // Somebody else's change is not the answer to this write.
-                let why = format!("{} {id} was changed by others meanwhile", noun.title);
+                // The change of another client is not the response to this write.
+                let why = format!(
+                    "{} {id} was changed by another client in the meantime",
+                    noun.title
+                );
                 return Err(Error::new(Code::Stale, why));
             }
             let memory = self.api.answers.memory();
@@ -69,7 +72,7 @@ impl Request<'_> {
     }
 }
 
-/// The answer with its record's ETag.
+/// Adds the ETag of a version.
 pub(super) fn tagged(mut response: Response, version: i64) -> Response {
     if let Ok(tag) = HeaderValue::try_from(terms::etag(version)) {
         response.headers_mut().insert(ETAG, tag);

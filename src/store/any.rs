@@ -1,4 +1,4 @@
-//! One of the stores, whichever the settings name.
+//! Any one of the stores.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +10,13 @@ use super::postgres::Postgres;
 use super::remote::Remote;
 use super::sqlite::{Sqlite, Work};
 use crate::base::error::Result;
+use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
 use crate::model::record::{Noun, Record, Rows, Snapshot};
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Secret, Token};
 
-/// One of the stores. An enum and not a `dyn`: its calls are native async.
+/// Any one of the stores. It is an enum and not a `dyn` so that its calls can be native async functions.
 #[derive(Clone)]
 pub enum AnyStore {
     /// A local SQLite file.
@@ -26,8 +27,8 @@ pub enum AnyStore {
     Remote(Remote),
 }
 
-// What waits for a server is large as a future, and would be moved about with all that waits for it, over a file too.
-// Beside the way to a server a box of its own costs nothing.
+// The futures of the stores that wait for a server are large, and every caller would carry that size, even over a file.
+// Next to a trip to a server, a box costs nothing.
 macro_rules! each {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {
@@ -39,8 +40,8 @@ macro_rules! each {
 }
 
 impl AnyStore {
-    /// Opens the file at `path`, makes it if it is not there, and brings it up to date. Answers the line that says what
-    /// was done to an old database, if something was.
+    /// Opens the file at `path`, makes it if it is not there, and brings it up to date. If an old database was changed, the
+    /// second result is the line that says how.
     pub fn open(path: &Path, work: Work) -> Result<(AnyStore, Option<String>)> {
         let (store, notice) = Sqlite::open(path, work)?;
         Ok((AnyStore::Sqlite(store), notice))
@@ -56,24 +57,31 @@ impl AnyStore {
         match self {
             AnyStore::Sqlite(store) => store.register(registry),
             AnyStore::Postgres(store) => store.register(registry),
-            // The server there measures itself.
+            // The server measures itself.
             AnyStore::Remote(_) => {}
         }
     }
-}
 
-impl AnyStore {
-    /// Lets at most so many writes wait at a time. Beyond it the answer is [`Unavailable`](crate::base::error::Code::Unavailable).
+    /// Sets how many writes may wait at a time. Further writes are answered [`Unavailable`](crate::base::error::Code::Unavailable).
     pub fn limit_waiting_writes(&self, most: usize) {
         match self {
             AnyStore::Sqlite(store) => store.limit_waiting_writes(most),
             AnyStore::Postgres(store) => store.limit_waiting_writes(most),
-            // The server behind it has its own.
+            // The server has its own limit.
             AnyStore::Remote(_) => {}
         }
     }
 
-    /// How many writes were refused as too many were waiting.
+    /// The nouns of the store, in the order in which they refer to one another.
+    pub fn nouns(&self) -> &'static [&'static Noun] {
+        match self {
+            AnyStore::Postgres(store) => store.nouns(),
+            AnyStore::Sqlite(store) => store.nouns(),
+            AnyStore::Remote(_) => &NOUNS,
+        }
+    }
+
+    /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         match self {
             AnyStore::Sqlite(store) => store.refused_writes(),

@@ -1,18 +1,19 @@
-//! Where records are kept: the laws, and the stores that keep them.
+//! The contract of a store: its laws, and the trait [`Store`].
 //!
-//! Every store does the same for the same call, down to the words of a refusal; one suite of tests holds all of them to
-//! it. The laws:
+//! Every store does the same for the same call, down to the words of a refusal. One suite of tests checks all of them. The
+//! laws:
 //!
-//! - What a call answers `Ok` has been committed and synced. What it answers `Err` has changed nothing (but for a lost
-//!   connection, which says that it does not know).
-//! - A write is whole: a lead goes with all of its actions and processes, or not at all.
+//! - A write that answers `Ok` has been committed and synced. A write that answers `Err` has changed nothing, except after a
+//!   lost connection, where the error says that the result is unknown.
+//! - A write is whole: a lead is deleted with all of its actions and processes, or not at all.
 //! - An id is never given twice, not even after a delete.
 //! - Ids are in the order of creation. A list is in its order, ties by id, null before everything.
-//! - A record that does not change while a list is read comes in it exactly once.
-//! - A write with a key that was used within a day for the same request is not done again, and answers what it did then.
-//! - A record's version goes up by one with each change, by whatever rule; a write under a version that the record no longer
-//!   has changes nothing.
-//! - Creating an action changes no process. Deleting an action that a process names as its last sets that to null.
+//! - A record that does not change while a list is read appears in the list exactly once.
+//! - A write with an idempotency key that was used within a day for the same request is not done again. It answers what was
+//!   done then.
+//! - A record's version goes up by one with each change, whichever rule makes it. A write under a version that the record no
+//!   longer has changes nothing.
+//! - Creating an action changes no process. Deleting an action sets the references to it to null.
 
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -28,10 +29,10 @@ use crate::model::record::{Noun, Record, Rows, Snapshot};
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
 
-/// A record that was created or changed.
+/// A created or changed record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// The whole record as it is stored now.
+    /// The whole record as it is now stored.
     pub record: Record,
     /// False if an existing record was changed.
     pub created: bool,
@@ -106,7 +107,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What has no more to tell than that it was done.
+    /// A result that has nothing but its word.
     pub fn word(word: &'static str) -> Kept {
         Kept {
             word: word.into(),
@@ -156,7 +157,7 @@ pub struct Outcome<D> {
 }
 
 impl Saved {
-    /// What is kept of it under an idempotency key.
+    /// The result to keep under an idempotency key.
     pub fn keep(&self) -> Kept {
         let word = if self.created { "created" } else { "updated" };
         Kept {
@@ -166,7 +167,7 @@ impl Saved {
         }
     }
 
-    /// Reads what was kept.
+    /// Reads what [`Saved::keep`] kept.
     pub fn kept(noun: &'static Noun, kept: &Kept) -> Option<Saved> {
         let created = match &*kept.word {
             "created" => true,
@@ -184,17 +185,17 @@ impl Saved {
 
 /// A list that is being read.
 pub struct Listing<R> {
-    /// How many records there were when the list began, if asked for. Counts all pages.
+    /// How many records there were when the list began, on all pages together. `None` if it was not asked for.
     pub total: Option<u64>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
     /// The first records.
     pub first: R,
-    /// The records after them, `None` where the first are all.
+    /// The records after them, `None` if there are no more.
     pub rest: Option<Chunks<R>>,
 }
 
-/// The records of a list, in chunks that are bounded in bytes. After an error there is no further chunk.
+/// The records of a list in chunks of bounded size. No chunk follows an error.
 pub type Chunks<R> = Pin<Box<dyn Stream<Item = Result<R>> + Send>>;
 
 impl Listing<Vec<Record>> {
@@ -210,26 +211,26 @@ impl Listing<Vec<Record>> {
     }
 }
 
-/// That a store takes writes, and how it does.
+/// The state of a store that takes writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// The time of a real commit, as times are stored; no older than 5 s.
+    /// The time of a real commit, as times are stored. It is at most 5 s old.
     pub last_commit: String,
-    /// How the backups go, `None` where the store makes none by itself.
+    /// The state of the backups, `None` if the store makes none by itself.
     pub backups: Option<Report>,
 }
 
-/// How the backups go that a server makes.
+/// The state of the backups that a server makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// When the newest whole one was made, as times are stored; `None` before the first.
+    /// When the newest complete backup was made, as times are stored. `None` before the first.
     pub last: Option<String>,
-    /// When the first one failed after it, `None` while none has.
+    /// When the first backup after it failed. `None` if none has failed.
     pub failing_since: Option<String>,
 }
 
 impl Report {
-    /// Adds itself to a JSON object, as `/ready` and `crm health` write it.
+    /// Adds itself to the JSON object that `/ready` and `crm health` write.
     pub fn beside(&self, json: &str) -> String {
         let mut json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
         json["last_backup"] = self.last.clone().into();
@@ -237,7 +238,7 @@ impl Report {
         json.to_string()
     }
 
-    /// Reads what [`Report::beside`] added, `None` where there is nothing of it.
+    /// Reads what [`Report::beside`] added, `None` if it is not there.
     pub fn from_json(json: &[u8]) -> Option<Report> {
         let json: serde_json::Value = serde_json::from_slice(json).ok()?;
         let text = |name: &str| Some(json.get(name)?.as_str().map(str::to_string));
@@ -247,18 +248,18 @@ impl Report {
         })
     }
 
-    /// What is to be told of backups that fail: one line.
+    /// The warning about failing backups: one line.
     pub fn warning(&self) -> Option<String> {
         let since = self.failing_since.as_ref()?;
         let last = self.last.as_deref().unwrap_or("none so far");
         Some(format!(
-            "the service's backups fail since {since} (UTC), the last whole one: {last}; its log says why"
+            "the service's backups fail since {since} (UTC); last complete backup: {last}; the service's log says why"
         ))
     }
 }
 
 impl Ready {
-    /// As `/ready` and `crm health` write it.
+    /// The JSON that `/ready` and `crm health` write.
     pub fn to_json(&self) -> String {
         let json = serde_json::json!({ "status": "ready", "last_commit": self.last_commit });
         let json = json.to_string();
@@ -268,7 +269,7 @@ impl Ready {
         }
     }
 
-    /// Reads what [`Ready::to_json`] wrote, `None` where it is nothing of the kind.
+    /// Reads what [`Ready::to_json`] wrote, `None` if the text is something else.
     pub fn from_json(json: &[u8]) -> Option<Ready> {
         let parsed: serde_json::Value = serde_json::from_slice(json).ok()?;
         Some(Ready {
@@ -278,7 +279,7 @@ impl Ready {
     }
 }
 
-/// What every store does. See the module for its laws.
+/// A store. The module has its laws.
 pub trait Store {
     /// Runs a write under these conditions.
     fn write<W: Write>(
@@ -305,38 +306,38 @@ pub trait Store {
     /// The tokens, by their names.
     fn tokens(&self) -> impl Future<Output = Result<Vec<Token>>> + Send;
 
-    /// The tokens, to look up who asks: as they are now, or were within the last [`STALE`] where another process writes.
+    /// The tokens, to look up a caller. If another process changes tokens, they may be as old as [`STALE`].
     fn keyring(&self) -> impl Future<Output = Result<Arc<Keyring>>> + Send;
 
-    /// The tokens as they are now, for who brings one that [`Store::keyring`] does not have: another process may have made
-    /// it just now. So many who ask at once, and so often, are answered from one look that began after they had asked, and
-    /// may have to wait for its turn.
+    /// The tokens as they are now, for a caller with a token that [`Store::keyring`] does not have: another process may have
+    /// made it just now. Calls at the same time share one read that began after all of them, and may have to wait for it.
     fn keyring_anew(&self) -> impl Future<Output = Result<Arc<Keyring>>> + Send;
 
-    /// Lists records into what `rows` is an empty one of. Its first records have been read when this answers, so that what fails at once fails here.
+    /// Collects records into fresh values of `rows`' type. The first records have been read when this returns, so a query
+    /// that fails at once fails here.
     fn list_into<R: Rows>(
         &self,
         query: Query,
         rows: R,
     ) -> impl Future<Output = Result<Listing<R>>> + Send;
 
-    /// Lists records as such.
+    /// Lists records as [`Record`]s.
     fn list(&self, query: Query) -> impl Future<Output = Result<Listing<Vec<Record>>>> + Send {
         self.list_into(query, Vec::new())
     }
 
-    /// Whether writes are taken.
+    /// Answers `Ok` if the store takes writes.
     fn ready(&self) -> impl Future<Output = Result<Ready>> + Send;
 
-    /// How the backups go that the store makes by itself, also where it takes no writes; `None` where it makes none. That
-    /// of a server as it answered last.
+    /// The state of the backups, even while the store takes no writes. `None` if the store makes none by itself. For a
+    /// server, it is the state in its last answer.
     fn backups(&self) -> Option<Report> {
         None
     }
 
-    /// Finishes what was accepted and leaves the database tidy. Later writes are refused.
+    /// Finishes the accepted writes and closes the database. Later writes are refused.
     fn close(&self) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// For how long a token may still be let in that another process has revoked.
+/// How long a token that another process has revoked may still be accepted.
 pub const STALE: Duration = Duration::from_secs(4);

@@ -1,49 +1,49 @@
-//! Everything that one store has, put into another, whichever they are.
+//! The copy of everything in one store to another, whichever stores they are.
 //!
-//! The records go over in the order of their ids, leads before actions before processes, so that what they refer to is
-//! there before them; ids, times and all else are kept. Each batch is committed as a whole, and the highest id that the
-//! target has says where to go on: that is all a copy has to remember when it is interrupted. Until it is finished, the
-//! target carries a mark with the name of its source. Nobody else opens it meanwhile, and no other source continues it.
+//! The records are copied noun by noun and in the order of their ids. The nouns are in the order in which they refer to one
+//! another, so a record is copied after the records that it refers to. Ids, times and everything else stay the same. Each
+//! batch is committed as a whole, and the highest id in the target says where an interrupted copy goes on. Until the copy is
+//! finished, the target has a mark with the name of its source. Meanwhile nobody else opens it, and no other source
+//! continues it.
 //!
-//! At its end both are read once more, side by side, and compared value by value. That finds what was changed in the
-//! source while it was copied as well as any fault of the copy. What changes in the source behind the comparison shows
-//! when the source is read a last time, and its content has another digest than when it was compared.
+//! At the end, both stores are read once more, side by side, and compared value by value. That finds changes in the source
+//! during the copy, as well as any fault of the copy. A change after the comparison is found when the source is read a last
+//! time: its content then has another digest than when it was compared.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::base::error::{Code, Error, Result};
-use crate::model::nouns::NOUNS;
 use crate::model::query::{self, Query};
 use crate::model::record::{Noun, Record, Value};
 use crate::model::terms::unlikely_version;
 use crate::store::any::AnyStore;
 use crate::store::contract::{Listing, Store};
 
-/// The most records of a batch.
+/// The most records in a batch.
 const MOST: usize = 5_000;
 
-/// The most that the texts of a batch hold, in bytes; one record may be larger.
+/// The most bytes in the texts of a batch. One record may be larger.
 const LARGEST: usize = 4 * 1024 * 1024;
 
 /// How many records of each noun were copied.
 pub type Copied = Vec<(&'static Noun, u64)>;
 
-/// How far a copy has come.
+/// The progress of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// So many records of a noun are there, of so many.
+    /// The noun, how many of its records are in the target, and how many there are.
     Copied(&'static Noun, u64, u64),
-    /// So many were compared, of so many.
+    /// The noun, how many of its records were compared, and how many there are.
     Compared(&'static Noun, u64, u64),
-    /// So many were looked at a last time, of so many.
+    /// The noun, how many of its records were read a last time, and how many there are.
     Checked(&'static Noun, u64, u64),
 }
 
-/// Copies all that `from` has to `to`, which has to be empty, or to have been begun from the same source. `name` is what the
-/// source is called; it has to be the same every time. `watch` is told how far it is.
+/// Copies everything in `from` to `to`. The target must be empty or hold an unfinished copy of the same source. `name` is the
+/// name of the source, which must be the same every time. `watch` is called with the progress.
 ///
-/// Errors are [`Code::Conflict`] for a target that holds records or another's unfinished copy, and for a source that was
-/// changed meanwhile; the copy can then be continued, unless the sentence says otherwise.
+/// The error is [`Code::Conflict`] if the target holds records or an unfinished copy of another source, or if the source was
+/// changed meanwhile. The copy can then be continued, unless the message says otherwise.
 pub async fn copy(
     from: &AnyStore,
     to: &AnyStore,
@@ -53,7 +53,7 @@ pub async fn copy(
     let is_new = begin(to, name).await?;
     let unlikely = unlikely_version()?;
     let mut copied = Copied::new();
-    for noun in NOUNS {
+    for noun in tables(to) {
         let all = count(from, noun).await?;
         let mut sum = if is_new { 0 } else { count(to, noun).await? };
         let last = if is_new { 0 } else { highest(to, noun).await? };
@@ -63,7 +63,7 @@ pub async fn copy(
         while let Some(chunk) = listing.next_chunk().await? {
             for record in chunk {
                 batch.push(match record.version() {
-                    // Another server's list does not tell versions. From 1 on they would be ETags that others hold.
+                    // The list of a server has no versions. Versions from 1 on might be ETags that clients hold already.
                     0 => record.with_version(unlikely),
                     _ => record,
                 });
@@ -92,11 +92,20 @@ pub async fn copy(
         return Err(changed());
     }
     let mut given = Vec::new();
-    for noun in NOUNS {
-        given.push(last_given(from, noun).await?);
+    for noun in to.nouns() {
+        given.push(match noun.is_view() {
+            true => 0,
+            false => last_given(from, noun).await?,
+        });
     }
     finish(to, &given).await?;
     Ok(copied)
+}
+
+/// The nouns that are copied, in the order in which they refer to one another. A view has nothing to copy.
+fn tables(store: &AnyStore) -> impl Iterator<Item = &'static Noun> + use<> {
+    let nouns = store.nouns().iter().copied();
+    nouns.filter(|noun| !noun.is_view())
 }
 
 #[derive(Default)]
@@ -122,8 +131,8 @@ impl Batch {
 }
 
 fn changed() -> Error {
-    let message = "the source has changed while it was copied; stop what writes to it and give the same command again; \
-                   where it says the same again, copy into another target";
+    let message = "the source has changed while it was copied; stop all writes to it and give the same command again; if \
+                   that fails in the same way, copy into another target";
     Error::new(Code::Conflict, message)
 }
 
@@ -131,7 +140,7 @@ async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> Result<List
     store.list(Query::new(noun, query::pairs(query)?)?).await
 }
 
-/// All records behind an id, by id.
+/// All records after an id, in the order of their ids.
 async fn everything(
     store: &AnyStore,
     noun: &'static Noun,
@@ -150,11 +159,11 @@ async fn count(store: &AnyStore, noun: &'static Noun) -> Result<u64> {
 
 async fn highest(store: &AnyStore, noun: &'static Noun) -> Result<i64> {
     let last = list(store, noun, "sort=-id&limit=1").await?;
-    let last = Records::new(last).next().await?;
+    let last = RecordReader::new(last).next().await?;
     Ok(last.map_or(0, |record| record.id()))
 }
 
-/// Reads both once more, side by side.
+/// Reads both stores once more, side by side.
 async fn compare(
     from: &AnyStore,
     to: &AnyStore,
@@ -163,8 +172,8 @@ async fn compare(
     digest: &mut Digest,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<()> {
-    let mut ours = Records::new(everything(to, noun, 0).await?);
-    let mut theirs = Records::new(everything(from, noun, 0).await?);
+    let mut ours = RecordReader::new(everything(to, noun, 0).await?);
+    let mut theirs = RecordReader::new(everything(from, noun, 0).await?);
     let mut seen = 0;
     loop {
         if seen % MOST as u64 == 0 {
@@ -182,7 +191,7 @@ async fn compare(
                 return Err(Error::new(
                     error.code,
                     format!(
-                        "{} {differing} is not the same in both: {}",
+                        "{} {differing} differs between source and target: {}",
                         noun.name, error.message
                     ),
                 ));
@@ -199,7 +208,7 @@ async fn look_again(
     digest: &mut Digest,
     watch: &mut dyn FnMut(Stage),
 ) -> Result<()> {
-    let mut records = Records::new(everything(from, noun, 0).await?);
+    let mut records = RecordReader::new(everything(from, noun, 0).await?);
     let mut seen = 0;
     while let Some(record) = records.next().await? {
         if seen % MOST as u64 == 0 {
@@ -211,7 +220,7 @@ async fn look_again(
     Ok(())
 }
 
-/// A number that records have which are the same in the same order, and hardly any others.
+/// A number that is the same for the same records in the same order, and hardly ever for others.
 #[derive(Default)]
 struct Digest(DefaultHasher);
 
@@ -231,15 +240,15 @@ impl Digest {
     }
 }
 
-/// The records of a list, one after the other.
-struct Records {
+/// Reads the records of a list one after the other.
+struct RecordReader {
     listing: Listing<Vec<Record>>,
     chunk: std::vec::IntoIter<Record>,
 }
 
-impl Records {
-    fn new(listing: Listing<Vec<Record>>) -> Records {
-        Records {
+impl RecordReader {
+    fn new(listing: Listing<Vec<Record>>) -> RecordReader {
+        RecordReader {
             listing,
             chunk: Vec::new().into_iter(),
         }
@@ -258,7 +267,7 @@ impl Records {
     }
 }
 
-/// Marks the target as one that `source` is copied to, and answers whether it was not before.
+/// Marks the target of a copy from `source`. Answers whether the copy is a new one.
 async fn begin(to: &AnyStore, source: &str) -> Result<bool> {
     let mark = match to {
         AnyStore::Sqlite(store) => store.mark(source).await?,
@@ -269,7 +278,9 @@ async fn begin(to: &AnyStore, source: &str) -> Result<bool> {
         Some(found) if found == source => Ok(false),
         Some(found) => Err(Error::new(
             Code::Conflict,
-            format!("the target holds an unfinished copy of {found}; only that can continue it"),
+            format!(
+                "the target holds an unfinished copy of {found}; only that source can continue it"
+            ),
         )),
         None => Ok(true),
     }
@@ -299,7 +310,7 @@ async fn finish(to: &AnyStore, given: &[i64]) -> Result<()> {
     }
 }
 
-/// The highest id that was ever given, as far as the store can tell: that of a record that was deleted is not given again.
+/// The highest id that was ever given, as far as the store knows. The ids of deleted records must not be given again.
 async fn last_given(store: &AnyStore, noun: &'static Noun) -> Result<i64> {
     match store {
         AnyStore::Sqlite(store) => store.last_given(noun).await,

@@ -1,4 +1,4 @@
-//! SQL for any noun, and the code that writes records, written once for all databases.
+//! SQL for any noun, and the code that writes records: once for all databases.
 //!
 //! The text is what SQLite and PostgreSQL both take, with `$1` markers that first appear in order. What touches several
 //! rows is an async function over a [`Transaction`](super::transaction::Transaction). PostgreSQL runs it as it is. SQLite

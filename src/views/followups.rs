@@ -1,8 +1,8 @@
-//! Follow-ups: the open processes, with their lead and their last action: who is next.
+//! Follow-ups: whom to contact next. They are the open processes, each with its lead and its last action.
 
 use crate::model::record::{Examples, Field, ID, Kind, LEAD_ID, Noun, Presence, Relation};
 
-/// The open processes. A status is a free word; the ones listed here are those that people use for an end.
+/// The open processes. A status is free text, so this leaves out the words that people use for a process that has ended.
 const SELECT: &str = "\
     SELECT processes.id, processes.next_followup_datetime, processes.name, processes.status, processes.channel, \
     processes.lead_id, leads.name AS lead_name, leads.email AS lead_email, leads.status AS lead_status, \
@@ -13,7 +13,7 @@ const SELECT: &str = "\
     WHERE lower(processes.status) NOT IN \
     ('completed', 'done', 'closed', 'cancelled', 'canceled', 'won', 'lost')";
 
-/// A field of the view, before it has its name.
+/// The base of the view's fields.
 const TEXT: Field = Field {
     name: "",
     old_name: None,
@@ -29,7 +29,7 @@ pub static FOLLOWUP: Noun = Noun {
     name: "followup",
     plural: "followups",
     title: "Followup",
-    about: "Who is next: the open processes, with their lead and their last action",
+    about: "Whom to contact next: the open processes, with their lead and their last action",
     fields: &[
         Field {
             about: "The id of the process",
@@ -47,7 +47,7 @@ pub static FOLLOWUP: Noun = Noun {
             name: "name",
             kind: Kind::Word,
             presence: Presence::Required,
-            about: "What the process is called",
+            about: "The name of the process",
             example: "Spring campaign",
             ..TEXT
         },
@@ -55,38 +55,38 @@ pub static FOLLOWUP: Noun = Noun {
             name: "status",
             kind: Kind::Word,
             presence: Presence::Required,
-            about: "How far the process is",
+            about: "The status of the process",
             example: "active",
             ..TEXT
         },
         Field {
             name: "channel",
-            about: "How the lead is reached",
+            about: "The channel to the lead",
             example: "email",
             ..TEXT
         },
         LEAD_ID,
         Field {
             name: "lead_name",
-            about: "The lead's name",
+            about: "The name of the lead",
             example: "Ada Lovelace",
             ..TEXT
         },
         Field {
             name: "lead_email",
-            about: "The lead's e-mail address",
+            about: "The e-mail address of the lead",
             example: "ada@example.com",
             ..TEXT
         },
         Field {
             name: "lead_status",
-            about: "How far the lead is",
+            about: "The status of the lead",
             example: "contacted",
             ..TEXT
         },
         Field {
             name: "last_action_type",
-            about: "What was done last",
+            about: "The type of the last action",
             example: "call",
             ..TEXT
         },
@@ -94,7 +94,7 @@ pub static FOLLOWUP: Noun = Noun {
             name: "last_action_timestamp",
             flag: Some("last-action-at"),
             kind: Kind::Time,
-            about: "When it was done, UTC",
+            about: "The time of the last action, UTC",
             example: "2026-01-31 09:30:00",
             ..TEXT
         },

@@ -163,7 +163,7 @@ async fn an_interrupted_copy_is_continued_by_the_same_source_alone() {
         assert!(told.contains("unfinished copy of"), "{told}");
         fill_once(&home, "other.db");
         let told = home.crm(["copy", "other.db", target]).fails(5);
-        assert!(told.contains("only that can continue it"), "{told}");
+        assert!(told.contains("only that source can continue it"), "{told}");
         home.crm(["copy", "a.db", target]).ok();
         assert_eq!(content(&home, target), content(&home, "a.db"));
     }

@@ -7,9 +7,16 @@ use std::time::{Duration, Instant};
 
 use crm::model::draft::{Draft, Purpose};
 use crm::model::lead::{self, OnDuplicate};
+use crm::model::query::{self, Query};
+use crm::model::record::{
+    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, LEAD_ID, Noun, OnDelete, Presence, Relation,
+    Target, UPDATED_AT,
+};
 use crm::ops::Records;
+use crm::store::any::AnyStore;
 use crm::store::contract::Store;
-use crm::store::postgres::{CONNECTIONS, Postgres};
+use crm::store::copy::copy;
+use crm::store::postgres::{CONNECTIONS, Postgres, PostgresOptions};
 
 use crate::cluster::{self, Cluster, as_postgres};
 use crate::durability::signal;
@@ -727,4 +734,164 @@ fn tls_looks_at_the_certificate_as_far_as_it_is_asked_to() {
             expected => assert!(run.stderr.contains(expected), "{url}: {run:?}"),
         }
     }
+}
+
+const NOTED_LEAD: Field = Field {
+    name: "lead_id",
+    kind: Kind::Reference(Target {
+        name: "lead",
+        plural: "leads",
+        on_delete: OnDelete::SetNull,
+    }),
+    ..LEAD_ID
+};
+
+/// A noun that no migration knows.
+static NOTE: Noun = Noun {
+    name: "note",
+    plural: "notes",
+    title: "Note",
+    about: "A note",
+    fields: &[
+        ID,
+        NOTED_LEAD,
+        Field {
+            name: "text",
+            old_name: None,
+            flag: None,
+            kind: Kind::Text,
+            presence: Presence::Required,
+            about: "Its text",
+            example: "Hello",
+        },
+        ATTRIBUTES,
+        CREATED_AT,
+        UPDATED_AT,
+    ],
+    relation: Relation::Table,
+    examples: Examples {
+        create: &[],
+        get: &[],
+        list: &[],
+        update: &[],
+        delete: &[],
+    },
+};
+
+/// A noun that is only read.
+static NOTED: Noun = Noun {
+    name: "noted",
+    plural: "noteds",
+    title: "Noted",
+    about: "A lead with a note",
+    fields: &[
+        ID,
+        Field {
+            name: "email",
+            old_name: None,
+            flag: None,
+            kind: Kind::Email,
+            presence: Presence::Required,
+            about: "The lead's address",
+            example: "ada@example.com",
+        },
+    ],
+    relation: Relation::View {
+        select: "SELECT notes.id, leads.email, notes.version FROM notes JOIN leads ON leads.id = notes.lead_id",
+        order: "email",
+    },
+    examples: Examples {
+        create: &[],
+        get: &[],
+        list: &[],
+        update: &[],
+        delete: &[],
+    },
+};
+
+static NOUNS: [&Noun; 5] = [
+    &lead::LEAD,
+    &crm::model::action::ACTION,
+    &crm::model::process::PROCESS,
+    &NOTE,
+    &NOTED,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_noun_that_no_migration_knows_has_a_table_and_a_view_has_none() {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let options = PostgresOptions {
+        nouns: &NOUNS,
+        ..PostgresOptions::default()
+    };
+    // A database without the table gets it.
+    Postgres::open(&url, CONNECTIONS).await.unwrap();
+    let store = Postgres::open(&url, options).await.unwrap();
+    let create = async |noun, json: String| {
+        let draft = Draft::from_json(noun, json.as_bytes(), Purpose::Create).unwrap();
+        let created = store.create(draft, OnDuplicate::Create).await.unwrap();
+        created.record.id()
+    };
+    for name in ["eve", "bob", "ada"] {
+        let id = create(&lead::LEAD, format!(r#"{{"email":"{name}@example.com"}}"#)).await;
+        let text = "x".repeat(100_000);
+        let note = create(&NOTE, format!(r#"{{"lead_id":{id},"text":"{text}"}}"#)).await;
+        assert_eq!(note, id);
+    }
+    let list = async |noun, parameters: &str| {
+        let query = Query::new(noun, query::pairs(parameters).unwrap()).unwrap();
+        let mut listing = store.list(query).await.unwrap();
+        let mut ids = Vec::new();
+        while let Some(chunk) = listing.next_chunk().await.unwrap() {
+            ids.extend(chunk.iter().map(|record| record.id()));
+        }
+        (ids, listing.total, listing.next.is_some())
+    };
+    assert_eq!(list(&NOTE, "").await, (vec![1, 2, 3], None, false));
+    assert_eq!(list(&NOTED, "").await, (vec![3, 2, 1], None, false));
+    for noun in [&NOTE, &NOTED] {
+        assert_eq!(list(noun, "sort=id").await, (vec![1, 2, 3], None, false));
+        let page = list(noun, "sort=-id&limit=2&count=true").await;
+        assert_eq!(page, (vec![3, 2], Some(3), true));
+    }
+    assert_eq!(list(&NOTED, "sort=email").await.0, [3, 2, 1]);
+    assert_eq!(list(&NOTED, "sort=email&limit=2000").await.0, [3, 2, 1]);
+    assert_eq!(
+        list(&NOTED, "q=EVE&count=true").await,
+        (vec![1], Some(1), false)
+    );
+    let like = list(&NOTED, "email=like:B%25&limit=1").await;
+    assert_eq!(like, (vec![2], None, false));
+    assert_eq!(
+        store.get(&NOTED, 2).await.unwrap().get("email").text(),
+        Some("bob@example.com")
+    );
+
+    // The view has no attributes to filter by.
+    let pairs = query::pairs("attributes.x=1").unwrap();
+    let refused = Query::new(&NOTED, pairs).unwrap_err();
+    assert_eq!(refused.problems[0].field, "attributes.x");
+
+    let other = cluster::schema().await.unwrap();
+    let target = Postgres::open_for_copy(&other, options).await.unwrap();
+    let (from, to) = (
+        AnyStore::Postgres(store.clone()),
+        AnyStore::Postgres(target),
+    );
+    let copied = copy(&from, &to, "the test", &mut |_| {}).await.unwrap();
+    let counts: Vec<_> = copied
+        .iter()
+        .map(|(noun, count)| (noun.name, *count))
+        .collect();
+    assert_eq!(
+        counts,
+        [("lead", 3), ("action", 0), ("process", 0), ("note", 3)]
+    );
+
+    store.delete(&lead::LEAD, 1, false).await.unwrap();
+    let note = store.get(&NOTE, 1).await.unwrap();
+    assert_eq!((note.get("lead_id").int(), note.version()), (None, 2));
+    assert_eq!(list(&NOTED, "").await.0, [3, 2]);
 }

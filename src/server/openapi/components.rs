@@ -208,7 +208,10 @@ pub(super) fn common_responses() -> Map<String, Value> {
         "The path does not have this method.",
         &[(
             "method",
-            error(Code::Method, "this path takes GET, HEAD, POST"),
+            error(
+                Code::Method,
+                "method not allowed; this path takes GET, HEAD, POST",
+            ),
         )],
     );
     method["headers"]["Allow"] = reference("headers", "Allow");
@@ -252,7 +255,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
             "nobody",
             error(
                 Code::Unauthenticated,
-                "expected a token: Authorization: Bearer crm_…, for commands CRM_TOKEN or --token-file",
+                "authentication required; send a token as Authorization: Bearer crm_…; commands take it from CRM_TOKEN or --token-file",
             ),
         )],
     );
@@ -264,7 +267,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
             "scope",
             error(
                 Code::Denied,
-                "the token ci has the scope read; expected one of the scope write",
+                "access denied: the token ci has the scope read; expected a token with the scope write",
             ),
         )],
     );
@@ -337,7 +340,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
                 "fault",
                 error(
                     Code::Internal,
-                    "the service failed; its log says more beside the request id 4f1d8a2b90c35e67",
+                    "internal error; the log of the service has the details under the request id 4f1d8a2b90c35e67",
                 ),
             )],
         ),

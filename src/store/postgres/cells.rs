@@ -1,4 +1,4 @@
-//! Values on their way to PostgreSQL and back.
+//! Values as parameters of statements, and values from rows.
 
 use bytes::BytesMut;
 use tokio_postgres::Row;
@@ -6,7 +6,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::model::record::{Cell, Value};
 
-/// Parameters as the library takes them.
+/// Parameters in the form that the library takes.
 pub(super) fn slice(params: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     params
         .iter()
@@ -35,7 +35,7 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-/// A column's value. The tables have nothing but texts and whole numbers of eight bytes.
+/// A column's value. The tables have only texts and 8-byte integers.
 pub(super) fn cell(row: &Row, at: usize) -> Cell<'_> {
     let is_number = *row.columns()[at].type_() == Type::INT8;
     let cell = match is_number {
@@ -49,6 +49,7 @@ pub(super) fn cell(row: &Row, at: usize) -> Cell<'_> {
     cell.ok().flatten().unwrap_or(Cell::Null)
 }
 
+/// All values of a row.
 pub(super) fn values(row: &Row) -> Vec<Value> {
     (0..row.len()).map(|at| cell(row, at).into()).collect()
 }

@@ -1,4 +1,4 @@
-//! Why something did not go well, and what that means for what was asked.
+//! Failures of the database, and what they mean for a request.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,18 +7,18 @@ use tokio_postgres::error::{Severity, SqlState};
 
 use crate::base::error::{Code, Error};
 
-/// Why something did not go well.
+/// Why a statement or a connection failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// There was no answer in time.
+    /// No answer came in time.
     Late,
-    /// What the server or the connection says.
+    /// The error of the server or of the connection.
     Told(tokio_postgres::Error),
-    /// There was no connection.
+    /// No connection could be made.
     Unreachable {
-        /// Each host, and what came in the way.
+        /// Each host, and the reason.
         why: String,
-        /// Whether it may pass by itself.
+        /// Whether another try may succeed.
         passes: bool,
     },
 }
@@ -29,7 +29,7 @@ impl From<tokio_postgres::Error> for Failure {
     }
 }
 
-/// Waits for an answer, but not for ever.
+/// Waits for an answer, at most for `patience`.
 pub(super) async fn within<R>(
     patience: Duration,
     answer: impl Future<Output = Result<R, tokio_postgres::Error>>,
@@ -48,7 +48,7 @@ impl Failure {
         }
     }
 
-    /// Whether the server itself says that the statement, and what it belongs to, has failed. Else nobody knows.
+    /// Whether the server itself says that the statement and its transaction have failed. Otherwise the result is unknown.
     pub(super) fn is_certain(&self) -> bool {
         let Failure::Told(error) = self else {
             return false;
@@ -58,7 +58,7 @@ impl Failure {
             .is_some_and(|told| told.parsed_severity() == Some(Severity::Error))
     }
 
-    /// Whether another connection may do better.
+    /// Whether another connection may succeed.
     pub(super) fn is_lost(&self) -> bool {
         !self.is_certain()
             || matches!(
@@ -67,7 +67,7 @@ impl Failure {
             )
     }
 
-    /// What the server says of the values at fault.
+    /// The server's detail about the values at fault.
     pub(super) fn detail(&self) -> String {
         let told = match self {
             Failure::Late | Failure::Unreachable { .. } => None,
@@ -78,7 +78,7 @@ impl Failure {
         })
     }
 
-    /// As crm says it, of something that has not been saved.
+    /// The error of a request that has saved nothing.
     pub(super) fn error(&self) -> Error {
         let unavailable = |message: String| Error::new(Code::Unavailable, message);
         let error = match self {
@@ -104,11 +104,11 @@ impl Failure {
             ));
         };
         let code = told.code();
-        // By the class of the code, PostgreSQL's documentation, appendix A.
+        // The first two characters are the class of the code (PostgreSQL's documentation, appendix A).
         match &code.code()[..2] {
             _ if *code == SqlState::DISK_FULL => Error::new(
                 Code::Full,
-                "the disk of the database is full: nothing was saved; make room and try again",
+                "the disk of the database is full; nothing was saved; make room and try again",
             ),
             _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => unavailable(
                 "the database takes no writes at the moment; nothing was saved, try again".into(),
@@ -124,7 +124,7 @@ impl Failure {
             _ if *code == SqlState::UNIQUE_VIOLATION => {
                 complain(format_args!("{told}"));
                 unavailable(
-                    "the database gave an id that is taken, as it does while `crm copy` fills it; nothing was saved"
+                    "the database gave an id that is taken, which happens while `crm copy` fills it; nothing was saved"
                         .into(),
                 )
             }
@@ -135,7 +135,7 @@ impl Failure {
                     told.message()
                 ))
             }
-            // Who may use it, and that there is none such: trying again does not help.
+            // Authentication, and a database that does not exist: another try does not help.
             "28" | "3D" => {
                 complain(format_args!("{told}"));
                 unavailable(format!("the database: {}", told.message()))
@@ -144,7 +144,7 @@ impl Failure {
                 complain(format_args!("{told}"));
                 unavailable("the database is damaged; nothing was saved".into())
             }
-            // Resources, the operator's doing, the system, connections.
+            // Resources, operator intervention, system errors, connections.
             "53" | "57" | "58" | "08" => {
                 complain(format_args!("{told}"));
                 unavailable(format!(
@@ -161,7 +161,7 @@ impl Failure {
     }
 }
 
-/// Says in the log what is wrong with the database, once a second at most: where it is gone, every request finds that.
+/// Logs what is wrong with the database, at most once a second: while it is gone, every request fails.
 pub(super) fn complain(what: std::fmt::Arguments<'_>) {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,12 +171,12 @@ pub(super) fn complain(what: std::fmt::Arguments<'_>) {
     }
 }
 
-/// What a library's error is about, without the words around it.
+/// The cause of a library's error, without the words around it.
 pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// The error of a write of which nobody knows.
+/// The error of a write whose result is unknown.
 pub(super) fn unknown() -> Error {
     let message = "the database has not told whether it saved this: it may have been saved; look before you try again";
     Error::new(Code::Unknown, message)

@@ -1,73 +1,79 @@
-//! The conditions of a list that PostgreSQL cannot decide as crm means them: `LIKE` without case, and the attributes.
+//! The conditions of a list that PostgreSQL cannot decide as crm means them: `LIKE` without case, and attributes.
 //!
-//! PostgreSQL folds case by the locale of the database, and has no numbers of any size compared as such in a JSON text
-//! whose digits are kept. It answers all that may fit ([`Select::may_differ`](crate::store::sql::Select)), by conditions
-//! that leave out most of what does not, and the last word is crm's own, which is the very code that SQLite calls. So
-//! both databases find the same.
+//! PostgreSQL folds case by the locale of the database. It also cannot compare numbers of any size in a JSON text whose
+//! digits are kept. So PostgreSQL answers all records that may fit ([`Select::may_differ`](crate::store::sql::select)), with
+//! conditions that leave out most others, and crm decides. It uses the same code that SQLite calls, so both databases find
+//! the same records.
 
 use std::cmp::Ordering;
 
 use crate::base::text::Pattern;
 use crate::model::attributes;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
-use crate::model::record::Cell;
+use crate::model::record::{Cell, Kind};
 
-/// What has to hold beside the conditions that a statement has.
+/// The conditions that crm checks itself.
 pub(super) struct Residue {
-    tests: Vec<(usize, Part)>,
-    /// One of these has to fit.
+    tests: Vec<(usize, LocalTest)>,
+    /// The fields of `q` and its pattern. One of the fields has to match.
     search: Option<(Vec<usize>, Pattern)>,
 }
 
-enum Part {
+enum LocalTest {
     Like(Pattern),
-    /// Of one key of the attributes.
-    Attribute(String, Wanted),
+    /// A test of one key of the attributes.
+    Attribute(String, AttributeTest),
 }
 
-enum Wanted {
+enum AttributeTest {
     Nothing,
     Something,
     Like(Pattern),
     Compare(Comparison, String),
     /// A JSON array of texts.
     OneOf(String),
-    /// What no attribute can be.
+    /// No attribute fits.
     Never,
 }
 
 impl Residue {
-    /// `None` where the statement decides everything.
+    /// The residue of a query, `None` if the statement decides everything.
     pub(super) fn of(query: &Query) -> Option<Residue> {
-        let attributes = query.noun.position("attributes")?;
+        let fields = query.noun.fields;
+        let attributes = fields
+            .iter()
+            .position(|field| field.kind == Kind::Attributes);
         let tests = query.filters.iter().filter_map(|filter| {
             match (&filter.column, &filter.test) {
-                // Every pattern of a query can be read; one that cannot finds nothing.
+                // Every pattern of a query was checked, so it can be read.
                 (Column::Field(at), Test::Like(pattern)) => {
-                    Some((*at, Part::Like(Pattern::parse(pattern)?)))
+                    Some((*at, LocalTest::Like(Pattern::parse(pattern)?)))
                 }
                 (Column::Field(_), _) => None,
-                (Column::Attribute(key), test) => {
-                    Some((attributes, Part::Attribute(key.clone(), Wanted::by(test))))
-                }
+                (Column::Attribute(key), test) => Some((
+                    attributes?,
+                    LocalTest::Attribute(key.clone(), AttributeTest::by(test)),
+                )),
             }
         });
-        let tests: Vec<(usize, Part)> = tests.collect();
+        let tests: Vec<(usize, LocalTest)> = tests.collect();
         let search = query.search.as_deref().and_then(Pattern::parse);
         let search = search.map(|pattern| {
-            let fields = query.noun.fields.iter().enumerate();
-            let searched = fields.filter(|(_, field)| field.searchable());
+            let searched = fields
+                .iter()
+                .enumerate()
+                .filter(|(_, field)| field.searchable());
             (searched.map(|(at, _)| at).collect(), pattern)
         });
         (!tests.is_empty() || search.is_some()).then_some(Residue { tests, search })
     }
 
-    /// Whether a record, one cell a field of its noun, fits.
+    /// Whether a record fits. It has one cell for each field of its noun.
     pub(super) fn holds(&self, cells: &[Cell<'_>]) -> bool {
         let like = |pattern: &Pattern, at: usize| matches!(cells[at], Cell::Text(text) if pattern.matches(text, || false));
         let tests = self.tests.iter().all(|(at, part)| match part {
-            Part::Like(pattern) => like(pattern, *at),
-            Part::Attribute(key, wanted) => match cells[*at] {
+            LocalTest::Like(pattern) => like(pattern, *at),
+            LocalTest::Attribute(key, wanted) => match cells[*at] {
                 Cell::Text(stored) => wanted.holds(stored, key),
                 _ => false,
             },
@@ -78,38 +84,40 @@ impl Residue {
     }
 }
 
-impl Wanted {
-    fn by(test: &Test) -> Wanted {
+impl AttributeTest {
+    fn by(test: &Test) -> AttributeTest {
         match test {
-            Test::Null => Wanted::Nothing,
-            Test::NotNull => Wanted::Something,
-            Test::Like(pattern) => Pattern::parse(pattern).map_or(Wanted::Never, Wanted::Like),
-            Test::Compare(comparison, Operand::Text(text)) => {
-                Wanted::Compare(*comparison, text.clone())
+            Test::Null => AttributeTest::Nothing,
+            Test::NotNull => AttributeTest::Something,
+            Test::Like(pattern) => {
+                Pattern::parse(pattern).map_or(AttributeTest::Never, AttributeTest::Like)
             }
-            Test::Compare(..) => Wanted::Never,
+            Test::Compare(comparison, Operand::Text(text)) => {
+                AttributeTest::Compare(*comparison, text.clone())
+            }
+            Test::Compare(..) => AttributeTest::Never,
             Test::In(operands) => {
                 let texts = operands.iter().filter_map(|operand| match operand {
                     Operand::Text(text) => Some(serde_json::Value::from(text.as_str())),
                     _ => None,
                 });
-                Wanted::OneOf(serde_json::Value::Array(texts.collect()).to_string())
+                AttributeTest::OneOf(serde_json::Value::Array(texts.collect()).to_string())
             }
         }
     }
 
     fn holds(&self, stored: &str, key: &str) -> bool {
         match self {
-            Wanted::Nothing => attributes::lookup(stored, key).is_none(),
-            Wanted::Something => attributes::lookup(stored, key).is_some(),
-            Wanted::Like(pattern) => {
+            AttributeTest::Nothing => attributes::lookup(stored, key).is_none(),
+            AttributeTest::Something => attributes::lookup(stored, key).is_some(),
+            AttributeTest::Like(pattern) => {
                 attributes::lookup(stored, key).is_some_and(|text| pattern.matches(&text, || false))
             }
-            // No value is not equal to any.
-            Wanted::Compare(Comparison::Ne, given) => {
+            // A missing value differs from every value.
+            AttributeTest::Compare(Comparison::Ne, given) => {
                 attributes::compare(stored, key, given) != Some(Ordering::Equal)
             }
-            Wanted::Compare(comparison, given) => {
+            AttributeTest::Compare(comparison, given) => {
                 let order = attributes::compare(stored, key, given);
                 order.is_some_and(|order| match comparison {
                     Comparison::Eq | Comparison::Ne => order.is_eq(),
@@ -119,8 +127,8 @@ impl Wanted {
                     Comparison::Lte => order.is_le(),
                 })
             }
-            Wanted::OneOf(given) => attributes::any(stored, key, given) == Some(true),
-            Wanted::Never => false,
+            AttributeTest::OneOf(given) => attributes::any(stored, key, given) == Some(true),
+            AttributeTest::Never => false,
         }
     }
 }

@@ -1,71 +1,71 @@
-//! The tables in PostgreSQL, and how they are brought up to date.
+//! The schema: the checks of a database, and the migrations that bring it up to date.
 //!
 //! Any number of processes may start at once: one of them migrates, under an advisory lock, and the others wait for it. A
-//! migration waits for no lock longer than two seconds, since all who come behind it would wait too; then it lets those
-//! go on and tries again.
+//! migration waits for a lock for at most two seconds, because everybody who comes after it would wait too. Then it lets
+//! them go on and tries again.
 
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
-use super::Inner;
+use super::database::{PATIENCE, PgDatabase};
 use super::failure::{Failure, within};
-use super::link::Session;
+use super::link::PgSession;
+use super::tables;
 use crate::base::error::{Code, Error, Result};
+use crate::model::record::Noun;
 
-/// The migrations, each in a transaction of its own; the number of the schema is how many were applied.
+/// The migrations, each in a transaction of its own. The number of the schema says how many were applied.
 const MIGRATIONS: [&str; 3] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
     include_str!("../schema/postgres/0003_versions_by_others.sql"),
 ];
 
-/// How long a start waits for the migrations of another, or for its own locks.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a start waits for the migrations of another process, or for its own locks.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Every schema of every database has its own lock; the first number is crm's, by its name in ASCII.
+/// Every schema of every database has its own lock. The first number is crm's: its name in ASCII.
 const LOCK: &str = "pg_advisory_xact_lock(6517357, hashtext(current_schema()))";
 
-/// The first schema of `search_path` with a relation of this name. By the rows of the catalog, which a statement sees as
-/// they were when it began: `to_regclass` sees every commit at once, so that one statement could miss the first table of a
-/// migration and find its second.
-macro_rules! place {
+/// The first schema of `search_path` with a relation of this name. It reads the rows of the catalog, which a statement
+/// sees as they were when it began: `to_regclass` sees every commit at once, so one statement could miss the first table
+/// of a migration and find its second.
+macro_rules! first_schema {
     ($name:literal) => {
         concat!(
             "(SELECT nspname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
-             WHERE relname = '",
+             WHERE relname = ",
             $name,
-            "' AND nspname = ANY (current_schemas(false)) \
+            " AND nspname = ANY (current_schemas(false)) \
              ORDER BY array_position(current_schemas(false), nspname) LIMIT 1)"
         )
     };
 }
 
-/// Brings the schema up to date, or refuses one that is newer than this program. One that is not there is made, or
-/// refused too.
-pub(super) async fn prepare(inner: &Inner, makes: bool) -> Result<()> {
+/// Brings the schema up to date, or refuses one that is newer than this program. If there is none, `makes` says whether
+/// it is made or refused.
+pub(super) async fn prepare(database: &PgDatabase, makes: bool) -> Result<()> {
     let start = Instant::now();
     loop {
-        let mut session = inner.session(super::PATIENCE).await?;
-        let done = match check(&session).await? {
-            number if number == MIGRATIONS.len() => return Ok(()),
-            0 if !makes => {
+        let mut session = database.session(PATIENCE).await?;
+        let done = match check(&session, database.nouns).await? {
+            SchemaState::Current => return Ok(()),
+            SchemaState::Absent if !makes => {
                 return Err(Error::failed(
                     "the database: crm's tables are not there; `crm serve` and the create commands make them",
                 ));
             }
-            _ => migrate(&mut session).await,
+            SchemaState::Absent | SchemaState::Old => migrate(&mut session, database.nouns).await,
         };
         match done {
             Ok(()) => return Ok(()),
-            // Others hold what it takes, or another migrates.
+            // Others hold the locks that it needs, or another process migrates.
             Err(failure)
                 if failure.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
-                    && start.elapsed() < PATIENCE =>
+                    && start.elapsed() < MIGRATION_PATIENCE =>
             {
-                tracing::info!(
-                    "the database is in use; the schema is brought up to date in a moment"
-                );
+                tracing::info!("the database is in use; the migration is tried again in a moment");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
             Err(failure) => return Err(describe(&failure)),
@@ -73,17 +73,28 @@ pub(super) async fn prepare(inner: &Inner, makes: bool) -> Result<()> {
     }
 }
 
-/// The number of the schema, 0 where there is none yet.
-async fn check(session: &Session) -> Result<usize> {
+/// What [`check`] finds.
+enum SchemaState {
+    /// There is no schema yet.
+    Absent,
+    /// Something is missing.
+    Old,
+    /// Nothing is missing.
+    Current,
+}
+
+async fn check(session: &PgSession, nouns: &[&'static Noun]) -> Result<SchemaState> {
     let refuse = |text: String| Error::failed(format!("the database: {text}"));
     let sql = concat!(
         "SELECT current_setting('server_encoding'), current_schema()::text, current_setting('fsync'), ",
-        place!("crm_schema"),
+        first_schema!("'crm_schema'"),
         ", ",
-        place!("leads"),
+        first_schema!("$1::text"),
         ", pg_is_in_recovery()"
     );
-    let row = within(super::PATIENCE, session.client.query_one(sql, &[]))
+    // The table that stands for all of crm's.
+    let table = tables::names(nouns).first().copied().unwrap_or_default();
+    let row = within(PATIENCE, session.client.query_one(sql, &[&table]))
         .await
         .map_err(|failure| describe(&failure))?;
     let text = |at: usize| row.get::<_, Option<&str>>(at);
@@ -97,12 +108,12 @@ async fn check(session: &Session) -> Result<usize> {
         ));
     }
     if text(2) == Some("off") {
-        tracing::warn!("PostgreSQL runs with fsync=off: a power cut can take acknowledged writes");
+        tracing::warn!("PostgreSQL runs with fsync=off: a power cut can lose acknowledged writes");
     }
     match (text(3), text(4)) {
-        (Some(ours), Some(leads)) if ours != leads => {
+        (Some(ours), Some(schema)) if ours != schema => {
             return Err(refuse(format!(
-                "a table leads in the schema {leads} comes before crm's own in {ours}; expected another search_path"
+                "a table {table} in the schema {schema} comes before crm's own in {ours}; expected another search_path"
             )));
         }
         (Some(_), _) => {}
@@ -111,38 +122,40 @@ async fn check(session: &Session) -> Result<usize> {
                 "it is a standby without crm's tables, which come from its primary".into(),
             ));
         }
-        (None, None) => return Ok(0),
+        (None, None) => return Ok(SchemaState::Absent),
         (None, Some(_)) => {
-            return Err(refuse(
-                "a table leads is there that is not crm's; expected an empty schema or crm's own"
-                    .into(),
-            ));
+            return Err(refuse(format!(
+                "a table {table} is there that is not crm's; expected an empty schema or crm's own"
+            )));
         }
     }
     if row.get(5) {
         tracing::warn!("PostgreSQL is a standby here: reads are answered, writes are not");
     }
-    let row = within(
-        super::PATIENCE,
-        session
-            .client
-            .query_one("SELECT number FROM crm_schema", &[]),
-    )
-    .await
-    .map_err(|failure| describe(&failure))?;
+    let number = "SELECT number FROM crm_schema";
+    let row = within(PATIENCE, session.client.query_one(number, &[]))
+        .await
+        .map_err(|failure| describe(&failure))?;
     let number = usize::try_from(row.get::<_, i64>(0)).unwrap_or(usize::MAX);
-    match number <= MIGRATIONS.len() {
-        true => Ok(number),
-        false => Err(refuse(format!(
+    if number > MIGRATIONS.len() {
+        return Err(refuse(format!(
             "it has schema {number}, which is newer than this crm knows ({}); use a newer crm",
             MIGRATIONS.len()
-        ))),
+        )));
+    }
+    let missing = within(PATIENCE, tables::missing(session, nouns))
+        .await
+        .map_err(|failure| describe(&failure))?;
+    match number {
+        0 => Ok(SchemaState::Absent),
+        _ if number < MIGRATIONS.len() || !missing.is_empty() => Ok(SchemaState::Old),
+        _ => Ok(SchemaState::Current),
     }
 }
 
-/// The source of a copy that was begun and not finished.
-pub(super) async fn mark(inner: &Inner) -> Result<Option<String>> {
-    let mark = inner.read(super::PATIENCE, (), |_, session| {
+/// The source of an unfinished copy, if the database holds one.
+pub(super) async fn mark(database: &PgDatabase) -> Result<Option<String>> {
+    let mark = database.read(PATIENCE, (), |_, session| {
         Box::pin(async move {
             let there = "SELECT to_regclass('crm_copy')::text";
             let row = session.client.query_one(there, &[]).await?;
@@ -159,16 +172,15 @@ pub(super) async fn mark(inner: &Inner) -> Result<Option<String>> {
     mark.await
 }
 
-async fn migrate(session: &mut Session) -> Result<(), Failure> {
+async fn migrate(session: &mut PgSession, nouns: &[&'static Noun]) -> Result<(), Failure> {
     let lock = format!("BEGIN; SET LOCAL lock_timeout = '2s'; SELECT {LOCK}");
     let migrate = async {
         session.client.batch_execute(&lock).await?;
-        // Another may have been faster.
-        let there = concat!("SELECT ", place!("crm_schema"));
-        let place: Option<String> = session.client.query_one(there, &[]).await?.get(0);
-        let applied = match place {
-            None => 0,
-            Some(_) => {
+        // Another process may have migrated in between.
+        let there = concat!("SELECT ", first_schema!("'crm_schema'"), " IS NOT NULL");
+        let applied = match session.client.query_one(there, &[]).await?.get(0) {
+            false => 0,
+            true => {
                 let sql = "SELECT number FROM crm_schema FOR UPDATE";
                 session.client.query_one(sql, &[]).await?.get::<_, i64>(0)
             }
@@ -177,6 +189,9 @@ async fn migrate(session: &mut Session) -> Result<(), Failure> {
             if at as i64 >= applied {
                 session.client.batch_execute(migration).await?;
             }
+        }
+        for noun in tables::missing(session, nouns).await? {
+            session.client.batch_execute(&tables::create(noun)).await?;
         }
         session
             .client
@@ -187,9 +202,9 @@ async fn migrate(session: &mut Session) -> Result<(), Failure> {
             .await?;
         session.client.batch_execute("COMMIT").await
     };
-    let done = within(PATIENCE, migrate).await;
+    let done = within(MIGRATION_PATIENCE, migrate).await;
     if done.is_err() {
-        let _ = within(super::PATIENCE, session.client.batch_execute("ROLLBACK")).await;
+        let _ = within(PATIENCE, session.client.batch_execute("ROLLBACK")).await;
     }
     done
 }

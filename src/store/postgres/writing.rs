@@ -1,4 +1,4 @@
-//! A write: its statements, its commit, and what is known of it where that fails.
+//! A write: its statements, its commit, and what is known of it if one of them fails.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,17 +10,17 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::cells::{cell, slice, values};
+use super::database::{PATIENCE, PgDatabase, left};
 use super::failure::{Failure, unknown, within};
 use super::link::{self, Link};
-use super::{Inner, PATIENCE, left};
 use crate::base::error::{Code, Error, Result};
-use crate::model::record::Value;
+use crate::model::record::{Noun, Value};
 use crate::store::transaction::{Fault, Transaction};
 
-impl Inner {
+impl PgDatabase {
     /// Begins a write.
-    pub(super) async fn write(&self, mode: Mode) -> Result<Writing<'_>> {
-        // Each has a connection that a standby or a lock may keep for ever. The others go on.
+    pub(super) async fn write(&self, mode: Mode) -> Result<PgTransaction<'_>> {
+        // Each unanswered write has a connection that a standby or a lock may keep forever. The other connections go on.
         if self.unanswered.available_permits() == 0 {
             return Err(Error::new(
                 Code::Unavailable,
@@ -31,11 +31,11 @@ impl Inner {
         let waits = self.waiting.wait()?;
         let session = Box::pin(self.session(left(until))).await?;
         drop(waits);
-        // What was warned of before is not about this write.
+        // An earlier warning is not about this write.
         session.warned.store(false, Ordering::Relaxed);
-        Ok(Writing {
+        Ok(PgTransaction {
             session: Some(session),
-            inner: self,
+            database: self,
             mode,
             sent: false,
             until,
@@ -46,36 +46,36 @@ impl Inner {
 /// How a write is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// Each statement by itself; only one of them writes.
+    /// Each statement by itself. Only one of them writes.
     Statement,
-    /// All of them together, begun with the first.
+    /// All statements together. The first one begins the transaction.
     Transaction { begun: bool },
-    /// A statement has failed, and all is undone. What is read now only explains that.
+    /// A statement has failed and everything is rolled back. Further reads only explain the failure.
     Over,
 }
 
-/// A write that is going on. Where it is given up, its connection is closed when the server has answered, and never used
-/// again.
-pub(super) struct Writing<'i> {
+/// A write in progress. If it is dropped before [`PgTransaction::finish`], its connection is closed once the server has
+/// answered, and never used again.
+pub(super) struct PgTransaction<'d> {
     session: Option<Object<Link>>,
-    inner: &'i Inner,
+    database: &'d PgDatabase,
     mode: Mode,
-    /// Whether a statement that writes was sent.
+    /// Whether a writing statement was sent.
     sent: bool,
     until: Instant,
 }
 
-impl Drop for Writing<'_> {
+impl Drop for PgTransaction<'_> {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            // Not cancelled: it may be saved, and a cancelled wait for a standby is what nobody should see.
+            // Not cancelled: the write may be saved, and PostgreSQL reports a cancelled wait for a standby as a success.
             link::give_up(session, false);
         }
     }
 }
 
-impl Writing<'_> {
-    /// Runs a statement, a prepared one, with what `ask` makes of it.
+impl PgTransaction<'_> {
+    /// Prepares a statement and runs it as `ask` does.
     async fn send<'a, R, A>(
         &mut self,
         sql: &str,
@@ -96,17 +96,17 @@ impl Writing<'_> {
             let began = Instant::now();
             let answered = within(left(self.until), answer).await;
             if self.mode == Mode::Statement && writes && answered.is_ok() {
-                self.inner.meter.times.add_time(began.elapsed());
+                self.database.meter.times.add_time(began.elapsed());
             }
             return answered;
         }
         self.mode = Mode::Transaction { begun: true };
-        // Both are sent together, and answered in this order.
+        // Both are sent together and answered in this order.
         let both = futures_util::future::try_join(client.batch_execute("BEGIN"), answer);
         Ok(within(left(self.until), both).await?.1)
     }
 
-    /// Runs a statement and answers its rows.
+    /// Runs a statement and returns its rows.
     async fn rows(&mut self, sql: &str, params: &[Value], writes: bool) -> Result<Vec<Row>, Fault> {
         let rows = self
             .send(
@@ -122,7 +122,7 @@ impl Writing<'_> {
         }
     }
 
-    /// The failure of a statement.
+    /// Handles the failure of a statement: rolls back, or gives up the connection.
     async fn fault(&mut self, failure: Failure) -> Fault {
         let is_unknown = self.mode == Mode::Statement && self.sent && !failure.is_certain();
         if !failure.is_certain() {
@@ -131,8 +131,8 @@ impl Writing<'_> {
             || self.mode == (Mode::Transaction { begun: true })
                 && self.run("ROLLBACK").await.is_err()
         {
-            // A server that takes no writes any more is no place for the next one; and without a ROLLBACK nothing more
-            // could be read.
+            // A server that no longer takes writes cannot take the next one either, and without a ROLLBACK nothing more can
+            // be read.
             self.lose(&failure);
         }
         self.mode = Mode::Over;
@@ -155,10 +155,10 @@ impl Writing<'_> {
         drop(self.session.take().map(Object::take));
     }
 
-    /// Closes a connection that has not answered when it does, so that those that never do are no more than the pool may
-    /// have; any other at once.
+    /// Closes the connection. One that has not answered is closed when it answers, so that it keeps its place in the pool
+    /// until then.
     fn lose(&mut self, failure: &Failure) {
-        self.inner.lost();
+        self.database.lost();
         let Some(session) = self.session.take() else {
             return;
         };
@@ -166,17 +166,17 @@ impl Writing<'_> {
             drop(Object::take(session));
             return;
         }
-        // Those that had begun when the last of it was taken go beyond it.
-        let unanswered = self.inner.unanswered.clone().try_acquire_owned();
+        // There may be no permit left, if several writes were lost at the same time.
+        let unanswered = self.database.unanswered.clone().try_acquire_owned();
         tokio::spawn(async move {
-            // Fails where the connection does.
+            // This fails only if the connection does.
             let _ = session.client.batch_execute("").await;
             drop(Object::take(session));
             drop(unanswered);
         });
     }
 
-    /// Commits what a rule has done, or undoes it.
+    /// Commits the work of a rule, or rolls it back if `result` is an error.
     pub(super) async fn finish<R>(mut self, result: Result<R>) -> Result<R> {
         if self.mode == (Mode::Transaction { begun: true }) {
             match result.is_ok() && self.sent {
@@ -192,9 +192,9 @@ impl Writing<'_> {
             if session.warned.load(Ordering::Relaxed) {
                 return Err(unknown());
             }
-            self.inner.committed();
+            self.database.committed();
         }
-        // Back into the pool.
+        // Gives the connection back to the pool.
         drop(self.session.take());
         result
     }
@@ -203,7 +203,7 @@ impl Writing<'_> {
         let began = Instant::now();
         match self.run("COMMIT").await {
             Ok(()) => {
-                self.inner.meter.times.add_time(began.elapsed());
+                self.database.meter.times.add_time(began.elapsed());
                 Ok(())
             }
             Err(failure) => {
@@ -217,9 +217,13 @@ impl Writing<'_> {
     }
 }
 
-impl Transaction for Writing<'_> {
+impl Transaction for PgTransaction<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
     const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
+
+    fn nouns(&self) -> &'static [&'static Noun] {
+        self.database.nouns
+    }
 
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
         let rows = self.rows(sql, params, false).await?;
@@ -230,7 +234,7 @@ impl Transaction for Writing<'_> {
         let sql = format!("{sql} RETURNING id");
         let rows = self.rows(&sql, params, true).await?;
         let id = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
-        id.ok_or_else(|| Fault::Error(Error::internal("the database has given no id")))
+        id.ok_or_else(|| Fault::Error(Error::internal("the database returned no id")))
     }
 
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
@@ -246,7 +250,7 @@ impl Transaction for Writing<'_> {
     }
 
     async fn alone_with(&mut self, key: &str) -> Result<()> {
-        // 2 to the 64 keys: that two of those that are at work share one is rare, and only makes one wait.
+        // There are 2^64 keys. Two writes at the same time rarely share one, and then one of them waits.
         let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text";
         self.query(sql, &[key.into()]).await?;
         Ok(())

@@ -1,10 +1,10 @@
-//! What a copy does in its target: the mark of an unfinished copy, and records taken as they are.
+//! The target of a copy: the mark of an unfinished copy, and records inserted as they are.
 
 use crate::base::error::{Code, Error, Result};
 use crate::model::record::{Noun, Record};
 use crate::store::transaction::{Fault, Transaction};
 
-/// The refusal of a database that is half of a copy.
+/// The refusal of a database with an unfinished copy.
 pub(crate) fn unfinished(source: &str) -> Error {
     let message = format!(
         "the database holds an unfinished copy of {source}; finish it with `crm copy`, or remove it"
@@ -12,7 +12,7 @@ pub(crate) fn unfinished(source: &str) -> Error {
     Error::failed(message)
 }
 
-/// Marks an empty database as one that `source` is copied to, and answers the mark that it has already.
+/// Marks an empty database as the target of a copy from `source`. Answers the mark that it has already.
 pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Option<String>> {
     tx.execute(
         "CREATE TABLE IF NOT EXISTS crm_copy (source text NOT NULL)",
@@ -23,7 +23,7 @@ pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Opti
     if let Some(found) = rows.first().and_then(|row| row.first()?.text()) {
         return Ok(Some(found.to_string()));
     }
-    for noun in tx.nouns() {
+    for noun in tx.nouns().iter().filter(|noun| !noun.is_view()) {
         let sql = format!("SELECT id FROM {} LIMIT 1", noun.plural);
         if !tx.query(&sql, &[]).await?.is_empty() {
             let message = format!(
@@ -70,7 +70,7 @@ pub(crate) async fn take(
 
 fn dangling(noun: &Noun, record: &Record) -> Error {
     let message = format!(
-        "{} {} refers to a record that is not there; mend it in the source first",
+        "{} {} refers to a record that does not exist; correct it in the source first",
         noun.name,
         record.id()
     );

@@ -1,7 +1,7 @@
 //! The ledger: the only code that inserts, updates and deletes records.
 //!
-//! The operations decide what is to be written, the ledger writes it: it counts versions, sets `updated_at`, follows the
-//! references of a deleted record, and explains a failed foreign key.
+//! The operations decide what to write, and the ledger writes it. It counts versions, sets `updated_at`, follows the
+//! references to a deleted record, and explains a failed foreign key.
 
 use std::fmt::Write;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use crate::model::record::{Kind, Noun, OnDelete, Record, Value};
 use crate::model::terms::Terms;
 use crate::store::transaction::{Fault, Transaction};
 
-/// Reads a record that is to be changed, and locks it.
+/// Reads and locks a record that will be changed.
 pub async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> Result<Record> {
     let select = &statements(noun).select;
-    // No copy of the text where nothing is locked.
+    // Without a lock, the text needs no copy.
     let rows = match T::LOCKING {
         "" => tx.query(select, &[id.into()]).await?,
         locking => {
@@ -29,7 +29,7 @@ pub async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> R
     Ok(Record { noun, values })
 }
 
-/// Inserts a record, and gives it its id.
+/// Inserts a record and sets its id.
 pub async fn insert(tx: &mut impl Transaction, draft: &Draft, record: &mut Record) -> Result<()> {
     let noun = record.noun;
     let values = &record.values[1..noun.fields.len()];
@@ -42,7 +42,7 @@ pub async fn insert(tx: &mut impl Transaction, draft: &Draft, record: &mut Recor
     Ok(())
 }
 
-/// Writes these changes of a record with one statement. `updated_at` and the version follow.
+/// Writes these changes of a record in one statement, with `updated_at` and the version.
 pub async fn change(
     tx: &mut impl Transaction,
     draft: &Draft,
@@ -102,7 +102,7 @@ pub async fn refused(
     }
 }
 
-/// Deletes a record, with `cascade` all that refers to it as well.
+/// Deletes a record. With `cascade`, the records that refer to it are deleted as well.
 pub async fn delete<T: Transaction>(
     tx: &mut T,
     noun: &'static Noun,
@@ -114,13 +114,13 @@ pub async fn delete<T: Transaction>(
         let mut referrers = noun.referrers(tx.nouns());
         referrers.any(|(_, _, on_delete)| on_delete == OnDelete::Refuse)
     };
-    // With the record locked, nobody can add a record that refers to it in between.
+    // While the record is locked, nobody can add a record that refers to it.
     let locks = cascade && !T::LOCKING.is_empty() && has_owned(tx);
     if locks || terms.versions.is_some() {
         let record = read(tx, noun, id).await?;
         terms.hold(record.version())?;
     }
-    release(tx, noun, Rows::One, id, cascade).await?;
+    release(tx, noun, DeletedRows::One, id, cascade).await?;
     match tx.execute(&statements(noun).delete, &[id.into()]).await {
         Ok(0) => Err(noun.not_found()),
         Ok(_) => Ok(()),
@@ -131,7 +131,7 @@ pub async fn delete<T: Transaction>(
 
 /// Which rows of a table are about to be deleted.
 #[derive(Clone)]
-enum Rows {
+enum DeletedRows {
     /// The one with the id.
     One,
     /// Those of a condition. `$` stands for the marker of the id.
@@ -143,17 +143,17 @@ enum Rows {
 fn release<'t, T: Transaction>(
     tx: &'t mut T,
     noun: &'static Noun,
-    rows: Rows,
+    rows: DeletedRows,
     id: i64,
     cascade: bool,
 ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 't>> {
     Box::pin(async move {
-        // Those that come last in the list may refer to those before them.
+        // In reverse order, because later nouns may refer to earlier ones.
         for (referrer, field, on_delete) in noun.referrers(tx.nouns()).rev() {
             let table = referrer.plural;
             let condition = match &rows {
-                Rows::One => format!("{} = $", field.name),
-                Rows::Where(condition) => format!(
+                DeletedRows::One => format!("{} = $", field.name),
+                DeletedRows::Where(condition) => format!(
                     "{} IN (SELECT id FROM {} WHERE {condition})",
                     field.name, noun.plural
                 ),
@@ -169,7 +169,7 @@ fn release<'t, T: Transaction>(
                     tx.execute(&sql, &params).await?;
                 }
                 OnDelete::Refuse if cascade => {
-                    let owned = Rows::Where(condition.clone());
+                    let owned = DeletedRows::Where(condition.clone());
                     release(tx, referrer, owned, id, cascade).await?;
                     let sql = format!("DELETE FROM {table} WHERE {}", condition.replace('$', "$1"));
                     tx.execute(&sql, &[id.into()]).await?;
@@ -181,7 +181,7 @@ fn release<'t, T: Transaction>(
     })
 }
 
-/// The conflict of a record that others refer to.
+/// The conflict of a record that other records refer to.
 async fn still_has(tx: &mut impl Transaction, noun: &'static Noun, id: i64) -> Result<Error> {
     let mut counts = Vec::new();
     for (referrer, field, on_delete) in noun.referrers(tx.nouns()) {

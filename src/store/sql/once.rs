@@ -1,4 +1,5 @@
-//! Idempotency: a request with a key is done once. Its result is kept for a day under the key, in the transaction that did it.
+//! Idempotency: a request with a key is done once. Its result is kept under the key for a day, written by the same
+//! transaction.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,10 +10,10 @@ use crate::model::terms::{KEPT, Key, Terms};
 use crate::store::contract::{Kept, Outcome, Write};
 use crate::store::transaction::Transaction;
 
-/// How many expired results are deleted with each that is kept. More than one, so that their number falls.
+/// How many expired results are deleted for each new one. More than one, so that their number falls.
 const DELETED: usize = 4;
 
-/// Runs a write, unless its key says that it was done already.
+/// Runs a write, unless it was done already under the same key.
 pub(crate) async fn run<W: Write, T: Transaction>(
     mut write: W,
     tx: &mut T,

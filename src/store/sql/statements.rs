@@ -1,4 +1,4 @@
-//! The statements of a noun whose text never changes, made once for each noun.
+//! The statements whose text depends only on the noun. They are made once for each noun.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
@@ -57,7 +57,7 @@ impl Statements {
     }
 }
 
-/// What stands behind `FROM`: the noun's table, or the select of a view under the view's name.
+/// The text after `FROM`: the noun's table, or the select of a view under the view's name.
 pub(crate) fn table(noun: &Noun) -> Cow<'static, str> {
     match noun.relation {
         Relation::Table => Cow::Borrowed(noun.plural),
@@ -65,7 +65,7 @@ pub(crate) fn table(noun: &Noun) -> Cow<'static, str> {
     }
 }
 
-/// The columns in the order of the noun's fields, and behind them the version.
+/// The columns in the order of the noun's fields, then the version.
 pub(crate) fn columns(noun: &Noun) -> String {
     format!("{}, {}.version", fields(noun), noun.plural)
 }

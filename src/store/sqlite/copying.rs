@@ -30,7 +30,8 @@ impl Sqlite {
     pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let given = given.to_vec();
         self.run(Undo::Savepoint, 0, move |tx| {
-            for (noun, id) in tx.nouns().iter().zip(given) {
+            let given = tx.nouns().iter().zip(given);
+            for (noun, id) in given.filter(|(noun, _)| !noun.is_view()) {
                 let params = [id.into(), noun.plural.into()];
                 let raise = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = $2";
                 if now(tx.execute(raise, &params))? == 0 {

@@ -150,6 +150,11 @@ impl Sqlite {
         &self.inner.database
     }
 
+    /// The nouns of the file, in the order in which they refer to one another.
+    pub fn nouns(&self) -> &'static [&'static Noun] {
+        self.database().nouns
+    }
+
     /// Lets at most so many writes wait at a time.
     pub fn limit_waiting_writes(&self, most: usize) {
         self.database().writer.waiting().limit(most);

@@ -9,6 +9,7 @@
 //! hold it for another database in the folder, or may be suspended. Where a system cannot lock a folder there is no
 //! turnstile.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -65,11 +66,20 @@ impl Drop for Inside<'_> {
 /// The busy handler: waits a moment and answers whether to try again. SQLite's own handler sleeps up to 100 ms between two
 /// tries, and would miss its turn.
 pub(crate) fn again(tries: i32) -> bool {
-    if tries < BUSY.as_micros() as i32 / PAUSE.as_micros() as i32 {
-        std::thread::sleep(PAUSE);
-        return true;
+    thread_local! {
+        /// When the first of these tries was.
+        static FIRST: Cell<Option<Instant>> = const { Cell::new(None) };
     }
-    false
+    let now = Instant::now();
+    if tries == 0 {
+        FIRST.set(Some(now));
+    }
+    // By the clock and not by the number of tries, because a busy machine sleeps longer than it is asked to.
+    let is_over = FIRST.get().is_none_or(|first| now - first >= BUSY);
+    if !is_over {
+        std::thread::sleep(PAUSE);
+    }
+    !is_over
 }
 
 #[cfg(test)]

@@ -1,0 +1,122 @@
+//! The lines: their form, their times, and texts in them.
+
+use std::io::Write;
+use std::time::SystemTime;
+
+use crate::base::time;
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Time, level, words.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// The buffers that a thread keeps from one line to the next.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub(super) line: Vec<u8>,
+    pub(super) clock: LineClock,
+}
+
+/// Writes times, and remembers the text of the last second.
+#[derive(Default)]
+pub(super) struct LineClock {
+    second: i64,
+    shown: Vec<u8>,
+}
+
+impl LineClock {
+    /// Writes a time in UTC as in RFC 3339, with `digits` digits after the second, at most 9.
+    pub(super) fn write(&mut self, at: SystemTime, digits: usize, line: &mut Vec<u8>) {
+        // A clock that was never set may be before 1970.
+        let (second, mut nanos) = match at.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => (since.as_secs() as i64, since.subsec_nanos()),
+            Err(before) => {
+                let before = before.duration();
+                let part = u32::from(before.subsec_nanos() > 0);
+                let nanos = part * 1_000_000_000 - before.subsec_nanos();
+                (-(before.as_secs() as i64) - i64::from(part), nanos)
+            }
+        };
+        if self.second != second || self.shown.is_empty() {
+            self.second = second;
+            self.shown = time::stored(at)
+                .unwrap_or_default()
+                .replace(' ', "T")
+                .into();
+        }
+        line.extend_from_slice(&self.shown);
+        line.push(b'.');
+        let mut fraction = [b'0'; 9];
+        for digit in fraction.iter_mut().rev() {
+            *digit = b'0' + (nanos % 10) as u8;
+            nanos /= 10;
+        }
+        line.extend_from_slice(&fraction[..digits]);
+        line.push(b'Z');
+    }
+}
+
+/// Adds a text to a line of text. Characters that would end the line, move the cursor or turn the direction of writing are
+/// escaped.
+pub fn plain(line: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return line.extend_from_slice(text.as_bytes());
+    }
+    let misleads = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    for c in text.chars() {
+        let written = match misleads(c) {
+            true => write!(line, "{}", c.escape_default()),
+            false => write!(line, "{c}"),
+        };
+        // Writing to memory does not fail.
+        let _ = written;
+    }
+}
+
+/// Adds a text to a JSON object, after a comma. Its name must need no escapes.
+pub fn member(line: &mut Vec<u8>, name: &str, text: &str) {
+    line.extend_from_slice(b",\"");
+    line.extend_from_slice(name.as_bytes());
+    line.extend_from_slice(b"\":");
+    let _ = serde_json::to_writer(line, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_follow_the_clock() {
+        let mut clock = LineClock::default();
+        for (second, nanos, shown) in [
+            (0, 0, "1970-01-01T00:00:00.000Z"),
+            (0, 999_999_999, "1970-01-01T00:00:00.999Z"),
+            (1_767_225_599, 1_000_000, "2025-12-31T23:59:59.001Z"),
+            (1_767_225_600, 0, "2026-01-01T00:00:00.000Z"),
+        ] {
+            let mut line = Vec::new();
+            let at = SystemTime::UNIX_EPOCH + Duration::new(second, nanos);
+            clock.write(at, 3, &mut line);
+            assert_eq!(String::from_utf8(line).unwrap(), shown);
+        }
+        for (second, nanos, shown) in [
+            (0, 1_000_000, "1969-12-31T23:59:59.999Z"),
+            (1, 0, "1969-12-31T23:59:59.000Z"),
+            (1, 250_000_000, "1969-12-31T23:59:58.750Z"),
+        ] {
+            let mut line = Vec::new();
+            let at = SystemTime::UNIX_EPOCH - Duration::new(second, nanos);
+            clock.write(at, 3, &mut line);
+            assert_eq!(String::from_utf8(line).unwrap(), shown);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Reading JSON objects: keys in their order, raw values, and the checks of what comes in.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::base::error::quoted;
+
+/// Checks one JSON text: it must be well formed, without a repeated key, without NUL, without a number beyond the range of
+/// a double, and at most 127 levels deep (the limit of serde_json). The error says what is wrong.
+pub fn check(text: &str) -> Result<(), String> {
+    serde_json::from_str::<Checked>(text)
+        .map(drop)
+        .map_err(|e| sentence(&e))
+}
+
+/// What is wrong with a JSON text, as the rest of a sentence that begins with the text's name.
+pub(crate) fn unreadable(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => {
+            format!("must not contain {}", without_position(error))
+        }
+        _ => format!("is not well-formed JSON ({error})"),
+    }
+}
+
+/// The same for a part of a text. It names no position, which would be counted from the beginning of the part and mislead.
+pub(super) fn sentence(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => unreadable(error),
+        _ => format!("is not well-formed JSON ({})", without_position(error)),
+    }
+}
+
+fn without_position(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let end = message.rfind(" at line ").unwrap_or(message.len());
+    message[..end].to_string()
+}
+
+/// A key. It is borrowed unless it has to be unescaped.
+pub(super) struct KeyText<'de>(pub(super) Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for KeyText<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = KeyText<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<KeyText<'de>, E> {
+                Ok(KeyText(key.into()))
+            }
+            fn visit_str<E>(self, key: &str) -> Result<KeyText<'de>, E> {
+                Ok(KeyText(key.to_string().into()))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// The keys of an object with their raw values. A repeated key is refused: one of the two values would be lost.
+pub(crate) struct Entries<'de>(pub(crate) Vec<(Cow<'de, str>, &'de RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Object { once: true })
+    }
+}
+
+/// Reads [`Entries`].
+pub(super) struct Object {
+    /// Whether a repeated key is refused.
+    pub(super) once: bool,
+}
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Entries<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Vec::new();
+        let mut seen = SeenKeys::default();
+        while let Some((KeyText(key), value)) = map.next_entry()? {
+            if self.once {
+                seen.insert::<A::Error>(key.clone())?;
+            }
+            entries.push((key, value));
+        }
+        Ok(Entries(entries))
+    }
+}
+
+/// The keys of one object.
+#[derive(Default)]
+struct SeenKeys<'de> {
+    /// The first keys: comparing a few is faster than hashing.
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> SeenKeys<'de> {
+    const FEW: usize = 16;
+
+    /// Refuses a repeated key.
+    fn insert<E: serde::de::Error>(&mut self, key: Cow<'de, str>) -> Result<(), E> {
+        if self.few.contains(&key) {
+            return Err(E::custom(twice(&key)));
+        }
+        if self.few.len() < SeenKeys::FEW {
+            self.few.push(key);
+            return Ok(());
+        }
+        match self.many.replace(key) {
+            Some(key) => Err(E::custom(twice(&key))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn twice(key: &str) -> String {
+    format!("the key {} twice", quoted(key))
+}
+
+/// Reads a value, keeps nothing, and refuses what crm cannot store.
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        fn text<E: serde::de::Error>(text: &str) -> Result<Checked, E> {
+            match text.contains('\0') {
+                true => Err(E::custom("a NUL character")),
+                false => Ok(Checked),
+            }
+        }
+        impl<'de> Visitor<'de> for Any {
+            type Value = Checked;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+            fn visit_unit<E>(self) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
+                Ok(Checked)
+            }
+            fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Checked, E> {
+                text(value)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Checked, A::Error> {
+                while seq.next_element::<Checked>()?.is_some() {}
+                Ok(Checked)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
+                let mut seen = SeenKeys::default();
+                while let Some(KeyText(key)) = map.next_key()? {
+                    text::<A::Error>(&key)?;
+                    map.next_value::<Checked>()?;
+                    seen.insert::<A::Error>(key)?;
+                }
+                Ok(Checked)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}

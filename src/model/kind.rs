@@ -1,0 +1,68 @@
+//! The kinds of fields, and what deleting a record does to the records that refer to it.
+
+use crate::base::time;
+
+/// The kind of a field: which values it accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The id of the record: a whole number of 1 or more. The database assigns it and never reuses it.
+    Id,
+    /// The id of a record of another noun.
+    Reference(Target),
+    /// Any text without NUL.
+    Text,
+    /// Text that is not blank.
+    Word,
+    /// An e-mail address, stored trimmed and in lower case.
+    Email,
+    /// A time, see [`crate::base::time`].
+    Time,
+    /// A time that crm sets.
+    Stamp,
+    /// User-defined fields, see [`crate::model::attributes`].
+    Attributes,
+}
+
+/// The noun that a reference points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// Its table.
+    pub plural: &'static str,
+    /// What happens to the referring record when the target is deleted.
+    pub on_delete: OnDelete,
+}
+
+/// What deleting a record does to the records that refer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDelete {
+    /// The delete is refused if there are any, unless they are deleted too (`cascade`).
+    Refuse,
+    /// Their reference becomes null, which counts as a change of them.
+    SetNull,
+}
+
+impl Kind {
+    /// The words for what is expected of a value.
+    pub fn expected(self) -> String {
+        match self {
+            Kind::Id => "expected an id, a whole number of 1 or more".into(),
+            Kind::Reference(target) => {
+                format!(
+                    "expected the id of a {}, a whole number of 1 or more",
+                    target.name
+                )
+            }
+            Kind::Text | Kind::Word => "expected text".into(),
+            Kind::Email => "expected an e-mail address like ada@example.com".into(),
+            Kind::Time | Kind::Stamp => time::EXPECTED.into(),
+            Kind::Attributes => "expected a JSON object like {\"company\": \"Acme\"}".into(),
+        }
+    }
+
+    /// Whether its values are whole numbers.
+    pub fn is_id(self) -> bool {
+        matches!(self, Kind::Id | Kind::Reference(_))
+    }
+}

@@ -1,0 +1,239 @@
+//! Filters: the conditions that the records of a list have to meet.
+
+use crate::base::error::{Error, Result, quoted};
+use crate::base::text::Pattern;
+use crate::base::time::{self, Range};
+use crate::model::email::email;
+use crate::model::field::Field;
+use crate::model::kind::Kind;
+use crate::model::noun::Noun;
+use crate::model::query::limits::{LONGEST_PATTERN, MOST_VALUES};
+use crate::model::query::parameters::CONTROLS;
+
+/// The operators. A value starts with one of them and a colon, or it is compared with `eq`.
+pub const OPERATORS: [&str; 9] = ["eq", "ne", "gt", "gte", "lt", "lte", "in", "is", "like"];
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// The field or attribute that is compared.
+    pub column: Column,
+    /// The comparison.
+    pub test: Test,
+}
+
+/// The field or attribute that a filter compares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// A field of the noun, by its place.
+    Field(usize),
+    /// A key of the attributes.
+    Attribute(String),
+}
+
+/// The comparison that a filter makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Compares with one value. Null meets `ne` and no other comparison.
+    Compare(Comparison, Operand),
+    /// Equal to one of several values.
+    In(Vec<Operand>),
+    /// `is:null`.
+    Null,
+    /// `is:notnull`.
+    NotNull,
+    /// Matches a `LIKE` pattern that [`Pattern::parse`] accepts.
+    Like(String),
+}
+
+/// The operators that compare with one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Equal.
+    Eq,
+    /// Not equal, or null.
+    Ne,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Gte,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Lte,
+}
+
+/// A value that a filter compares with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// An id.
+    Int(i64),
+    /// A text in the form in which it is stored.
+    Text(String),
+    /// A time or a whole day.
+    Range(Range),
+}
+
+impl Test {
+    /// The number of parameters that it needs in a statement.
+    pub(super) fn values(&self) -> usize {
+        let one = |operand: &Operand| {
+            if matches!(operand, Operand::Range(_)) {
+                2
+            } else {
+                1
+            }
+        };
+        match self {
+            Test::Compare(_, operand) => one(operand),
+            Test::In(operands) => operands.iter().map(one).sum(),
+            Test::Null | Test::NotNull | Test::Like(_) => 1,
+        }
+    }
+}
+
+/// Reads a filter. The name is that of a field or `attributes.KEY`.
+pub(super) fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Filter> {
+    if let Some(key) = name.strip_prefix("attributes.")
+        && noun.has_attributes()
+    {
+        let read = |text: &str| Ok(Operand::Text(text.to_string()));
+        return Ok(Filter {
+            column: Column::Attribute(key.into()),
+            test: test(name, value, true, read)?,
+        });
+    }
+    let Some(at) = noun.position(name) else {
+        let mut known: Vec<&str> = noun
+            .fields
+            .iter()
+            .flat_map(|field| [Some(field.name), field.old_name])
+            .flatten()
+            .collect();
+        if noun.has_attributes() {
+            known.push("attributes.KEY");
+        }
+        known.extend(CONTROLS);
+        let shown: String = name.chars().take(60).collect();
+        return Err(Error::field(
+            shown,
+            format!(
+                "no such parameter; a list of {} takes {}",
+                noun.plural,
+                known.join(", ")
+            ),
+        ));
+    };
+    let field = &noun.fields[at];
+    let test = test(name, value, !field.kind.is_id(), |text| {
+        operand(field, text)
+    })?;
+    Ok(Filter {
+        column: Column::Field(at),
+        test,
+    })
+}
+
+/// Reads `value` or `op:value`.
+fn test(
+    name: &str,
+    given: &str,
+    text: bool,
+    read: impl Fn(&str) -> Result<Operand, String>,
+) -> Result<Test> {
+    let (operator, value) = given
+        .split_once(':')
+        .filter(|(operator, _)| OPERATORS.contains(operator))
+        .unwrap_or(("eq", given));
+    let refuse = |expected: String| Error::field(name, expected);
+    let compare = |comparison| Ok(Test::Compare(comparison, read(value).map_err(refuse)?));
+    match operator {
+        "ne" => compare(Comparison::Ne),
+        "gt" => compare(Comparison::Gt),
+        "gte" => compare(Comparison::Gte),
+        "lt" => compare(Comparison::Lt),
+        "lte" => compare(Comparison::Lte),
+        "in" => {
+            let values = list(value);
+            if values.len() > MOST_VALUES {
+                return Err(refuse(format!(
+                    "expected at most {MOST_VALUES} values, got {}",
+                    values.len()
+                )));
+            }
+            let values: Result<Vec<Operand>, String> =
+                values.iter().map(|value| read(value)).collect();
+            Ok(Test::In(values.map_err(refuse)?))
+        }
+        "is" => match value {
+            "null" => Ok(Test::Null),
+            "notnull" => Ok(Test::NotNull),
+            _ => Err(refuse(format!(
+                "expected is:null or is:notnull, got {}",
+                quoted(given)
+            ))),
+        },
+        "like" if !text => Err(refuse(
+            "like is for text; expected eq, ne, gt, gte, lt, lte, in or is".into(),
+        )),
+        "like" if value.chars().nth(LONGEST_PATTERN).is_some() => Err(refuse(format!(
+            "expected a pattern of at most {LONGEST_PATTERN} characters"
+        ))),
+        "like" => match Pattern::parse(value) {
+            Some(_) => Ok(Test::Like(value.into())),
+            None => Err(refuse(
+                "expected a pattern that does not end in a lone \\".into(),
+            )),
+        },
+        _ => compare(Comparison::Eq),
+    }
+}
+
+/// Reads the comma-separated values of `in`. In them `\,` is a comma and `\\` a backslash.
+fn list(text: &str) -> Vec<String> {
+    let mut values = vec![String::new()];
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let value = values.len() - 1;
+        match letter {
+            ',' => values.push(String::new()),
+            '\\' if matches!(letters.peek(), Some(',' | '\\')) => {
+                values[value].extend(letters.next())
+            }
+            letter => values[value].push(letter),
+        }
+    }
+    values
+}
+
+fn operand(field: &Field, text: &str) -> Result<Operand, String> {
+    match field.kind {
+        Kind::Id | Kind::Reference(_) => match text.parse::<i64>() {
+            // Only digits, and a minus for a bound below every id. Rust would accept a plus too.
+            Ok(id) if !text.starts_with('+') => Ok(Operand::Int(id)),
+            _ => Err(format!("expected a whole number, got {}", quoted(text))),
+        },
+        Kind::Time | Kind::Stamp => time::range(text).map(Operand::Range).ok_or_else(|| {
+            // A plus that was not escaped arrives as a space.
+            let hint = match time::range(&text.replacen(' ', "+", 1)).or_else(|| {
+                let at = text.rfind(' ')?;
+                time::range(&format!("{}+{}", &text[..at], &text[at + 1..]))
+            }) {
+                Some(_) => "; in a URL the + of an offset is written %2B",
+                None => "",
+            };
+            format!("{}, got {}{hint}", time::EXPECTED, quoted(text))
+        }),
+        // An address matches in any spelling. A text that is not an address is compared as it is, because stored values may
+        // be older than the rule.
+        Kind::Email => match email(text) {
+            Some(address) => Ok(Operand::Text(address)),
+            None if text.contains(' ') && email(&text.replace(' ', "+")).is_some() => Err(format!(
+                "expected an e-mail address, got {}; in a URL a + is written %2B",
+                quoted(text)
+            )),
+            None => Ok(Operand::Text(text.to_ascii_lowercase())),
+        },
+        _ => Ok(Operand::Text(text.into())),
+    }
+}

@@ -1,0 +1,62 @@
+//! The names and values of parameters as text, and as the query part of a URL.
+
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
+};
+
+use crate::base::error::{Error, Result, quoted};
+
+/// The parameters that are not filters.
+pub const CONTROLS: [&str; 6] = ["q", "sort", "limit", "after", "fields", "count"];
+
+/// Everything except the characters that the query of a URL needs no escape for (RFC 3986, section 2.3).
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The number of bytes of a name or a value in a URL.
+pub(super) fn written(text: &str) -> usize {
+    escape(text).map(str::len).sum()
+}
+
+/// Writes a name or a value for the query part of a URL.
+pub fn escape(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, PLAIN)
+}
+
+/// Reads the query part of a URL, `a=1&b=two+words`.
+pub fn pairs(query: &str) -> Result<Vec<(String, String)>> {
+    let decode = |part: &str| {
+        let part = part.replace('+', " ");
+        let decoded = percent_decode_str(&part)
+            .decode_utf8()
+            .map(|text| text.into_owned());
+        decoded.map_err(|_| {
+            Error::invalid(format!(
+                "the URL's query: expected percent-encoded UTF-8, got {}",
+                quoted(&part)
+            ))
+        })
+    };
+    let parts = query.split('&').filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+/// Reads `true` or `false`.
+pub fn boolean(name: &str, text: &str) -> Result<bool> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Error::field(
+            name,
+            format!("expected true or false, got {}", quoted(text)),
+        )),
+    }
+}

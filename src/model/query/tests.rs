@@ -1,0 +1,100 @@
+//! What the parameters of a list are read as.
+
+use crate::base::error::Result;
+use crate::model::lead::LEAD;
+use crate::model::noun::Noun;
+use crate::model::process::PROCESS;
+use crate::model::query::{Comparison, Cursor, Operand, Query, Test, pairs};
+use crate::model::record::Record;
+use crate::model::value::Value;
+
+fn query(noun: &'static Noun, text: &str) -> Result<Query> {
+    Query::new(noun, pairs(text).unwrap())
+}
+
+fn only(noun: &'static Noun, text: &str) -> Test {
+    query(noun, text).unwrap().filters.remove(0).test
+}
+
+#[test]
+fn only_operators_before_the_first_colon_are_operators() {
+    let eq = |text: &str| Test::Compare(Comparison::Eq, Operand::Text(text.into()));
+    assert_eq!(only(&LEAD, "name=new"), eq("new"));
+    assert_eq!(only(&LEAD, "name=mr:x"), eq("mr:x"));
+    assert_eq!(only(&LEAD, "name=eq:ne:x"), eq("ne:x"));
+    assert_eq!(
+        only(&LEAD, "name=ne:a:b"),
+        Test::Compare(Comparison::Ne, Operand::Text("a:b".into()))
+    );
+    assert_eq!(only(&LEAD, "name="), eq(""));
+    assert_eq!(only(&LEAD, "name=is:null"), Test::Null);
+    assert_eq!(
+        only(&LEAD, r"status=in:a\,b,c\\,d"),
+        Test::In(
+            ["a,b", r"c\", "d"]
+                .map(|text| Operand::Text(text.into()))
+                .into()
+        )
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_at_once() {
+    let error = query(
+        &PROCESS,
+        "foo=1&lead_id=x&limit=0&sort=nope&after=zz&count=1&next_followup_datetime=lte:soon",
+    )
+    .unwrap_err();
+    let fields: Vec<&str> = error
+        .problems
+        .iter()
+        .map(|problem| problem.field.as_str())
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "foo",
+            "lead_id",
+            "limit",
+            "sort",
+            "count",
+            "next_followup_datetime",
+            "after"
+        ]
+    );
+    for bad in [
+        "id=like:1",
+        "name=is:maybe",
+        r"name=like:a\",
+        "limit=-1",
+        "limit=9223372036854775807",
+        "limit=1&limit=2",
+        "fields=id,id",
+        "sort=id,id",
+        "id=+1",
+        "name=%00",
+    ] {
+        assert!(query(&LEAD, bad).is_err(), "{bad}");
+    }
+    assert!(pairs("name=%ff").is_err());
+}
+
+#[test]
+fn a_plus_that_became_a_space_is_explained() {
+    let error = query(&LEAD, "created_at=gt:2026-01-01T00:00:00+02:00").unwrap_err();
+    assert!(error.message.contains("%2B"), "{error}");
+}
+
+#[test]
+fn a_cursor_belongs_to_its_order() {
+    let by_name = query(&LEAD, "sort=-name").unwrap();
+    let record = Record::from_json(&LEAD, br#"{"id":7,"name":"Ada"}"#).unwrap();
+    let cursor = by_name.cursor(&record);
+    let next = query(&LEAD, &format!("sort=-name&after={cursor}")).unwrap();
+    assert_eq!(
+        next.after,
+        Some(Cursor(vec![Value::Text("Ada".into()), Value::Int(7)]))
+    );
+    assert!(query(&LEAD, &format!("sort=name&after={cursor}")).is_err());
+    assert!(query(&LEAD, &format!("after={cursor}")).is_err());
+}

@@ -1,0 +1,94 @@
+//! Lists of settings and of tokens.
+
+use std::io::Write;
+
+use crate::config::{Format, Row};
+use crate::model::token::Token;
+use crate::output::csv::csv_line;
+use crate::output::look::Look;
+use crate::output::stop::Result;
+use crate::output::table::{TableColumn, table};
+use crate::output::text::visible;
+
+/// Prints the rows of `crm config`.
+pub fn settings(out: impl Write, look: Look, rows: &[Row]) -> Result {
+    let rows = rows.iter().map(|row| {
+        [
+            Some(row.setting.to_string()),
+            row.value.clone(),
+            Some(row.source.clone()),
+        ]
+    });
+    listed(out, look, ["setting", "value", "source"], rows)
+}
+
+/// Prints tokens.
+pub fn tokens(out: impl Write, look: Look, tokens: &[Token]) -> Result {
+    let names = ["name", "scope", "start", "created_at", "expires_at"];
+    let rows = tokens.iter().map(|token| {
+        [
+            Some(token.name.to_string()),
+            Some(token.scope.word().to_string()),
+            Some(token.start.clone()),
+            Some(token.created_at.clone()),
+            token.expires_at.clone(),
+        ]
+    });
+    listed(out, look, names, rows)
+}
+
+/// Prints rows of text under these names. The first column is the id.
+fn listed<const N: usize>(
+    mut out: impl Write,
+    look: Look,
+    names: [&'static str; N],
+    rows: impl Iterator<Item = [Option<String>; N]>,
+) -> Result {
+    let mut text = Vec::new();
+    match look.format {
+        Format::Json | Format::Ndjson => {
+            let objects = rows.map(|row| {
+                let members = names.into_iter().zip(row);
+                let members = members.map(|(name, cell)| (name.to_string(), cell.into()));
+                serde_json::Value::Object(members.collect()).to_string()
+            });
+            let objects: Vec<String> = objects.collect();
+            match look.format {
+                Format::Json if objects.is_empty() => writeln!(text, "[]")?,
+                Format::Json => writeln!(text, "[\n{}\n]", objects.join(",\n"))?,
+                _ => objects
+                    .iter()
+                    .try_for_each(|object| writeln!(text, "{object}"))?,
+            }
+        }
+        Format::Csv => {
+            csv_line(names.into_iter(), &mut text);
+            for row in rows {
+                csv_line(row.into_iter().map(Option::unwrap_or_default), &mut text);
+            }
+        }
+        Format::Id => {
+            for row in rows {
+                writeln!(text, "{}", row[0].as_deref().unwrap_or_default())?;
+            }
+        }
+        Format::Table => {
+            let columns = names.map(|name| TableColumn {
+                name,
+                right: false,
+                spare: false,
+                usual: false,
+            });
+            let rows = rows.map(|row| {
+                let cells = row.into_iter().map(Option::unwrap_or_default);
+                cells.map(|cell| visible(&cell).into_owned()).collect()
+            });
+            let rows: Vec<Vec<String>> = rows.collect();
+            if !rows.is_empty() {
+                table(&columns, rows, look.terminal, &mut text)?;
+            }
+        }
+    }
+    out.write_all(&text)?;
+    Ok(out.flush()?)
+}

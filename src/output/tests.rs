@@ -1,0 +1,6 @@
+//! Tests of what is printed.
+
+mod formats;
+mod summaries;
+mod support;
+mod tables;

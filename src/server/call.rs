@@ -1,0 +1,313 @@
+//! Runs the operation of a request that has passed the gate.
+//!
+//! All writes go through [`Call::write`], whatever the operation. Reads of records have faster ways of their own: a record
+//! by its id comes from the cache, and the text of a list is written directly from the rows of the database.
+
+use std::pin::pin;
+use std::sync::LazyLock;
+
+use bytes::{Buf, Bytes};
+use futures_util::Stream;
+use warp::http::header::{
+    ACCEPT, CACHE_CONTROL, HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY,
+};
+use warp::http::{HeaderValue, StatusCode};
+use warp::reply::Response;
+
+use super::conditions::IDEMPOTENCY_KEY;
+use super::reply::{Media, Written};
+use super::request::Request;
+use super::route::{Act, Found};
+use super::written::tagged;
+use super::{docs, gate, openapi, reply};
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::model::query::{self, Query};
+use crate::model::record::{Noun, Shown, Snapshot};
+use crate::model::terms::Terms;
+use crate::model::token::Token;
+use crate::net::body;
+use crate::operation::about::Body;
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::service::{Answered, Inform, Page, Service};
+use crate::ops::Visit;
+use crate::store::contract::{Ready, Report, Store};
+
+/// A request with the noun, the parameter and the body for its operation.
+struct Call<'a, S> {
+    request: &'a Request<'a>,
+    noun: Option<&'static Noun>,
+    /// The parameter in the path.
+    key: &'a str,
+    body: S,
+}
+
+impl Request<'_> {
+    /// Runs the operation, or says why there is none.
+    pub(super) async fn answer<S, B>(
+        &self,
+        found: Option<Found<'_>>,
+        act: Option<Act>,
+        body: S,
+    ) -> Result<Response>
+    where
+        S: Stream<Item = Result<B, warp::Error>>,
+        B: Buf,
+    {
+        let Some(found) = found else {
+            let message = format!(
+                "{} is not a path of this service; GET /docs shows all paths",
+                quoted(self.head.path)
+            );
+            return Err(Error::new(Code::NotFound, message));
+        };
+        let Some(act) = act else {
+            return Ok(reply::not_allowed(&found.path.allowed(), self.request_id));
+        };
+        let call = Call {
+            request: self,
+            noun: act.noun,
+            key: found.key,
+            body,
+        };
+        act.op.visit(call).await
+    }
+
+    async fn list(&self, noun: &'static Noun) -> Result<Response> {
+        let query = Query::new(noun, query::pairs(self.head.query)?)?;
+        let pairs = query.pairs.clone();
+        let media = Media::asked(self.head.headers.get(ACCEPT));
+        let rows = Written::new(noun, query.shown.clone(), media);
+        let mut listing = self.api.store.list_into(query, rows).await?;
+        let (total, next) = (listing.total, listing.next.take());
+        let mut response = reply::list(listing, media, &self.api.answers, self.request_id)?;
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+        if let Some(total) = total {
+            headers.insert("x-total-count", total.into());
+        }
+        if let Some(link) = next.and_then(|next| next_link(noun, &pairs, &next)) {
+            headers.insert(LINK, link);
+        }
+        Ok(response)
+    }
+
+    async fn get(&self, noun: &'static Noun, id: &str) -> Result<Response> {
+        let id = noun.parse_id(id)?;
+        let read = match self.parameters(&["fields"])?.first() {
+            Some((_, fields)) => {
+                let shown = Shown::parse(noun, fields)?;
+                let record = self.api.store.get(noun, id).await?;
+                let mut json = Vec::with_capacity(256);
+                record.write_json(&shown, &mut json);
+                Snapshot {
+                    json: json.into(),
+                    version: record.version(),
+                }
+            }
+            None => self.api.store.get_json(noun, id).await?,
+        };
+        let expected = self.versions(&IF_MATCH, false)?;
+        let known = self.versions(&IF_NONE_MATCH, true)?;
+        // The order of RFC 9110, section 13.2.2.
+        if let Some(versions) = expected {
+            versions.hold(read.version)?;
+        }
+        if known.is_some_and(|known| known.have(read.version)) {
+            let mut response = Response::new(Bytes::new().into());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return Ok(tagged(response, read.version));
+        }
+        let json = self.api.answers.hold(read.json)?;
+        let response = json.respond(|json| reply::json(StatusCode::OK, json));
+        Ok(tagged(response, read.version))
+    }
+
+    async fn tokens(&self) -> Result<Response> {
+        self.parameters(&[])?;
+        let tokens = self.api.store.tokens().await?;
+        let tokens: Vec<serde_json::Value> = tokens.iter().map(Token::to_json).collect();
+        let json = serde_json::Value::Array(tokens).to_string();
+        Ok(uncached(reply::json(StatusCode::OK, json)))
+    }
+}
+
+impl<S, B> Call<'_, S>
+where
+    S: Stream<Item = Result<B, warp::Error>>,
+    B: Buf,
+{
+    /// Runs a write. It checks the path, the parameters, the conditions and the body, in this order.
+    async fn run<T: Operation>(self) -> Result<Response> {
+        let request = self.request;
+        let head = request.head;
+        let key = percent_encoding::percent_decode_str(self.key).decode_utf8_lossy();
+        let parameters = query::pairs(head.query)?;
+        let mut asked = Asked::new(T::ABOUT, self.noun, &key, &parameters)?;
+        if head.headers.contains_key(&IDEMPOTENCY_KEY) {
+            asked.asker = gate::presented(head.headers);
+        }
+        let mut operation = T::ask(&asked)?;
+        let versions = match T::ABOUT.conditional {
+            true => {
+                request.no_known_versions()?;
+                request.versions(&IF_MATCH, false)?
+            }
+            false => request.no_versions().map(|()| None)?,
+        };
+        let (operation, key) = match T::ABOUT.body {
+            Body::None => (operation, request.key(self.body).await?),
+            Body::Draft(_) | Body::Object(_) => {
+                let keyed = request.keyed()?;
+                let parse = move |body: &[u8]| {
+                    operation.body(body)?;
+                    Ok((operation, keyed.map(|keyed| keyed.key(body)).transpose()?))
+                };
+                body::read(&request.api.bodies, head.headers, self.body, parse).await?
+            }
+        };
+        let outcome = request.write(operation, Terms { versions, key }).await?;
+        let response = match T::told(self.noun, outcome.done) {
+            Told::Saved(saved) => {
+                let status = match saved.created {
+                    true => StatusCode::CREATED,
+                    false => StatusCode::OK,
+                };
+                let record = saved.record;
+                let location = format!("/{}/{}", record.noun.plural, record.id());
+                let mut response = request.written(status, record).await;
+                if let Ok(location) = HeaderValue::from_str(&location) {
+                    response.headers_mut().insert(LOCATION, location);
+                }
+                response
+            }
+            Told::Record(record) => request.written(StatusCode::OK, record).await,
+            Told::Message(message) => {
+                let message = serde_json::json!({ "message": message }).to_string();
+                reply::json(StatusCode::OK, message)
+            }
+            Told::Token(token, secret) => {
+                let mut json = token.to_json();
+                json["token"] = secret.text().into();
+                uncached(reply::json(StatusCode::CREATED, json.to_string()))
+            }
+        };
+        Ok(request.marked(response, outcome.replayed))
+    }
+}
+
+// Large futures are boxed. Otherwise every request would move a future with room for the largest one.
+impl<S, B> Visit for Call<'_, S>
+where
+    S: Stream<Item = Result<B, warp::Error>>,
+    B: Buf,
+{
+    type Out = Result<Response>;
+
+    async fn list(self) -> Result<Response> {
+        let (request, noun) = (self.request, noun(self.noun)?);
+        Box::pin(async move { request.read(pin!(request.list(noun))).await }).await
+    }
+
+    async fn get(self) -> Result<Response> {
+        let (request, noun) = (self.request, noun(self.noun)?);
+        request.read(pin!(request.get(noun, self.key))).await
+    }
+
+    async fn tokens(self) -> Result<Response> {
+        Box::pin(self.request.tokens()).await
+    }
+
+    async fn write<T: Operation>(self) -> Result<Response> {
+        Box::pin(self.run::<T>()).await
+    }
+
+    async fn inform<T: Inform>(self) -> Result<Response> {
+        let (request, rest) = (self.request, self.key);
+        let answered = T::inform(request, rest);
+        let answered = Box::pin(async move { request.read(pin!(answered)).await }).await?;
+        Ok(request.told(answered))
+    }
+}
+
+/// The noun of an operation on records.
+fn noun(noun: Option<&'static Noun>) -> Result<&'static Noun> {
+    noun.ok_or_else(|| Error::internal("an operation on records has no noun"))
+}
+
+impl Service for Request<'_> {
+    async fn ready(&self) -> Result<Ready> {
+        match self.api.store.ready().await {
+            Err(error) if error.code == Code::Internal => {
+                tracing::error!("request {}: not ready: {error}", self.request_id);
+                let message = "the service accepts no writes; the log says why";
+                Err(Error::new(Code::Unavailable, message))
+            }
+            told => told,
+        }
+    }
+
+    fn backups(&self) -> Option<Report> {
+        self.api.store.backups()
+    }
+
+    fn metrics(&self) -> String {
+        self.api.observer.metrics()
+    }
+
+    fn document(&self) -> Bytes {
+        static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document().into());
+        DOCUMENT.clone()
+    }
+
+    fn page(&self, path: &str) -> Option<Page> {
+        docs::file(path)
+    }
+}
+
+impl Request<'_> {
+    /// The response of an operation that tells about the service.
+    fn told(&self, answered: Answered) -> Response {
+        let mut response = match &answered.error {
+            None => {
+                let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::OK);
+                reply::bytes(status, answered.content_type, answered.body)
+            }
+            Some(error) => {
+                let mut response = reply::error(error, self.request_id);
+                if !answered.body.is_empty() {
+                    *response.body_mut() = answered.body.into();
+                }
+                response
+            }
+        };
+        for (name, value) in answered.headers {
+            let value = HeaderValue::from_static(value);
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
+        }
+        response
+    }
+}
+
+fn uncached(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The link to the next page: `</leads?limit=50&after=…>; rel="next"`. It is relative to the server, because only a proxy
+/// knows the outside name.
+fn next_link(noun: &Noun, pairs: &[(String, String)], next: &str) -> Option<HeaderValue> {
+    let mut link = format!("</{}?", noun.plural);
+    for (name, value) in pairs.iter().filter(|pair| pair.0 != "after") {
+        link.push_str(&format!(
+            "{}={}&",
+            query::escape(name),
+            query::escape(value)
+        ));
+    }
+    link.push_str(&format!("after={}>; rel=\"next\"", query::escape(next)));
+    HeaderValue::from_str(&link).ok()
+}

@@ -1,0 +1,122 @@
+//! The rows of a select, one after the other.
+
+use futures_util::{FutureExt, StreamExt, pin_mut};
+use tokio_postgres::{Client, Row, Statement};
+
+use crate::base::error::Result;
+use crate::model::record::{Cell, Noun, Record, Value};
+use crate::store::postgres::cells::{cell, slice};
+use crate::store::postgres::database::{LIST_PATIENCE, PATIENCE, PgDatabase};
+use crate::store::postgres::failure::{Failure, within};
+use crate::store::postgres::link::PgSession;
+use crate::store::postgres::reading::ReadSession;
+use crate::store::sql::select::Select;
+
+/// A select with more parameters is not kept prepared: there are too many such selects.
+const MOST_KEPT_PARAMS: usize = 12;
+
+/// Runs a select and passes its rows to `each` for as long as that answers true. If the connection is lost before the first
+/// row, tries once more over another one.
+pub(super) async fn read(
+    database: &PgDatabase,
+    select: &Select,
+    mut each: impl FnMut(&Row) -> Result<bool> + Send,
+) -> Result<()> {
+    let _permit = database.list_permit().await?;
+    let mut is_first = true;
+    loop {
+        let mut session = ReadSession::new(Box::pin(database.session(PATIENCE)).await?);
+        let (mut seen, mut failed) = (false, None);
+        let asked = read_over(&mut session, select, |row| {
+            seen = true;
+            match each(row) {
+                Ok(goes_on) => goes_on,
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            }
+        });
+        let asked = asked.await;
+        match (asked, failed) {
+            (asked, Some(error)) => {
+                if asked.is_ok() {
+                    session.done();
+                }
+                return Err(error);
+            }
+            (Ok(()), None) => {
+                session.done();
+                return Ok(());
+            }
+            (Err(failure), None) => {
+                session.failed(database, &failure);
+                let is_late = matches!(failure, Failure::Late);
+                if !failure.is_lost() || is_late || seen || !is_first {
+                    return Err(failure.error());
+                }
+                is_first = false;
+            }
+        }
+    }
+}
+
+/// Runs a select over one connection. Rows after the one that `each` refuses are still received and dropped, so a select
+/// needs a limit unless all of its rows are wanted.
+pub(super) async fn read_over(
+    session: &mut PgSession,
+    select: &Select,
+    each: impl FnMut(&Row) -> bool + Send,
+) -> Result<(), Failure> {
+    let prepare = async {
+        // Selects that are repeated have few parameters.
+        match select.params.len() <= MOST_KEPT_PARAMS {
+            true => session.prepared(&select.text).await,
+            false => session.client.prepare(&select.text).await,
+        }
+    };
+    let statement = within(LIST_PATIENCE, prepare).await?;
+    stream(&session.client, &statement, &select.params, each).await
+}
+
+/// Runs a prepared select and passes its rows to `each` for as long as that answers true.
+pub(super) async fn stream(
+    client: &Client,
+    statement: &Statement,
+    params: &[Value],
+    mut each: impl FnMut(&Row) -> bool + Send,
+) -> Result<(), Failure> {
+    let rows = within(LIST_PATIENCE, client.query_raw(statement, slice(params))).await?;
+    pin_mut!(rows);
+    while let Some(row) = within(LIST_PATIENCE, rows.next().map(Option::transpose)).await? {
+        if !each(&row) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The number in the single row of a select.
+pub(super) async fn number(database: &PgDatabase, select: &Select) -> Result<i64> {
+    let mut number = 0;
+    read(database, select, |row| {
+        if let Cell::Int(found) = cell(row, 0) {
+            number = found;
+        }
+        Ok(true)
+    })
+    .await?;
+    Ok(number)
+}
+
+/// Passes a row of [`columns`](crate::store::sql::statements::columns) on without a copy of it.
+pub(super) fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>])) {
+    let cells: Vec<Cell<'_>> = (0..=noun.fields.len()).map(|at| cell(row, at)).collect();
+    take(&cells);
+}
+
+/// The record of these cells.
+pub(super) fn record(noun: &'static Noun, cells: &[Cell<'_>]) -> Record {
+    let values = cells.iter().map(|cell| Value::from(*cell)).collect();
+    Record { noun, values }
+}

@@ -1,0 +1,198 @@
+//! The store: opening a database, and what every store does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+
+use super::cells::values;
+use super::database::{FIRST_TRY, PgDatabase};
+use super::failure::Failure;
+use super::tokens::{self, TokenCache};
+use super::url::CONNECTIONS;
+use super::writing::Mode;
+use super::{list, metrics, schema};
+use crate::base::error::{Code, Error, Result};
+use crate::base::time;
+use crate::model::nouns::NOUNS;
+use crate::model::query::Query;
+use crate::model::record::{Noun, Record, Rows};
+use crate::model::terms::Terms;
+use crate::model::token::{Keyring, Token};
+use crate::store::contract::{Extent, Listing, Outcome, Ready, Store, Write};
+use crate::store::sql::{copying, once, statements};
+use crate::store::transaction::Transaction;
+
+/// The greatest age of a commit that still shows that writes are taken.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// A store in PostgreSQL. Clones share it.
+#[derive(Clone)]
+pub struct Postgres {
+    pub(super) database: Arc<PgDatabase>,
+    tokens: Arc<TokenCache>,
+}
+
+/// How a database is opened. A number alone is a number of connections.
+#[derive(Clone, Copy, Debug)]
+pub struct PostgresOptions {
+    /// The most connections that are open at a time.
+    pub connections: usize,
+    /// The nouns of the database, in the order in which they refer to one another.
+    pub nouns: &'static [&'static Noun],
+}
+
+impl Default for PostgresOptions {
+    fn default() -> PostgresOptions {
+        PostgresOptions {
+            connections: CONNECTIONS,
+            nouns: &NOUNS,
+        }
+    }
+}
+
+impl From<usize> for PostgresOptions {
+    fn from(connections: usize) -> PostgresOptions {
+        PostgresOptions {
+            connections,
+            ..PostgresOptions::default()
+        }
+    }
+}
+
+impl Postgres {
+    /// Connects, and brings the schema up to date, or makes it.
+    pub async fn open(url: &str, options: impl Into<PostgresOptions>) -> Result<Postgres> {
+        Postgres::connect(url, options.into(), true)
+            .await?
+            .without_mark()
+            .await
+    }
+
+    /// Opens a database that must exist already.
+    pub async fn open_existing(url: &str, options: impl Into<PostgresOptions>) -> Result<Postgres> {
+        Postgres::connect(url, options.into(), false)
+            .await?
+            .without_mark()
+            .await
+    }
+
+    /// Opens the target of a copy, which may have been begun already.
+    pub async fn open_for_copy(url: &str, options: impl Into<PostgresOptions>) -> Result<Postgres> {
+        Postgres::connect(url, options.into(), true).await
+    }
+
+    /// The nouns of the database, in the order in which they refer to one another.
+    pub fn nouns(&self) -> &'static [&'static Noun] {
+        self.database.nouns
+    }
+
+    /// Sets how many writes may wait for a connection at a time.
+    pub fn limit_waiting_writes(&self, most: usize) {
+        self.database.waiting.limit(most);
+    }
+
+    /// How many writes were refused because too many were waiting.
+    pub fn refused_writes(&self) -> u64 {
+        self.database.waiting.refused()
+    }
+
+    /// Registers the metrics of the store.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        metrics::register(&self.database, registry);
+    }
+
+    async fn connect(url: &str, options: PostgresOptions, makes: bool) -> Result<Postgres> {
+        let database = PgDatabase::new(url, options.connections, options.nouns)?;
+        let store = Postgres {
+            database: Arc::new(database),
+            tokens: Arc::default(),
+        };
+        schema::prepare(&store.database, makes).await?;
+        Ok(store)
+    }
+
+    /// The store, unless it holds an unfinished copy.
+    async fn without_mark(self) -> Result<Postgres> {
+        match schema::mark(&self.database).await? {
+            Some(source) => Err(copying::unfinished(&source)),
+            None => Ok(self),
+        }
+    }
+}
+
+impl Store for Postgres {
+    async fn write<W: Write>(&self, mut write: W, terms: Terms) -> Result<Outcome<W::Done>> {
+        write.check()?;
+        let mode = match terms.key.is_none() && write.extent() == Extent::Statement {
+            true => Mode::Statement,
+            false => Mode::Transaction { begun: false },
+        };
+        let mut tx = self.database.write(mode).await?;
+        let result = once::run(write, &mut tx, &terms).await;
+        let outcome = tx.finish(result).await;
+        if W::CHANGES_TOKENS {
+            self.tokens.forget();
+        }
+        outcome
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        let tokens = tokens::read_tokens(&self.database).await?;
+        Ok(tokens.into_iter().map(|(_, token)| token).collect())
+    }
+
+    async fn keyring(&self) -> Result<Arc<Keyring>> {
+        tokens::keyring(&self.tokens, &self.database).await
+    }
+
+    async fn keyring_anew(&self) -> Result<Arc<Keyring>> {
+        Box::pin(self.tokens.keyring_anew(&self.database)).await
+    }
+
+    async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
+        let select = &statements::statements(noun).select;
+        let values = self
+            .database
+            .read(FIRST_TRY, (select, id), |(select, id), session| {
+                Box::pin(async move {
+                    let statement = session.prepared(select).await?;
+                    let row = session.client.query_opt(&statement, &[id]).await?;
+                    Ok(row.as_ref().map(values))
+                })
+            });
+        let values = values.await?.ok_or_else(|| noun.not_found())?;
+        Ok(Record { noun, values })
+    }
+
+    async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
+        list::list(self.database.clone(), query, rows).await
+    }
+
+    async fn ready(&self) -> Result<Ready> {
+        let ready = |last_commit| Ready {
+            last_commit,
+            backups: None,
+        };
+        let last = self.database.last_commit();
+        if let Some((_, text)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
+            return Ok(ready(text));
+        }
+        let at = time::now();
+        let mut tx = self.database.write(Mode::Statement).await?;
+        let sql = "INSERT INTO heartbeat (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at";
+        let beaten = tx.execute(sql, &[at.as_str().into()]).await;
+        let result = beaten.map(|_| ()).map_err(Error::from);
+        match tx.finish(result).await {
+            Ok(()) => Ok(ready(at)),
+            // Nobody needs to know whether this row was saved.
+            Err(error) if error.code == Code::Unknown => Err(Failure::Late.error()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.database.pool.close();
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! A server, and requests to it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+
+use super::connection::{self, causes, explain};
+use super::retry::{Retries, SendError, retry_after};
+use crate::base::error::{Code, Error, Result};
+use crate::model::terms;
+use crate::model::token::Secret;
+use crate::store::contract::Report;
+
+/// The longest time that a request takes in all, whatever a server sends meanwhile. Lists have no such limit.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// The largest answer that is taken, and the largest line of a list, in bytes. A record has a mebibyte, and JSON may write
+/// each of its bytes as six.
+pub(super) const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
+
+/// A server. Clones share its connections.
+#[derive(Clone)]
+pub(super) struct RemoteClient {
+    http: Client,
+    url: String,
+    /// The last report of the server on its backups.
+    backups: Arc<Mutex<Option<Report>>>,
+}
+
+/// An answer with its whole body.
+pub(super) struct RemoteAnswer {
+    pub(super) status: StatusCode,
+    /// The version of the record, 0 if there is none.
+    pub(super) version: i64,
+    pub(super) replayed: bool,
+    pub(super) body: Bytes,
+}
+
+impl RemoteClient {
+    pub(super) fn new(url: &str, token: Option<&Secret>, checks: bool) -> Result<RemoteClient> {
+        Ok(RemoteClient {
+            http: connection::build(url, token, checks)?,
+            url: url.trim_end_matches('/').to_string(),
+            backups: Arc::default(),
+        })
+    }
+
+    /// A request for this path.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Sends a request once. An answer that is no success becomes the error that the server had.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
+        let sent = request.send().await;
+        let response = sent.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let code = Code::from_status(status.as_u16());
+        let after = response.headers().get(RETRY_AFTER);
+        let after = after.and_then(|after| retry_after(after.to_str().ok()?.trim()));
+        let body = self.body(response).await?;
+        // `/ready` has the report even if the server takes no writes.
+        *self.backups() = Report::from_json(&body);
+        let told = code.and_then(|code| Error::from_json(code, &body));
+        // A proxy in between may have passed the request on.
+        let perhaps = told.is_none() && status.is_server_error();
+        let error = told.unwrap_or_else(|| match code {
+            // A proxy asks for authentication.
+            Some(code @ (Code::Denied | Code::Unauthenticated)) => Error::new(
+                code,
+                format!("access denied by {}: it answered {status}", self.url),
+            ),
+            _ => self.stranger(&format!("it answered {status}")),
+        });
+        let again = match status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                Some(after.unwrap_or_default())
+            }
+            _ => None,
+        };
+        Err(SendError {
+            error,
+            again,
+            perhaps,
+        })
+    }
+
+    /// Sends a request and reads the whole answer. A request that is lost on the way, or not taken at the moment, is sent
+    /// again.
+    pub(super) async fn whole(&self, request: RequestBuilder) -> Result<RemoteAnswer, SendError> {
+        let mut tries = Retries::default();
+        let mut perhaps = false;
+        loop {
+            let again = request.try_clone().map(|next| next.timeout(LONGEST));
+            let next = again.ok_or_else(|| Error::internal("a request cannot be sent again"))?;
+            let told = async {
+                let response = self.send(next).await?;
+                let header = |name: &str| response.headers().get(name)?.to_str().ok();
+                let version = header("etag").and_then(terms::parse_etag);
+                let (status, replayed) = (
+                    response.status(),
+                    header("idempotent-replayed") == Some("true"),
+                );
+                Ok::<_, SendError>(RemoteAnswer {
+                    status,
+                    version: version.unwrap_or_default(),
+                    replayed,
+                    body: self.body(response).await?,
+                })
+            };
+            match told.await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => {
+                    perhaps |= failed.perhaps;
+                    if !tries.again(&failed).await {
+                        return Err(SendError { perhaps, ..failed });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The body of an answer that is no list.
+    pub(super) async fn body(&self, mut response: Response) -> Result<Bytes, SendError> {
+        let mut body = BytesMut::new();
+        loop {
+            let part = response.chunk().await;
+            let Some(part) = part.map_err(|error| self.unreachable(&error))? else {
+                return Ok(body.freeze());
+            };
+            if body.len() + part.len() > LARGEST_ANSWER {
+                // If this is a crm server at all, the answer may be the success of a write.
+                return Err(SendError {
+                    perhaps: true,
+                    ..self.too_large().into()
+                });
+            }
+            body.extend_from_slice(&part);
+        }
+    }
+
+    /// The last report of the server on its backups.
+    pub(super) fn backups(&self) -> MutexGuard<'_, Option<Report>> {
+        self.backups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> SendError {
+        let message = format!("cannot reach {}: {}", self.url, explain(error));
+        SendError {
+            error: Error::new(Code::Unreachable, message),
+            again: Some(Duration::ZERO),
+            perhaps: !error.is_connect(),
+        }
+    }
+
+    /// The error of a list that ended too early.
+    pub(super) fn broken(&self, error: &reqwest::Error) -> Error {
+        let message = format!("the list from {} broke off: {}", self.url, causes(error));
+        Error::new(Code::Unreachable, message)
+    }
+
+    /// The error of an answer that is too large.
+    pub(super) fn too_large(&self) -> Error {
+        let most = LARGEST_ANSWER >> 20;
+        self.stranger(&format!("its answer is larger than {most} MiB"))
+    }
+
+    /// The error of an answer that no crm server gives.
+    pub(super) fn stranger(&self, why: &str) -> Error {
+        Error::new(
+            Code::Unreachable,
+            format!("{} does not answer as a crm server does: {why}", self.url),
+        )
+    }
+}

@@ -1,0 +1,84 @@
+//! Failed requests, and when they are sent again.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::time::{Duration, SystemTime};
+
+use crate::base::error::Error;
+use crate::base::time;
+
+/// How often a request is sent that is lost or turned away. A server that restarts takes about a second.
+const MOST_TRIES: u32 = 5;
+
+/// The longest first pause.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The longest pause. If a server asks for a longer one, the user is told instead.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or a point in time. Anything else asks for nothing.
+pub(super) fn retry_after(text: &str) -> Option<Duration> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let at = time::read_http(text)?;
+    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// Why a request failed.
+pub(super) struct SendError {
+    pub(super) error: Error,
+    /// The time after which it may be sent again, `None` if it may not. It was lost on the way, or the server could not do
+    /// it at the moment.
+    pub(super) again: Option<Duration>,
+    /// Whether the server may have done it all the same, in this try or in an earlier one.
+    pub(super) perhaps: bool,
+}
+
+impl SendError {
+    /// The error of a write. It says so if the write may have been saved.
+    pub(super) fn of_write(mut self) -> Error {
+        if self.perhaps {
+            self.error.message +=
+                "; the change may have been saved all the same, check before you try again";
+        }
+        self.error
+    }
+}
+
+impl From<Error> for SendError {
+    fn from(error: Error) -> SendError {
+        SendError {
+            error,
+            again: None,
+            perhaps: false,
+        }
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(failed: SendError) -> Error {
+        failed.error
+    }
+}
+
+/// The tries of one request.
+#[derive(Default)]
+pub(super) struct Retries(u32);
+
+impl Retries {
+    /// Waits, and answers whether the request is to be sent again.
+    pub(super) async fn again(&mut self, failed: &SendError) -> bool {
+        self.0 += 1;
+        let after = failed.again.filter(|after| *after <= LONGEST_PAUSE);
+        let Some(after) = after.filter(|_| self.0 < MOST_TRIES) else {
+            return false;
+        };
+        // Each pause is twice as long as the one before, and up to half of it is random: many clients that were turned
+        // away together do not come back together.
+        let longest = (FIRST_PAUSE * 2_u32.pow(self.0 - 1)).min(LONGEST_PAUSE);
+        let chance = RandomState::new().hash_one(self.0) % 1_000;
+        tokio::time::sleep(after + longest / 2 + longest / 2 * chance as u32 / 1_000).await;
+        true
+    }
+}

@@ -1,0 +1,189 @@
+//! The store: each call as a request.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use reqwest::Method;
+
+use super::client::{RemoteAnswer, RemoteClient};
+use super::lines::RecordLines;
+use super::retry::SendError;
+use crate::base::error::{Error, Result};
+use crate::model::query::{self, Query};
+use crate::model::record::{Noun, Record, Rows};
+use crate::model::terms::{Key, Terms};
+use crate::model::token::{Keyring, Secret, Token};
+use crate::store::contract::{Chunks, Kept, Listing, Outcome, Ready, Report, Store, Write};
+
+/// The store behind a server. Clones share its connections.
+#[derive(Clone)]
+pub struct Remote {
+    client: RemoteClient,
+}
+
+impl Remote {
+    /// The store behind the server at `url`, which is shown this token. Nothing is sent yet.
+    pub fn new(url: &str, token: Option<&Secret>) -> Result<Remote> {
+        let client = RemoteClient::new(url, token, true)?;
+        Ok(Remote { client })
+    }
+
+    /// A server on this machine whose certificate is for the name that others know it by. The certificate is not checked,
+    /// so anybody may be behind it: send nothing secret there.
+    pub fn unchecked(url: &str) -> Result<Remote> {
+        let client = RemoteClient::new(url, None, false)?;
+        Ok(Remote { client })
+    }
+
+    /// What was done, read from the answer. An answer that cannot be read may be another program's.
+    fn done<W: Write>(&self, write: &W, answer: &RemoteAnswer) -> Result<W::Done> {
+        let kept = Kept {
+            word: W::word(answer.status.as_u16()).into(),
+            version: answer.version,
+            text: String::from_utf8_lossy(&answer.body).into_owned(),
+        };
+        match write.kept(&kept)? {
+            Some(done) => Ok(done),
+            None => {
+                let error = self.client.stranger("its answer cannot be read");
+                let unknown = SendError {
+                    perhaps: true,
+                    ..error.into()
+                };
+                Err(unknown.of_write())
+            }
+        }
+    }
+}
+
+impl Store for Remote {
+    async fn write<W: Write>(&self, write: W, terms: Terms) -> Result<Outcome<W::Done>> {
+        let asked = write.request();
+        let method = Method::from_bytes(asked.method.as_bytes()).map_err(Error::internal)?;
+        let key = match terms.key {
+            Some(key) => key,
+            None => Key::new()?,
+        };
+        let mut request = self
+            .client
+            .request(method, &asked.path)
+            .header("idempotency-key", key.text);
+        if let Some(versions) = &terms.versions {
+            request = request.header("if-match", versions.text());
+        }
+        if let Some(body) = asked.body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
+        }
+        let answer = self.client.whole(request).await;
+        let answer = answer.map_err(SendError::of_write)?;
+        self.done(&write, &answer).map(|done| Outcome {
+            done,
+            replayed: answer.replayed,
+        })
+    }
+
+    async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
+        let path = format!("/{}/{id}", noun.plural);
+        let request = self.client.request(Method::GET, &path);
+        let answer = self.client.whole(request).await?;
+        let record = Record::from_json(noun, &answer.body);
+        match record.filter(|record| record.id() >= 1) {
+            Some(record) => Ok(record.with_version(answer.version)),
+            None => Err(self.client.stranger("its answer is no record")),
+        }
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        let request = self.client.request(Method::GET, "/tokens");
+        let answer = self.client.whole(request).await?;
+        let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let tokens = json
+            .as_array()
+            .map(|all| all.iter().map(Token::from_json).collect());
+        let tokens: Option<Option<Vec<Token>>> = tokens;
+        tokens
+            .flatten()
+            .ok_or_else(|| self.client.stranger("its answer is no list of tokens"))
+    }
+
+    async fn keyring(&self) -> Result<Arc<Keyring>> {
+        Err(Error::internal(
+            "the tokens of another server cannot be read",
+        ))
+    }
+
+    async fn keyring_anew(&self) -> Result<Arc<Keyring>> {
+        self.keyring().await
+    }
+
+    async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
+        let noun = query.noun;
+        let mut path = format!("/{}", noun.plural);
+        for (index, (name, value)) in query.pairs.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            let name = query::escape(name);
+            path.push_str(&format!("{mark}{name}={}", query::escape(value)));
+        }
+        let request = self.client.request(Method::GET, &path);
+        let request = request.header("accept", "application/x-ndjson");
+        let response = self.client.send(request).await?;
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
+        if !header("content-type").is_some_and(|media| media.starts_with("application/x-ndjson")) {
+            let why = "its list is not application/x-ndjson";
+            return Err(self.client.stranger(why));
+        }
+        let total = header("x-total-count").and_then(|count| count.parse().ok());
+        let next = header("link").and_then(next_cursor);
+        let first = rows.empty();
+        let lines = RecordLines {
+            client: self.client.clone(),
+            rows,
+            noun,
+            has_ids: query
+                .shown
+                .as_ref()
+                .is_none_or(|shown| shown.0.iter().any(|field| field.at == 0)),
+            partial: BytesMut::new(),
+        };
+        let rest = Some(Box::pin(lines.chunks(response.bytes_stream())) as Chunks<R>);
+        Ok(Listing {
+            total,
+            next,
+            first,
+            rest,
+        })
+    }
+
+    async fn ready(&self) -> Result<Ready> {
+        let request = self.client.request(Method::GET, "/ready");
+        let response = self.client.send(request).await?;
+        let body = self.client.body(response).await?;
+        let ready = Ready::from_json(&body);
+        let ready = ready.ok_or_else(|| self.client.stranger("its readiness names no commit"))?;
+        *self.client.backups() = ready.backups.clone();
+        Ok(ready)
+    }
+
+    fn backups(&self) -> Option<Report> {
+        self.client.backups().clone()
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The cursor in `<…&after=CURSOR>; rel="next"`.
+fn next_cursor(link: &str) -> Option<String> {
+    let target = link.strip_prefix('<')?.split_once('>')?.0;
+    let pairs = query::pairs(target.split_once('?')?.1).ok()?;
+    pairs
+        .into_iter()
+        .find(|pair| pair.0 == "after")
+        .map(|pair| pair.1)
+}
