@@ -6,6 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`base`] | words that everything uses: errors with their codes, times, the log, text |
+//! | [`manual`] | the pages of the manual, for terminals, browsers and `man` |
 //! | [`net`] | connections and their limits: the accept loop, TLS, the memory of bodies and answers; it knows no record and no route |
 //! | [`model`] | what a record is: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
 //! | [`store`] | the store's laws, and the stores: `sqlite`, `postgres`, `remote`; `sql` is the text and the rules for databases, `copy` moves everything from one to another |
@@ -36,6 +37,8 @@
 )]
 
 pub mod base;
+
+pub mod manual;
 
 pub mod net;
 

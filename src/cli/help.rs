@@ -1,29 +1,69 @@
-//! `crm help`: what a command takes, and how help pages end.
+//! `crm help`: the topics of the manual, what a command takes, and how help pages end.
 
 use clap::{Arg, ArgMatches, Command};
 
 use super::say::print;
 use super::session::{Ended, Plain, Session};
 use crate::base::error::{Error, quoted};
+use crate::manual;
+use crate::manual::topics::{self, Topic};
+use crate::output::Terminal;
 
 pub(super) const HELP: Plain = Plain { words, run };
 
 fn words() -> Command {
     Command::new("help")
-        .about("Show what a command takes, as its --help does")
-        .arg(Arg::new("words").value_name("COMMAND").num_args(0..))
-        .after_help(examples(&["crm help", "crm help lead create"]))
+        .about("Show a topic of the manual, or what a command takes, as its --help does")
+        .arg(
+            Arg::new("words")
+                .value_name("TOPIC|COMMAND")
+                .num_args(0..)
+                .help("A topic or a command; without one, all of them are listed"),
+        )
+        .after_help(examples(&[
+            "crm help",
+            "crm help backups",
+            "crm help lead create",
+        ]))
 }
 
 fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
+    let words = matches.get_many::<String>("words");
+    let words: Vec<&String> = words.into_iter().flatten().collect();
+    if let [word] = words[..]
+        && let Some(topic) = topics::find(word)
+    {
+        return show(topic);
+    }
     let mut page = (session.whole)();
     page.build();
-    for word in matches.get_many::<String>("words").into_iter().flatten() {
+    for word in &words {
         let known = page.find_subcommand(word).cloned();
-        page =
-            known.ok_or_else(|| Error::invalid(format!("help: {} is no command", quoted(word))))?;
+        page = known.ok_or_else(|| {
+            Error::invalid(format!(
+                "help: expected a command or a topic of the manual ({}), got {}",
+                topics::names(),
+                quoted(word)
+            ))
+        })?;
     }
-    print(page.render_long_help().to_string().as_bytes())?;
+    let mut text = page.render_long_help().to_string();
+    if words.is_empty() {
+        text.push('\n');
+        text.push_str(&topics::index());
+    }
+    print(text.as_bytes())?;
+    Ok(0)
+}
+
+/// Shows a page of the manual: at a terminal page by page, if there is a pager, which then takes this process over.
+fn show(topic: &Topic) -> Ended {
+    let terminal = Terminal::stdout();
+    let text = manual::in_terminal(topic, terminal.width, terminal.color);
+    if terminal.width.is_some() {
+        let _ = manual::pager::show(&text);
+    }
+    print(text.as_bytes())?;
     Ok(0)
 }
 

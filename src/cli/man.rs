@@ -6,32 +6,42 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgMatches, Command, ValueHint};
 
 use super::help::examples;
+use super::say::print;
 use super::session::{Ended, Plain, Session};
 use crate::base::error::Error;
+use crate::manual;
 
 pub(super) const MAN: Plain = Plain { words, run };
 
 fn words() -> Command {
     Command::new("man")
-        .about("Write the manual pages into a folder")
+        .about("Print the manual page of crm, or write all manual pages into a folder")
         .arg(
             Arg::new("dir")
+                .long("dir")
                 .value_name("DIR")
-                .required(true)
                 .value_parser(ValueParser::path_buf())
                 .value_hint(ValueHint::DirPath)
-                .help("The folder, made if it is not there"),
+                .help(
+                    "Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this folder, \
+                     which is made if it is not there",
+                ),
         )
-        .after_help(examples(&["crm man ./man1"]))
+        .after_help(examples(&["crm man > crm.1", "crm man --dir man"]))
 }
 
 fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
-    let folder = matches
-        .get_one::<PathBuf>("dir")
-        .cloned()
-        .unwrap_or_default();
-    let made = std::fs::create_dir_all(&folder)
-        .and_then(|()| clap_mangen::generate_to(spelled((session.whole)()), &folder));
+    let whole = spelled((session.whole)());
+    let Some(folder) = matches.get_one::<PathBuf>("dir") else {
+        let mut page = Vec::new();
+        let written = clap_mangen::Man::new(whole).render(&mut page);
+        written.map_err(Error::internal)?;
+        print(&page)?;
+        return Ok(0);
+    };
+    let made = std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(whole, folder))
+        .and_then(|()| manual::write_pages(folder));
     made.map_err(|error| {
         Error::failed(format!(
             "{}: expected a folder to write to: {error}",

@@ -1,4 +1,5 @@
-//! The page at `/docs`: Swagger UI, which shows the API's document and can try it out.
+//! The page at `/docs`: Swagger UI, which shows the API's document and can try it out. Beside it are the pages of the
+//! manual, at `/docs/TOPIC`.
 //!
 //! All of it is in the program, so that it works without internet access. The page and its start are written here and not
 //! taken from the package: the page must not hold an inline script, must work at `/docs` as well as at `/docs/`, and also
@@ -6,10 +7,12 @@
 //! `/docs/docs/…`, where the same files are; and the start script finds the document by the page's address.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use utoipa_swagger_ui::Config;
 
+use crate::manual::html;
+use crate::manual::topics::{TOPICS, Topic, find};
 use crate::operation::service::Page;
 
 /// The files of Swagger UI that the page loads, with their types. What else the package has would only be more to serve.
@@ -18,6 +21,8 @@ const PACKAGE: [(&str, &str); 3] = [
     ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
     ("favicon-32x32.png", "image/png"),
 ];
+
+const HTML: &str = "text/html; charset=utf-8";
 
 /// What a browser is to forbid: every script and style that is not a file of ours, all connections but those to this
 /// server, and being shown within the page of another.
@@ -42,8 +47,9 @@ const PAGE: &str = r#"<!DOCTYPE html>
     <link rel="icon" type="image/png" sizes="32x32" href="docs/favicon-32x32.png">
   </head>
   <body>
+    <nav>Manual: TOPICS</nav>
     <div id="swagger-ui"></div>
-    <noscript>This page needs JavaScript. The document it shows is at openapi.json.</noscript>
+    <noscript>This page needs JavaScript. The document it shows is at openapi.json; the manual needs none.</noscript>
     <script src="docs/swagger-ui-bundle.js"></script>
     <script src="docs/start.js"></script>
   </body>
@@ -63,19 +69,38 @@ window.ui = SwaggerUIBundle({
 });
 "##;
 
+/// The page with a link to each topic of the manual.
+static INDEX: LazyLock<String> = LazyLock::new(|| {
+    let link = |topic: &Topic| format!("<a href=\"docs/{0}\">{0}</a>", topic.name);
+    let links: Vec<String> = TOPICS.iter().map(link).collect();
+    PAGE.replace("TOPICS", &links.join("\n      "))
+});
+
 /// The file at a path, `None` where there is none. The path is what follows `/docs/`: `""` is the page, `"start.js"` one of
-/// its files, and so is `"docs/start.js"`.
+/// its files, and so is `"docs/start.js"`; `"backups"` is a page of the manual, and `"backups/api"` is what the page at
+/// `/docs/backups/` links to as `api`.
 pub fn file(path: &str) -> Option<Page> {
-    let own = |text: &'static str, content_type| Page {
-        bytes: Cow::Borrowed(text.as_bytes()),
+    let own = |bytes: Cow<'static, [u8]>, content_type| Page {
+        bytes,
         content_type,
         gzip: false,
         headers: SAFE.to_vec(),
     };
-    match path.strip_prefix("docs/").unwrap_or(path) {
-        "" if path.is_empty() => Some(own(PAGE, "text/html; charset=utf-8")),
-        "start.js" => Some(own(START_SCRIPT, "text/javascript; charset=utf-8")),
+    let text = |text: &'static str, content_type| own(text.as_bytes().into(), content_type);
+    let name = path.strip_prefix("docs/").unwrap_or(path);
+    let name = match name.split_once('/') {
+        Some((topic, rest)) if find(topic).is_some() => rest,
+        _ => name,
+    };
+    match name {
+        "" if path.is_empty() => Some(text(&INDEX, HTML)),
+        "start.js" => Some(text(START_SCRIPT, "text/javascript; charset=utf-8")),
+        "manual.css" => Some(text(html::STYLE, "text/css; charset=utf-8")),
         name => {
+            if let Some(topic) = find(name) {
+                let page = html::render(topic).into_bytes();
+                return Some(own(page.into(), HTML));
+            }
             let (name, content_type) = PACKAGE.into_iter().find(|known| known.0 == name)?;
             // The configuration is for the package's own start script, which is not served.
             let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from(""))).ok()??;
@@ -120,7 +145,7 @@ mod tests {
     fn the_page_loads_only_files_that_are_served() {
         let page = text("");
         let loaded = [values(&page, "src"), values(&page, "href")].concat();
-        assert_eq!(loaded.len(), 4, "{page}");
+        assert_eq!(loaded.len(), 4 + TOPICS.len(), "{page}");
         for reference in loaded {
             // Asked for at /docs the reference is what follows the root, at /docs/ what follows /docs/.
             let name = reference.strip_prefix("docs/").unwrap();
@@ -158,9 +183,29 @@ mod tests {
             ("start.js", "text/javascript; charset=utf-8"),
             ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
             ("swagger-ui.css", "text/css; charset=utf-8"),
+            ("manual.css", "text/css; charset=utf-8"),
+            ("backups", "text/html; charset=utf-8"),
             ("favicon-32x32.png", "image/png"),
         ] {
             assert_eq!(file(path).unwrap().content_type, content_type);
+        }
+    }
+
+    #[test]
+    fn pages_of_the_manual_link_what_is_served() {
+        for topic in TOPICS {
+            let page = text(topic.name);
+            for reference in values(&page, "href") {
+                let target = reference.split('#').next().unwrap();
+                // To the page itself, to another site, to the page of the API.
+                if target.is_empty() || target.contains("://") || target == "../docs" {
+                    continue;
+                }
+                assert!(file(target).is_some(), "{}: {reference}", topic.name);
+                // Where the page was asked for with a slash at its end.
+                let deeper = format!("{}/{target}", topic.name);
+                assert_eq!(file(&deeper), file(target), "{deeper}");
+            }
         }
     }
 
@@ -173,6 +218,8 @@ mod tests {
             "docs/",
             "docs/docs/start.js",
             "nope",
+            "backups/",
+            "backups/nope",
             "../start.js",
             "swagger-initializer.js",
         ] {

@@ -61,7 +61,8 @@ class Report(unittest.TestCase):
 
     def test_the_readme_gets_the_tables_of_a_whole_run(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(report, "ROOT", Path(folder)):
-            readme = Path(folder, "README.md")
+            readme = Path(folder, "tests/bench/README.md")
+            readme.parent.mkdir(parents=True)
             readme.write_text("before\n")
             with self.assertRaises(Failed):
                 report.write_readme(result())

@@ -1,12 +1,14 @@
-//! What is written about crm is true: the README, the help and the completions are held against the binary.
+//! What is written about crm is true: the README, the manual, the help and the completions are held against the binary.
 //!
-//! A block of the README is marked by what becomes of it: `sh` blocks are run line by line, one after the other, in one home
-//! with one server; the `console` block is run in an empty home and what it prints is compared; the `toml` block is read
-//! as a config file; `text` blocks (cargo, docker) are for readers alone.
+//! A block of code is marked by what becomes of it: the `sh` blocks of a file are run line by line, one after the other, in
+//! an empty home with a server; the `console` block of the README is run in an empty home and what it prints is compared;
+//! the `toml` block is read as a config file; `text` blocks (cargo, docker) are for readers alone.
 
 use std::path::Path;
 
 use crm::base::error::Code;
+use crm::manual::html::anchor;
+use crm::manual::topics::{TOPICS, find};
 use crm::model::nouns::NOUNS;
 use crm::model::query::{CONTROLS, OPERATORS};
 use crm::{cli, server::openapi};
@@ -22,18 +24,34 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The lines of the README's blocks with this mark; there has to be one at least.
-fn blocks(mark: &str) -> Vec<String> {
-    let readme = read("README.md");
+/// A page of the manual.
+fn page(name: &str) -> &'static str {
+    find(name).expect(name).text
+}
+
+/// The README and the whole manual.
+fn everything() -> String {
+    let pages = TOPICS.iter().map(|topic| topic.text.to_string());
+    let all: Vec<String> = [read("README.md")].into_iter().chain(pages).collect();
+    all.join("\n")
+}
+
+/// The lines of a text's blocks with this mark.
+fn blocks(text: &str, mark: &str) -> Vec<String> {
     let fence = format!("```{mark}");
-    let mut lines = readme.lines();
+    let mut lines = text.lines();
     let mut found = Vec::new();
     while lines.by_ref().any(|line| line == fence) {
         let block = lines.by_ref().take_while(|line| *line != "```");
         found.extend(block.map(str::to_string));
     }
-    assert!(!found.is_empty(), "the README has no {mark} block");
     found
+}
+
+/// What a page has between `<!-- name -->` and `<!-- /name -->`.
+fn between<'a>(page: &'a str, name: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("<!-- {name} -->")).expect(name);
+    rest.split_once(&format!("<!-- /{name} -->")).expect(name).0
 }
 
 /// Sends what a line with `curl` would send, and answers the body; anything but success is a failed test. The shell reads
@@ -170,11 +188,15 @@ fn example(home: &Home, line: &str) {
     }
 }
 
-#[tokio::test]
-async fn every_line_of_the_readme_works() {
+/// Runs the `sh` blocks of a text; answers how many lines they have.
+async fn run(text: &str) -> usize {
+    let lines = blocks(text, "sh");
+    if lines.is_empty() {
+        return 0;
+    }
     let home = Home::new();
     let server = home.serve(&[]);
-    for line in blocks("sh") {
+    for line in &lines {
         let here = line.replace(ADDRESS, &server.url);
         if line.starts_with("curl ") {
             curl(&home, &here).await;
@@ -183,13 +205,28 @@ async fn every_line_of_the_readme_works() {
             home.shell(&here).ok();
         }
     }
+    lines.len()
+}
+
+#[tokio::test]
+async fn every_example_of_the_readme_works() {
+    assert!(run(&read("README.md")).await >= 12);
+}
+
+#[tokio::test]
+async fn every_example_of_the_manual_works() {
+    let mut lines = 0;
+    for topic in TOPICS {
+        lines += run(topic.text).await;
+    }
+    assert!(lines >= 29, "{lines}");
 }
 
 /// cron takes five fields for the time, a `%` without a backslash for the end of the line, and prints by mail what is said.
 #[test]
 fn the_line_for_a_crontab_makes_a_backup_and_says_nothing() {
     let home = home_with_records();
-    let blocks = blocks("text");
+    let blocks = blocks(page("backups"), "text");
     let lines: Vec<&String> = blocks
         .iter()
         .filter(|line| line.contains("* * *"))
@@ -249,7 +286,7 @@ async fn the_transcript_of_the_readme_is_what_crm_prints() {
     let root = home.path("");
     let root = root.to_str().unwrap().trim_end_matches('/');
     let mut server = None;
-    let transcript = blocks("console").join("\n");
+    let transcript = blocks(&read("README.md"), "console").join("\n");
     let mut steps = 0;
     for step in format!("\n{transcript}").split("\n$ ").skip(1) {
         let (line, expected) = step.split_once('\n').unwrap_or((step, ""));
@@ -277,9 +314,12 @@ async fn the_transcript_of_the_readme_is_what_crm_prints() {
 }
 
 #[test]
-fn the_config_file_of_the_readme_is_one() {
+fn the_config_file_of_the_manual_is_one() {
     let home = Home::new();
-    home.write("config/crm.toml", &blocks("toml").join("\n"));
+    home.write(
+        "config/crm.toml",
+        &blocks(page("settings"), "toml").join("\n"),
+    );
     let settings = home.line("config --config config/crm.toml").ok();
     // Its output is json.
     let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
@@ -288,17 +328,17 @@ fn the_config_file_of_the_readme_is_one() {
 }
 
 #[test]
-fn the_readme_names_every_route() {
-    let readme = read("README.md");
+fn the_manual_names_every_route() {
+    let api = page("api");
     let document: serde_json::Value = serde_json::from_str(&openapi::document()).unwrap();
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.len() >= 9, "{paths:?}");
     for (path, item) in paths {
-        let Some(row) = readme
+        let Some(row) = api
             .lines()
             .find(|line| line.starts_with("| ") && line.contains(&format!("`{path}`")))
         else {
-            panic!("the README's table of routes does not name {path}");
+            panic!("the table of paths in api.md does not name {path}");
         };
         let methods = ["get", "put", "post", "delete", "patch"];
         for method in methods.iter().filter(|method| item.get(method).is_some()) {
@@ -322,8 +362,8 @@ fn variables(file: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_readme_names_every_variable() {
-    let readme = read("README.md");
+fn the_manual_names_every_variable() {
+    let manual = everything();
     let settings = crm::config::table::KNOBS.iter();
     let settings = settings.filter_map(|knob| knob.variable);
     let settings: Vec<String> = settings.map(String::from).collect();
@@ -343,14 +383,14 @@ fn the_readme_names_every_variable() {
     }
     for name in names {
         let named = [format!("`{name}`"), format!("`{name}=")];
-        assert!(named.iter().any(|name| readme.contains(name)), "{name}");
+        assert!(named.iter().any(|name| manual.contains(name)), "{name}");
     }
 }
 
 #[test]
-fn the_readme_names_every_command_field_and_parameter() {
-    let readme = read("README.md");
-    let named = |name: &str| assert!(readme.contains(name), "the README does not name {name}");
+fn the_manual_names_every_command_field_and_parameter() {
+    let manual = everything();
+    let named = |name: &str| assert!(manual.contains(name), "the manual does not name {name}");
     for words in commands().iter().filter(|words| words.len() == 1) {
         named(&format!("`crm {}", words[0]));
     }
@@ -365,42 +405,192 @@ fn the_readme_names_every_command_field_and_parameter() {
     }
     for control in CONTROLS {
         let row = |line: &str| line.starts_with('|') && line.contains(&format!("`{control}"));
-        assert!(readme.lines().any(row), "{control}");
+        assert!(page("api").lines().any(row), "{control}");
     }
     for operator in OPERATORS {
         let ways = ["`", ":"].map(|end| format!("`{operator}{end}"));
-        assert!(ways.iter().any(|way| readme.contains(way)), "{operator}");
+        assert!(
+            ways.iter().any(|way| page("api").contains(way)),
+            "{operator}"
+        );
     }
 }
 
 #[test]
-fn the_readme_tells_every_status_and_exit_code() {
-    let readme = read("README.md");
+fn the_manual_names_every_flag() {
+    fn walk(command: &clap::Command, found: &mut Vec<String>) {
+        let args = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        found.extend(args.filter_map(|arg| arg.get_long()).map(str::to_string));
+        command
+            .get_subcommands()
+            .for_each(|inner| walk(inner, found));
+    }
+    let (manual, mut flags) = (everything(), Vec::new());
+    walk(&cli::command(), &mut flags);
+    assert!(flags.len() > 40, "{flags:?}");
+    for flag in flags {
+        // A field of a record may be named without its flag: they are the same.
+        let ways = [format!("--{flag}"), format!("`{}`", flag.replace('-', "_"))];
+        assert!(ways.iter().any(|way| manual.contains(way)), "--{flag}");
+    }
+}
+
+#[test]
+fn the_manual_tells_every_status_and_exit_code() {
+    let statuses = between(page("api"), "codes");
+    let exits = between(page("commands"), "codes");
     for (code, status, exit) in Code::TABLE {
+        let row = |line: &str| line.starts_with(&format!("| {exit} |"));
+        assert!(exits.lines().any(row), "{code:?}: {exit}");
         let Some(status) = status else { continue };
         let (start, end) = (format!("| {status} |"), format!("| {exit} |"));
         let row = |line: &str| line.starts_with(&start) && line.ends_with(&end);
-        assert!(readme.lines().any(row), "{code:?}: {start} … {end}");
+        assert!(statuses.lines().any(row), "{code:?}: {start} … {end}");
     }
 }
 
 #[test]
-fn links_to_files_lead_somewhere() {
+fn the_table_of_settings_is_that_of_the_binary() {
+    let table = crm::config::markdown();
+    let written = between(page("settings"), "settings");
+    assert!(
+        written.trim() == table.trim(),
+        "src/manual/settings.md: expected between its marks:\n{table}"
+    );
+}
+
+#[test]
+fn the_readme_is_one_page_and_leads_to_every_topic() {
     let readme = read("README.md");
-    let mut files = 0;
-    for target in readme.split("](").skip(1) {
-        let target = target.split(')').next().unwrap();
-        if let Some(heading) = target.strip_prefix('#') {
-            let leads = |line: &str| {
-                let line = line.trim_start_matches('#').trim().to_lowercase();
-                line.replace(' ', "-") == heading
+    assert!(readme.lines().count() <= 150, "{}", readme.lines().count());
+    for topic in TOPICS {
+        let link = format!("](src/manual/{}.md)", topic.name);
+        assert!(
+            readme.contains(&link),
+            "the README does not link {}",
+            topic.name
+        );
+    }
+}
+
+#[test]
+fn the_readme_names_files_that_exist() {
+    let readme = read("README.md");
+    let spans = readme.split('`').skip(1).step_by(2);
+    let paths = spans.filter(|span| span.starts_with("src/") || span.starts_with("tests/"));
+    let mut count = 0;
+    for path in paths {
+        let path = path.split(' ').next().unwrap();
+        let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists();
+        assert!(there, "{path}");
+        count += 1;
+    }
+    assert!(count > 4, "{count}");
+}
+
+/// The anchors of the headings of a text.
+fn anchors(text: &str) -> Vec<String> {
+    let mut is_code = false;
+    let headings = text.lines().filter(|line| {
+        is_code ^= line.starts_with("```");
+        !is_code && line.starts_with('#')
+    });
+    headings
+        .map(|line| anchor(line.trim_start_matches('#').trim()))
+        .collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let pages = TOPICS
+        .iter()
+        .map(|topic| format!("src/manual/{}.md", topic.name));
+    let others = [
+        "README.md",
+        "CHANGELOG.md",
+        "tests/bench/README.md",
+        "tests/it/durability/README.md",
+    ];
+    let mut links = 0;
+    for file in pages.chain(others.map(str::to_string)) {
+        let text = read(&file);
+        let folder = Path::new(&file).parent().unwrap();
+        for target in text.split("](").skip(1) {
+            let target = target.split(')').next().unwrap();
+            if target.starts_with("https://") {
+                continue;
+            }
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            // A page of the manual is also read where there are no files.
+            let is_page = |name: &str| find(name.trim_end_matches(".md")).is_some();
+            assert!(
+                !file.starts_with("src/manual/") || path.is_empty() || is_page(path),
+                "{file}: {target}"
+            );
+            let there = match path {
+                "" => text.clone(),
+                path => read(folder.join(path).to_str().unwrap()),
             };
-            let headings = readme.lines().filter(|line| line.starts_with("## "));
-            assert!(headings.into_iter().any(leads), "#{heading}");
-        } else if !target.starts_with("https://") {
-            read(target);
-            files += 1;
+            assert!(
+                heading.is_empty() || anchors(&there).iter().any(|anchor| anchor == heading),
+                "{file}: {target}"
+            );
+            links += 1;
         }
     }
-    assert!(files > 0);
+    assert!(links > 20, "{links}");
+}
+
+#[test]
+fn help_shows_topics_commands_and_a_sentence_for_the_rest() {
+    let home = Home::new();
+    let help = home.crm(["help"]).ok();
+    for topic in TOPICS {
+        assert!(help.contains(&format!("\n  {}", topic.name)), "{help}");
+        let page = home.crm(["help", topic.name]).ok();
+        assert!(
+            page.starts_with(topic.text[2..].lines().next().unwrap()),
+            "{page}"
+        );
+    }
+    assert_eq!(
+        home.crm(["help", "lead", "list"]).ok(),
+        home.crm(["lead", "list", "--help"]).ok()
+    );
+    let run = home.crm(["help", "nope"]).run();
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("(api, commands, settings,"), "{run:?}");
+}
+
+#[test]
+fn man_writes_a_page_for_each_command_and_topic() {
+    let home = Home::new();
+    assert!(home.crm(["man"]).ok().contains(".TH crm 1"));
+    home.crm(["man", "--dir", "pages"]).ok();
+    for words in commands() {
+        let name = [&["crm".to_string()], &words[..]].concat().join("-");
+        assert!(home.path(&format!("pages/{name}.1")).exists(), "{name}");
+    }
+    for topic in TOPICS {
+        let path = home.path(&format!("pages/crm-{}.7", topic.name));
+        assert!(
+            std::fs::read_to_string(path)
+                .unwrap()
+                .starts_with(".TH CRM-")
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_service_shows_the_manual_to_everybody() {
+    let home = Home::new();
+    let server = home.serve(&["--require-token"]);
+    for topic in TOPICS {
+        let url = format!("{}/docs/{}", server.url, topic.name);
+        let answer = client().get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", topic.name);
+        assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("<h1 id="), "{page}");
+    }
 }

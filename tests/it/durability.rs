@@ -14,7 +14,8 @@
 //! | `failover` | the primary of a PostgreSQL is killed, and its standby takes over |
 //! | `control` | the server without syncs that `power` and `trace` must find out, or they prove nothing |
 //!
-//! All of them run briefly with the other tests. The README says how they run at length, and what was seen.
+//! All of them run briefly with the other tests. `durability/README.md` says how they run at length, and what was
+//! seen.
 
 mod contention;
 mod control;

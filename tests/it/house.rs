@@ -5,8 +5,9 @@ use std::path::Path;
 use crate::imports::{self, Imports};
 
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "base",
+    "manual",
     "net",
     "model",
     "views",

@@ -186,15 +186,15 @@ BETWEEN = re.compile(r"(?<=<!-- benchmark -->\n).*?(?=<!-- /benchmark -->)", re.
 
 
 def write_readme(result):
-    """Puts the tables between their marks in the README."""
+    """Puts the tables between their marks in tests/bench/README.md."""
     missing = [part for part in ("rounds", "pauses", "growth", "memory", "command") if part not in result]
     if missing:
         raise Failed(f"the README takes a whole run, and this one has no {', '.join(missing)}")
     if result["options"]["quick"]:
         raise Failed("the README takes a whole run, and this was a quick one")
-    readme = ROOT / "README.md"
+    readme = ROOT / "tests/bench/README.md"
     text = readme.read_text()
     if not BETWEEN.search(text):
-        raise Failed("README.md: expected the marks <!-- benchmark --> and <!-- /benchmark -->, each on its line")
+        raise Failed("tests/bench/README.md: expected the marks <!-- benchmark --> and <!-- /benchmark -->, each on its line")
     new = f"\n{about(result)}\n{tables(result)}\n"
     readme.write_text(BETWEEN.sub(lambda _: new, text))

@@ -1,0 +1,34 @@
+//! The manual: the pages in `src/manual`, and the forms in which they are read.
+//!
+//! Each page is one topic, written in Markdown, so that it can be read in the repository as it is. The same text is a page
+//! in a terminal (`crm help TOPIC`), a page of a browser (`/docs/TOPIC`) and a manual page (`crm man`). All of it is in the
+//! binary: the manual belongs to the version that is running, and needs neither files nor internet access.
+
+use std::io;
+use std::path::Path;
+
+pub mod html;
+pub mod page;
+pub mod pager;
+pub mod roff;
+pub mod terminal;
+pub mod topics;
+
+#[cfg(test)]
+mod tests;
+
+use topics::{TOPICS, Topic};
+
+/// A topic's page for a terminal of this width, `None` for anything else that reads text.
+pub fn in_terminal(topic: &Topic, width: Option<usize>, color: bool) -> String {
+    terminal::render(&page::parse(topic.text), width, color)
+}
+
+/// Writes the manual page of each topic into a folder: `crm-TOPIC.7`.
+pub fn write_pages(folder: &Path) -> io::Result<()> {
+    for topic in TOPICS {
+        let name = format!("crm-{}.7", topic.name);
+        std::fs::write(folder.join(name), roff::render(topic))?;
+    }
+    Ok(())
+}
