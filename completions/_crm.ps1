@@ -45,8 +45,8 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show each setting and where it comes from')
             [CompletionResult]::new('health', 'health', [CompletionResultType]::ParameterValue, 'Ask a running service whether it takes writes')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show what a command takes, as its --help does')
-            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages into a folder')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show a topic of the manual, or what a command takes, as its --help does')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page of crm, or write all manual pages into a folder')
             break
         }
         'crm;serve' {
@@ -653,6 +653,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;man' {
+            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this folder, which is made if it is not there')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')

@@ -2141,12 +2141,19 @@ _crm() {
             return 0
             ;;
         crm__subcmd__man)
-            opts="-o -h --db --url --config --output --token-file --token --help"
+            opts="-o -h --dir --db --url --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --db)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then

@@ -42,8 +42,8 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand config 'Show each setting and where it comes from'
             cand health 'Ask a running service whether it takes writes'
             cand completions 'Print the completion script of a shell'
-            cand help 'Show what a command takes, as its --help does'
-            cand man 'Write the manual pages into a folder'
+            cand help 'Show a topic of the manual, or what a command takes, as its --help does'
+            cand man 'Print the manual page of crm, or write all manual pages into a folder'
         }
         &'crm;serve'= {
             cand --host 'The address to listen on [env: HOST] [default: 0.0.0.0]'
@@ -617,6 +617,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help'
         }
         &'crm;man'= {
+            cand --dir 'Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this folder, which is made if it is not there'
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
             cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
             cand --config 'The config file [default: crm/config.toml in the user''s config folder]'

@@ -49,8 +49,8 @@ complete -c crm -n "__fish_crm_needs_command" -f -a "copy" -d 'Copy everything i
 complete -c crm -n "__fish_crm_needs_command" -f -a "config" -d 'Show each setting and where it comes from'
 complete -c crm -n "__fish_crm_needs_command" -f -a "health" -d 'Ask a running service whether it takes writes'
 complete -c crm -n "__fish_crm_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Show what a command takes, as its --help does'
-complete -c crm -n "__fish_crm_needs_command" -f -a "man" -d 'Write the manual pages into a folder'
+complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Show a topic of the manual, or what a command takes, as its --help does'
+complete -c crm -n "__fish_crm_needs_command" -f -a "man" -d 'Print the manual page of crm, or write all manual pages into a folder'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l host -d 'The address to listen on [env: HOST] [default: 0.0.0.0]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to listen on; 0 takes any free port [env: PORT] [default: 8000]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l backup-dir -d 'Back up the database into this folder at regular intervals [env: CRM_BACKUP_DIR] [config: backup_dir]' -r -f -a "(__fish_complete_directories)"
@@ -595,6 +595,7 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand help" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand help" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand man" -l dir -d 'Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this folder, which is made if it is not there' -r -f -a "(__fish_complete_directories)"
 complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand man" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
