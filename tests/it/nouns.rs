@@ -3,13 +3,13 @@
 use crm::base::error::Code;
 use crm::model::action::ACTION;
 use crm::model::draft::{Draft, Purpose};
+use crm::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
+use crm::model::kind::{Kind, OnDelete, Target};
 use crm::model::lead::{LEAD, OnDuplicate};
+use crm::model::noun::{Examples, Noun, Relation};
 use crm::model::process::PROCESS;
 use crm::model::query::{Query, pairs};
-use crm::model::record::{
-    ATTRIBUTES, CREATED_AT, Examples, Field, ID, Kind, LEAD_ID, Noun, OnDelete, Presence, Record,
-    Relation, Target, UPDATED_AT,
-};
+use crm::model::record::Record;
 use crm::ops::Records;
 use crm::store::any::AnyStore;
 use crm::store::contract::Store;
