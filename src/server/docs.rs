@@ -1,10 +1,11 @@
-//! The page at `/docs`: Swagger UI, which shows the API's document and can try it out. Beside it are the pages of the
-//! manual, at `/docs/TOPIC`.
+//! The page at `/docs`: Swagger UI, which shows the OpenAPI document and can send requests. The pages of the manual are at
+//! `/docs/TOPIC`.
 //!
-//! All of it is in the program, so that it works without internet access. The page and its start are written here and not
-//! taken from the package: the page must not hold an inline script, must work at `/docs` as well as at `/docs/`, and also
-//! where a proxy puts a prefix before both. So every reference is a relative one, `docs/…`. From `/docs/` it leads to
-//! `/docs/docs/…`, where the same files are; and the start script finds the document by the page's address.
+//! All files are part of the program, so the pages work without internet access. The page and its start script are written
+//! here instead of taken from the package, for three reasons: the page must not contain an inline script, it must work at
+//! `/docs` and at `/docs/`, and it must work behind a proxy that adds a prefix to both. So every link is relative, `docs/…`.
+//! From `/docs/` such a link leads to `/docs/docs/…`, where the same files are served. The start script finds the document
+//! from the address of the page.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -15,7 +16,7 @@ use crate::manual::html;
 use crate::manual::topics::{TOPICS, Topic, find};
 use crate::operation::service::Page;
 
-/// The files of Swagger UI that the page loads, with their types. What else the package has would only be more to serve.
+/// The files of Swagger UI that the page loads, with their types. The other files of the package are not served.
 const PACKAGE: [(&str, &str); 3] = [
     ("swagger-ui.css", "text/css; charset=utf-8"),
     ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
@@ -24,8 +25,8 @@ const PACKAGE: [(&str, &str); 3] = [
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// What a browser is to forbid: every script and style that is not a file of ours, all connections but those to this
-/// server, and being shown within the page of another.
+/// Security headers of the pages. The browser refuses scripts and styles that are not files of this server, connections to
+/// other servers, and showing a page in a frame of another page.
 pub const SAFE: [(&str, &str); 4] = [
     (
         "content-security-policy",
@@ -56,7 +57,7 @@ const PAGE: &str = r#"<!DOCTYPE html>
 </html>
 "#;
 
-/// Asks no validator on the internet about the document, which Swagger UI does by default.
+/// The start script. `validatorUrl: null` matters: by default Swagger UI sends the document to a validator on the internet.
 const START_SCRIPT: &str = r##""use strict";
 window.ui = SwaggerUIBundle({
   url: location.pathname.replace(/\/docs\/*$/, "/openapi.json"),
@@ -76,9 +77,9 @@ static INDEX: LazyLock<String> = LazyLock::new(|| {
     PAGE.replace("TOPICS", &links.join("\n      "))
 });
 
-/// The file at a path, `None` where there is none. The path is what follows `/docs/`: `""` is the page, `"start.js"` one of
-/// its files, and so is `"docs/start.js"`; `"backups"` is a page of the manual, and `"backups/api"` is what the page at
-/// `/docs/backups/` links to as `api`.
+/// The file at a path, or `None` if there is none. The path is what follows `/docs/`. `""` is the page; `"start.js"` and
+/// `"docs/start.js"` are the same file. `"backups"` is a page of the manual, and `"backups/api"` is the target of a link to
+/// `api` on the page `/docs/backups/`.
 pub fn file(path: &str) -> Option<Page> {
     let own = |bytes: Cow<'static, [u8]>, content_type| Page {
         bytes,
@@ -102,7 +103,7 @@ pub fn file(path: &str) -> Option<Page> {
                 return Some(own(page.into(), HTML));
             }
             let (name, content_type) = PACKAGE.into_iter().find(|known| known.0 == name)?;
-            // The configuration is for the package's own start script, which is not served.
+            // The configuration only matters for the start script of the package, which is not served.
             let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from(""))).ok()??;
             Some(Page {
                 bytes: found.bytes,
@@ -147,7 +148,7 @@ mod tests {
         let loaded = [values(&page, "src"), values(&page, "href")].concat();
         assert_eq!(loaded.len(), 4 + TOPICS.len(), "{page}");
         for reference in loaded {
-            // Asked for at /docs the reference is what follows the root, at /docs/ what follows /docs/.
+            // On the page at /docs a link is relative to the root, on the page at /docs/ it is relative to /docs/.
             let name = reference.strip_prefix("docs/").unwrap();
             assert!(!name.contains(['/', ':']), "{reference}");
             assert!(!file(name).unwrap().bytes.is_empty(), "{reference}");
@@ -156,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_inline_and_nothing_is_loaded_from_elsewhere() {
+    fn nothing_is_inline_or_loaded_from_other_servers() {
         let page = text("");
         let scripts = page.matches("<script").count();
         assert_eq!(page.matches("<script src=\"").count(), scripts);
         assert_eq!(page.matches("></script>").count(), scripts);
         assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" on"));
         assert!(!page.contains("://") && !text("start.js").contains("://"));
-        // What a style sheet loads; `data:` is inside of it.
+        // A style sheet may load `data:` URLs, because they are inside of it.
         let css = text("swagger-ui.css");
         assert!(!css.contains("@import"));
         for url in css.split("url(").skip(1) {
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_those_a_browser_insists_on() {
+    fn types_are_those_that_browsers_require() {
         for (path, content_type) in [
             ("", "text/html; charset=utf-8"),
             ("start.js", "text/javascript; charset=utf-8"),
@@ -197,12 +198,12 @@ mod tests {
             let page = text(topic.name);
             for reference in values(&page, "href") {
                 let target = reference.split('#').next().unwrap();
-                // To the page itself, to another site, to the page of the API.
+                // Links to the page itself, to another site, and to the page of the API.
                 if target.is_empty() || target.contains("://") || target == "../docs" {
                     continue;
                 }
                 assert!(file(target).is_some(), "{}: {reference}", topic.name);
-                // Where the page was asked for with a slash at its end.
+                // The same link on the page with a trailing slash.
                 let deeper = format!("{}/{target}", topic.name);
                 assert_eq!(file(&deeper), file(target), "{deeper}");
             }
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_are_no_files() {
+    fn other_paths_have_no_file() {
         for path in [
             "/",
             "/start.js",

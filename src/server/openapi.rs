@@ -1,9 +1,9 @@
-//! The OpenAPI 3.1 document of the HTTP API, made from the list of operations and the nouns' tables of fields.
+//! The OpenAPI 3.1 document of the HTTP API. It is made from the list of operations and from the fields of the nouns.
 //!
-//! A new field and a new operation show up here by themselves. What is said of a request is never stricter than what the
-//! service does, so that a generated client refuses nothing the service would take, and a fuzzer that sends what the
-//! document forbids must be refused. Answers are described exactly, so that a field which is not documented is a failed
-//! test.
+//! A new field or a new operation appears here without further work. The description of a request is never stricter than
+//! the service, so that a generated client refuses nothing that the service accepts. It is not looser either: the service
+//! must refuse everything that the document forbids. Answers are described exactly, so that an undocumented field makes a
+//! test fail.
 
 use serde_json::{Map, Value, json};
 
@@ -24,43 +24,43 @@ mod tests;
 const ESSENTIALS: &str = "\
 Leads, what was done with them (actions), and what is due next (processes).
 
-**Times** are answered as `YYYY-MM-DD HH:MM:SS` in UTC. Taken in are that form, RFC 3339 with any offset, and a date alone; \
-what has no offset is UTC, fractions of a second are cut off.
+**Times** are answered as `YYYY-MM-DD HH:MM:SS` in UTC. Requests may use this form, RFC 3339 with any offset, or a date. \
+A time without an offset is UTC. Fractions of a second are cut off.
 
-**Attributes** are your own fields, a JSON object. Key order and the digits of numbers are kept. In an update its top-level \
-keys merge and a null removes one: `{\"attributes\": {\"company\": \"Acme\", \"phone\": null}}`.
+**Attributes** are your own fields, a JSON object. The order of keys and the digits of numbers are kept. An update merges \
+the top-level keys, and null removes a key: `{\"attributes\": {\"company\": \"Acme\", \"phone\": null}}`.
 
-**Updates** change the fields given. PUT and PATCH are the same, and what was read can be put back whole: `id` (if equal), \
-`created_at` and `updated_at` are taken and ignored. Any other unknown field or parameter is refused by name. `null` clears \
-a field that may be null. A value that does not change is always accepted.
+**Updates** change the given fields. PUT and PATCH are the same. A record that was read can be put back as a whole: `id` (if \
+it is equal), `created_at` and `updated_at` are accepted and ignored. Any other unknown field or parameter is refused by \
+name. `null` clears a field that may be null. A value that does not change is always accepted.
 
-**Lists** are answered whole and streamed unless there is a `limit`. A page that is not the last has a \
-`Link: <…>; rel=\"next\"` header; its cursor is opaque. A whole list is no point in time, but each record that is not changed \
-meanwhile comes exactly once. A failure midway breaks the connection and never closes the array.
+**Lists** are streamed as a whole unless there is a `limit`. Every page except the last has a header \
+`Link: <…>; rel=\"next\"`; its cursor is opaque. A whole list is not a snapshot, but it has every record that does not change \
+in the meantime exactly once. A failure in the middle breaks the connection and never closes the array.
 
-**Filters** are parameters of the field's name: `status=new`, or with an operator, `field=op:value`:
+**Filters** are parameters with the name of a field: `status=new`, or with an operator, `field=op:value`:
 
-| operator | holds when the field is | example |
+| operator | the field is | example |
 |---|---|---|
 | `eq` | equal; the same as no operator, but also for values that look like one | `name=eq:in:box` |
 | `ne` | not equal, or null | `status=ne:lost` |
 | `gt` `gte` `lt` `lte` | greater, at least, less, at most | `next_followup_datetime=lte:2026-01-01` |
-| `in` | one of several; `\\,` is a comma in a value | `status=in:new,contacted` |
+| `in` | one of several comma-separated values; `\\,` is a comma in a value | `status=in:new,contacted` |
 | `is` | `null` or `notnull` | `name=is:null` |
-| `like` | like a pattern: `%` any text, `_` any letter, `\\` before one of them the letter itself; upper and lower case are the same | `email=like:%@example.com` |
+| `like` | like a pattern: `%` is any text, `_` any character, `\\` before one of them the character itself; case is ignored | `email=like:%@example.com` |
 
-Only these words before the first colon are operators. A date means its whole day. The same field twice means both \
-(`created_at=gte:2026-01-01&created_at=lt:2026-02-01`). Custom fields are filtered by key, numbers as numbers: \
-`attributes.company=Acme`.
+Only these words before the first colon are operators. A date means its whole day. If a field is given twice, a record has to \
+meet both filters (`created_at=gte:2026-01-01&created_at=lt:2026-02-01`). Your own fields are filtered by key, and numbers \
+are compared as numbers: `attributes.company=Acme`.
 
-**Errors** are always JSON, `{\"error\": \"…\"}`, with all refused fields at once under `fields` (of more than 50 \
-the first). Beside those listed with each operation, an unknown path is 404 and a method that a path does not have is 405 with `Allow`. What is no HTTP request \
-at all (400), or has a head that is too large (431), is refused without a body.
+**Errors** are always JSON, `{\"error\": \"…\"}`. `fields` has all refused fields, at most the first 50. In addition to the \
+errors of each operation, an unknown path is 404, and a method that a path does not have is 405 with `Allow`. A request that \
+is not HTTP (400) or whose head is too large (431) is refused without a body.
 
-A trailing slash changes nothing. Every answer has an `X-Request-Id`, which also stands in the log; a request may bring its \
-own, of 1 to 128 printable ASCII letters without a space. HEAD answers as GET does, without the body.";
+A trailing slash makes no difference. Every answer has an `X-Request-Id`, which is also in the log. A request may bring its \
+own, of 1 to 128 printable ASCII characters without a space. HEAD is the same as GET without the body.";
 
-/// The whole document as JSON text.
+/// Makes the document as JSON text.
 pub fn document() -> String {
     let mut paths = Map::new();
     let mut schemas = components::common_schemas();
@@ -92,7 +92,7 @@ pub fn document() -> String {
             "description": ESSENTIALS,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        // Relative to where this document is, so that it holds behind a proxy that puts a prefix before the paths.
+        // Relative to this document, so that it works behind a proxy that adds a prefix to the paths.
         "servers": [{"url": "./"}],
         "security": [],
         "tags": tags,
@@ -114,8 +114,9 @@ pub fn document() -> String {
     .to_string()
 }
 
-/// One operation, `None` for one that is not in the document. The `X-Request-Id` of a request is told in the document's
-/// text alone: it is no input of any operation, and as a parameter a fuzzer that follows ids fills it with a record's.
+/// Describes one operation. `None` if it is not in the document. The header `X-Request-Id` of a request is only mentioned in
+/// the text of the document. It is not an input of an operation, and as a parameter a fuzzer that follows ids would fill it
+/// with the id of a record.
 fn operation(route: &Route) -> Option<Value> {
     let (about, noun) = (route.op.about(), route.noun);
     let described = match (about.describe, noun) {
@@ -149,7 +150,7 @@ fn operation(route: &Route) -> Option<Value> {
     operation["security"] = match about.access {
         Access::Public => json!([]),
         Access::Token(Scope::Admin) => json!([{"token": []}]),
-        // An empty one: nothing, while the service is open.
+        // The empty requirement stands for a service that is open.
         Access::Token(Scope::Read | Scope::Write) => json!([{"token": []}, {}]),
     };
     if let Some(body) = described.body {
@@ -193,7 +194,7 @@ fn parameter(parameter: &Parameter, noun: Option<&'static Noun>) -> Value {
     })
 }
 
-/// The answers of an operation: its own, and the errors that it shares with others.
+/// The answers of an operation: its own, and the errors that operations share.
 fn responses(
     about: &About,
     noun: Option<&'static Noun>,
@@ -213,7 +214,7 @@ fn responses(
     if about.access != Access::Public {
         add("Unauthenticated", Code::Unauthenticated);
         add("Denied", Code::Denied);
-        // The tokens are asked for.
+        // The service reads the tokens.
         add("Unavailable", Code::Unavailable);
     }
     if about.needs.database() {

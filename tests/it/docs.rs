@@ -367,7 +367,7 @@ fn the_manual_names_every_variable() {
     let settings = crm::config::table::KNOBS.iter();
     let settings = settings.filter_map(|knob| knob.variable);
     let settings: Vec<String> = settings.map(String::from).collect();
-    let names = [settings, variables("src/output.rs")].concat();
+    let names = [settings, variables("src/output/terminal.rs")].concat();
     for known in [
         "DATABASE_URL",
         "CRM_URL",

@@ -1,4 +1,4 @@
-//! The parts of the document that operations share: parameters, headers, and the errors that more than one can answer.
+//! Parts of the document that operations share: parameters, headers and errors.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::model::query::{LARGEST_LIMIT, LONGEST_PATTERN};
 use crate::operation::describe::{answer, failure, media, object, reference};
 use crate::operation::fields::id_schema;
 
-/// Schemas that no noun has alone.
+/// Schemas that do not belong to a noun.
 pub(super) fn common_schemas() -> Map<String, Value> {
     let schemas = json!({
         "Error": {
@@ -26,11 +26,11 @@ pub(super) fn common_schemas() -> Map<String, Value> {
                 },
                 "last_backup": {
                     "type": ["string", "null"],
-                    "description": "Of /ready alone, as where it succeeds. There where the service makes backups.",
+                    "description": "Only from /ready, as in its success. Present if the service makes backups.",
                 },
                 "backups_failing_since": {
                     "type": ["string", "null"],
-                    "description": "Of /ready alone, as where it succeeds. There where the service makes backups.",
+                    "description": "Only from /ready, as in its success. Present if the service makes backups.",
                 },
             },
             "required": ["error"],
@@ -47,23 +47,23 @@ pub(super) fn common_schemas() -> Map<String, Value> {
     object(schemas)
 }
 
-/// The parameters that are alike for all nouns.
+/// Parameters that are the same for all nouns.
 pub(super) fn parameters() -> Value {
     json!({
         "IdempotencyKey": {
             "name": "Idempotency-Key", "in": "header",
-            "description": "Makes the request be done once, however often it is sent within 24 hours: the same key with the same body answers what it answered first. Keys are apart by token, method, path and parameters.",
+            "description": "With a key, a request is done once, no matter how often it is sent within 24 hours. The same key with the same body gets the first answer again. A key belongs to a token, a method, a path and its parameters.",
             "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
             "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
         },
         "IfMatch": {
             "name": "If-Match", "in": "header",
-            "description": "Only if the record has this ETag still.",
+            "description": "Only if the record still has this ETag.",
             "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,19}\")$"},
         },
         "IfNoneMatch": {
             "name": "If-None-Match", "in": "header",
-            "description": "Only if the record has another ETag by now.",
+            "description": "Only if the record now has another ETag.",
             "schema": {"type": "string", "pattern": "^(\\*|\"[0-9]{1,19}\")$"},
         },
         "Id": {
@@ -74,22 +74,22 @@ pub(super) fn parameters() -> Value {
         },
         "Search": {
             "name": "q", "in": "query",
-            "description": "Only records with this text in one of their text fields, upper and lower case being the same. Example: `ada`.",
+            "description": "Only records with this text in one of their text fields. Case is ignored. Example: `ada`.",
             "schema": {"type": "string", "maxLength": LONGEST_PATTERN, "examples": ["ada"]},
         },
         "Limit": {
             "name": "limit", "in": "query",
-            "description": "The most records of this page. Without it the whole list is answered, streamed.",
+            "description": "The largest number of records in this page. Without it the whole list is streamed.",
             "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "examples": [100]},
         },
         "After": {
             "name": "after", "in": "query",
-            "description": "Where the page before this one ended: the cursor in its `Link` header, opaque, for the same `sort` only.",
+            "description": "The cursor from the `Link` header of the page before this one. It is opaque, and only valid with the same `sort`.",
             "schema": {"type": "string"},
         },
         "Count": {
             "name": "count", "in": "query",
-            "description": "Whether `X-Total-Count` says how many records the filters match, as at the start of the answer.",
+            "description": "Whether `X-Total-Count` has the number of records that match the filters, counted at the start of the answer.",
             "schema": {"type": "boolean", "default": false},
         },
     })
@@ -99,17 +99,17 @@ pub(super) fn parameters() -> Value {
 pub(super) fn headers() -> Value {
     json!({
         "RequestId": {
-            "description": "The request's id, also in the log: the one you sent, or one that crm gave.",
+            "description": "The id of the request, which is also in the log: the one that you sent, or one from crm.",
             "required": true,
             "schema": {"type": "string", "minLength": 1},
         },
         "Link": {
-            "description": "The next page, where there is a `limit` and more records: `<…>; rel=\"next\"`.",
+            "description": "The next page, if there is a `limit` and there are more records: `<…>; rel=\"next\"`.",
             "schema": {"type": "string"},
             "example": "</leads?limit=100&after=WyJpZCIsMTAwXQ>; rel=\"next\"",
         },
         "TotalCount": {
-            "description": "With `count=true`: how many records the filters match.",
+            "description": "With `count=true`: the number of records that match the filters.",
             "schema": {"type": "integer", "minimum": 0},
             "example": 42,
         },
@@ -119,26 +119,26 @@ pub(super) fn headers() -> Value {
             "example": 1,
         },
         "RateLimitPolicy": {
-            "description": "For each limit its requests (`q`) in a number of seconds (`w`). With every answer to one who is limited.",
+            "description": "For each limit the allowed requests (`q`) in a number of seconds (`w`). Every answer to a client with a limit has it.",
             "schema": {"type": "string"},
             "example": "\"address\";q=100;w=1",
         },
         "ETag": {
-            "description": "The record's version: it goes up with each change.",
+            "description": "The version of the record, which increases with each change.",
             "schema": {"type": "string"},
             "example": "\"3\"",
         },
         "IdempotentReplayed": {
-            "description": "`true` where this is the answer to an earlier request with the same Idempotency-Key, and nothing was done again.",
+            "description": "`true` if this is the answer to an earlier request with the same Idempotency-Key. Nothing was done again.",
             "schema": {"const": "true"},
         },
         "WwwAuthenticate": {
-            "description": "How to say who asks (RFC 6750).",
+            "description": "How to authenticate (RFC 6750).",
             "schema": {"type": "string"},
             "example": "Bearer realm=\"crm\"",
         },
         "RateLimit": {
-            "description": "For each limit the requests that are left (`r`), all of them again after some seconds (`t`).",
+            "description": "For each limit the requests that are left (`r`), and the seconds until all are allowed again (`t`).",
             "schema": {"type": "string"},
             "example": "\"address\";r=0;t=1",
         },
@@ -167,7 +167,7 @@ pub(super) fn not_found(noun: &'static Noun) -> Value {
     )
 }
 
-/// The errors that more than one operation answers.
+/// Errors that several operations share.
 pub(super) fn common_responses() -> Map<String, Value> {
     let error = Error::new;
     let mut responses = Map::new();
@@ -219,7 +219,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "Timeout",
         failure(
-            "The body did not arrive within 30 seconds, or what the service is set to; nothing was changed.",
+            "The body did not arrive within 30 seconds, or the time that is set; nothing was changed.",
             &[(
                 "slow",
                 error(Code::Timeout, "body: expected all of it within 30 seconds"),
@@ -229,7 +229,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "TooLarge",
         failure(
-            "The body is larger than 1 MiB, or what the service is set to; nothing was changed.",
+            "The body is larger than 1 MiB, or the size that is set; nothing was changed.",
             &[(
                 "large",
                 error(Code::TooLarge, "body: expected at most 1048576 bytes"),
@@ -239,7 +239,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "UrlTooLong",
         failure(
-            "The path is longer than the service takes, with its parameters: 63 KiB unless it is set otherwise.",
+            "The path with its parameters is longer than 63 KiB, or the size that is set.",
             &[(
                 "long",
                 error(
@@ -250,7 +250,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
         ),
     );
     let mut unauthenticated = failure(
-        "A token was expected, or the one that was given is not valid; nothing was done.",
+        "A token is required, or the given token is not valid; nothing was done.",
         &[(
             "nobody",
             error(
@@ -262,7 +262,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     unauthenticated["headers"]["WWW-Authenticate"] = reference("headers", "WwwAuthenticate");
     add("Unauthenticated", unauthenticated);
     let mut denied = failure(
-        "The token's scope does not reach so far; nothing was done.",
+        "The scope of the token does not allow this; nothing was done.",
         &[(
             "scope",
             error(
@@ -289,7 +289,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "KeyReused",
         failure(
-            "The Idempotency-Key was used for this path with another body; nothing was changed.",
+            "The Idempotency-Key was already used for this path with another body; nothing was changed.",
             &[(
                 "reused",
                 error(
@@ -299,14 +299,17 @@ pub(super) fn common_responses() -> Map<String, Value> {
             )],
         ),
     );
-    let mut not_modified = answer("The record is as `If-None-Match` knows it.", json!({}));
+    let mut not_modified = answer(
+        "The record still has an ETag that `If-None-Match` names.",
+        json!({}),
+    );
     if let Some(answer) = not_modified.as_object_mut() {
         answer.remove("content");
     }
     not_modified["headers"]["ETag"] = reference("headers", "ETag");
     add("NotModified", not_modified);
     let mut limited = failure(
-        "There were too many requests of this address or token within a second; this one did nothing. Only where the service limits them.",
+        "Too many requests of this address or token within a second; nothing was done. Only if the service has such a limit.",
         &[(
             "often",
             error(
@@ -335,7 +338,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "Internal",
         failure(
-            "A fault of the service. What it was stands in the log, beside the request's id.",
+            "An internal error. The log has the details under the id of the request.",
             &[(
                 "fault",
                 error(
@@ -346,7 +349,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
         ),
     );
     let mut unavailable = failure(
-        "The service cannot do this now; nothing was saved, and the same request may succeed in a moment.",
+        "The service cannot do this now; nothing was saved. The same request may succeed soon.",
         &[(
             "busy",
             error(
@@ -360,7 +363,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "Unknown",
         failure(
-            "The database has not told whether it saved this, as in a failover of PostgreSQL or where the disk fails in a commit: the write may have been saved, or not.",
+            "It is unknown whether the database saved this, for example in a failover of PostgreSQL, or if the disk fails during a commit.",
             &[(
                 "lost",
                 error(

@@ -8,7 +8,7 @@ use crate::model::noun::Noun;
 use crate::operation::describe::reference;
 use crate::operation::fields::{answered, automatic, id_schema, names, record, taken};
 
-/// The schemas of what a noun's requests take and what its answers hold. A view has no request that takes a record.
+/// The schemas of a noun's requests and answers. A view has no request with a record.
 pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
     let fields = noun.fields.iter();
     let all: Vec<&str> = fields.clone().flat_map(names).collect();
@@ -30,11 +30,11 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
             Kind::Id => {
                 let mut schema = id_schema();
                 schema["description"] =
-                    "The record's own id, so that what was read can be put back.".into();
+                    "The id of the record, so that a record that was read can be put back.".into();
                 schema
             }
             _ => {
-                json!({"description": "Taken and ignored, so that what was read can be put back."})
+                json!({"description": "Accepted and ignored, so that a record that was read can be put back."})
             }
         };
         update.insert(field.name.into(), put_back);
@@ -82,7 +82,7 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
         format!("{title}Update"),
         json!({
             "type": "object",
-            "description": format!("What changes in {} {name}; what is left out stays.", noun.article()),
+            "description": format!("The changes of {} {name}. Fields that are left out stay as they are.", noun.article()),
             "properties": update,
             "additionalProperties": false,
         }),
