@@ -54,7 +54,7 @@ pub use listen::Listen;
 pub use location::{Location, parse_database, parse_end, parse_url, without_password};
 pub use origin::{Origin, Setting};
 pub use row::Row;
-pub use service::Service;
+pub use service::ServiceSettings;
 pub use settings::{Asker, Settings, error_format, find_token};
 pub use show::{markdown, rows};
 pub use surroundings::Surroundings;

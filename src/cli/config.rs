@@ -6,7 +6,7 @@ use clap::{ArgMatches, Command};
 
 use super::help::examples;
 use super::session::{Ended, Plain, Session};
-use crate::config::{self, Asker, Backups, Listen, Service, Settings};
+use crate::config::{self, Asker, Backups, Listen, ServiceSettings, Settings};
 use crate::output;
 
 pub(super) const CONFIG: Plain = Plain { words, run };
@@ -24,7 +24,7 @@ fn run(session: &Session<'_>, _matches: &ArgMatches) -> Ended {
         &settings,
         &Listen::find(flags, around)?,
         &Backups::find(flags, around)?,
-        &Service::find(flags, around)?,
+        &ServiceSettings::find(flags, around)?,
     );
     output::settings(io::stdout().lock(), Session::look(&settings), &rows)?;
     Ok(0)

@@ -6,7 +6,7 @@ use super::help::examples;
 use super::say::{complain, print, say, warn};
 use super::session::{Ended, Plain, Session};
 use crate::config::{
-    Asker, Flags, Format, Listen, Location, Service, Settings, Surroundings, table,
+    Asker, Flags, Format, Listen, Location, ServiceSettings, Settings, Surroundings, table,
 };
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
@@ -43,7 +43,7 @@ async fn ask(flags: &Flags, around: &Surroundings<'_>) -> Ended {
                 host if host.contains(':') => format!("[{host}]"),
                 host => host.to_string(),
             };
-            let service = Service::find(flags, around)?;
+            let service = ServiceSettings::find(flags, around)?;
             let port = listen.port.value;
             match service.file(&table::TLS_CERT) {
                 None => AnyStore::connect(&format!("http://{host}:{port}"), None)?,

@@ -11,7 +11,7 @@ use crate::model::draft::Purpose;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::terms::{Versions, etag};
-use crate::operation::about::{About, Body, Takes, Word, Words, fill};
+use crate::operation::about::{About, Body, CommandPart, Takes, Words, fill};
 use crate::ops::Op;
 use crate::views::VIEWS;
 
@@ -96,9 +96,9 @@ fn verb(about: &'static About, words: &'static Words, noun: Option<&'static Noun
 }
 
 /// The arguments of a part of a command line.
-fn args(word: Word, about: &'static About, noun: Option<&'static Noun>) -> Vec<Arg> {
+fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -> Vec<Arg> {
     match (word, noun) {
-        (Word::Ids, _) => vec![
+        (CommandPart::Ids, _) => vec![
             Arg::new("ids")
                 .value_name("ID")
                 .required(true)
@@ -108,7 +108,7 @@ fn args(word: Word, about: &'static About, noun: Option<&'static Noun>) -> Vec<A
                     noun,
                 )),
         ],
-        (Word::Draft, Some(noun)) => {
+        (CommandPart::Draft, Some(noun)) => {
             let purpose = match about.body {
                 Body::Draft(purpose) => purpose,
                 Body::None | Body::Object(_) => Purpose::Create,
@@ -117,26 +117,26 @@ fn args(word: Word, about: &'static About, noun: Option<&'static Noun>) -> Vec<A
             args.push(json_arg(noun));
             args
         }
-        (Word::Filters, Some(noun)) => {
+        (CommandPart::Filters, Some(noun)) => {
             let mut args = filter_args(noun);
             args.extend(list_args(noun));
             args
         }
-        (Word::Draft | Word::Filters, None) => Vec::new(),
-        (Word::Show, _) => vec![
+        (CommandPart::Draft | CommandPart::Filters, None) => Vec::new(),
+        (CommandPart::Show, _) => vec![
             Arg::new("show")
                 .long("fields")
                 .value_name("FIELDS")
                 .help("Show only these fields, in this order, comma-separated"),
         ],
-        (Word::Etag, _) => vec![
+        (CommandPart::Etag, _) => vec![
             Arg::new("etag")
                 .long("etag")
                 .action(ArgAction::SetTrue)
                 .conflicts_with("show")
                 .help("Print the ETag instead, which changes with each change of the record"),
         ],
-        (Word::IfMatch, _) => vec![
+        (CommandPart::IfMatch, _) => vec![
             Arg::new("if_match")
                 .long("if-match")
                 .value_name("ETAG")
@@ -145,15 +145,17 @@ fn args(word: Word, about: &'static About, noun: Option<&'static Noun>) -> Vec<A
                     noun,
                 )),
         ],
-        (Word::Yes, _) => vec![
+        (CommandPart::Yes, _) => vec![
             Arg::new("yes")
                 .long("yes")
                 .short('y')
                 .action(ArgAction::SetTrue)
                 .help("Do not ask"),
         ],
-        (Word::Key(help), _) => vec![Arg::new("key").value_name("NAME").required(true).help(help)],
-        (Word::Parameters, _) => {
+        (CommandPart::Key(help), _) => {
+            vec![Arg::new("key").value_name("NAME").required(true).help(help)]
+        }
+        (CommandPart::Parameters, _) => {
             let parameters = about.parameters(noun);
             let args = parameters.map(|one| {
                 let arg = Arg::new(one.name)
@@ -166,7 +168,7 @@ fn args(word: Word, about: &'static About, noun: Option<&'static Noun>) -> Vec<A
             });
             args.collect()
         }
-        (Word::Inputs, _) => {
+        (CommandPart::Inputs, _) => {
             let Body::Object(inputs) = about.body else {
                 return Vec::new();
             };

@@ -19,7 +19,7 @@ use crate::model::query::Query;
 use crate::model::shown::Shown;
 use crate::model::terms::{Terms, Versions, etag};
 use crate::model::token::{Secret, Token};
-use crate::operation::about::{About, Answer, Body, Word, Words};
+use crate::operation::about::{About, Answer, Body, CommandPart, Words};
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::service::Inform;
 use crate::ops::{Op, Visit};
@@ -84,10 +84,10 @@ impl<'a> Run<'a> {
 
     fn given(&self) -> Result<Given, Error> {
         let words = self.words()?;
-        let takes = |word: Word| words.takes.contains(&word);
-        let is_key = |word: &Word| matches!(word, Word::Key(_));
+        let takes = |word: CommandPart| words.takes.contains(&word);
+        let is_key = |word: &CommandPart| matches!(word, CommandPart::Key(_));
         Ok(Given {
-            ids: match takes(Word::Ids) {
+            ids: match takes(CommandPart::Ids) {
                 true => self.all("ids"),
                 false => Vec::new(),
             },
@@ -96,20 +96,20 @@ impl<'a> Run<'a> {
                 false => String::new(),
             },
             parameters: parameters(self.about, self.noun, self.matches),
-            source: match (takes(Word::Draft), self.noun) {
+            source: match (takes(CommandPart::Draft), self.noun) {
                 (true, Some(noun)) => Some(source(noun, self.matches)?),
                 _ => None,
             },
             object: object(self.about, self.matches),
-            versions: match takes(Word::IfMatch) {
+            versions: match takes(CommandPart::IfMatch) {
                 true => versions(self.matches)?,
                 false => None,
             },
-            fields: match takes(Word::Show) {
+            fields: match takes(CommandPart::Show) {
                 true => self.text("show"),
                 false => None,
             },
-            yes: takes(Word::Yes) && self.matches.get_flag("yes"),
+            yes: takes(CommandPart::Yes) && self.matches.get_flag("yes"),
         })
     }
 
@@ -246,7 +246,7 @@ async fn on_records<T: Operation>(
     let draft = source
         .map(|source| source.draft(noun, purpose))
         .transpose()?;
-    let takes_ids = words.takes.contains(&Word::Ids);
+    let takes_ids = words.takes.contains(&CommandPart::Ids);
     let ids = match takes_ids {
         true => expand(&given.ids)?,
         false => vec![String::new()],

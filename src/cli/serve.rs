@@ -14,7 +14,9 @@ use super::setting::{arg, of_serve};
 use super::signals::ended;
 use crate::base::error::Error;
 use crate::base::log;
-use crate::config::{Asker, Backups, Listen, Location, Service, Settings, table, without_password};
+use crate::config::{
+    Asker, Backups, Listen, Location, ServiceSettings, Settings, table, without_password,
+};
 use crate::model::token;
 use crate::server;
 use crate::server::gate::Policy;
@@ -46,7 +48,7 @@ fn run(session: &Session<'_>, _matches: &ArgMatches) -> Ended {
     let found = session.settings_of(Asker::Serve)?;
     let listen = Listen::find(flags, around)?;
     let backups = Backups::find(flags, around)?;
-    let service = Service::find(flags, around)?;
+    let service = ServiceSettings::find(flags, around)?;
     begin_log(&service)?;
     if flags.get(&table::URL).is_some() {
         say("note: serve works on a database; --url is ignored");
@@ -60,7 +62,7 @@ fn run(session: &Session<'_>, _matches: &ArgMatches) -> Ended {
 
 /// Begins the log of a service. It is on standard error: standard output has the one line that says that the service is
 /// ready, for who waits for it.
-fn begin_log(service: &Service) -> Result<(), Error> {
+fn begin_log(service: &ServiceSettings) -> Result<(), Error> {
     log::begin(log::Options {
         form: match service.word(&table::LOG) {
             "json" => log::Form::Json,
@@ -71,7 +73,12 @@ fn begin_log(service: &Service) -> Result<(), Error> {
     })
 }
 
-async fn serve(settings: &Settings, listen: &Listen, backups: Backups, service: &Service) -> Ended {
+async fn serve(
+    settings: &Settings,
+    listen: &Listen,
+    backups: Backups,
+    service: &ServiceSettings,
+) -> Ended {
     let mut serving = serving(service)?;
     let connections = &mut serving.connections.limits.connections;
     // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.

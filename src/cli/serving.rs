@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::error::Error;
-use crate::config::{Service, table};
+use crate::config::{ServiceSettings, table};
 use crate::net::certificate::{Certificate, CertificateFault};
 use crate::net::limits::ConnectionLimits;
 use crate::net::peer::Proxies;
@@ -14,7 +14,7 @@ use crate::server::limit::RequestLimits;
 use crate::server::settings::ServerSettings;
 
 /// Whether tokens are asked for.
-fn policy(service: &Service) -> Policy {
+fn policy(service: &ServiceSettings) -> Policy {
     match (
         service.is_on(&table::OPEN),
         service.is_on(&table::REQUIRE_TOKEN),
@@ -26,7 +26,7 @@ fn policy(service: &Service) -> Policy {
 }
 
 /// What the service goes by, of what its settings say.
-pub(super) fn serving(service: &Service) -> Result<ServerSettings, Error> {
+pub(super) fn serving(service: &ServiceSettings) -> Result<ServerSettings, Error> {
     let rate = |knob| match service.number(knob) {
         0 => None,
         rate => u32::try_from(rate).ok(),
@@ -91,7 +91,7 @@ mod tests {
             config_folder: None,
             data_folder: None,
         };
-        let service = Service::find(&Flags::default(), &around);
+        let service = ServiceSettings::find(&Flags::default(), &around);
         let made = serving(&service.unwrap()).unwrap();
         let own = ServerSettings::default();
         assert_eq!(made.connections.limits, own.connections.limits);

@@ -14,14 +14,14 @@ use crate::config::table::{KNOBS, Knob, OPEN, REQUIRE_TOKEN, ReadBy, TLS_CERT, T
 
 /// The settings of the service, each with the name of its row in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service(Vec<(&'static str, Setting<SettingValue>)>);
+pub struct ServiceSettings(Vec<(&'static str, Setting<SettingValue>)>);
 
-impl Service {
+impl ServiceSettings {
     /// Finds them, or says which one is wrong and what was expected.
-    pub fn find(flags: &Flags, around: &Surroundings) -> Result<Service> {
+    pub fn find(flags: &Flags, around: &Surroundings) -> Result<ServiceSettings> {
         let levels = Levels::read(flags, around)?;
         let all = knobs().map(|knob| Ok((knob.name, levels.value(knob)?)));
-        let mut found = Service(all.collect::<Result<_>>()?);
+        let mut found = ServiceSettings(all.collect::<Result<_>>()?);
         found.hide(&OPEN, &REQUIRE_TOKEN);
         found.hide(&REQUIRE_TOKEN, &OPEN);
         found.check_combinations()?;
@@ -109,5 +109,5 @@ impl Service {
 /// The rows of the table that the service reads here.
 fn knobs() -> impl Iterator<Item = &'static Knob> {
     let all = KNOBS.iter().copied();
-    all.filter(|knob| knob.read_by == ReadBy::Service)
+    all.filter(|knob| knob.read_by == ReadBy::ServiceSettings)
 }

@@ -4,7 +4,7 @@ use crate::config::backups::Backups;
 use crate::config::kind::SettingKind;
 use crate::config::listen::Listen;
 use crate::config::row::Row;
-use crate::config::service::Service;
+use crate::config::service::ServiceSettings;
 use crate::config::settings::Settings;
 use crate::config::table::{DefaultValue, KNOBS, Knob};
 
@@ -13,7 +13,7 @@ pub fn rows(
     settings: &Settings,
     listen: &Listen,
     backups: &Backups,
-    service: &Service,
+    service: &ServiceSettings,
 ) -> Vec<Row> {
     let mut rows = settings.rows();
     rows.extend(listen.rows());

@@ -12,7 +12,7 @@ use crate::model::record::LARGEST;
 use crate::net::peer::check_network;
 use crate::server::cors::check_origin;
 use DefaultValue::{Rule, Unset, Value};
-use ReadBy::{Backups, Commands, Everything, Listen, Service};
+use ReadBy::{Backups, Commands, Everything, Listen, ServiceSettings};
 
 /// One setting.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub enum ReadBy {
     /// The service, for its backups.
     Backups,
     /// The service, for everything else. `crm health` reads these too, to know whether the service uses TLS.
-    Service,
+    ServiceSettings,
 }
 
 /// The value of a setting that nobody gives.
@@ -129,68 +129,68 @@ knobs! {
         Commands, Path, Unset;
         "The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself";
     OPEN: "open", "--open", "CRM_OPEN", "open";
-        Service, Switch, Unset;
+        ServiceSettings, Switch, Unset;
         "Allow everyone to read and write, even if the database has tokens";
     REQUIRE_TOKEN: "require_token", "--require-token", "CRM_REQUIRE_TOKEN", "require_token";
-        Service, Switch, Unset;
+        ServiceSettings, Switch, Unset;
         "Refuse access without a token, even if the database has no token yet";
     TLS_CERT: "tls_cert", "--tls-cert", "CRM_TLS_CERT", "tls_cert";
-        Service, File, Unset;
+        ServiceSettings, File, Unset;
         "Serve HTTPS with this certificate and its chain, in PEM; read again when the file changes";
     TLS_KEY: "tls_key", "--tls-key", "CRM_TLS_KEY", "tls_key";
-        Service, File, Unset;
+        ServiceSettings, File, Unset;
         "The private key of the certificate, in PEM";
     CORS_ORIGIN: "cors_origin", "--cors-origin", "CRM_CORS_ORIGIN", "cors_origin";
-        Service, Many(check_origin, "ORIGIN"), Unset;
+        ServiceSettings, Many(check_origin, "ORIGIN"), Unset;
         "Allow pages of this origin, such as https://app.example.com, to use the API; may be given several times";
     TRUSTED_PROXY: "trusted_proxy", "--trusted-proxy", "CRM_TRUSTED_PROXY", "trusted_proxy";
-        Service, Many(check_network, "ADDRESS"), Unset;
+        ServiceSettings, Many(check_network, "ADDRESS"), Unset;
         "Trust X-Forwarded-For from this proxy, an address or a network like 10.0.0.0/8; may be given several times";
     LOG: "log", "--log", "CRM_LOG", "log";
-        Service, Word(&["text", "json"]), Value("text");
+        ServiceSettings, Word(&["text", "json"]), Value("text");
         "The format of the log on standard error";
     QUIET: "quiet", "--quiet", "CRM_QUIET", "quiet";
-        Service, Switch, Unset;
+        ServiceSettings, Switch, Unset;
         "Log only warnings and errors, without a line for each request";
     MAX_BODY: "max_body", "--max-body", "CRM_MAX_BODY", "max_body";
-        Service, Size(1_024, LARGEST as u64), Value("1m");
+        ServiceSettings, Size(1_024, LARGEST as u64), Value("1m");
         "The largest body of a request, in bytes";
     MAX_HEAD: "max_head", "--max-head", "CRM_MAX_HEAD", "max_head";
-        Service, Size(8 * 1_024, 1_024 * 1_024), Value("64k");
+        ServiceSettings, Size(8 * 1_024, 1_024 * 1_024), Value("64k");
         "The largest head of a request (its first line and its headers), in bytes";
     MAX_URL: "max_url", "--max-url", "CRM_MAX_URL", "max_url";
-        Service, Size(1_024, 63 * 1_024), Value("63k");
+        ServiceSettings, Size(1_024, 63 * 1_024), Value("63k");
         "The longest path of a request with its parameters, in bytes";
     MAX_DEPTH: "max_depth", "--max-depth", "CRM_MAX_DEPTH", "max_depth";
-        Service, Count(2, 127), Value("127");
+        ServiceSettings, Count(2, 127), Value("127");
         "The most levels of objects and arrays in a body";
     MAX_CONNECTIONS: "max_connections", "--max-connections", "CRM_MAX_CONNECTIONS", "max_connections";
-        Service, Count(1, 65_536), Value("1024");
+        ServiceSettings, Count(1, 65_536), Value("1024");
         "The most connections at a time; above it a new one is closed at once, or an idle one of an address that has many more";
     MAX_CONNECTIONS_PER_ADDRESS: "max_connections_per_address", "--max-connections-per-address",
         "CRM_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address";
-        Service, Count(1, 65_536), Value("512");
+        ServiceSettings, Count(1, 65_536), Value("512");
         "The most connections of one address at a time; those of a trusted proxy do not count";
     HEAD_TIMEOUT: "head_timeout", "--head-timeout", "CRM_HEAD_TIMEOUT", "head_timeout";
-        Service, Time(HOUR), Value("10s");
+        ServiceSettings, Time(HOUR), Value("10s");
         "How long the head of a request may take, from its first byte";
     BODY_TIMEOUT: "body_timeout", "--body-timeout", "CRM_BODY_TIMEOUT", "body_timeout";
-        Service, Time(HOUR), Value("30s");
+        ServiceSettings, Time(HOUR), Value("30s");
         "How long the body of a request may take, from the end of its head";
     REQUEST_TIMEOUT: "request_timeout", "--request-timeout", "CRM_REQUEST_TIMEOUT", "request_timeout";
-        Service, Time(HOUR), Value("1m");
+        ServiceSettings, Time(HOUR), Value("1m");
         "How long a response may take to begin, from the end of the request";
     IDLE_TIMEOUT: "idle_timeout", "--idle-timeout", "CRM_IDLE_TIMEOUT", "idle_timeout";
-        Service, Time(HOUR), Value("30s");
+        ServiceSettings, Time(HOUR), Value("30s");
         "How long a connection may be idle between two requests";
     RATE_PER_TOKEN: "rate_per_token", "--rate-per-token", "CRM_RATE_PER_TOKEN", "rate_per_token";
-        Service, Rate(1_000_000), Value("off");
+        ServiceSettings, Rate(1_000_000), Value("off");
         "The most requests of one token in a second";
     RATE_PER_ADDRESS: "rate_per_address", "--rate-per-address", "CRM_RATE_PER_ADDRESS", "rate_per_address";
-        Service, Rate(1_000_000), Value("off");
+        ServiceSettings, Rate(1_000_000), Value("off");
         "The most requests of one address in a second";
     MAX_WAITING_WRITES: "max_waiting_writes", "--max-waiting-writes", "CRM_MAX_WAITING_WRITES", "max_waiting_writes";
-        Service, Count(1, 65_536), Value("4096");
+        ServiceSettings, Count(1, 65_536), Value("4096");
         "The most writes that wait for the database at a time";
     CONFIG: "config", "--config", "", "";
         Everything, Path, Rule("crm/config.toml in the user's config folder");

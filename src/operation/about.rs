@@ -88,7 +88,7 @@ pub enum Body {
     /// The fields of a record.
     Draft(Purpose),
     /// A JSON object with these fields.
-    Object(&'static [Input]),
+    Object(&'static [BodyField]),
 }
 
 /// What an operation answers when it succeeds.
@@ -157,7 +157,7 @@ pub enum Takes {
 
 /// A field of a body that is not a record. It is also a flag of the command.
 #[derive(Clone, Copy, Debug)]
-pub struct Input {
+pub struct BodyField {
     /// Its name.
     pub name: &'static str,
     /// Its description in the help of the command.
@@ -191,11 +191,11 @@ pub struct Words {
     /// More lines for the help. It may be empty.
     pub long: &'static str,
     /// Its arguments and options in order, without the global options.
-    pub takes: &'static [Word],
+    pub takes: &'static [CommandPart],
     /// If it asks for confirmation: the end of the question, such as ` with all actions and processes`.
     pub confirm: Option<Confirm>,
     /// Whole command lines, which a test runs.
-    pub examples: Examples,
+    pub examples: CommandExamples,
 }
 
 /// Makes the end of a question for confirmation, from the noun and the given parameters.
@@ -203,27 +203,27 @@ pub type Confirm = fn(&'static Noun, &[(String, String)]) -> String;
 
 /// Where the examples of a command are.
 #[derive(Clone, Copy, Debug)]
-pub enum Examples {
+pub enum CommandExamples {
     /// In the data of the noun.
     Noun(fn(&'static Noun) -> &'static [&'static str]),
     /// In the data of the operation.
     These(&'static [&'static str]),
 }
 
-impl Examples {
+impl CommandExamples {
     /// The command lines.
     pub fn lines(self, noun: Option<&'static Noun>) -> &'static [&'static str] {
         match (self, noun) {
-            (Examples::Noun(of), Some(noun)) => of(noun),
-            (Examples::Noun(_), None) => &[],
-            (Examples::These(lines), _) => lines,
+            (CommandExamples::Noun(of), Some(noun)) => of(noun),
+            (CommandExamples::Noun(_), None) => &[],
+            (CommandExamples::These(lines), _) => lines,
         }
     }
 }
 
 /// A part of a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum CommandPart {
     /// The ids of one record or more.
     Ids,
     /// The flags of the noun's fields, or `--json`.

@@ -22,12 +22,12 @@ pub trait Service: Sync {
     fn document(&self) -> bytes::Bytes;
 
     /// A file of the documentation, by its path after `/docs/`.
-    fn page(&self, path: &str) -> Option<Page>;
+    fn page(&self, path: &str) -> Option<DocsFile>;
 }
 
 /// A file of the documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct DocsFile {
     /// Its bytes as they are sent.
     pub bytes: Cow<'static, [u8]>,
     /// Its `Content-Type`.

@@ -5,19 +5,20 @@ use serde_json::json;
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
 use crate::model::draft::{Draft, Purpose};
-use crate::model::lead::OnDuplicate;
 use crate::model::email::email;
 use crate::model::field::Presence;
+use crate::model::lead::OnDuplicate;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
-use crate::model::value::Value;
 use crate::model::terms::Terms;
+use crate::model::value::Value;
 use crate::operation::about::{
-    About, Answer, Body, Describe, Examples, Needs, Of, Parameter, Takes, WRITE, Word, Words,
+    About, Answer, Body, CommandExamples, CommandPart, Describe, Needs, Of, Parameter, Takes,
+    WRITE, Words,
 };
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, body, failure, given, refused, whole};
-use crate::store::contract::{Extent, Kept, Request, Saved, Write};
+use crate::store::contract::{HttpRequest, Kept, Saved, Write, WriteExtent};
 use crate::store::sql::ledger;
 use crate::store::sql::select::LONGEST_INDEXED;
 use crate::store::transaction::Transaction;
@@ -65,9 +66,13 @@ impl Operation for Create {
             verb: "create",
             about: "Create {a} {name}",
             long: "",
-            takes: &[Word::Draft, Word::Show, Word::Parameters],
+            takes: &[
+                CommandPart::Draft,
+                CommandPart::Show,
+                CommandPart::Parameters,
+            ],
             confirm: None,
-            examples: Examples::Noun(|noun| noun.examples.create),
+            examples: CommandExamples::Noun(|noun| noun.examples.create),
         }),
     };
 
@@ -170,10 +175,10 @@ impl Write for Create {
         2 * self.draft.size()
     }
 
-    fn extent(&self) -> Extent {
+    fn extent(&self) -> WriteExtent {
         match self.on_duplicate {
-            OnDuplicate::Create => Extent::Statement,
-            _ => Extent::One,
+            OnDuplicate::Create => WriteExtent::Statement,
+            _ => WriteExtent::One,
         }
     }
 
@@ -224,9 +229,9 @@ impl Write for Create {
         Ok(Saved::kept(self.draft.noun, kept))
     }
 
-    fn request(&self) -> Request {
+    fn request(&self) -> HttpRequest {
         let noun = self.draft.noun;
-        let mut request = Request::of(Self::ABOUT.methods[0].0, Self::ABOUT.at(Some(noun), ""));
+        let mut request = HttpRequest::of(Self::ABOUT.methods[0].0, Self::ABOUT.at(Some(noun), ""));
         if self.on_duplicate != OnDuplicate::Create {
             request.path += &format!("?on_duplicate={}", self.on_duplicate.word());
         }

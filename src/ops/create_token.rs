@@ -5,16 +5,17 @@ use serde_json::{Value as Json, json};
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
 use crate::model::noun::Noun;
-use crate::model::value::Value;
 use crate::model::terms::Terms;
 use crate::model::token::{self, NewToken, Scope, Secret, Token};
+use crate::model::value::Value;
 use crate::operation::about::{
-    ADMIN, About, Answer, Body, Describe, Examples, Input, Needs, Of, Takes, Word, Words,
+    ADMIN, About, Answer, Body, BodyField, CommandExamples, CommandPart, Describe, Needs, Of,
+    Takes, Words,
 };
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, answer, failure, media};
 use crate::operation::fields::TIME_STORED;
-use crate::store::contract::{Extent, Kept, Request, Write};
+use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
 use crate::store::transaction::Transaction;
 
 /// Creates a token. A name that another token has is a conflict.
@@ -53,21 +54,21 @@ impl Operation for CreateToken {
         conditional: false,
         parameters: &[],
         body: Body::Object(&[
-            Input {
+            BodyField {
                 name: "name",
                 help: "The token's name",
                 takes: Takes::Text("NAME"),
                 required: true,
                 positional: true,
             },
-            Input {
+            BodyField {
                 name: "scope",
                 help: "What its holder may do: read; write, which includes read; admin, which includes both and manages tokens",
                 takes: Takes::Word("SCOPE", SCOPES),
                 required: true,
                 positional: false,
             },
-            Input {
+            BodyField {
                 name: "expires",
                 help: "When it expires: a duration from now like 90d, 12h or 2w, or a time [default: never]",
                 takes: Takes::Text("TIME"),
@@ -84,9 +85,9 @@ impl Operation for CreateToken {
             about: "Create a token and print it; it is never shown again",
             long: "Create a token and print it. It is never shown again, because the database only stores its SHA-256 and \
                    its first letters.",
-            takes: &[Word::Inputs],
+            takes: &[CommandPart::Inputs],
             confirm: None,
-            examples: Examples::These(&[
+            examples: CommandExamples::These(&[
                 "crm token create ada --scope admin",
                 "crm token create cron --scope read --expires 90d > token",
             ]),
@@ -116,58 +117,58 @@ impl Operation for CreateToken {
 }
 
 /// Reads the body of a request.
-    fn parse(body: &[u8]) -> Result<NewToken> {
-        let body = match serde_json::from_slice(body) {
-            Ok(Json::Object(body)) => body,
-            _ => return Err(Error::invalid("body: expected a JSON object")),
-        };
-        let mut problems = Problems::default();
-        for key in body.keys() {
-            if !["name", "scope", "expires"].contains(&key.as_str()) {
-                let key: String = key.chars().take(60).collect();
-                problems.push(
-                    token::redacted(&key),
-                    "no such field; a token has name, scope, expires",
-                );
-            }
-        }
-        let name = body.get("name").and_then(Json::as_str);
-        match name.map(token::check_name) {
-            Some(Ok(())) => {}
-            Some(Err(expected)) => problems.push("name", expected),
-            None => problems.push("name", "expected text"),
-        }
-        let scope = body
-            .get("scope")
-            .and_then(Json::as_str)
-            .and_then(Scope::parse);
-        if scope.is_none() {
-            let words = Scope::WORDS.map(|known| known.0).join(", ");
-            problems.push("scope", format!("expected one of {words}"));
-        }
-        let expires = match body.get("expires") {
-            None | Some(Json::Null) => None,
-            Some(Json::String(text)) => {
-                if let Err(expected) = token::expiry(text) {
-                    problems.push("expires", expected);
-                }
-                Some(text.clone())
-            }
-            Some(_) => {
-                problems.push("expires", "expected text like 90d, or null");
-                None
-            }
-        };
-        match (name, scope) {
-            (Some(name), Some(scope)) if problems.is_empty() => Ok(NewToken {
- asker: None,
-                name: name.into(),
-                scope,
-                expires,
-            }),
-            _ => Err(Error::fields(problems)),
+fn parse(body: &[u8]) -> Result<NewToken> {
+    let body = match serde_json::from_slice(body) {
+        Ok(Json::Object(body)) => body,
+        _ => return Err(Error::invalid("body: expected a JSON object")),
+    };
+    let mut problems = Problems::default();
+    for key in body.keys() {
+        if !["name", "scope", "expires"].contains(&key.as_str()) {
+            let key: String = key.chars().take(60).collect();
+            problems.push(
+                token::redacted(&key),
+                "no such field; a token has name, scope, expires",
+            );
         }
     }
+    let name = body.get("name").and_then(Json::as_str);
+    match name.map(token::check_name) {
+        Some(Ok(())) => {}
+        Some(Err(expected)) => problems.push("name", expected),
+        None => problems.push("name", "expected text"),
+    }
+    let scope = body
+        .get("scope")
+        .and_then(Json::as_str)
+        .and_then(Scope::parse);
+    if scope.is_none() {
+        let words = Scope::WORDS.map(|known| known.0).join(", ");
+        problems.push("scope", format!("expected one of {words}"));
+    }
+    let expires = match body.get("expires") {
+        None | Some(Json::Null) => None,
+        Some(Json::String(text)) => {
+            if let Err(expected) = token::expiry(text) {
+                problems.push("expires", expected);
+            }
+            Some(text.clone())
+        }
+        Some(_) => {
+            problems.push("expires", "expected text like 90d, or null");
+            None
+        }
+    };
+    match (name, scope) {
+        (Some(name), Some(scope)) if problems.is_empty() => Ok(NewToken {
+            asker: None,
+            name: name.into(),
+            scope,
+            expires,
+        }),
+        _ => Err(Error::fields(problems)),
+    }
+}
 
 /// The schema of a token's name in the OpenAPI document.
 pub(super) fn name() -> Json {
@@ -217,8 +218,14 @@ fn describe() -> Described {
     let about = "The answer has the secret, which is never shown again. Create the first token on the server's machine: `crm token create NAME --scope admin`.";
     Described::new(about)
         .answers(201, answer("The token.", media(exactly(&made), json!({}))))
-        .answers(400, failure("The body or a field was refused; nothing was changed.", &[]))
-        .answers(409, failure("Another token has this name.", &[("taken", taken)]))
+        .answers(
+            400,
+            failure("The body or a field was refused; nothing was changed.", &[]),
+        )
+        .answers(
+            409,
+            failure("Another token has this name.", &[("taken", taken)]),
+        )
         .body(json!({"required": true, "content": media(new, examples)}))
 }
 
@@ -244,8 +251,8 @@ impl Write for CreateToken {
         Ok(())
     }
 
-    fn extent(&self) -> Extent {
-        Extent::One
+    fn extent(&self) -> WriteExtent {
+        WriteExtent::One
     }
 
     async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<(Token, Secret)> {
@@ -300,12 +307,12 @@ impl Write for CreateToken {
         Ok(Token::from_json(&json).zip(secret))
     }
 
-    fn request(&self) -> Request {
+    fn request(&self) -> HttpRequest {
         let mut body = json!({"name": self.new.name, "scope": self.new.scope.word()});
         if let Some(expires) = &self.new.expires {
             body["expires"] = expires.as_str().into();
         }
-        Request::of(Self::ABOUT.methods[0].0, Self::ABOUT.path.into()).with(body.to_string())
+        HttpRequest::of(Self::ABOUT.methods[0].0, Self::ABOUT.path.into()).with(body.to_string())
     }
 
     fn word(_status: u16) -> &'static str {

@@ -1,17 +1,18 @@
 //! `DELETE /{plural}/{id}`, `crm NOUN delete`: deletes a record.
 
 use crate::base::error::{Code, Error, Result};
-use crate::model::nouns::{NOUNS, owned};
 use crate::model::field::Field;
 use crate::model::kind::OnDelete;
 use crate::model::noun::Noun;
+use crate::model::nouns::{NOUNS, owned};
 use crate::model::terms::Terms;
 use crate::operation::about::{
-    About, Answer, Body, Describe, Examples, Needs, Of, Parameter, Takes, WRITE, Word, Words,
+    About, Answer, Body, CommandExamples, CommandPart, Describe, Needs, Of, Parameter, Takes,
+    WRITE, Words,
 };
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, failure, message};
-use crate::store::contract::{Extent, Kept, Request, Write};
+use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
 use crate::store::sql::ledger;
 use crate::store::transaction::Transaction;
 
@@ -53,12 +54,17 @@ impl Operation for Delete {
             verb: "delete",
             about: "Delete {plural}",
             long: "",
-            takes: &[Word::Ids, Word::Yes, Word::IfMatch, Word::Parameters],
+            takes: &[
+                CommandPart::Ids,
+                CommandPart::Yes,
+                CommandPart::IfMatch,
+                CommandPart::Parameters,
+            ],
             confirm: Some(|noun, parameters| match (owned(noun), parameters) {
                 (Some(owned), [_, ..]) => format!(" with all {owned}"),
                 _ => String::new(),
             }),
-            examples: Examples::Noun(|noun| noun.examples.delete),
+            examples: CommandExamples::Noun(|noun| noun.examples.delete),
         }),
     };
 
@@ -111,14 +117,15 @@ fn referrers(
     wanted: OnDelete,
 ) -> impl Iterator<Item = (&'static Noun, &'static Field)> {
     let all = noun.referrers(&NOUNS);
-    all.filter(move |one| one.2 == wanted).map(|one| (one.0, one.1))
+    all.filter(move |one| one.2 == wanted)
+        .map(|one| (one.0, one.1))
 }
 
 impl Write for Delete {
     type Done = ();
 
-    fn extent(&self) -> Extent {
-        Extent::Several
+    fn extent(&self) -> WriteExtent {
+        WriteExtent::Several
     }
 
     async fn run<T: Transaction>(&mut self, tx: &mut T, terms: &Terms) -> Result<()> {
@@ -133,10 +140,10 @@ impl Write for Delete {
         Ok((kept.word == "deleted").then_some(()))
     }
 
-    fn request(&self) -> Request {
+    fn request(&self) -> HttpRequest {
         let path = Self::ABOUT.at(Some(self.noun), &self.id.to_string());
         let cascade = if self.cascade { "?cascade=true" } else { "" };
-        Request::of(Self::ABOUT.methods[0].0, path + cascade)
+        HttpRequest::of(Self::ABOUT.methods[0].0, path + cascade)
     }
 
     fn word(_status: u16) -> &'static str {

@@ -26,9 +26,15 @@ impl Inform for Docs {
         needs: Needs::Nothing,
         summary: "This document as a page that can send requests",
         describe: Describe::Plain(|| {
-            Described::new("").answers(200, answer("The page.", json!({
-                "text/html": {"schema": {"type": "string"}},
-            })))
+            Described::new("").answers(
+                200,
+                answer(
+                    "The page.",
+                    json!({
+                        "text/html": {"schema": {"type": "string"}},
+                    }),
+                ),
+            )
         }),
         words: None,
     };

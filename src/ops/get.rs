@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::model::noun::Noun;
 use crate::operation::about::{
-    About, Answer, Body, Describe, Examples, Needs, Of, READ, Word, Words,
+    About, Answer, Body, CommandExamples, CommandPart, Describe, Needs, Of, READ, Words,
 };
 use crate::operation::describe::{Described, answer, media, reference};
 use crate::operation::fields::{fields_parameter, record};
@@ -30,9 +30,9 @@ impl Get {
             verb: "get",
             about: "Show {plural} by their ids",
             long: "",
-            takes: &[Word::Ids, Word::Show, Word::Etag],
+            takes: &[CommandPart::Ids, CommandPart::Show, CommandPart::Etag],
             confirm: None,
-            examples: Examples::Noun(|noun| noun.examples.get),
+            examples: CommandExamples::Noun(|noun| noun.examples.get),
         }),
     };
 }

@@ -23,8 +23,10 @@ impl Inform for Health {
         needs: Needs::NothingAlways,
         summary: "Whether the process runs",
         describe: Describe::Plain(|| {
-            Described::new("Answers as long as the process runs, whatever the state of the database.")
-                .answers(200, answer("It runs.", status("ok", json!({}))))
+            Described::new(
+                "Answers as long as the process runs, whatever the state of the database.",
+            )
+            .answers(200, answer("It runs.", status("ok", json!({}))))
         }),
         words: None,
     };

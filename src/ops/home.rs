@@ -26,7 +26,8 @@ impl Inform for Home {
 
     async fn inform(_service: &impl Service, _rest: &str) -> Result<Answered> {
         let text = "The documentation is at /docs.\n";
-        let mut answered = Answered::ok("text/plain; charset=utf-8", text).header("location", "docs");
+        let mut answered =
+            Answered::ok("text/plain; charset=utf-8", text).header("location", "docs");
         answered.status = 302;
         Ok(answered)
     }

@@ -6,7 +6,7 @@ use crate::model::field::Presence;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::operation::about::{
-    About, Answer, Body, Describe, Examples, Needs, Of, READ, Word, Words,
+    About, Answer, Body, CommandExamples, CommandPart, Describe, Needs, Of, READ, Words,
 };
 use crate::operation::describe::{Described, answer, media, reference};
 use crate::operation::fields::{list_parameters, record};
@@ -34,9 +34,9 @@ impl List {
             long: "List {plural}. Without filters it lists all of them. A filter compares for equality, unless an operator \
                    stands before its value (eq: ne: gt: gte: lt: lte: in: is: like:), such as in:a,b, is:null or like:A%. \
                    If a filter is given twice, a record has to meet both.",
-            takes: &[Word::Filters, Word::Show],
+            takes: &[CommandPart::Filters, CommandPart::Show],
             confirm: None,
-            examples: Examples::Noun(|noun| noun.examples.list),
+            examples: CommandExamples::Noun(|noun| noun.examples.list),
         }),
     };
 }
@@ -84,7 +84,9 @@ fn describe(noun: &'static Noun) -> Described {
         filters.join("&")
     );
     about.push_str(match noun.has_attributes() {
-        true => "; your own fields have parameters `attributes.KEY`, such as `attributes.company=Acme`.",
+        true => {
+            "; your own fields have parameters `attributes.KEY`, such as `attributes.company=Acme`."
+        }
         false => ".",
     });
     Described::new(about)

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::create_token::{exactly, known};
 use crate::operation::about::{
-    ADMIN, About, Answer, Body, Describe, Examples, Needs, Of, Words,
+    ADMIN, About, Answer, Body, CommandExamples, Describe, Needs, Of, Words,
 };
 use crate::operation::describe::{Described, answer, failure, media};
 
@@ -31,7 +31,7 @@ impl ListTokens {
             long: "",
             takes: &[],
             confirm: None,
-            examples: Examples::These(&["crm token list", "crm token list -o json"]),
+            examples: CommandExamples::These(&["crm token list", "crm token list -o json"]),
         }),
     };
 }

@@ -23,9 +23,15 @@ impl Inform for OpenApi {
         needs: Needs::Nothing,
         summary: "This document",
         describe: Describe::Plain(|| {
-            Described::new("").answers(200, answer("OpenAPI 3.1.", json!({
-                "application/json": {"schema": {"type": "object"}},
-            })))
+            Described::new("").answers(
+                200,
+                answer(
+                    "OpenAPI 3.1.",
+                    json!({
+                        "application/json": {"schema": {"type": "object"}},
+                    }),
+                ),
+            )
         }),
         words: None,
     };

@@ -3,16 +3,16 @@
 use serde_json::json;
 
 use crate::base::error::{Code, Error, Result, quoted};
-use crate::model::query;
 use crate::model::noun::Noun;
-use crate::model::value::Value;
+use crate::model::query;
 use crate::model::terms::Terms;
+use crate::model::value::Value;
 use crate::operation::about::{
-    ADMIN, About, Answer, Body, Describe, Examples, Needs, Of, Word, Words,
+    ADMIN, About, Answer, Body, CommandExamples, CommandPart, Describe, Needs, Of, Words,
 };
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, failure, message};
-use crate::store::contract::{Extent, Kept, Request, Write};
+use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
 use crate::store::transaction::Transaction;
 
 /// Revokes the token with a name. The last token cannot be revoked, because without any token everyone could read and write.
@@ -45,9 +45,9 @@ impl Operation for RevokeToken {
             verb: "revoke",
             about: "Revoke a token; it stops working at once",
             long: "",
-            takes: &[Word::Key("The token's name")],
+            takes: &[CommandPart::Key("The token's name")],
             confirm: None,
-            examples: Examples::These(&[
+            examples: CommandExamples::These(&[
                 "crm token create old --scope write > old",
                 "crm token create new --scope write > new && crm token revoke old",
             ]),
@@ -94,8 +94,8 @@ impl Write for RevokeToken {
 
     const CHANGES_TOKENS: bool = true;
 
-    fn extent(&self) -> Extent {
-        Extent::One
+    fn extent(&self) -> WriteExtent {
+        WriteExtent::One
     }
 
     async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<()> {
@@ -133,9 +133,9 @@ impl Write for RevokeToken {
         Ok((kept.word == "revoked").then_some(()))
     }
 
-    fn request(&self) -> Request {
+    fn request(&self) -> HttpRequest {
         let path = Self::ABOUT.at(None, &query::escape(&self.name).to_string());
-        Request::of(Self::ABOUT.methods[0].0, path)
+        HttpRequest::of(Self::ABOUT.methods[0].0, path)
     }
 
     fn word(_status: u16) -> &'static str {

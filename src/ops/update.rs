@@ -8,12 +8,12 @@ use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::terms::Terms;
 use crate::operation::about::{
-    About, Answer, Body, Describe, Examples, Needs, Of, WRITE, Word, Words,
+    About, Answer, Body, CommandExamples, CommandPart, Describe, Needs, Of, WRITE, Words,
 };
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, body, refused, whole};
 use crate::operation::fields::example;
-use crate::store::contract::{Extent, Kept, Request, Saved, Write};
+use crate::store::contract::{HttpRequest, Kept, Saved, Write, WriteExtent};
 use crate::store::sql::ledger;
 use crate::store::transaction::Transaction;
 
@@ -48,9 +48,14 @@ impl Operation for Update {
             verb: "update",
             about: "Change the given fields of {plural}",
             long: "",
-            takes: &[Word::Ids, Word::Draft, Word::Show, Word::IfMatch],
+            takes: &[
+                CommandPart::Ids,
+                CommandPart::Draft,
+                CommandPart::Show,
+                CommandPart::IfMatch,
+            ],
             confirm: None,
-            examples: Examples::Noun(|noun| noun.examples.update),
+            examples: CommandExamples::Noun(|noun| noun.examples.update),
         }),
     };
 
@@ -118,8 +123,8 @@ impl Write for Update {
         self.draft.size()
     }
 
-    fn extent(&self) -> Extent {
-        Extent::One
+    fn extent(&self) -> WriteExtent {
+        WriteExtent::One
     }
 
     async fn run<T: Transaction>(&mut self, tx: &mut T, terms: &Terms) -> Result<Saved> {
@@ -137,9 +142,9 @@ impl Write for Update {
         Ok(Saved::kept(self.draft.noun, kept).filter(|saved| !saved.created))
     }
 
-    fn request(&self) -> Request {
+    fn request(&self) -> HttpRequest {
         let path = Self::ABOUT.at(Some(self.draft.noun), &self.id.to_string());
-        Request::of(Self::ABOUT.methods[0].0, path).with(self.draft.to_json())
+        HttpRequest::of(Self::ABOUT.methods[0].0, path).with(self.draft.to_json())
     }
 
     fn word(_status: u16) -> &'static str {

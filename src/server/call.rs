@@ -30,7 +30,7 @@ use crate::model::token::Token;
 use crate::net::body;
 use crate::operation::about::Body;
 use crate::operation::asked::{Asked, Operation, Told};
-use crate::operation::service::{Answered, Inform, Page, Service};
+use crate::operation::service::{Answered, DocsFile, Inform, Service};
 use crate::ops::Visit;
 use crate::store::contract::{Ready, Report, Store};
 
@@ -261,7 +261,7 @@ impl Service for Request<'_> {
         DOCUMENT.clone()
     }
 
-    fn page(&self, path: &str) -> Option<Page> {
+    fn page(&self, path: &str) -> Option<DocsFile> {
         docs::file(path)
     }
 }

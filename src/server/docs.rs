@@ -14,7 +14,7 @@ use utoipa_swagger_ui::Config;
 
 use crate::manual::html;
 use crate::manual::topics::{TOPICS, Topic, find};
-use crate::operation::service::Page;
+use crate::operation::service::DocsFile;
 
 /// The files of Swagger UI that the page loads, with their types. The other files of the package are not served.
 const PACKAGE: [(&str, &str); 3] = [
@@ -80,8 +80,8 @@ static INDEX: LazyLock<String> = LazyLock::new(|| {
 /// The file at a path, or `None` if there is none. The path is what follows `/docs/`. `""` is the page; `"start.js"` and
 /// `"docs/start.js"` are the same file. `"backups"` is a page of the manual, and `"backups/api"` is the target of a link to
 /// `api` on the page `/docs/backups/`.
-pub fn file(path: &str) -> Option<Page> {
-    let own = |bytes: Cow<'static, [u8]>, content_type| Page {
+pub fn file(path: &str) -> Option<DocsFile> {
+    let own = |bytes: Cow<'static, [u8]>, content_type| DocsFile {
         bytes,
         content_type,
         gzip: false,
@@ -105,7 +105,7 @@ pub fn file(path: &str) -> Option<Page> {
             let (name, content_type) = PACKAGE.into_iter().find(|known| known.0 == name)?;
             // The configuration only matters for the start script of the package, which is not served.
             let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from(""))).ok()??;
-            Some(Page {
+            Some(DocsFile {
                 bytes: found.bytes,
                 content_type,
                 gzip: found.gzpipped,

@@ -59,8 +59,8 @@ pub trait Write: Send + Sync + 'static {
     }
 
     /// How many of its statements write.
-    fn extent(&self) -> Extent {
-        Extent::Several
+    fn extent(&self) -> WriteExtent {
+        WriteExtent::Several
     }
 
     /// Whether it changes tokens, so that kept copies of them must be read again.
@@ -80,7 +80,7 @@ pub trait Write: Send + Sync + 'static {
     fn kept(&self, kept: &Kept) -> Result<Option<Self::Done>>;
 
     /// The request that asks another server for it.
-    fn request(&self) -> Request;
+    fn request(&self) -> HttpRequest;
 
     /// The word of [`Kept`] for a server's answer with this status.
     fn word(status: u16) -> &'static str;
@@ -88,7 +88,7 @@ pub trait Write: Send + Sync + 'static {
 
 /// How many statements of a write change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum WriteExtent {
     /// The write is one statement. It needs no transaction.
     Statement,
     /// At most one statement writes, others read. A failed statement has changed nothing, so no savepoint is needed.
@@ -121,7 +121,7 @@ impl Kept {
 
 /// A request to another server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct HttpRequest {
     /// `POST`
     pub method: &'static str,
     /// The path with its parameters.
@@ -130,10 +130,10 @@ pub struct Request {
     pub body: Option<String>,
 }
 
-impl Request {
+impl HttpRequest {
     /// A request without a body.
-    pub fn of(method: &'static str, path: String) -> Request {
-        Request {
+    pub fn of(method: &'static str, path: String) -> HttpRequest {
+        HttpRequest {
             method,
             path,
             body: None,
@@ -141,8 +141,8 @@ impl Request {
     }
 
     /// With this body.
-    pub fn with(self, body: String) -> Request {
-        Request {
+    pub fn with(self, body: String) -> HttpRequest {
+        HttpRequest {
             body: Some(body),
             ..self
         }

@@ -1,7 +1,7 @@
 //! Which address, backups and limits the service goes by.
 
 use crate::config::parse::show_duration;
-use crate::config::service::Service;
+use crate::config::service::ServiceSettings;
 use crate::config::settings::Asker;
 use crate::config::table::{
     CORS_ORIGIN, MAX_BODY, MAX_CONNECTIONS, OPEN, RATE_PER_TOKEN, REQUIRE_TOKEN, TLS_CERT,
@@ -144,7 +144,7 @@ fn backups_that_are_wrong_are_refused() {
 
 #[test]
 fn settings_of_the_service_are_found_at_every_level() {
-    let find = |user: &User| user.ask(Service::find);
+    let find = |user: &User| user.ask(ServiceSettings::find);
     let shown = |user: &User, knob| {
         let found = find(user).unwrap();
         let setting = found.setting(knob);
@@ -195,7 +195,7 @@ fn settings_of_the_service_that_are_wrong_are_refused() {
         ("tls_key", "k.pem", "--tls-cert"),
     ] {
         let flag = format!("--{}", key.replace('_', "-"));
-        let error = User::new().flag(&flag, value).ask(Service::find);
+        let error = User::new().flag(&flag, value).ask(ServiceSettings::find);
         let error = error.unwrap_err();
         assert!(error.message.starts_with(&format!("{flag}: ")), "{error}");
         assert!(error.message.contains(expected), "{error}");
@@ -203,13 +203,16 @@ fn settings_of_the_service_that_are_wrong_are_refused() {
     // The higher level decides.
     let user = User::new().config("open = true");
     let user = user.flag("--require-token", "true");
-    let found = user.ask(Service::find).unwrap();
+    let found = user.ask(ServiceSettings::find).unwrap();
     assert!(found.is_on(&REQUIRE_TOKEN) && !found.is_on(&OPEN));
     let user = User::new().config("require_token = true");
-    let found = user.variable("CRM_OPEN", "1").ask(Service::find).unwrap();
+    let found = user
+        .variable("CRM_OPEN", "1")
+        .ask(ServiceSettings::find)
+        .unwrap();
     assert!(found.is_on(&OPEN) && !found.is_on(&REQUIRE_TOKEN));
     let both = User::new().config("open = true\nrequire_token = true");
-    let error = both.ask(Service::find).unwrap_err();
+    let error = both.ask(ServiceSettings::find).unwrap_err();
     assert!(
         error
             .message
@@ -218,7 +221,7 @@ fn settings_of_the_service_that_are_wrong_are_refused() {
     );
     let error = User::new()
         .config("open = 1")
-        .ask(Service::find)
+        .ask(ServiceSettings::find)
         .unwrap_err();
     assert!(
         error.message.contains("open: expected true or false"),

@@ -2,7 +2,7 @@
 
 use crate::config::kind::{SettingKind, SettingValue};
 use crate::config::row::Row;
-use crate::config::service::Service;
+use crate::config::service::ServiceSettings;
 use crate::config::settings::Asker;
 use crate::config::show;
 use crate::config::table::{DefaultValue, KNOBS, ReadBy, TOKEN_FILE};
@@ -12,7 +12,7 @@ use crate::config::tests::user::User;
 fn every_setting_is_shown_with_its_source() {
     let rows = |user: &User| {
         let settings = user.settings(Asker::Command).unwrap();
-        let service = user.ask(Service::find).unwrap();
+        let service = user.ask(ServiceSettings::find).unwrap();
         let rows = show::rows(
             &settings,
             &user.listen().unwrap(),
@@ -21,7 +21,7 @@ fn every_setting_is_shown_with_its_source() {
         );
         let is_of_service = |row: &Row| {
             let mut rows = KNOBS.iter().filter(|knob| knob.name == row.setting);
-            rows.any(|knob| knob.read_by == ReadBy::Service)
+            rows.any(|knob| knob.read_by == ReadBy::ServiceSettings)
         };
         let rows = rows.into_iter().filter(|row| !is_of_service(row));
         let rows = rows.map(|row| {
@@ -74,7 +74,7 @@ fn every_setting_but_the_token_file_has_a_row() {
     let user = User::new();
     let settings = user.settings(Asker::Command).unwrap();
     let (listen, backups) = (user.listen().unwrap(), user.backups().unwrap());
-    let service = user.ask(Service::find).unwrap();
+    let service = user.ask(ServiceSettings::find).unwrap();
     let rows = show::rows(&settings, &listen, &backups, &service);
     let rows: Vec<&str> = rows.iter().map(|row| row.setting).collect();
     let names = KNOBS.iter().map(|knob| knob.name);

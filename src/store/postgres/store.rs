@@ -21,7 +21,7 @@ use crate::model::record::Record;
 use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
-use crate::store::contract::{Extent, Listing, Outcome, Ready, Store, Write};
+use crate::store::contract::{Listing, Outcome, Ready, Store, Write, WriteExtent};
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 
@@ -126,7 +126,7 @@ impl Postgres {
 impl Store for Postgres {
     async fn write<W: Write>(&self, mut write: W, terms: Terms) -> Result<Outcome<W::Done>> {
         write.check()?;
-        let mode = match terms.key.is_none() && write.extent() == Extent::Statement {
+        let mode = match terms.key.is_none() && write.extent() == WriteExtent::Statement {
             true => Mode::Statement,
             false => Mode::Transaction { begun: false },
         };

@@ -31,7 +31,7 @@ use crate::model::record::{Record, Snapshot};
 use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
-use crate::store::contract::{Extent, Listing, Outcome, Ready, Report, Store, Write};
+use crate::store::contract::{Listing, Outcome, Ready, Report, Store, Write, WriteExtent};
 use crate::store::meter::Live;
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
@@ -200,7 +200,7 @@ impl Sqlite {
 impl Store for Sqlite {
     async fn write<W: Write>(&self, mut write: W, terms: Terms) -> Result<Outcome<W::Done>> {
         write.check()?;
-        let undo = match terms.key.is_none() && write.extent() != Extent::Several {
+        let undo = match terms.key.is_none() && write.extent() != WriteExtent::Several {
             true => Undo::Statement,
             false => Undo::Savepoint,
         };
