@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use crm::config::{
-    self, Asker, Backups, Flags, Listen, Location, Service, Settings, Surroundings, table,
+    self, Asker, Backups, Flags, Listen, Location, ServiceSettings, Settings, Surroundings, table,
 };
 use crm::model::draft::input_from_text;
 use crm::model::email::email;
@@ -214,7 +214,7 @@ fn check_file(text: &str) {
     let settings =
         [Asker::Command, Asker::Serve].map(|asker| Settings::find(&flags, &around, asker));
     let backups = Backups::find(&flags, &around);
-    let service = Service::find(&flags, &around);
+    let service = ServiceSettings::find(&flags, &around);
     for error in settings.iter().filter_map(|found| found.as_ref().err()) {
         check_refusal(error);
     }
