@@ -16,7 +16,7 @@
 //! | [`stop`], [`terminal`], [`look`] | why printing stops, the terminal, format and number of results |
 //! | [`text`], [`csv`](mod@csv), [`table`] | text in a terminal, lines of CSV, tables |
 //! | [`printer`] | records |
-//! | [`rows`], [`summary`] | other results: lists of rows, and single ones |
+//! | [`rows`], [`summary`](mod@summary) | other results: lists of rows, and single ones |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;

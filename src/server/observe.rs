@@ -5,7 +5,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`line`] | the line of a request in the log |
+//! | [`line`](mod@line) | the line of a request in the log |
 //! | [`tables`], [`limits`] | metrics by route, method and status; metrics of limits |
 //! | [`counts`] | all counts of requests |
 //! | [`streamed`], [`seen`] | a streamed answer; a request from its arrival to its answer |

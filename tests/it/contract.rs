@@ -520,7 +520,7 @@ async fn duplicates_do_what_is_asked(store: AnyStore) {
     };
     let error = again(OnDuplicate::Reject).await.unwrap_err();
     assert_eq!(error.code, Code::Conflict);
-    assert!(error.message.contains("lead 1 has"), "{error}");
+    assert!(error.message.contains("lead 1 already has"), "{error}");
     let saved = again(OnDuplicate::Update).await.unwrap();
     assert!(!saved.created);
     assert_eq!(
