@@ -41,6 +41,7 @@ mod reply;
 mod request;
 mod route;
 pub mod settings;
+mod swagger;
 mod written;
 
 /// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that it has read, and closes the

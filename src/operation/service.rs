@@ -1,7 +1,5 @@
 //! Operations that tell about the service itself, and what they need from it.
 
-use std::borrow::Cow;
-
 use crate::base::error::{Error, Result};
 use crate::store::contract::{Ready, Report};
 
@@ -29,7 +27,7 @@ pub trait Service: Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocsFile {
     /// Its bytes as they are sent.
-    pub bytes: Cow<'static, [u8]>,
+    pub bytes: bytes::Bytes,
     /// Its `Content-Type`.
     pub content_type: &'static str,
     /// Whether the bytes are compressed.

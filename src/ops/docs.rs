@@ -1,8 +1,5 @@
 //! `GET /docs/{rest}`: the pages of the documentation.
 
-use std::borrow::Cow;
-
-use bytes::Bytes;
 use serde_json::json;
 
 use crate::base::error::{Code, Error, Result, quoted};
@@ -44,11 +41,7 @@ impl Inform for Docs {
             let message = format!("the documentation has no file {}", quoted(rest));
             Error::new(Code::NotFound, message)
         })?;
-        let bytes = match page.bytes {
-            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            Cow::Owned(bytes) => bytes.into(),
-        };
-        let mut answered = Answered::ok(page.content_type, bytes);
+        let mut answered = Answered::ok(page.content_type, page.bytes);
         answered.headers.extend(page.headers);
         if page.gzip {
             answered.headers.push(("content-encoding", "gzip"));

@@ -7,21 +7,15 @@
 //! From `/docs/` such a link leads to `/docs/docs/…`, where the same files are served. The start script finds the document
 //! from the address of the page.
 
-use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use utoipa_swagger_ui::Config;
+use bytes::Bytes;
+
+use super::swagger;
 
 use crate::manual::html;
 use crate::manual::topics::{TOPICS, Topic, find};
 use crate::operation::service::DocsFile;
-
-/// The files of Swagger UI that the page loads, with their types. The other files of the package are not served.
-const PACKAGE: [(&str, &str); 3] = [
-    ("swagger-ui.css", "text/css; charset=utf-8"),
-    ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-    ("favicon-32x32.png", "image/png"),
-];
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -81,13 +75,14 @@ static INDEX: LazyLock<String> = LazyLock::new(|| {
 /// `"docs/start.js"` are the same file. `"backups"` is a page of the manual, and `"backups/api"` is the target of a link to
 /// `api` on the page `/docs/backups/`.
 pub fn file(path: &str) -> Option<DocsFile> {
-    let own = |bytes: Cow<'static, [u8]>, content_type| DocsFile {
+    let own = |bytes: Bytes, content_type| DocsFile {
         bytes,
         content_type,
         gzip: false,
         headers: SAFE.to_vec(),
     };
-    let text = |text: &'static str, content_type| own(text.as_bytes().into(), content_type);
+    let text =
+        |text: &'static str, content_type| own(Bytes::from_static(text.as_bytes()), content_type);
     let name = path.strip_prefix("docs/").unwrap_or(path);
     let name = match name.split_once('/') {
         Some((topic, rest)) if find(topic).is_some() => rest,
@@ -102,13 +97,11 @@ pub fn file(path: &str) -> Option<DocsFile> {
                 let page = html::render(topic).into_bytes();
                 return Some(own(page.into(), HTML));
             }
-            let (name, content_type) = PACKAGE.into_iter().find(|known| known.0 == name)?;
-            // The configuration only matters for the start script of the package, which is not served.
-            let found = utoipa_swagger_ui::serve(name, Arc::new(Config::from(""))).ok()??;
+            let found = swagger::file(name)?;
             Some(DocsFile {
-                bytes: found.bytes,
-                content_type,
-                gzip: found.gzpipped,
+                bytes: found.bytes.clone(),
+                content_type: found.content_type,
+                gzip: found.gzip,
                 headers: SAFE.to_vec(),
             })
         }

@@ -17,9 +17,12 @@ use crate::ops::{Route, routes};
 use crate::views::VIEWS;
 
 mod components;
+mod markdown;
 mod schemas;
 #[cfg(test)]
 mod tests;
+
+pub use markdown::markdown;
 
 const ESSENTIALS: &str = "\
 Leads, what was done with them (actions), and what is due next (processes).
