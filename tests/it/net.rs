@@ -483,7 +483,7 @@ fn an_address_is_limited_to_its_rate_and_sees_it_in_headers() {
         assert_eq!(header(&answer, "retry-after"), Some("1"));
         assert_eq!(header(&answer, "ratelimit"), Some("\"address\";r=0;t=1"));
         let expected =
-            r#"{"error":"too many requests: expected at most 2 a second of an address"}"#;
+            r#"{"error":"too many requests: expected at most 2 a second per address"}"#;
         assert!(answer.ends_with(expected), "{answer}");
         true
     });

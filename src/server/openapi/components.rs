@@ -314,7 +314,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
             "often",
             error(
                 Code::Limited,
-                "too many requests: expected at most 100 a second of an address",
+                "too many requests: expected at most 100 a second per address",
             ),
         )],
     );
