@@ -18,7 +18,7 @@
 //!   something is never evicted.
 //! - **A response is complete, or it looks broken.** A client that misses a part of its response gets a reset, not a normal
 //!   end. A client that gets its response early can finish sending, so that no reset destroys the response.
-//! - **Each time a limit is reached, it is counted**, see [`hits`], and shown by `/metrics`.
+//! - **Each time a limit is reached, this is counted**, see [`hits`]. `/metrics` shows the counts.
 //!
 //! # Timers
 //!

@@ -368,7 +368,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
                 "lost",
                 error(
                     Code::Unknown,
-                    "the database has not told whether it saved this: it may have been saved; look before you try again",
+                    "the database did not confirm whether it saved this: it may have been saved; check before you try again",
                 ),
             )],
         ),
