@@ -71,9 +71,12 @@ fn missing_steps_are_done_in_one_transaction() {
     );
     let dangling = "INSERT INTO actions VALUES (1, 7, 'call', NULL, '', '{}', '', '', 1)";
     let error = run(&[add, dangling]).unwrap_err();
-    assert!(error.message.contains("ones that are gone"), "{error}");
+    assert!(
+        error.message.contains("records that no longer exist"),
+        "{error}"
+    );
     assert!(before == folder.files()["crm.db"].0);
-    // If references that led nowhere before kept the file closed, nobody could repair them.
+    // If the file were refused because of references that were already broken, nobody could repair them.
     let before = "PRAGMA foreign_keys = OFF;
         INSERT INTO actions VALUES (9, 7, 'call', NULL, '', '{}', '', '', 1)";
     folder.open().execute_batch(before).unwrap();
@@ -239,7 +242,7 @@ fn of_many_that_open_a_file_at_once_one_changes_it() {
         });
         assert_eq!(done.iter().flatten().count(), lines);
         assert_eq!(folder.prepare(), Ok(None));
-        // The last connection to close removes the log. When four close at once, each may take another for the last.
+        // The last connection to close removes the log. When four close at once, each may assume that another is the last.
         assert_eq!(folder.files().len(), 1 + lines);
     }
 }
@@ -248,7 +251,7 @@ fn of_many_that_open_a_file_at_once_one_changes_it() {
 fn what_another_did_meanwhile_is_not_done_again() {
     let folder = Folder::with(EARLIER);
     folder.prepare().unwrap().unwrap();
-    // As if a first look had still found the old tables.
+    // As if the first check had still found the old tables.
     assert_eq!(
         change(
             &folder.path(),
