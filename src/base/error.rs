@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_holds_no_name_that_would_disturb_it() {
+    fn a_field_name_that_would_disturb_a_sentence_is_quoted() {
         let long = "x".repeat(100);
         let short = format!("\"{}…\": is unknown", "x".repeat(60));
         for (field, sentence) in [

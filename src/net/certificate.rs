@@ -116,7 +116,7 @@ impl Certificate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a check is due. If so, it counts as running, and the caller has to do it.
+    /// Whether a check is due. If so, it counts as running, and the caller must do it.
     fn starts_check(&self) -> bool {
         let mut state = self.state();
         let is_due = !state.checking && state.checked.elapsed() >= CHECK_INTERVAL;

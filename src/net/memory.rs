@@ -65,7 +65,7 @@ impl ResponseMemory {
         })
     }
 
-    /// What the connection sees.
+    /// The memory as the connection sees it.
     #[cfg(test)]
     pub(super) fn held(&self) -> &dyn HeldMemory {
         &*self.0

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use crate::net::limits::ConnectionLimits;
 
-    /// A slow peer has to read less than 64 KiB before the server sees that it reads.
+    /// A slow peer needs to read less than 64 KiB before the server sees that it reads.
     #[tokio::test]
     async fn a_slow_peer_is_seen_to_read() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;

@@ -48,7 +48,7 @@ impl PgDatabase {
 /// How a write is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// Each statement by itself. Only one of them writes.
+    /// Each statement separately. Only one of them writes.
     Statement,
     /// All statements together. The first one begins the transaction.
     Transaction { begun: bool },

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_drops_everything() {
+    fn a_write_of_another_process_drops_everything() {
         let cache = Cache::new(&NOUNS);
         let noted = cache.generation();
         cache.keep(noted, &LEAD, 1, &json("{}"));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_giant_is_not_kept() {
+    fn a_very_large_record_is_not_kept() {
         let cache = Cache::new(&NOUNS);
         let giant = Snapshot {
             json: vec![b' '; LARGEST + 1].into(),

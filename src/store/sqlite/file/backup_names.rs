@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_only_the_name_of_a_backup_counts_for_none() {
+    fn a_file_with_only_the_name_of_a_backup_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in [
             ("crm-20260101T000000Z.db", ""),

@@ -132,7 +132,7 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn what_was_replaced_meanwhile_is_opened_again() {
+    fn a_file_that_was_replaced_meanwhile_is_opened_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         let opened = Cell::new(0);
