@@ -1,4 +1,4 @@
-//! What every module uses: errors, times, the log, and text as every database compares it.
+//! The parts that all modules share: errors, times, the log, and a text search that is the same on every database.
 
 pub mod error;
 pub mod time;

@@ -11,7 +11,7 @@ use crm::config::Format;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        // A defect of ours, in one line: a backtrace helps nobody who only uses the program.
+        // A panic is a defect of crm. It is reported in one line, because a backtrace does not help a user.
         let place = panic
             .location()
             .map_or_else(String::new, |place| format!(" at {place}"));
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         );
     }));
     let code = std::panic::catch_unwind(cli::main).unwrap_or(ExitCode::FAILURE);
-    // What reads the log may have stopped, which is no reason to stay.
+    // The reader of the log may have stopped. Then the program must still end.
     log::end(Duration::from_secs(1));
     code
 }

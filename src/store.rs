@@ -1,7 +1,7 @@
-//! Where records are kept: the contract that every store keeps, and the stores.
+//! The stores of records, and the contract that all of them keep.
 //!
-//! [`contract`] has the laws. [`transaction`] is what a rule runs over, `sql` is the text and the rules for databases,
-//! [`copy`] moves everything from one store to another.
+//! [`contract`] has the laws. A rule runs over a [`transaction`]. `sql` has the SQL text and the rules that the databases
+//! share. [`copy`] copies everything from one store to another.
 
 pub mod contract;
 pub mod meter;

@@ -48,14 +48,14 @@ pub enum Code {
     KeyReused,
     /// The server could not be reached, or did not answer as crm does.
     Unreachable,
-    /// The command could not do its work: for example, a file is no database, or the output cannot be written.
+    /// The command could not do its work: for example, a file is not a database, or the output cannot be written.
     Failed,
 }
 
 impl Code {
     /// Code, HTTP status (RFC 9110; 507 is RFC 4918), exit code of a command.
     ///
-    /// The last two are never sent over HTTP: they are made where the command runs.
+    /// The codes without a status are never sent over HTTP: they are made where the command runs.
     pub const TABLE: &'static [(Code, Option<u16>, u8)] = &[
         (Code::Invalid, Some(400), 2),
         (Code::Unauthenticated, Some(401), 4),
@@ -119,8 +119,8 @@ impl Problem {
     }
 }
 
-/// Everything that is wrong with an input: the first problems in words, the rest as a number. A body may have a hundred
-/// thousand unknown keys, and nobody would read as many problems.
+/// All problems of an input. The first are kept in words and the rest are only counted: a body may have a hundred thousand
+/// unknown keys, and nobody would read that many problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     told: Vec<Problem>,
@@ -136,7 +136,7 @@ impl Problems {
         self.push_with(|| Problem::new(field, expected));
     }
 
-    /// Adds a problem whose text is only made if it is listed.
+    /// Adds a problem. Its text is made only if the problem is listed.
     pub fn push_with(&mut self, problem: impl FnOnce() -> Problem) {
         match self.told.len() < Self::MOST {
             true => self.told.push(problem()),
@@ -154,7 +154,7 @@ impl Problems {
         self.told.iter().any(|problem| problem.field == field)
     }
 
-    /// Roughly the bytes that it holds.
+    /// The approximate memory that it holds, in bytes.
     pub fn size(&self) -> usize {
         let texts = self.told.iter();
         let texts = texts.map(|problem| problem.field.len() + problem.expected.len());
@@ -177,11 +177,11 @@ pub struct Error {
     pub code: Code,
     /// One sentence that names the field or file and what was expected.
     pub message: String,
-    /// The refused fields that are listed, in the order in which they were given. Empty if the error is about no field.
+    /// The refused fields that are listed, in the order in which they were given. Empty if the error is not about a field.
     pub problems: Vec<Problem>,
 }
 
-/// The result of everything that can fail.
+/// The result of a function that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -194,7 +194,7 @@ impl Error {
         }
     }
 
-    /// Refused input. It is about no field in particular.
+    /// Refused input. The fault is not in one particular field.
     pub fn invalid(message: impl Into<String>) -> Error {
         Error::new(Code::Invalid, message)
     }
@@ -248,7 +248,7 @@ impl Error {
         serde_json::Value::Object(object).to_string()
     }
 
-    /// Reads what [`Error::to_json`] wrote. `None` if it is no error of crm.
+    /// Reads the form that [`Error::to_json`] writes. `None` if the body is not an error from crm.
     pub fn from_json(code: Code, body: &[u8]) -> Option<Error> {
         let body: serde_json::Value = serde_json::from_slice(body).ok()?;
         let message = body.get("error")?.as_str()?.to_string();
@@ -285,7 +285,7 @@ fn named(field: &str) -> Cow<'_, str> {
     }
 }
 
-/// A user's text, quoted for a message: it is short, and no character moves the cursor or hides others.
+/// Quotes a user's text for a message. A long text is cut, and characters that move the cursor or hide others are escaped.
 pub fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut shown: String = text.chars().take(LONGEST).collect();
@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_holds_no_name_that_would_disturb_it() {
+    fn a_field_name_that_would_disturb_a_sentence_is_quoted() {
         let long = "x".repeat(100);
         let short = format!("\"{}…\": is unknown", "x".repeat(60));
         for (field, sentence) in [

@@ -63,10 +63,10 @@ impl Pattern {
         pattern
     }
 
-    /// Whether the whole text matches. The first and the last piece stand at the ends. Each other piece is taken where it
-    /// comes first, which never takes anything from the pieces after it. So each step goes forward, while the usual
-    /// recursion takes exponential time for `%a%a%a%b`. `stop` is asked from time to time; once it answers true, the result
-    /// is false.
+    /// Whether the whole text matches. The first and the last piece stand at the ends. Every other piece is matched where
+    /// it first occurs, which leaves as much text as possible for the pieces after it. So each step goes forward, while the
+    /// usual recursion takes exponential time for `%a%a%a%b`. `stop` is called from time to time; once it returns true, the
+    /// result is false.
     pub fn matches(&self, text: &str, stop: impl Fn() -> bool) -> bool {
         let text: Vec<char> = text.chars().map(fold).collect();
         let (Some(first), Some(last)) = (self.pieces.first(), self.pieces.last()) else {
@@ -99,8 +99,8 @@ impl PatternPiece {
                 .all(|(wanted, letter)| wanted.is_none_or(|wanted| wanted == *letter))
     }
 
-    /// Where the piece comes first. Without any `_` the time is linear in the text (Knuth, Morris, Pratt). With one, each
-    /// place is tried.
+    /// Finds the first occurrence of the piece. Without any `_` the time is linear in the text (Knuth, Morris, Pratt). With
+    /// one, every position is tried.
     fn find(&self, text: &[char], from: usize, stop: &impl Fn() -> bool) -> Option<usize> {
         /// How many letters are compared between two calls of `stop`.
         const STRIDE: usize = 1 << 16;

@@ -1,19 +1,19 @@
-//! Times: one stored form, and the few forms that are read.
+//! Times: one stored form, and the few forms that are accepted as input.
 //!
-//! A time is stored and shown as `YYYY-MM-DD HH:MM:SS` in UTC, so that text order is time order on every database. That
-//! form, RFC 3339 with any offset, and a date alone are read. A time without an offset is UTC. Fractions of a second are cut
-//! off, because the stored form has none. The command line also knows a few words, see [`words`].
+//! A time is stored and shown as `YYYY-MM-DD HH:MM:SS` in UTC, so that text order is time order on every database. Accepted
+//! are that form, RFC 3339 with any offset, and a date alone. A time without an offset is UTC. Fractions of a second are
+//! cut off, because the stored form has none. The command line also knows a few words, see [`words`].
 
 use std::time::SystemTime;
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::{Span, Timestamp, Unit, tz::TimeZone};
 
-/// What was expected in place of a refused time.
+/// The accepted forms, for the message that refuses a time.
 pub const EXPECTED: &str =
     "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31";
 
-/// What was expected in place of a refused time on the command line.
+/// The accepted forms on the command line, for the message that refuses a time.
 pub const EXPECTED_WORDS: &str = "expected a time like 2026-01-31 09:30:00 or 2026-01-31, or now, today, tomorrow, fri, +3d, -2h";
 
 /// The stored form of a time.
@@ -36,7 +36,7 @@ fn show(at: DateTime) -> String {
     text
 }
 
-/// The current time, as times are stored.
+/// The current time in its stored form.
 pub fn now() -> String {
     show(moment())
 }
@@ -45,7 +45,7 @@ fn moment() -> DateTime {
     at_most(SystemTime::now())
 }
 
-/// This time, or the nearest one that has a date: a clock may show anything.
+/// This time, or the nearest one that can be written as a date: a system clock may show any time.
 fn at_most(moment: SystemTime) -> DateTime {
     let beyond = match moment > SystemTime::UNIX_EPOCH {
         true => Timestamp::MAX,
@@ -62,7 +62,7 @@ pub fn stamp() -> String {
     moment().strftime(STAMP).to_string()
 }
 
-/// The time of a [`stamp`], `None` if the text is none.
+/// The time of a [`stamp`], `None` if the text is not a stamp.
 pub fn read_stamp(text: &str) -> Option<SystemTime> {
     if !shaped(text, b"ddddddddTddddddZ") {
         return None;
@@ -77,7 +77,7 @@ pub fn read_http(text: &str) -> Option<SystemTime> {
     Some(at.timestamp().into())
 }
 
-/// A time, as times are stored.
+/// A time in its stored form.
 pub fn stored(at: SystemTime) -> Option<String> {
     let at = Timestamp::try_from(at).ok()?;
     Some(show(TimeZone::UTC.to_datetime(at)))
@@ -99,7 +99,7 @@ pub struct Range {
     pub end: String,
 }
 
-/// The text in its stored form, `None` if it is no time.
+/// The text in its stored form, `None` if it is not a time.
 pub fn parse(text: &str) -> Option<String> {
     Some(show(match read(text)? {
         ParsedTime::Moment(at) => at,
@@ -107,7 +107,7 @@ pub fn parse(text: &str) -> Option<String> {
     }))
 }
 
-/// The span that a filter's time stands for, `None` if the text is no time.
+/// The span that a filter's time stands for, `None` if the text is not a time.
 pub fn range(text: &str) -> Option<Range> {
     // In text order, only this comes after the last second of the year 9999.
     let next = |at: DateTime, by: Span| {
@@ -222,10 +222,10 @@ fn shaped(text: &str, shape: &[u8]) -> bool {
         })
 }
 
-/// Turns a word of the command line into a form that [`parse`] and [`range`] read. The words are `now`, `today`, `tomorrow`,
-/// `yesterday`, a weekday (the next one after today), and a distance from now such as `+3d` or `-2h` (`s`, `m` for minutes,
-/// `h`, `d`, `w`). `None` if the text is no such word. The API does not know these words: a request has to mean the same
-/// whenever it arrives.
+/// Turns a word of the command line into a form that [`parse`] and [`range`] read. The words are `now`, `today`,
+/// `tomorrow`, `yesterday`, a weekday (the next one after today), and a distance from now such as `+3d` or `-2h` (`s`, `m`
+/// for minutes, `h`, `d`, `w`). `None` if the text is not one of these words. The API does not accept these words: a
+/// request must mean the same whenever it arrives.
 pub fn words(text: &str) -> Option<String> {
     let now = moment();
     let word = text.trim().to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! The accept loop: takes connections, gives each a task of its own, and ends them all when the service stops.
+//! The accept loop: accepts connections, runs each in its own task, and ends them all when the service stops.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -27,8 +27,8 @@ use crate::net::service::{RefusedRequest, WatchedService};
 use crate::net::settings::ConnectionSettings;
 use crate::net::socket::WatchedSocket;
 
-/// The pause after an accept that failed for lack of something, such as file descriptors or memory. The next one would
-/// fail at once again.
+/// The pause after an accept that failed because something ran out, such as file descriptors or memory. The next accept
+/// would fail at once too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves HTTP/1.1 on `listener` until `shutdown` resolves.
@@ -36,9 +36,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// `service` makes the service for a connection from an address. A request that must not reach it, for example one with
 /// two Host headers, gets its response from `refuse`. `meter` counts connections.
 ///
-/// Returns when every request that was read has been answered, or after [`ConnectionLimits::drain`]; what still runs then
-/// is cut. An error of one connection ends that connection and goes to the log. After an error of `accept` the loop waits
-/// and goes on.
+/// Returns when every request that was read has been answered, or after [`ConnectionLimits::drain`]; requests that still
+/// run then are cut. An error of one connection ends that connection and is logged. After an error of `accept` the loop
+/// waits and continues.
 pub async fn serve<S, B>(
     listener: TcpListener,
     service: impl Fn(SocketAddr) -> S,
@@ -124,7 +124,7 @@ pub async fn serve<S, B>(
 /// The settings of hyper.
 fn http(limits: &ConnectionLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
-    // A peer that ends its side counts as gone: the work for its request is given up.
+    // A peer that ends its side counts as gone: the work for its request is abandoned.
     http.half_close(false)
         .header_read_timeout(None)
         .max_buf_size(limits.head_bytes);

@@ -1,4 +1,4 @@
-//! Whether a new connection is admitted, by the number of all connections and of those from its address.
+//! Decides whether a new connection is admitted, from the number of all connections and of those from its address.
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::net::peer::Proxies;
 use crate::net::seats::{Seat, Seats, reserved};
 use crate::net::watch::SharedWatch;
 
-/// How many evicted connections may be ending while others have their seats already.
+/// How many evicted connections may still be ending after their seats were given to others.
 const LEAVING: usize = 64;
 
 /// The shortest time between two warnings of one kind. A flood of connections would repeat them thousands of times a
@@ -44,8 +44,8 @@ impl Admission {
         }
     }
 
-    /// Admits a connection from this address while `running` connections have not ended, those that were evicted included.
-    /// Returns `None` if the connection is to be closed at once.
+    /// Admits a connection from this address while `running` connections have not ended, including those that were evicted.
+    /// Returns `None` if the connection must be closed at once.
     pub(super) fn admit(
         &mut self,
         address: SocketAddr,
@@ -69,7 +69,7 @@ impl Admission {
         Some((seat, watch))
     }
 
-    /// Whether there is room for one more connection. Evicts another one if there has to be.
+    /// Whether there is room for one more connection. Evicts another one if necessary.
     fn has_room(&mut self, from: Option<IpAddr>, running: usize) -> bool {
         let most = self.limits.connections;
         let open = running - self.seats.leaving();

@@ -1,6 +1,6 @@
 //! Request bodies: JSON of a bounded size and depth that arrives in time.
 //!
-//! All bodies that are being read hold at most 64 MiB together. A large body is parsed on another thread, because that
+//! All bodies that are being read hold at most 64 MiB together. A large body is parsed on another thread, because parsing
 //! takes milliseconds in which a serving thread would serve nobody.
 
 use std::sync::Arc;
@@ -18,14 +18,15 @@ use json::{check_media_type, is_deeper};
 
 mod json;
 
-/// The bytes that the bodies being read hold together. Otherwise a thousand slow ones would hold a gigabyte.
+/// The most bytes that all bodies being read hold together. Without this bound, a thousand slow bodies would hold a
+/// gigabyte.
 const BUDGET: usize = 64 * 1024 * 1024;
 
 /// The largest body that is parsed on the thread that read it, in bytes. A mebibyte can have a hundred thousand keys, and
 /// those take 25 ms.
 const SMALL: usize = 64 * 1024;
 
-/// How many larger bodies are parsed at the same time. While it is parsed, a body with many keys takes ten times its size.
+/// How many larger bodies are parsed at the same time. During parsing, a body with many keys takes ten times its size.
 const PARSED: usize = 2;
 
 /// The limits of one body.
@@ -154,7 +155,7 @@ where
     let mut held = HeldBody { budget, size: 0 };
     let collect = async {
         let mut body = std::pin::pin!(body);
-        // The announced length may never come.
+        // The announced length may never arrive.
         const INITIAL: u64 = 16 * 1024;
         let mut bytes = Vec::with_capacity(length.unwrap_or(0).min(INITIAL) as usize);
         while let Some(part) = body.next().await {

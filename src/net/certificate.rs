@@ -1,7 +1,7 @@
 //! The certificate for HTTPS, which is read again when its files change.
 //!
 //! A changed certificate needs no restart: a new connection looks at the files, at most once a second. A broken or
-//! half-replaced pair of files changes nothing but the log.
+//! half-replaced pair of files leads to a warning in the log, and the old certificate stays.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 /// The shortest time between two checks of the files.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a new connection waits for such a check. A disk is faster, and a disk that hangs must not stop anybody.
+/// How long a new connection waits for such a check. A working disk is faster, and a disk that hangs must not stop anybody.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The most that is read of a file, in bytes. A chain of certificates takes a few kilobytes.
@@ -62,7 +62,7 @@ struct LoadedCertificate {
     checking: bool,
 }
 
-/// What changes when a file's content changes: device, inode, length and time of modification.
+/// Identifies a file's content: device, inode, length and time of modification. One of them changes when the content does.
 type Stamp = (u64, u64, u64, i64, i64);
 
 fn stamp(path: &Path) -> Option<Stamp> {
@@ -104,7 +104,7 @@ impl Certificate {
     pub(super) async fn acceptor(self: &Arc<Self>) -> TlsAcceptor {
         if self.starts_check() {
             let own = self.clone();
-            // Not on the threads that serve: the files may be on a disk of another machine.
+            // Not on the threads that serve requests: the files may be on a network disk.
             let check = tokio::task::spawn_blocking(move || own.check());
             let _ = timeout(CHECK_TIMEOUT, check).await;
         }
@@ -116,7 +116,7 @@ impl Certificate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a check is due. If so, it counts as running, and the caller has to do it.
+    /// Whether a check is due. If so, it counts as running, and the caller must do it.
     fn starts_check(&self) -> bool {
         let mut state = self.state();
         let is_due = !state.checking && state.checked.elapsed() >= CHECK_INTERVAL;

@@ -13,7 +13,7 @@ pub(super) fn check(request: &Request<impl Body>) -> Result<()> {
     check_coding(request)
 }
 
-/// The target of a request has to be a path. That of CONNECT is not a path, and neither is that of `OPTIONS *`.
+/// The target of a request must be a path. The targets of CONNECT and of `OPTIONS *` are not paths.
 fn check_target(request: &Request<impl Body>) -> Result<()> {
     match request.uri().path().starts_with('/') {
         true => Ok(()),

@@ -104,8 +104,8 @@ fn cut(reason: CutReason) -> Option<Limit> {
     }
 }
 
-/// Resolves when a time limit of the connection is reached. It has to be polled after everything that changes the watch.
-/// That is so because all of it happens in the connection's own task.
+/// Resolves when a time limit of the connection is reached. It must be polled after everything that changes the watch. It
+/// is, because all of that happens in the connection's own task.
 fn overdue(watch: SharedWatch) -> impl Future<Output = CutReason> {
     let mut timer = Box::pin(sleep_until(Instant::now()));
     poll_fn(move |cx| {

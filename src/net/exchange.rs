@@ -18,7 +18,7 @@ pub(super) fn close_after<B>(response: &mut Response<B>) {
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
-/// A request whose response has not ended. It ends when this is dropped.
+/// A request whose response has not ended. The request ends when this is dropped.
 pub(super) struct OpenRequest(SharedWatch);
 
 impl OpenRequest {
@@ -107,7 +107,7 @@ impl Body for RequestBody {
         };
         let mut watch = self.watch.lock();
         if watch.is_evicted() {
-            // The reader never gets the whole body, so nothing is done whose result the client would not learn.
+            // The reader never gets the whole body, so no work is done whose result the client would never learn.
             return Poll::Pending;
         }
         match frame.is_none() || self.body.is_end_stream() {

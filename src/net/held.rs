@@ -1,7 +1,8 @@
 //! How a connection learns that its responses hold memory that other requests want.
 //!
-//! The accept loop does not know what a response is made of. So whoever makes a response attaches a [`HoldsMemory`], and
-//! the connection cuts a slow peer by it. The memory itself is counted in [`responses`](super::responses).
+//! The accept loop does not know what a response is made of. So the code that makes a response attaches a [`HoldsMemory`],
+//! and the connection uses it to decide when a slow peer is cut. The memory itself is counted in
+//! [`responses`](super::responses).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What connections may use.
+//! The limits of connections, with their defaults.
 
 use std::time::Duration;
 

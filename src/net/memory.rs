@@ -65,14 +65,14 @@ impl ResponseMemory {
         })
     }
 
-    /// What the connection sees.
+    /// The memory as the connection sees it.
     #[cfg(test)]
     pub(super) fn held(&self) -> &dyn HeldMemory {
         &*self.0
     }
 }
 
-/// The parts of a response that are held, each by the time since when.
+/// The parts of a response that are held. For each it stores when the part was taken.
 struct HeldParts {
     demand: Arc<Demand>,
     since: Mutex<Vec<Instant>>,
@@ -94,7 +94,7 @@ impl HeldMemory for HeldParts {
     }
 }
 
-/// Whether anybody found no memory.
+/// The demand for memory: responses that found none and were refused, or that wait for it.
 #[derive(Default)]
 pub(super) struct Demand {
     waiting: AtomicUsize,

@@ -16,13 +16,13 @@ impl ConnectionMeter {
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "crm_connections",
-            "Connections of clients that are open",
+            "Open connections of clients",
             self.open.clone(),
         );
         // The name of a counter ends in _total, so it differs from that of the gauge.
         registry.register(
             "crm_connections_accepted",
-            "Connections of clients that were taken",
+            "Accepted connections of clients",
             self.accepted.clone(),
         );
     }

@@ -25,7 +25,7 @@ pub(super) struct Pace {
 /// A wait that is too long for a peer that reads as fast as it can.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Bytes that a peer cannot take without reading: about twice what Linux receives for a program before that reads.
+/// Bytes that a peer cannot take without reading: about twice what Linux receives for a program that has not read yet.
 const PROOF: u64 = 256 * 1024;
 
 impl Pace {
@@ -68,7 +68,7 @@ impl Pace {
         self.blocked.map(|since| since + self.left)
     }
 
-    /// Whether the peer has provably read by itself, without a pause.
+    /// Whether the peer has provably read, and without a pause.
     pub(super) fn is_quick(&self) -> bool {
         self.freely >= PROOF
     }

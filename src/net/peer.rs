@@ -1,4 +1,4 @@
-//! Who sends a request: the peer of the connection, or the client that a trusted proxy names.
+//! Finds the client that sent a request: the peer of the connection, or the client that a trusted proxy names.
 //!
 //! `X-Forwarded-For` counts only when the peer itself is a trusted proxy, and it is read from the right: every proxy
 //! appends the address that it saw, so an entry to the left of an untrusted address may be made up by the client.

@@ -1,4 +1,4 @@
-//! Requests a second of each token and each address.
+//! Limits the requests a second of each token and each address.
 //!
 //! Each has a token bucket, which holds the requests of one second. Every response says in its headers what is left, so
 //! that a client can slow down before it is refused.
@@ -27,7 +27,7 @@ pub struct Rates {
     hits: Arc<Hits>,
 }
 
-/// What the response to one request says about the rates that the request counts for.
+/// The information about rates that the response to one request carries.
 #[derive(Debug, Default)]
 pub struct RateNotice {
     address: OnceLock<RateState>,
@@ -35,7 +35,7 @@ pub struct RateNotice {
 }
 
 impl Rates {
-    /// Limits each token and each address to so many requests a second; `None` means no limit.
+    /// Limits each token and each address to these numbers of requests a second; `None` means no limit.
     pub fn new(per_token: Option<u32>, per_address: Option<u32>, hits: Arc<Hits>) -> Rates {
         Rates {
             per_token: per_token.map(Buckets::new),
@@ -81,22 +81,22 @@ impl Rates {
         notice: &OnceLock<RateState>,
     ) -> Result<()> {
         let taken = buckets.take(key, buckets.start.elapsed());
-        // Each is set once a request.
+        // Each is set once per request.
         let _ = notice.set(taken);
         if taken.granted {
             return Ok(());
         }
         self.hits.count(limit);
         let (whose, rate) = (whose(limit), taken.rate);
-        let message = format!("too many requests: expected at most {rate} a second of {whose}");
+        let message = format!("too many requests: expected at most {rate} a second per {whose}");
         Err(Error::new(Code::Limited, message))
     }
 }
 
 fn whose(limit: Limit) -> &'static str {
     match limit {
-        Limit::RatePerToken => "a token",
-        _ => "an address",
+        Limit::RatePerToken => "token",
+        _ => "address",
     }
 }
 
@@ -129,7 +129,7 @@ struct RateState {
     granted: bool,
     /// Requests a second.
     rate: u32,
-    /// What is left of them.
+    /// How many of these requests are left.
     left: u64,
 }
 

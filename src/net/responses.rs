@@ -1,12 +1,13 @@
-//! The memory that large responses hold together: 64 MiB, until their clients have taken them.
+//! The budget of memory for large responses: all together hold at most 64 MiB until their clients have taken them.
 //!
-//! hyper keeps a response until the peer's kernel has taken its last byte, and a record is up to a mebibyte. So hundreds
-//! of connections that send requests and do not read the responses would hold hundreds of megabytes. Therefore a response
-//! larger than 64 KiB takes its length out of a budget that all share, and gives it back when hyper drops its bytes.
-//! Smaller ones are bounded by the number of connections.
+//! hyper keeps a response until the peer's kernel has taken its last byte, and a record is up to a mebibyte. So hundreds of
+//! connections that send requests and do not read the responses would hold hundreds of megabytes. Therefore a response
+//! larger than 64 KiB takes its length from a shared budget, and returns it when hyper drops the bytes. Smaller ones are
+//! bounded by the number of connections.
 //!
-//! When others want memory, nobody keeps it for long. The connection of a response knows what the response holds, see
-//! [`HoldsMemory`](super::held::HoldsMemory), and a slow one is cut when it has held memory for a while that is wanted now.
+//! When others want memory, no slow client keeps it for long. The connection of a response knows how much the response
+//! holds, see [`HoldsMemory`](super::held::HoldsMemory), and a slow connection is cut once it has held wanted memory for a
+//! while.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,8 @@ const RESERVE: usize = 16 * 1024 * 1024;
 /// How many streamed responses may read their next part before they know its size.
 const READ_TURNS: usize = 16;
 
-/// How long a response waits that cannot be refused any more. A client that takes nothing is cut within this time.
+/// How long a response waits for memory if it can no longer be refused. A client that takes nothing is cut within this
+/// time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The budget of all large responses. Clones share it.
@@ -107,8 +109,8 @@ impl ResponseBudget {
         ResponseMemory::new(self.demand.clone())
     }
 
-    /// Waits for a turn to read a part of a response that cannot be refused any more. If there is no memory for the part,
-    /// the turn is kept until there is, so at most [`READ_TURNS`] parts exist that are not counted.
+    /// Waits for a turn to read a part of a response that can no longer be refused. If there is no memory for the part, the
+    /// turn is kept until there is some, so at most [`READ_TURNS`] parts exist that are not counted.
     ///
     /// # Errors
     ///
@@ -185,13 +187,14 @@ impl HeldResponse {
     }
 }
 
-/// What a body takes of the budget. A record larger than the whole budget, from before records were bounded, takes all
+/// How much of the budget a body takes. A record larger than the whole budget, from before records were bounded, takes all
 /// of it.
 fn size(body: &Bytes) -> u32 {
     body.len().min(BUDGET) as u32
 }
 
-/// For the log. The response that waited has begun, or its write is saved, so no client may be told to try again.
+/// An error for the log only. The response that waited has begun, or its write is saved, so the client must not be told to
+/// try again.
 fn waited() -> Error {
     let message = "clients that read too slowly hold too many large responses";
     Error::new(Code::Unavailable, message)

@@ -1,9 +1,9 @@
 //! Which client has which connections, and which connection is evicted when there are too many.
 //!
-//! A few addresses can hold all connections, each within its own limit. A client from another address is admitted
-//! nevertheless: one connection of the address with the most connections is evicted for it. That is the connection which
-//! has waited longest for its peer or, if none waits, one that is answering a read, which can be requested again. A
-//! connection whose request may be saving something is never evicted.
+//! A few addresses can hold all connections, each within its own limit. A client from another address is still admitted:
+//! one connection of the address with the most connections is evicted for it. The evicted connection is the one that has
+//! waited longest for its peer or, if none waits, one that is answering a read, which can be requested again. A connection
+//! whose request may be saving something is never evicted.
 //!
 //! Therefore the last connections, see [`reserved`], are for addresses that have none: writes that wait for the database
 //! can hold all others for a minute, even if they come from a few clients, and `/health` has to answer meanwhile.

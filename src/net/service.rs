@@ -1,4 +1,4 @@
-//! A service whose requests and responses the watch sees, and which refuses requests that HTTP/1.1 forbids.
+//! The service of a connection. It reports requests and responses to the watch, and refuses requests that HTTP/1.1 forbids.
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -10,7 +10,7 @@ use crate::net::peer::Proxies;
 /// How connections are accepted.
 #[derive(Clone, Default)]
 pub struct ConnectionSettings {
-    /// What connections may use.
+    /// The limits of connections.
     pub limits: ConnectionLimits,
     /// The certificate for HTTPS. Without one, connections are not encrypted.
     pub tls: Option<Arc<Certificate>>,

@@ -1,5 +1,5 @@
-//! The TCP socket of a connection. It reports to the [`Watch`](super::watch::Watch) what comes and goes, and it closes in
-//! a way that the peer understands.
+//! The TCP socket of a connection. It reports to the [`Watch`](super::watch::Watch) the bytes that are received and sent,
+//! and it closes in a way that the peer understands.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::net::watch::SharedWatch;
 
-/// The bytes of a piece. A peer at the rate takes 17 of them in 17 s, well within its window.
+/// The size of a piece in bytes. A peer at the rate takes 17 of them in 17 s, well within its window.
 const PIECE: usize = 512;
 
 /// The most that is read and discarded after a response, in bytes.
@@ -63,8 +63,8 @@ impl WatchedSocket {
     ///
     /// A server learns that a slow peer reads only when the peer's kernel frees memory. Linux joins received segments into
     /// buffers, and it frees a buffer only as a whole: up to 128 KiB that the program has not read. So a reader of 1 KB/s
-    /// would look dead for two minutes. Segments that are records of their own stay apart, so a buffer holds at
-    /// most 17 of them.
+    /// would look dead for two minutes. Segments that are separate records stay apart, so a buffer holds at most 17 of
+    /// them.
     #[cfg(target_os = "linux")]
     fn poll_write_piece(
         &self,
@@ -153,9 +153,9 @@ impl AsyncWrite for WatchedSocket {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Ends the writing side. If the peer may still be sending something that nobody will read, reads and discards it
-    /// for a while: closing a socket with unread bytes makes the kernel send a reset, and a reset makes the peer's kernel
-    /// drop the response (RFC 9112, 9.6).
+    /// Ends the writing side. If the peer may still be sending something unwanted, it is read and discarded for a while:
+    /// closing a socket with unread bytes makes the kernel send a reset, and a reset makes the peer's kernel drop the
+    /// response (RFC 9112, 9.6).
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.discarded.is_none() {
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
     use crate::net::limits::ConnectionLimits;
 
-    /// A slow peer has to read less than 64 KiB before the server sees that it reads.
+    /// A slow peer needs to read less than 64 KiB before the server sees that it reads.
     #[tokio::test]
     async fn a_slow_peer_is_seen_to_read() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;

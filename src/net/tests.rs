@@ -1,4 +1,5 @@
-//! The limits over real sockets. They are made small here. No test waits for a time; each waits for what has to happen.
+//! The limits over real sockets. The tests make them small. No test sleeps for a fixed time; each waits for the event that
+//! must happen.
 
 mod ends;
 mod protocol;

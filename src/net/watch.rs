@@ -1,4 +1,4 @@
-//! What one connection is doing, and when it has taken too long.
+//! The state of one connection, and the decision when it has taken too long.
 //!
 //! Three parts share one [`Watch`]: the socket reports bytes that come and go, the service reports requests that begin
 //! and responses that end, and the connection's task calls [`Watch::check`] after every step. Bytes are not parsed here.
@@ -6,7 +6,7 @@
 //!
 //! The watch cannot see two things:
 //!
-//! - A next request may begin in the same packet in which the previous one ended. Its first bytes are then already in
+//! - The next request may begin in the same packet in which the previous one ended. Its first bytes are then already in
 //!   hyper's buffer, and the time for its head starts with its next byte. Such a connection ends after the idle time plus
 //!   the head time at the latest.
 //! - A peer that read much at full speed and then slows down to a few kilobytes a second has up to megabytes in its own
@@ -27,7 +27,7 @@ mod tests;
 /// Why a connection was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CutReason {
-    /// No byte of a next request came.
+    /// No byte of the next request came.
     Idle,
     /// The head of a request took too long.
     Head,
@@ -41,7 +41,7 @@ pub(super) enum CutReason {
     Linger,
 }
 
-/// What a peer loses when its connection is evicted. The lower one is evicted first.
+/// The loss for a peer when its connection is evicted. The connection with the lowest cost is evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum EvictionCost {
     /// Only the connection: the service is waiting for the peer.
@@ -97,7 +97,7 @@ impl Watch {
 
     /// A response holds this memory.
     pub(super) fn holds(&mut self, memory: Arc<dyn HeldMemory>) {
-        // Nothing can be added any more to memory that only this connection refers to.
+        // Memory that only this connection refers to can no longer grow.
         self.held.retain(|held| Arc::strong_count(held) > 1);
         self.held.push(memory);
     }
@@ -168,8 +168,8 @@ impl Watch {
         self.lingering = Some(now);
     }
 
-    /// What an eviction would cost, and since when the connection is quiet. `None` while the service works on a request
-    /// that may be saving something.
+    /// The cost of an eviction, and since when the connection is quiet. `None` while the service works on a request that
+    /// may be saving something.
     pub(super) fn eviction_cost(&self) -> Option<(EvictionCost, Instant)> {
         let waits = self.open == 0 || self.wants_body || self.pace.blocked().is_some();
         let cost = match waits || self.lingering.is_some() {
@@ -203,8 +203,8 @@ impl Watch {
         self.open > 0 || self.broken || self.pace.blocked().is_some()
     }
 
-    /// Checks the time limits. Returns when to check again, `None` for not before something happens, or why the
-    /// connection has to be cut.
+    /// Checks the time limits. Returns when to check again, `None` if that is not before something happens, or why the
+    /// connection must be cut.
     pub(super) fn check(&self, now: Instant) -> Result<Option<Instant>, CutReason> {
         if self.evicted {
             return Err(CutReason::Evicted);

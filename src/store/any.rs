@@ -1,4 +1,4 @@
-//! Any one of the stores.
+//! One type for all stores, so that callers need not know which one they use.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Secret, Token};
 
-/// Any one of the stores. It is an enum and not a `dyn` so that its calls can be native async functions.
+/// One of the stores. It is an enum and not a `dyn` so that its calls can be native async functions.
 #[derive(Clone)]
 pub enum AnyStore {
     /// A local SQLite file.
@@ -42,19 +42,19 @@ macro_rules! each {
 }
 
 impl AnyStore {
-    /// Opens the file at `path`, makes it if it is not there, and brings it up to date. If an old database was changed, the
-    /// second result is the line that says how.
+    /// Opens the file at `path`, makes it if it does not exist, and brings it up to date. If an old database was changed,
+    /// the second result is a line that describes the change.
     pub fn open(path: &Path, work: Work) -> Result<(AnyStore, Option<String>)> {
         let (store, notice) = Sqlite::open(path, work)?;
         Ok((AnyStore::Sqlite(store), notice))
     }
 
-    /// The store behind the server at `url`, which is shown this token.
+    /// The store behind the server at `url`, to which this token is sent.
     pub fn connect(url: &str, token: Option<&Secret>) -> Result<AnyStore> {
         Remote::new(url, token).map(AnyStore::Remote)
     }
 
-    /// Registers what the store measures.
+    /// Registers the metrics of the store.
     pub fn register(&self, registry: &mut Registry) {
         match self {
             AnyStore::Sqlite(store) => store.register(registry),

@@ -1,4 +1,4 @@
-//! What the lists of both databases share: chunks that are bounded in bytes, and how much a list may remember.
+//! Shared by the lists of both databases: chunks that are bounded in bytes, and how much a list may remember.
 
 use crate::base::error::{Code, Error};
 use crate::model::noun::Noun;
@@ -11,11 +11,11 @@ pub(crate) const CHUNK: usize = 128 * 1024;
 /// The largest page whose ids are remembered in memory, at 8 bytes each.
 pub(crate) const REMEMBERED: u64 = 1_000;
 
-/// How many lists may be read at once that are not sorted by id and have no limit or a very large one. Each holds the ids of
-/// all of its records until it ends.
+/// How many long lists may be read at once: lists that are not sorted by id and have no limit or a very large one. Each
+/// holds the ids of all its records until it ends.
 pub(crate) const MOST_ORDERED: usize = 64;
 
-/// The error for one more such list.
+/// The error for a list beyond [`MOST_ORDERED`].
 pub(crate) fn too_many_ordered() -> Error {
     let message =
         format!("{MOST_ORDERED} sorted lists without a limit are being read already; try again");
@@ -48,7 +48,7 @@ impl<R: Rows> Chunk<R> {
 
     /// Adds a record: one cell for each field of its noun.
     pub(crate) fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
-        // Roughly its size in memory.
+        // The approximate size in memory.
         let weight = |cell: &Cell<'_>| match cell {
             Cell::Text(text) => 16 + text.len(),
             _ => 16,

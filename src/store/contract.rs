@@ -1,18 +1,19 @@
 //! The contract of a store: its laws, and the trait [`Store`].
 //!
-//! Every store does the same for the same call, down to the words of a refusal. One suite of tests checks all of them. The
-//! laws:
+//! The same call has the same result on every store, down to the words of a refusal. One suite of tests checks all stores.
+//! The laws:
 //!
 //! - A write that answers `Ok` has been committed and synced. A write that answers `Err` has changed nothing, except after a
 //!   lost connection, where the error says that the result is unknown.
-//! - A write is whole: a lead is deleted with all of its actions and processes, or not at all.
-//! - An id is never given twice, not even after a delete.
-//! - Ids are in the order of creation. A list is in its order, ties by id, null before everything.
+//! - A write is atomic: a lead is deleted with all of its actions and processes, or not at all.
+//! - An id is never reused, not even after a delete.
+//! - Ids are in the order of creation. A list is in the requested order; ties are in the order of ids, and null comes
+//!   before everything.
 //! - A record that does not change while a list is read appears in the list exactly once.
-//! - A write with an idempotency key that was used within a day for the same request is not done again. It answers what was
-//!   done then.
-//! - A record's version goes up by one with each change, whichever rule makes it. A write under a version that the record no
-//!   longer has changes nothing.
+//! - A write with an idempotency key that was used for the same request within a day is not done again. Its answer is the
+//!   earlier result.
+//! - A record's version goes up by one with each change, whichever rule makes it. A write that names an outdated version
+//!   changes nothing.
 //! - Creating an action changes no process. Deleting an action sets the references to it to null.
 
 use std::borrow::Cow;
@@ -40,20 +41,20 @@ pub struct Saved {
     pub created: bool,
 }
 
-/// A write: its parameters, and the rule that does it. Each write is an operation with a file of its own.
+/// A write: its parameters, and the rule that does it. Each write is an operation with its own file.
 ///
-/// A store runs the rule in a transaction. Another `crm serve` is sent it as a request. What the rule did is kept under
-/// the idempotency key, so that a repeated request is answered without doing it again.
+/// A database runs the rule in a transaction. To another `crm serve` it is sent as a request. The result of the rule is
+/// kept under the idempotency key, so that a repeated request is answered without doing it again.
 pub trait Write: Send + Sync + 'static {
-    /// What the rule did.
+    /// The result of the rule.
     type Done: Clone + Send + 'static;
 
-    /// Refuses what no look into the database can change, before a transaction is begun.
+    /// Refuses a write whose fault shows without reading the database. Called before a transaction begins.
     fn check(&mut self) -> Result<()> {
         Ok(())
     }
 
-    /// Roughly the bytes that it holds until it is done.
+    /// The approximate memory that it holds until it is done, in bytes.
     fn size(&self) -> usize {
         0
     }
@@ -73,16 +74,16 @@ pub trait Write: Send + Sync + 'static {
         terms: &Terms,
     ) -> impl Future<Output = Result<Self::Done>> + Send;
 
-    /// What is kept of its result under an idempotency key.
+    /// The part of its result that is kept under an idempotency key.
     fn keep(&self, done: &Self::Done) -> Kept;
 
-    /// Reads what [`Write::keep`] kept, or another server's answer. `None` if it is neither.
+    /// Reads the result that [`Write::keep`] kept, or another server's answer. `None` if it is neither.
     fn kept(&self, kept: &Kept) -> Result<Option<Self::Done>>;
 
-    /// The request that asks another server for it.
+    /// The request that makes another server do this write.
     fn request(&self) -> HttpRequest;
 
-    /// The word of [`Kept`] for a server's answer with this status.
+    /// The word in [`Kept`] for a server's answer with this status.
     fn word(status: u16) -> &'static str;
 }
 
@@ -109,7 +110,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// A result that has nothing but its word.
+    /// A result that consists of its word only.
     pub fn word(word: &'static str) -> Kept {
         Kept {
             word: word.into(),
@@ -140,7 +141,7 @@ impl HttpRequest {
         }
     }
 
-    /// With this body.
+    /// The same request with this body.
     pub fn with(self, body: String) -> HttpRequest {
         HttpRequest {
             body: Some(body),
@@ -154,7 +155,7 @@ impl HttpRequest {
 pub struct Outcome<D> {
     /// What was done.
     pub done: D,
-    /// Whether an earlier request with the same idempotency key did it, and this one changed nothing.
+    /// Whether an earlier request with the same idempotency key did this, and the present one changed nothing.
     pub replayed: bool,
 }
 
@@ -169,7 +170,7 @@ impl Saved {
         }
     }
 
-    /// Reads what [`Saved::keep`] kept.
+    /// Reads the result that [`Saved::keep`] kept.
     pub fn kept(noun: &'static Noun, kept: &Kept) -> Option<Saved> {
         let created = match &*kept.word {
             "created" => true,
@@ -187,7 +188,7 @@ impl Saved {
 
 /// A list that is being read.
 pub struct Listing<R> {
-    /// How many records there were when the list began, on all pages together. `None` if it was not asked for.
+    /// The number of records on all pages when the list began. `None` if it was not requested.
     pub total: Option<u64>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
@@ -213,21 +214,21 @@ impl Listing<Vec<Record>> {
     }
 }
 
-/// The state of a store that takes writes.
+/// The state of a store that accepts writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// The time of a real commit, as times are stored. It is at most 5 s old.
+    /// The time of a real commit, in the stored form. It is at most 5 s old.
     pub last_commit: String,
-    /// The state of the backups, `None` if the store makes none by itself.
+    /// The state of the backups, `None` if the store makes no backups itself.
     pub backups: Option<Report>,
 }
 
 /// The state of the backups that a server makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// When the newest complete backup was made, as times are stored. `None` before the first.
+    /// When the newest complete backup was made, in the stored form. `None` before the first.
     pub last: Option<String>,
-    /// When the first backup after it failed. `None` if none has failed.
+    /// When the first backup after it failed. `None` if none has failed since.
     pub failing_since: Option<String>,
 }
 
@@ -240,7 +241,7 @@ impl Report {
         json.to_string()
     }
 
-    /// Reads what [`Report::beside`] added, `None` if it is not there.
+    /// Reads what [`Report::beside`] added, `None` if it is missing.
     pub fn from_json(json: &[u8]) -> Option<Report> {
         let json: serde_json::Value = serde_json::from_slice(json).ok()?;
         let text = |name: &str| Some(json.get(name)?.as_str().map(str::to_string));
@@ -255,7 +256,7 @@ impl Report {
         let since = self.failing_since.as_ref()?;
         let last = self.last.as_deref().unwrap_or("none so far");
         Some(format!(
-            "the service's backups fail since {since} (UTC); last complete backup: {last}; the service's log says why"
+            "the service's backups have failed since {since} (UTC); last complete backup: {last}; the service's log says why"
         ))
     }
 }
@@ -281,7 +282,7 @@ impl Ready {
     }
 }
 
-/// A store. The module has its laws.
+/// A store. Its laws are at the top of this module.
 pub trait Store {
     /// Runs a write under these conditions.
     fn write<W: Write>(
@@ -305,14 +306,14 @@ pub trait Store {
         async move { Ok(Snapshot::from(&self.get(noun, id).await?)) }
     }
 
-    /// The tokens, by their names.
+    /// The tokens, in the order of their names.
     fn tokens(&self) -> impl Future<Output = Result<Vec<Token>>> + Send;
 
     /// The tokens, to look up a caller. If another process changes tokens, they may be as old as [`STALE`].
     fn keyring(&self) -> impl Future<Output = Result<Arc<Keyring>>> + Send;
 
-    /// The tokens as they are now, for a caller with a token that [`Store::keyring`] does not have: another process may have
-    /// made it just now. Calls at the same time share one read that began after all of them, and may have to wait for it.
+    /// The tokens as they are now, for a caller whose token is not in [`Store::keyring`]: another process may have just
+    /// made it. Concurrent calls share one read that began after all of them, and may have to wait for it.
     fn keyring_anew(&self) -> impl Future<Output = Result<Arc<Keyring>>> + Send;
 
     /// Collects records into fresh values of `rows`' type. The first records have been read when this returns, so a query
@@ -328,10 +329,10 @@ pub trait Store {
         self.list_into(query, Vec::new())
     }
 
-    /// Answers `Ok` if the store takes writes.
+    /// Returns `Ok` if the store accepts writes.
     fn ready(&self) -> impl Future<Output = Result<Ready>> + Send;
 
-    /// The state of the backups, even while the store takes no writes. `None` if the store makes none by itself. For a
+    /// The state of the backups, even while the store accepts no writes. `None` if the store makes no backups itself. For a
     /// server, it is the state in its last answer.
     fn backups(&self) -> Option<Report> {
         None

@@ -1,14 +1,14 @@
-//! The copy of everything in one store to another, whichever stores they are.
+//! Copies everything in one store to another, whichever stores they are.
 //!
 //! The records are copied noun by noun and in the order of their ids. The nouns are in the order in which they refer to one
 //! another, so a record is copied after the records that it refers to. Ids, times and everything else stay the same. Each
-//! batch is committed as a whole, and the highest id in the target says where an interrupted copy goes on. Until the copy is
-//! finished, the target has a mark with the name of its source. Meanwhile nobody else opens it, and no other source
-//! continues it.
+//! batch is committed as a whole, and the highest id in the target shows where an interrupted copy continues. Until the
+//! copy is finished, the target has a mark with the name of its source. While the mark is there, only the copy opens the
+//! target, and only with the same source.
 //!
-//! At the end, both stores are read once more, side by side, and compared value by value. That finds changes in the source
-//! during the copy, as well as any fault of the copy. A change after the comparison is found when the source is read a last
-//! time: its content then has another digest than when it was compared.
+//! At the end, both stores are read once more, side by side, and compared value by value. The comparison finds changes in
+//! the source during the copy, and any fault of the copy. Then the source is read a last time. If it was changed after the
+//! comparison, its digest now differs from the digest at the comparison.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -44,8 +44,8 @@ pub enum Stage {
 /// Copies everything in `from` to `to`. The target must be empty or hold an unfinished copy of the same source. `name` is the
 /// name of the source, which must be the same every time. `watch` is called with the progress.
 ///
-/// The error is [`Code::Conflict`] if the target holds records or an unfinished copy of another source, or if the source was
-/// changed meanwhile. The copy can then be continued, unless the message says otherwise.
+/// The error is [`Code::Conflict`] if the target holds records or an unfinished copy of another source, or if the source
+/// was changed in the meantime. The copy can then be continued, unless the message says otherwise.
 pub async fn copy(
     from: &AnyStore,
     to: &AnyStore,
@@ -65,7 +65,8 @@ pub async fn copy(
         while let Some(chunk) = listing.next_chunk().await? {
             for record in chunk {
                 batch.push(match record.version() {
-                    // The list of a server has no versions. Versions from 1 on might be ETags that clients hold already.
+                    // A server's list has no versions. Versions that start at 1 might equal ETags that clients already
+                    // hold.
                     0 => record.with_version(unlikely),
                     _ => record,
                 });
@@ -133,8 +134,8 @@ impl Batch {
 }
 
 fn changed() -> Error {
-    let message = "the source has changed while it was copied; stop all writes to it and give the same command again; if \
-                   that fails in the same way, copy into another target";
+    let message = "the source changed while it was copied; stop all writes to it and run the same command again; if \
+                   this happens again, copy into another target";
     Error::new(Code::Conflict, message)
 }
 
@@ -222,7 +223,7 @@ async fn look_again(
     Ok(())
 }
 
-/// A number that is the same for the same records in the same order, and hardly ever for others.
+/// A digest: the same for the same records in the same order, and almost never the same for others.
 #[derive(Default)]
 struct Digest(DefaultHasher);
 
@@ -269,7 +270,7 @@ impl RecordReader {
     }
 }
 
-/// Marks the target of a copy from `source`. Answers whether the copy is a new one.
+/// Marks the target of a copy from `source`. Returns whether the copy is a new one.
 async fn begin(to: &AnyStore, source: &str) -> Result<bool> {
     let mark = match to {
         AnyStore::Sqlite(store) => store.mark(source).await?,
@@ -312,7 +313,7 @@ async fn finish(to: &AnyStore, given: &[i64]) -> Result<()> {
     }
 }
 
-/// The highest id that was ever given, as far as the store knows. The ids of deleted records must not be given again.
+/// The highest id that was ever assigned, as far as the store knows. The ids of deleted records must not be reused.
 async fn last_given(store: &AnyStore, noun: &'static Noun) -> Result<i64> {
     match store {
         AnyStore::Sqlite(store) => store.last_given(noun).await,

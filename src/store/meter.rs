@@ -1,4 +1,4 @@
-//! The metrics of a store, made of counters that many threads increment without a lock.
+//! The metrics of a store. They consist of counters that many threads increment without a lock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct Histogram(Arc<HistogramBuckets>);
 #[derive(Debug)]
 struct HistogramBuckets {
     ends: &'static [u64],
-    /// How many make a base unit.
+    /// How many of the counted unit make a base unit.
     unit: f64,
     /// One more than there are bounds.
     counts: Box<[AtomicU64]>,
@@ -105,7 +105,7 @@ impl EncodeMetric for Histogram {
     }
 }
 
-/// A gauge whose value is read when the metrics are.
+/// A gauge whose value is computed when the metrics are read.
 pub(crate) struct Live(Box<dyn Fn() -> u64 + Send + Sync>);
 
 impl Live {
@@ -130,7 +130,7 @@ impl EncodeMetric for Live {
     }
 }
 
-/// The metrics of a store that writes by itself.
+/// The metrics of a store that writes to a database itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter {
     /// The times of commits, with their sync.
@@ -153,7 +153,7 @@ impl Meter {
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "crm_commit_duration",
-            "How long commits took that succeeded, with their sync",
+            "How long successful commits took, with their sync",
             Unit::Seconds,
             self.times.clone(),
         );

@@ -1,8 +1,8 @@
-//! SQL for any noun, and the code that writes records: once for all databases.
+//! SQL for any noun, and the code that writes records. Both exist once for all databases, so that these cannot differ.
 //!
-//! The text is what SQLite and PostgreSQL both take, with `$1` markers that first appear in order. What touches several
-//! rows is an async function over a [`Transaction`](super::transaction::Transaction). PostgreSQL runs it as it is. SQLite
-//! runs it on its writer thread, where it never has to wait.
+//! The text is accepted by both SQLite and PostgreSQL, with `$1` markers that first appear in order. A rule that touches
+//! several rows is an async function over a [`Transaction`](super::transaction::Transaction). PostgreSQL runs it as it is.
+//! SQLite runs it on its writer thread, where it never has to wait.
 
 pub mod select;
 pub mod statements;

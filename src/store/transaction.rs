@@ -1,6 +1,6 @@
-//! Transactions: what a rule runs over, whichever database it is.
+//! The transaction that a rule runs over, whichever database it is.
 //!
-//! A rule that touches several rows is written once, as an async function over a [`Transaction`]. Either all of it is
+//! A rule that touches several rows is written once, as an async function over a [`Transaction`]. Either everything is
 //! committed, or nothing.
 
 use crate::base::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::model::value::Value;
 /// Why a statement failed.
 #[derive(Debug)]
 pub enum Fault {
-    /// A foreign key constraint failed. The statement changed nothing, and the transaction goes on.
+    /// A foreign key constraint failed. The statement changed nothing, and the transaction continues.
     Reference,
     /// Anything else. The transaction is over.
     Error(Error),

@@ -1,10 +1,10 @@
-//! A limit on the writes that wait for the database at the same time.
+//! A limit on the writes that wait for the database at the same time. It bounds the memory that they hold.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::base::error::{Code, Error, Result};
 
-/// The default limit. It bounds memory, and a client that has to wait for more writes than these has given up.
+/// The default limit. It bounds memory, and a client behind more writes than these would have given up.
 const MOST: usize = 4_096;
 
 /// The writes that wait.
@@ -26,17 +26,17 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    /// Lets at most so many wait.
+    /// Lets at most this many writes wait.
     pub(crate) fn limit(&self, most: usize) {
         self.most.store(most, Ordering::Relaxed);
     }
 
-    /// How many wait.
+    /// How many writes wait.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// How many were refused.
+    /// How many writes were refused.
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
@@ -51,12 +51,12 @@ impl Waiting {
         Err(self.full())
     }
 
-    /// The same until the returned guard is dropped.
+    /// The same, until the returned guard is dropped.
     pub(crate) fn wait(&self) -> Result<Waits<'_>> {
         self.enter().map(|()| Waits(self))
     }
 
-    /// Ends the waiting of one write.
+    /// Counts one waiting write less.
     pub(crate) fn leave(&self) {
         self.count.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1119,7 +1119,7 @@ fn a_server_makes_backups_by_the_clock_and_keeps_the_newest() {
     assert!(
         asked
             .stderr
-            .starts_with("warning: the service's backups fail since "),
+            .starts_with("warning: the service's backups have failed since "),
         "{}",
         asked.stderr
     );

@@ -822,7 +822,7 @@ fn what_passes_is_asked_for_again_and_what_does_not_is_told() {
     let nobody = answer("401 Unauthorized", "", r#"{"error":"who"}"#);
     let between = answer("502 Bad Gateway", "", "<html>");
     let odd = answer("201 Created", "", "<html>");
-    let perhaps = "may have been saved all the same, check before you try again\n";
+    let perhaps = "may have been saved anyway; check before you try again\n";
     for (words, answers, code, told) in [
         (&create[..], &[""; 9][..], 6, true),
         (&create, &[&["", ""][..], &all].concat(), 1, true),

@@ -482,8 +482,7 @@ fn an_address_is_limited_to_its_rate_and_sees_it_in_headers() {
         assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
         assert_eq!(header(&answer, "retry-after"), Some("1"));
         assert_eq!(header(&answer, "ratelimit"), Some("\"address\";r=0;t=1"));
-        let expected =
-            r#"{"error":"too many requests: expected at most 2 a second of an address"}"#;
+        let expected = r#"{"error":"too many requests: expected at most 2 a second per address"}"#;
         assert!(answer.ends_with(expected), "{answer}");
         true
     });

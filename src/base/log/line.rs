@@ -1,4 +1,4 @@
-//! The lines: their form, their times, and texts in them.
+//! Formats the lines of the log: their time and their texts, with characters escaped that would break a line.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -8,9 +8,9 @@ use crate::base::time;
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Time, level, words.
+    /// Time, level, message.
     Text,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -60,8 +60,8 @@ impl LineClock {
     }
 }
 
-/// Adds a text to a line of text. Characters that would end the line, move the cursor or turn the direction of writing are
-/// escaped.
+/// Adds a text to a line of text. Characters that would end the line, move the cursor or change the direction of writing
+/// are escaped.
 pub fn plain(line: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return line.extend_from_slice(text.as_bytes());
@@ -80,7 +80,7 @@ pub fn plain(line: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Adds a text to a JSON object, after a comma. Its name must need no escapes.
+/// Adds a text to a JSON object, after a comma. `name` must not need escapes.
 pub fn member(line: &mut Vec<u8>, name: &str, text: &str) {
     line.extend_from_slice(b",\"");
     line.extend_from_slice(name.as_bytes());

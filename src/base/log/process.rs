@@ -1,4 +1,4 @@
-//! The log of this process, and the events of `tracing` on their way to it.
+//! The log of this process, and the layer that passes events of `tracing` to it.
 
 use std::fmt::{self, Write};
 use std::fs::File;
@@ -18,9 +18,9 @@ use crate::base::error::{Error, Result};
 
 static LOG: OnceLock<Arc<Log>> = OnceLock::new();
 
-/// Begins the log of this process, on standard error. Must be called at most once.
+/// Starts the log of this process, on standard error. Must be called at most once.
 pub fn begin(options: Options) -> Result<()> {
-    let failed = |error: io::Error| Error::failed(format!("cannot write a log: {error}"));
+    let failed = |error: io::Error| Error::failed(format!("cannot write the log: {error}"));
     let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(failed)?;
     let log = Log::start(options, File::from(stderr)).map_err(failed)?;
     LOG.set(log)

@@ -11,14 +11,15 @@ use tracing::Level;
 
 use super::line::{Form, Scratch, member, plain};
 
-/// The most bytes that wait to be written: some 5,000 requests. While they are written, as many again may wait.
+/// The most bytes that wait to be written: about 5,000 requests. While they are being written, the same number may wait
+/// again.
 const ROOM: usize = 1024 * 1024;
 
-/// How many of them are kept free for lines that are about no request, so that the reason of a flood of requests is not
-/// lost in it.
+/// How many of these bytes are reserved for lines that are not about a request, so that a flood of requests cannot hide its
+/// own cause.
 const RESERVE: usize = 64 * 1024;
 
-/// How many waiting bytes make the thread write before its pause is over.
+/// With this many waiting bytes, the thread writes before its pause is over.
 const MANY: usize = ROOM / 2;
 
 /// The pause after a batch, in which the next one gathers. Waking the thread for each line would cost more than writing it.
@@ -53,7 +54,7 @@ struct LogState {
     waiting: Vec<u8>,
     /// Whether the thread waits for the next line.
     is_asleep: bool,
-    /// Whether the thread ends when no line waits any more.
+    /// Whether the thread ends once no line waits.
     is_ending: bool,
     has_ended: bool,
 }
@@ -83,7 +84,7 @@ impl Log {
         }
     }
 
-    /// Logs a message, whatever its level.
+    /// Logs a message of any level.
     pub fn message(&self, level: Level, message: &str) {
         let message = (self.options.redact)(message);
         self.line(level, ROOM, |form, line| match form {
@@ -100,8 +101,8 @@ impl Log {
         self.options.form
     }
 
-    /// Logs a line that any other command would print on standard error. In text it stays as it is. In JSON it becomes a
-    /// message, and its first word the level.
+    /// Logs a line that any other command would print on standard error. A text log keeps the line as it is. In a JSON log
+    /// it becomes a message whose level is the first word.
     pub fn say(&self, text: &str) {
         match self.options.form {
             Form::Json => match text.split_once(": ") {
@@ -126,7 +127,7 @@ impl Log {
         }
         let form = self.options.form;
         let done = SCRATCH.with(|scratch| {
-            // The line being written logs something itself: that line has no buffer, and is dropped.
+            // Writing a line has logged another line. The inner one has no buffer, so it is dropped.
             let Ok(mut scratch) = scratch.try_borrow_mut() else {
                 return false;
             };
@@ -185,7 +186,7 @@ impl Log {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes batch after batch until the log ends. This is all that the thread does.
+    /// The loop of the thread: writes batch after batch until the log ends.
     fn work_off(&self, mut to: impl Write) {
         let mut batch = Vec::new();
         let mut told = 0;
@@ -256,7 +257,7 @@ struct Lost {
     is_cut: bool,
 }
 
-/// Writes all of a batch, or answers what is lost of it.
+/// Writes a whole batch, or returns which part of it is lost.
 fn put(to: &mut impl Write, batch: &[u8]) -> Result<(), Lost> {
     let mut rest = batch;
     while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! What is checked of a JSON body before it is parsed.
+//! Checks of a JSON body that come before parsing: its media type and how deeply it is nested.
 
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 
@@ -38,7 +38,7 @@ pub(super) fn check_media_type(headers: &HeaderMap) -> Result<()> {
     }
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => {
-            refuse("Content-Encoding: expected none, as bodies are taken uncompressed".into())
+            refuse("Content-Encoding: expected none, as bodies must be uncompressed".into())
         }
         _ => Ok(()),
     }
@@ -48,7 +48,7 @@ pub(super) fn check_media_type(headers: &HeaderMap) -> Result<()> {
 /// then the parser has read no more levels than this function has seen.
 pub(super) fn is_deeper(json: &[u8], most: usize) -> bool {
     let opens = |byte: &&u8| matches!(**byte, b'{' | b'[');
-    // Nearly all bodies have fewer brackets than that in total, and counting them is fast.
+    // Nearly all bodies have fewer brackets than this limit in total, and counting brackets is fast.
     if json.iter().filter(opens).count() <= most {
         return false;
     }

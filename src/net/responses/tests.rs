@@ -58,7 +58,7 @@ async fn memory_is_wanted_by_those_who_found_none() {
     assert!(memory.held().since() >= Some(begun));
     assert!(!memory.held().is_wanted());
 
-    // A response that waits wants it as long as it waits; one that was refused wants it for a while.
+    // A waiting response wants memory while it waits; a refused one wants it for a while.
     let turn = budget.turn().await.expect("a turn");
     let more = budget.memory();
     let mut waiting = Box::pin(turn.hold(&more, large()));

@@ -44,7 +44,7 @@ async fn one_is_cut(limits: ConnectionLimits, path: &str) {
         }
     })
     .await;
-    // The other one goes on. The one that was cut has lost what was in flight.
+    // The other client continues. The one that was cut has lost the bytes in flight.
     for _ in 0..100 {
         let read = within(reading.0.read_exact(&mut buffer)).await;
         read.expect("it goes on");

@@ -44,8 +44,8 @@ async fn a_new_address_is_admitted_when_others_hold_all_connections() {
     many[3].read_until("\r\n\r\nnow").await;
     let refused = server.hits.of(Limit::Connections);
 
-    // Other addresses come. The connections that have waited longest are evicted, of the address that has most; the busy one
-    // stays.
+    // Other addresses connect. Of the address with the most connections, those that have waited longest are evicted; the
+    // busy one stays.
     let mut others = Vec::new();
     for (last, gone) in [(4, 1), (5, 2)] {
         let mut client = server.connect_from([127, 0, 0, last]).await;

@@ -47,7 +47,7 @@ pub(super) async fn within<F: Future>(future: F) -> F::Output {
     timeout(GUARD, future).await.expect("in time")
 }
 
-/// A server on a port of its own.
+/// A server on its own port.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) stop: oneshot::Sender<()>,
@@ -56,7 +56,7 @@ pub(super) struct Server {
     pub(super) began: Arc<Notify>,
     /// Lets one request to `/held` end.
     pub(super) release: Arc<Notify>,
-    /// Tells when the response of an `/endless` was dropped, or the work for a `/held`.
+    /// Reports that the response of an `/endless` or the work for a `/held` was dropped.
     pub(super) dropped: mpsc::UnboundedReceiver<()>,
     pub(super) hits: Arc<Hits>,
 }
@@ -156,7 +156,7 @@ impl Server {
             settings,
             ConnectionMeter::default(),
             async {
-                // Also when the test drops the sender.
+                // This also resolves when the test drops the sender.
                 let _ = stopped.await;
             },
         ));
@@ -171,7 +171,7 @@ impl Server {
         }
     }
 
-    /// Waits until a limit was reached so often. A client sees the end of its connection before that is counted.
+    /// Waits until a limit was reached this many times. A client sees the end of its connection before that is counted.
     pub(super) async fn has_hit(&self, limit: Limit, times: u64) {
         within(async {
             while self.hits.of(limit) < times {

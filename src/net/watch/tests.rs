@@ -1,4 +1,4 @@
-//! The time limits, on a clock of the test's own.
+//! The time limits, tested with a simulated clock.
 
 use super::*;
 
@@ -80,7 +80,7 @@ fn check_of_held(wanted: bool, after: Duration) -> Result<Option<Duration>, CutR
     watch.request_begins(false, true);
     let held = Arc::new(TestMemory(start, wanted));
     watch.holds(held.clone());
-    // A peer that takes everything makes nobody wait.
+    // No bytes wait for a peer that takes everything.
     assert_eq!(watch.check(start + 2 * limits.hold), Ok(None));
     watch.write_waits(start);
     let check = watch.check(start + after);

@@ -314,7 +314,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
             "often",
             error(
                 Code::Limited,
-                "too many requests: expected at most 100 a second of an address",
+                "too many requests: expected at most 100 a second per address",
             ),
         )],
     );
@@ -368,7 +368,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
                 "lost",
                 error(
                     Code::Unknown,
-                    "the database has not told whether it saved this: it may have been saved; look before you try again",
+                    "the database did not confirm whether it saved this: it may have been saved; check before you try again",
                 ),
             )],
         ),

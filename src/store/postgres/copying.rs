@@ -22,7 +22,7 @@ use crate::store::transaction::Transaction;
 const COPY_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Postgres {
-    /// Marks an empty database as the target of a copy from `source`. Answers the mark that it has already.
+    /// Marks an empty database as the target of a copy from `source`. Returns the mark that it already has, if any.
     pub(crate) async fn mark(&self, source: &str) -> Result<Option<String>> {
         let mut tx = self
             .database
@@ -32,7 +32,7 @@ impl Postgres {
         tx.finish(result).await
     }
 
-    /// Takes records as they are, with their ids and times: all of them or none.
+    /// Inserts records unchanged, with their ids and times: all of them or none.
     pub(crate) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
         let session = self.database.session(PATIENCE).await?;
         let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
@@ -73,16 +73,17 @@ impl Postgres {
                 Code::Conflict,
                 format!("{} Correct it in the source first", failure.detail()),
             )),
-            // The highest id shows whether the batch was saved, and a copy goes on there.
+            // The highest id shows whether the batch was saved, and a repeated command continues there.
             false if !failure.is_certain() => Err(Error::new(
                 Code::Unknown,
-                "the connection to the database was lost; give the same command again to continue",
+                "the connection to the database was lost; run the same command again to continue",
             )),
             false => Err(failure.error()),
         }
     }
 
-    /// Removes the mark. `given` has, for each noun, the highest id that the source ever gave; it is not given again.
+    /// Removes the mark. `given` has, for each noun, the highest id that the source ever assigned. No id up to it is
+    /// assigned again.
     pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let mut tx = self
             .database
@@ -93,7 +94,7 @@ impl Postgres {
                 if noun.is_view() {
                     continue;
                 }
-                // A sequence takes no 0; one that has given nothing begins with 1.
+                // A sequence cannot be set to 0; one that has assigned nothing begins with 1.
                 let sql = "SELECT setval(pg_get_serial_sequence($1, 'id'), greatest($2::bigint, 1), $2 > 0)";
                 tx.query(sql, &[noun.plural.into(), (*id).into()]).await?;
             }
@@ -103,7 +104,7 @@ impl Postgres {
         tx.finish(result).await
     }
 
-    /// The highest id that a noun was ever given.
+    /// The highest id that was ever assigned to a record of this noun.
     pub(crate) async fn last_given(&self, noun: &'static Noun) -> Result<i64> {
         let table = noun.plural;
         let last = self.database.read(FIRST_TRY, table, |table, session| {

@@ -25,7 +25,7 @@ pub(super) const FIRST_TRY: Duration = Duration::from_millis(2_200);
 /// The longest time until the next row of a list. The first row may come after a sort of millions.
 pub(super) const LIST_PATIENCE: Duration = Duration::from_secs(30);
 
-/// For how long the pool stays smaller after the server has refused another connection.
+/// How long the pool stays smaller after the server has refused another connection.
 const NARROW: Duration = Duration::from_secs(10);
 
 /// The state that all clones of a store share.
@@ -45,7 +45,7 @@ pub(super) struct PgDatabase {
     pub(super) waiting: Waiting,
     /// How many connections the pool may have.
     connections: usize,
-    /// When the pool was made smaller because the server gave no more connections.
+    /// When the pool was made smaller because the server accepted no more connections.
     narrowed: Mutex<Option<Instant>>,
     pub(super) meter: Meter,
 }
@@ -115,7 +115,7 @@ impl PgDatabase {
         }
     }
 
-    /// Limits the pool to the connections that are open. Answers false if there are none.
+    /// Limits the pool to the connections that are open. Returns false if there are none.
     fn narrow(&self) -> bool {
         let open = self.pool.status().size;
         if open > 0 {
@@ -145,7 +145,7 @@ impl PgDatabase {
         }
     }
 
-    /// Forgets the last commit: it no longer shows that the next write can be committed.
+    /// Forgets the last commit, because it no longer shows that the next write can be committed.
     pub(super) fn lost(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -163,7 +163,7 @@ impl PgDatabase {
     }
 }
 
-/// The time left until then.
+/// The time left until `until`.
 pub(super) fn left(until: Instant) -> Duration {
     until.saturating_duration_since(Instant::now())
 }

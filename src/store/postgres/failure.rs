@@ -1,4 +1,4 @@
-//! Failures of the database, and what they mean for a request.
+//! Failures of the database, and the errors that requests get for them.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,9 +12,9 @@ use crate::base::error::{Code, Error};
 pub(super) enum Failure {
     /// No answer came in time.
     Late,
-    /// The error of the server or of the connection.
+    /// The server or the connection reported an error.
     Told(tokio_postgres::Error),
-    /// No connection could be made.
+    /// No connection could be established.
     Unreachable {
         /// Each host, and the reason.
         why: String,
@@ -111,7 +111,7 @@ impl Failure {
                 "the disk of the database is full; nothing was saved; make room and try again",
             ),
             _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => unavailable(
-                "the database takes no writes at the moment; nothing was saved, try again".into(),
+                "the database accepts no writes at the moment; nothing was saved, try again".into(),
             ),
             _ if *code == SqlState::LOCK_NOT_AVAILABLE
                 || *code == SqlState::T_R_DEADLOCK_DETECTED
@@ -124,7 +124,7 @@ impl Failure {
             _ if *code == SqlState::UNIQUE_VIOLATION => {
                 complain(format_args!("{told}"));
                 unavailable(
-                    "the database gave an id that is taken, which happens while `crm copy` fills it; nothing was saved"
+                    "the database assigned an id that is already taken, which happens while `crm copy` fills it; nothing was saved"
                         .into(),
                 )
             }
@@ -154,14 +154,14 @@ impl Failure {
             }
             "54" => Error::new(
                 Code::TooLarge,
-                "the record is larger than the database takes",
+                "the record is larger than the database accepts",
             ),
             _ => Error::internal(format!("the database: {told}")),
         }
     }
 }
 
-/// Logs what is wrong with the database, at most once a second: while it is gone, every request fails.
+/// Logs a fault of the database, at most once a second, because every request fails while the database is gone.
 pub(super) fn complain(what: std::fmt::Arguments<'_>) {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,6 +178,6 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
 
 /// The error of a write whose result is unknown.
 pub(super) fn unknown() -> Error {
-    let message = "the database has not told whether it saved this: it may have been saved; look before you try again";
+    let message = "the database did not confirm whether it saved this: it may have been saved; check before you try again";
     Error::new(Code::Unknown, message)
 }

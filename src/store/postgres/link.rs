@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL: each host in turn, the settings of a session, and the end of a connection that was given up.
+//! Connections to PostgreSQL: each host in turn, the settings of a session, and the end of a connection whose user is gone.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -20,13 +20,13 @@ use super::tls;
 use super::url::{self, ParsedUrl};
 use crate::base::error::{Error, Result};
 
-/// How long one host of a URL has to answer, TLS and password included, before the next host is tried. Two dead hosts
+/// How long one host of a URL may take to answer, including TLS and password, before the next host is tried. Two dead hosts
 /// leave time for a third within the five seconds that a request takes at most.
 const HOST_PATIENCE: Duration = Duration::from_millis(1_300);
 
-/// The settings of every session. The server cancels no statement: it would report a cancelled wait for a synchronous
-/// standby as a success, with a warning that might not come. `synchronous_commit = off` would answer before a commit is
-/// on disk. The wait for a lock is short enough that even the first of two tries to read can report it.
+/// The settings of every session. The server must not cancel statements: it would report a cancelled wait for a synchronous
+/// standby as a success, with a warning that might not come. `synchronous_commit = off` would answer before a commit is on
+/// disk. The wait for a lock is short enough that even the first of two tries to read can report it.
 const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '2s'; SET client_min_messages = 'warning'; \
     SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on; \
     SET default_transaction_isolation = 'read committed'; \
@@ -91,8 +91,8 @@ impl PgSession {
 
 impl Drop for PgSession {
     fn drop(&mut self) {
-        // A running statement is not waited for. When the connection is gone, the server ends it, except a commit, which it
-        // finishes.
+        // This does not wait for a running statement. When the connection is gone, the server ends the statement; a commit
+        // it finishes.
         self.task.abort();
     }
 }
@@ -113,7 +113,7 @@ impl Link {
                             }
                         }
                         Some(Ok(_)) => {}
-                        // The user of the connection gets the error.
+                        // The code that uses the connection gets the error.
                         Some(Err(_)) | None => return std::task::Poll::Ready(()),
                     }
                 }
@@ -186,13 +186,14 @@ impl Manager for Link {
     type Type = PgSession;
     type Error = Failure;
 
-    /// Connects to the host that answered last, or to the next one that answers.
+    /// Connects to the last host that answered, or to the next one that does.
     async fn create(&self) -> Result<PgSession, Failure> {
         let first = self.last.load(Ordering::Relaxed);
         let (mut refused, mut missed, mut passes) = (None, Vec::new(), false);
         for at in 0..self.hosts.len() {
             let at = (first + at) % self.hosts.len();
-            // Boxed, as are the callers of this: the future of a request should not have room for a new connection.
+            // Boxed, as the callers of this are, so that the future of a request does not reserve space for a new
+            // connection.
             match Box::pin(self.connect(&self.hosts[at])).await {
                 Ok(session) => {
                     self.last.store(at, Ordering::Relaxed);
@@ -208,7 +209,7 @@ impl Manager for Link {
                 }
             }
         }
-        // The error of a server is more useful than that of a connection.
+        // An error from the server is more useful than an error of the connection.
         Err(refused.unwrap_or(Failure::Unreachable {
             why: missed.join("; "),
             passes,

@@ -1,8 +1,8 @@
 //! Lists: pages, and whole lists in chunks.
 //!
 //! As on SQLite, no chunk outlives its statement, so a slow reader holds no connection, no snapshot and little memory.
-//! Between two chunks, a page keeps the ids of its other records. A whole list by id keeps the last id and the highest id
-//! that there was. A whole list in another order keeps all of its ids, in a file of this machine if they are many.
+//! Between two chunks, a page keeps the ids of its other records. A whole list by id keeps the last id, and the highest id
+//! at the start. A whole list in another order keeps all of its ids, in a local temporary file if they are many.
 
 mod page;
 mod rows;
@@ -27,10 +27,10 @@ use page::PageRequest;
 use rows::{number, read, record, with_cells};
 use spool::SpooledIds;
 
-/// How many records are asked for while their size is unknown.
+/// How many records are requested while their size is unknown.
 const FIRST_ROWS: u64 = 100;
 
-/// The most records that are asked for at once.
+/// The most records that are requested at once.
 const MOST_ROWS: u64 = 4_000;
 
 /// Starts a list.
@@ -103,7 +103,7 @@ struct ListReader<R> {
     /// An empty value of the list's rows.
     rows: R,
     residue: Option<Residue>,
-    /// How many records the next chunk asks for.
+    /// How many records are requested for the next chunk.
     asked: u64,
     rest: RestOfList,
 }
@@ -151,7 +151,7 @@ impl<R: Rows> ListReader<R> {
         }
     }
 
-    /// Makes the next chunk ask for about as many records as a chunk holds.
+    /// Sets the next request to about as many records as fit into a chunk.
     fn learn(&mut self, chunk: &Chunk<R>) {
         if let Some(one) = (chunk.size as u64).checked_div(chunk.count) {
             self.asked = (CHUNK as u64 / one.max(1) + 1).clamp(1, MOST_ROWS);
@@ -199,7 +199,7 @@ impl<R: Rows> ListReader<R> {
         Ok(chunk)
     }
 
-    /// The records with these ids in their order, and how many of the ids were used. A record that is gone is left out.
+    /// The records with these ids in this order, and how many of the ids were used. A deleted record is left out.
     async fn by_ids(&mut self, ids: &[i64]) -> Result<(Chunk<R>, usize)> {
         let noun = self.query.noun;
         let mut select = Select::of(
@@ -270,8 +270,8 @@ impl<R: Rows> ListReader<R> {
             if let Some(id) = id {
                 if ordered.left() == limit {
                     beyond = true;
-                    // A select without a limit is read to its end here: otherwise the next user of the connection would
-                    // have to.
+                    // A select without a limit is read to its end here. Otherwise the next user of the connection would
+                    // have to do that.
                     return Ok(self.residue.is_some());
                 }
                 ordered.push(id)?;

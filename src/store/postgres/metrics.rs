@@ -13,19 +13,17 @@ pub(super) fn register(database: &PgDatabase, registry: &mut Registry) {
         let read = Live::new(move || read(pool.status()) as u64);
         registry.register_with_unit(name, help, Unit::Other("connections".into()), read);
     };
-    pool(
-        "crm_pool",
-        "Connections to the database that are open",
-        |status| status.size,
-    );
+    pool("crm_pool", "Open connections to the database", |status| {
+        status.size
+    });
     pool(
         "crm_pool_idle",
-        "Connections to the database that nobody uses",
+        "Idle connections to the database",
         |status| status.available,
     );
     pool(
         "crm_pool_max",
-        "Connections to the database that may be open",
+        "Most connections to the database that may be open",
         |status| status.max_size,
     );
     let waiting = database.pool.clone();

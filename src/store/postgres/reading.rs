@@ -1,4 +1,4 @@
-//! Reads: a connection that is given back or cancelled, and one more try where a connection is lost.
+//! Reads: a lost connection leads to one more try, and an abandoned read is cancelled.
 
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
@@ -31,7 +31,7 @@ impl PgDatabase {
         }
     }
 
-    /// The outer error is one that another try may not meet.
+    /// The outer error is one that may not occur in another try.
     async fn try_to_read<C, R, W>(
         &self,
         patience: Duration,
@@ -60,7 +60,7 @@ impl PgDatabase {
     }
 }
 
-/// A connection that reads. If it is dropped in the middle of a read, that read is cancelled.
+/// A connection for reading. If it is dropped in the middle of a read, that read is cancelled.
 pub(super) struct ReadSession(Option<Object<Link>>);
 
 impl ReadSession {
@@ -73,7 +73,7 @@ impl ReadSession {
         drop(self.0.take());
     }
 
-    /// Gives the connection back to the pool, unless another connection may do better.
+    /// Gives the connection back to the pool, unless another connection may succeed.
     pub(super) fn failed(mut self, database: &PgDatabase, failure: &Failure) {
         if !failure.is_lost() {
             return self.done();
@@ -100,7 +100,7 @@ impl DerefMut for ReadSession {
     }
 }
 
-/// Only methods that consume the session take its connection.
+/// Only methods that consume the session take out its connection.
 const PRESENT: &str = "a session has its connection until it is done";
 
 impl Drop for ReadSession {

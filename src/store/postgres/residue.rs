@@ -1,9 +1,9 @@
-//! The conditions of a list that PostgreSQL cannot decide as crm means them: `LIKE` without case, and attributes.
+//! The conditions of a list that PostgreSQL cannot decide as crm defines them: `LIKE` without case, and attributes.
 //!
 //! PostgreSQL folds case by the locale of the database. It also cannot compare numbers of any size in a JSON text whose
-//! digits are kept. So PostgreSQL answers all records that may fit ([`Select::may_differ`](crate::store::sql::select)), with
-//! conditions that leave out most others, and crm decides. It uses the same code that SQLite calls, so both databases find
-//! the same records.
+//! digits are kept. So PostgreSQL returns all records that may fit ([`Select::may_differ`](crate::store::sql::select)),
+//! with conditions that leave out most others, and crm decides. It uses the same code that SQLite calls, so both databases
+//! find the same records.
 
 use std::cmp::Ordering;
 
@@ -16,7 +16,7 @@ use crate::model::value::Cell;
 /// The conditions that crm checks itself.
 pub(super) struct Residue {
     tests: Vec<(usize, LocalTest)>,
-    /// The fields of `q` and its pattern. One of the fields has to match.
+    /// The fields that `q` searches, and its pattern. One of the fields must match.
     search: Option<(Vec<usize>, Pattern)>,
 }
 

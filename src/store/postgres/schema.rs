@@ -1,8 +1,8 @@
 //! The schema: the checks of a database, and the migrations that bring it up to date.
 //!
 //! Any number of processes may start at once: one of them migrates, under an advisory lock, and the others wait for it. A
-//! migration waits for a lock for at most two seconds, because everybody who comes after it would wait too. Then it lets
-//! them go on and tries again.
+//! migration waits at most two seconds for a lock, because every later transaction would wait behind it. Then it lets the
+//! others continue, and tries again.
 
 use std::time::{Duration, Instant};
 
@@ -15,22 +15,22 @@ use super::tables;
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 
-/// The migrations, each in a transaction of its own. The number of the schema says how many were applied.
+/// The migrations, each in its own transaction. The number of the schema says how many were applied.
 const MIGRATIONS: [&str; 3] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
     include_str!("../schema/postgres/0003_versions_by_others.sql"),
 ];
 
-/// How long a start waits for the migrations of another process, or for its own locks.
+/// How long the start of a process waits for the migrations of another process, or for its own locks.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every schema of every database has its own lock. The first number is crm's: its name in ASCII.
 const LOCK: &str = "pg_advisory_xact_lock(6517357, hashtext(current_schema()))";
 
-/// The first schema of `search_path` with a relation of this name. It reads the rows of the catalog, which a statement
-/// sees as they were when it began: `to_regclass` sees every commit at once, so one statement could miss the first table
-/// of a migration and find its second.
+/// The first schema of `search_path` with a relation of this name. It reads the rows of the catalog, which a statement sees
+/// as they were when it began. `to_regclass` would see every commit at once, so one statement could miss the first table of
+/// a migration and find its second.
 macro_rules! first_schema {
     ($name:literal) => {
         concat!(
@@ -43,8 +43,8 @@ macro_rules! first_schema {
     };
 }
 
-/// Brings the schema up to date, or refuses one that is newer than this program. If there is none, `makes` says whether
-/// it is made or refused.
+/// Brings the schema up to date, or refuses one that is newer than this program. If there is no schema, `makes` says
+/// whether one is made or the database is refused.
 pub(super) async fn prepare(database: &PgDatabase, makes: bool) -> Result<()> {
     let start = Instant::now();
     loop {
@@ -53,14 +53,14 @@ pub(super) async fn prepare(database: &PgDatabase, makes: bool) -> Result<()> {
             SchemaState::Current => return Ok(()),
             SchemaState::Absent if !makes => {
                 return Err(Error::failed(
-                    "the database: crm's tables are not there; `crm serve` and the create commands make them",
+                    "the database: crm's tables are missing; `crm serve` and the create commands make them",
                 ));
             }
             SchemaState::Absent | SchemaState::Old => migrate(&mut session, database.nouns).await,
         };
         match done {
             Ok(()) => return Ok(()),
-            // Others hold the locks that it needs, or another process migrates.
+            // Others hold the locks that the migration needs, or another process migrates.
             Err(failure)
                 if failure.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
                     && start.elapsed() < MIGRATION_PATIENCE =>
@@ -73,7 +73,7 @@ pub(super) async fn prepare(database: &PgDatabase, makes: bool) -> Result<()> {
     }
 }
 
-/// What [`check`] finds.
+/// The finding of [`check`].
 enum SchemaState {
     /// There is no schema yet.
     Absent,
@@ -92,7 +92,7 @@ async fn check(session: &PgSession, nouns: &[&'static Noun]) -> Result<SchemaSta
         first_schema!("$1::text"),
         ", pg_is_in_recovery()"
     );
-    // The table that stands for all of crm's.
+    // This table stands for all of crm's tables.
     let table = tables::names(nouns).first().copied().unwrap_or_default();
     let row = within(PATIENCE, session.client.query_one(sql, &[&table]))
         .await
@@ -104,7 +104,7 @@ async fn check(session: &PgSession, nouns: &[&'static Noun]) -> Result<SchemaSta
     }
     if text(1).is_none() {
         return Err(refuse(
-            "expected a schema in search_path that exists, found none".into(),
+            "expected an existing schema in search_path, found none".into(),
         ));
     }
     if text(2) == Some("off") {
@@ -125,7 +125,7 @@ async fn check(session: &PgSession, nouns: &[&'static Noun]) -> Result<SchemaSta
         (None, None) => return Ok(SchemaState::Absent),
         (None, Some(_)) => {
             return Err(refuse(format!(
-                "a table {table} is there that is not crm's; expected an empty schema or crm's own"
+                "a table {table} exists that is not crm's; expected an empty schema or crm's own"
             )));
         }
     }

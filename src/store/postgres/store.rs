@@ -1,4 +1,4 @@
-//! The store: opening a database, and what every store does.
+//! The store: opening a database, and the operations of every store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::store::contract::{Listing, Outcome, Ready, Store, Write, WriteExtent}
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 
-/// The greatest age of a commit that still shows that writes are taken.
+/// The greatest age of a commit that still shows that writes are accepted.
 const FRESH: Duration = Duration::from_secs(5);
 
 /// A store in PostgreSQL. Clones share it.
@@ -79,7 +79,7 @@ impl Postgres {
             .await
     }
 
-    /// Opens the target of a copy, which may have been begun already.
+    /// Opens the target of a copy, which may have begun already.
     pub async fn open_for_copy(url: &str, options: impl Into<PostgresOptions>) -> Result<Postgres> {
         Postgres::connect(url, options.into(), true).await
     }
@@ -187,7 +187,7 @@ impl Store for Postgres {
         let result = beaten.map(|_| ()).map_err(Error::from);
         match tx.finish(result).await {
             Ok(()) => Ok(ready(at)),
-            // Nobody needs to know whether this row was saved.
+            // It does not matter whether this row was saved.
             Err(error) if error.code == Code::Unknown => Err(Failure::Late.error()),
             Err(error) => Err(error),
         }

@@ -1,4 +1,4 @@
-//! The tables of nouns: which of them exist, and the SQL of those that no migration makes.
+//! The tables of nouns: finds which of them exist, and has the SQL for those that no migration makes.
 
 use tokio_postgres::Error;
 
@@ -13,7 +13,7 @@ pub(super) fn names(nouns: &[&'static Noun]) -> Vec<&'static str> {
     tables.map(|noun| noun.plural).collect()
 }
 
-/// The nouns whose tables are not there and that no migration makes. The migrations make those of [`NOUNS`].
+/// The nouns whose tables are missing and not made by a migration. The migrations make the tables of [`NOUNS`].
 pub(super) async fn missing(
     session: &PgSession,
     nouns: &[&'static Noun],

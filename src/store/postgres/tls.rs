@@ -1,4 +1,4 @@
-//! TLS to the server. Its certificate is checked as `sslmode` asks.
+//! TLS to the server. The server's certificate is checked as `sslmode` requires.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rustls::{
 
 use crate::base::error::{Error, Result};
 
-/// What is checked of the server's certificate.
+/// How the server's certificate is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verify {
     /// Nothing.
@@ -78,9 +78,9 @@ fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
-/// Checks a certificate as `sslmode` asks. It always checks that the server has the key of its certificate. With
+/// Checks a certificate as `sslmode` requires. It always checks that the server has the key of its certificate. With
 /// `sslmode=require` and no `sslrootcert` it checks nothing else, which protects against eavesdroppers, but not against
-/// somebody who answers in place of the server.
+/// somebody who impersonates the server.
 #[derive(Debug)]
 struct CertificateCheck {
     verify: Verify,

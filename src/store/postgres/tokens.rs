@@ -1,12 +1,12 @@
-//! The tokens as they were last read, so that a request is let in without a question to the database.
+//! A cache of the tokens, so that a request is admitted without a query.
 //!
-//! Other processes change tokens too, and nothing reports that. So requests cause the tokens to be read again in the
-//! background every [`FRESH`], and tokens that were read longer ago than [`STALE`] let nobody in: if the database cannot
-//! be asked for that long, nobody gets in.
+//! Other processes change tokens too, and no notification arrives. So requests cause the tokens to be read again in the
+//! background every [`FRESH`]. Tokens that were read longer ago than [`STALE`] admit nobody: if the database has not
+//! answered for that long, access is denied.
 //!
-//! An unknown token may be new, made by way of another process. So the tokens are read again before it is refused.
-//! Everybody who waits shares one read, and there is at most one such read in each [`PAUSE`], so that a client that sends
-//! wrong tokens cannot keep the database busy.
+//! An unknown token may be new, created through another process. So the tokens are read again before it is refused. All
+//! waiting requests share one read, and there is at most one such read in each [`PAUSE`], so that a client that sends wrong
+//! tokens cannot keep the database busy.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ use crate::store::sql::tokens;
 /// The age at which the tokens are read again.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// The least time between the beginnings of two reads for unknown tokens.
+/// The shortest time between the starts of two reads for unknown tokens.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The tokens, and when they were read.
@@ -33,7 +33,7 @@ pub(super) struct TokenCache {
     changes: AtomicU64,
     /// Whether they are being read again in the background.
     reading: AtomicBool,
-    /// The last read for an unknown token. Whoever waits for a read waits for this lock.
+    /// The last read for an unknown token. Callers that wait for a read wait for this lock.
     anew: tokio::sync::Mutex<Option<AnewRead>>,
 }
 
@@ -52,7 +52,7 @@ struct CachedTokens {
 }
 
 impl TokenCache {
-    /// Makes the cached tokens unusable. To be called after a commit that changes tokens, before its answer.
+    /// Makes the cached tokens unusable. Must be called after a commit that changes tokens, before its answer.
     pub(super) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
@@ -74,7 +74,7 @@ impl TokenCache {
             tokio::time::sleep_until((last.began + PAUSE).into()).await;
         }
         let began = Instant::now();
-        // Stored before the read, so that a read that is given up counts too.
+        // Stored before the read, so that an abandoned read counts too.
         *last = Some(AnewRead { began, found: None });
         let found = self.read(database).await;
         *last = Some(AnewRead {
@@ -89,7 +89,7 @@ impl TokenCache {
         let at = Instant::now();
         let keyring = Arc::new(Keyring::new(read_tokens(database).await?));
         let mut cached = self.cached();
-        // If two reads overlap, the one that began later knows more.
+        // If two reads overlap, the one that began later is newer.
         if cached.as_ref().is_none_or(|cached| cached.at < at) {
             *cached = Some(CachedTokens {
                 keyring: keyring.clone(),
@@ -139,6 +139,6 @@ pub(super) async fn read_tokens(database: &PgDatabase) -> Result<Vec<(Hash, Toke
     });
     let rows = rows.await?;
     let tokens: Option<Vec<_>> = rows.iter().map(|row| tokens::token(row)).collect();
-    // Without the unreadable one there might be no token left, and the service would be open to everybody.
+    // If the unreadable token were skipped, there might be no token left, and the service would be open to everybody.
     tokens.ok_or_else(|| Error::internal("the database: a token cannot be read"))
 }

@@ -1,4 +1,4 @@
-//! The URL of a database: what libpq reads, with `sslmode`, `sslrootcert` and the size of the pool.
+//! Reads the URL of a database: the form that libpq reads, including `sslmode` and `sslrootcert`, and the size of the pool.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use super::failure::reason;
 use super::tls::Verify;
 use crate::base::error::{Error, Result, quoted};
 
-/// How many connections a server opens at most if the URL does not say. Those of ten replicas fit into the hundred that
-/// PostgreSQL takes by default, with some left for people.
+/// The most connections that a server opens if the URL does not say. The connections of ten replicas fit into the hundred
+/// that PostgreSQL accepts by default, with some left for people.
 pub const CONNECTIONS: usize = 8;
 
-/// The most that `pool_max_conns` may ask for.
+/// The largest accepted value of `pool_max_conns`.
 const MOST_CONNECTIONS: usize = 1_000;
 
-/// How long sent data may stay unacknowledged by the network. TCP itself would wait for a vanished host for a quarter of
-/// an hour.
+/// How long sent data may stay unacknowledged by the network. TCP alone would wait a quarter of an hour for a vanished
+/// host.
 const NETWORK_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many connections a server opens at most, as `pool_max_conns` of the URL says.
+/// The most connections that a server opens, from `pool_max_conns` of the URL.
 pub fn connections(url: &str) -> Result<usize> {
     let parsed =
         parse(url).map_err(|expected| Error::invalid(format!("the database: {expected}")))?;
@@ -44,7 +44,7 @@ pub(super) struct ParsedUrl {
     pub(super) connections: Option<usize>,
 }
 
-/// The parameters that are read here. The library does not know all values of the first two. The third is the name that
+/// The parameters that are read here. The library does not know all values of the first two. The third has the name that
 /// other programs use for the size of their pool.
 #[derive(Default)]
 struct OwnParams {
@@ -70,7 +70,7 @@ pub(super) fn parse(url: &str) -> Result<ParsedUrl, String> {
         })
         .transpose()?;
     let mut config: Config = plain.parse().map_err(|error: tokio_postgres::Error| {
-        // The text repeats the name of an option as it was given.
+        // The text repeats the name of an option as the user wrote it.
         let why = quoted(&reason(&error));
         format!(
             "{EXPECTED}, got one that cannot be read: {}",
@@ -82,7 +82,7 @@ pub(super) fn parse(url: &str) -> Result<ParsedUrl, String> {
             config.ssl_mode(SslMode::Disable);
             Verify::Nothing
         }
-        // For "allow", libpq tries without TLS first. To try with TLS first is never less safe.
+        // For "allow", libpq tries without TLS first. Trying with TLS first is never less safe.
         None | Some("prefer" | "allow") => Verify::Nothing,
         // As in libpq: a given certificate is checked.
         Some("require") if roots.is_none() => Verify::Nothing,
@@ -115,7 +115,7 @@ pub(super) fn parse(url: &str) -> Result<ParsedUrl, String> {
     }
     let mut hosts = hosts(&config);
     if hosts.len() > 1 && !plain.contains("target_session_attrs=") {
-        // Only one of several hosts takes writes.
+        // Only one of several hosts accepts writes.
         for host in &mut hosts {
             host.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
@@ -167,7 +167,7 @@ fn split(url: &str) -> Result<(String, OwnParams), String> {
     Ok((format!("{base}{mark}{}", rest.join("&")), own))
 }
 
-/// A configuration for each host by itself. So a host that accepts a connection and then says nothing does not keep the next
+/// A separate configuration for each host. So a host that accepts a connection and then stays silent does not keep the next
 /// host from being tried.
 fn hosts(config: &Config) -> Vec<Config> {
     let (names, addresses, ports) = (

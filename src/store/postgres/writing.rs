@@ -1,4 +1,4 @@
-//! A write: its statements, its commit, and what is known of it if one of them fails.
+//! A write: its statements, its commit, and what a failure of one of them means for the result.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,7 +21,8 @@ use crate::store::transaction::{Fault, Transaction};
 impl PgDatabase {
     /// Begins a write.
     pub(super) async fn write(&self, mode: Mode) -> Result<PgTransaction<'_>> {
-        // Each unanswered write has a connection that a standby or a lock may keep forever. The other connections go on.
+        // Each unanswered write has a connection that a standby or a lock may keep for ever. The other connections stay
+        // usable.
         if self.unanswered.available_permits() == 0 {
             return Err(Error::new(
                 Code::Unavailable,
@@ -47,7 +48,7 @@ impl PgDatabase {
 /// How a write is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// Each statement by itself. Only one of them writes.
+    /// Each statement separately. Only one of them writes.
     Statement,
     /// All statements together. The first one begins the transaction.
     Transaction { begun: bool },
@@ -123,7 +124,7 @@ impl PgTransaction<'_> {
         }
     }
 
-    /// Handles the failure of a statement: rolls back, or gives up the connection.
+    /// Handles the failure of a statement: rolls back, or abandons the connection.
     async fn fault(&mut self, failure: Failure) -> Fault {
         let is_unknown = self.mode == Mode::Statement && self.sent && !failure.is_certain();
         if !failure.is_certain() {
@@ -132,8 +133,8 @@ impl PgTransaction<'_> {
             || self.mode == (Mode::Transaction { begun: true })
                 && self.run("ROLLBACK").await.is_err()
         {
-            // A server that no longer takes writes cannot take the next one either, and without a ROLLBACK nothing more can
-            // be read.
+            // A server that no longer accepts writes cannot accept the next one either, and without a ROLLBACK nothing more
+            // can be read.
             self.lose(&failure);
         }
         self.mode = Mode::Over;
@@ -167,7 +168,7 @@ impl PgTransaction<'_> {
             drop(Object::take(session));
             return;
         }
-        // There may be no permit left, if several writes were lost at the same time.
+        // If several writes were lost at the same time, there may be no permit left.
         let unanswered = self.database.unanswered.clone().try_acquire_owned();
         tokio::spawn(async move {
             // This fails only if the connection does.

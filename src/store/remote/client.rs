@@ -14,11 +14,11 @@ use crate::model::terms;
 use crate::model::token::Secret;
 use crate::store::contract::Report;
 
-/// The longest time that a request takes in all, whatever a server sends meanwhile. Lists have no such limit.
+/// The longest total time of a request, whatever the server sends in the meantime. Lists have no such limit.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// The largest answer that is taken, and the largest line of a list, in bytes. A record has a mebibyte, and JSON may write
-/// each of its bytes as six.
+/// The largest accepted answer, and the largest line of a list, in bytes. A record has up to a mebibyte, and JSON may need
+/// six bytes for each of them.
 pub(super) const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// A server. Clones share its connections.
@@ -53,7 +53,7 @@ impl RemoteClient {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
-    /// Sends a request once. An answer that is no success becomes the error that the server had.
+    /// Sends a request once. An answer without success becomes the error that the server reported.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
         let sent = request.send().await;
         let response = sent.map_err(|error| self.unreachable(&error))?;
@@ -65,7 +65,7 @@ impl RemoteClient {
         let after = response.headers().get(RETRY_AFTER);
         let after = after.and_then(|after| retry_after(after.to_str().ok()?.trim()));
         let body = self.body(response).await?;
-        // `/ready` has the report even if the server takes no writes.
+        // `/ready` has the report even if the server accepts no writes.
         *self.backups() = Report::from_json(&body);
         let told = code.and_then(|code| Error::from_json(code, &body));
         // A proxy in between may have passed the request on.
@@ -91,8 +91,8 @@ impl RemoteClient {
         })
     }
 
-    /// Sends a request and reads the whole answer. A request that is lost on the way, or not taken at the moment, is sent
-    /// again.
+    /// Sends a request and reads the whole answer. A request that is lost on the way, or that the server cannot handle at
+    /// the moment, is sent again.
     pub(super) async fn whole(&self, request: RequestBuilder) -> Result<RemoteAnswer, SendError> {
         let mut tries = Retries::default();
         let mut perhaps = false;
@@ -126,7 +126,7 @@ impl RemoteClient {
         }
     }
 
-    /// The body of an answer that is no list.
+    /// The body of an answer that is not a list.
     pub(super) async fn body(&self, mut response: Response) -> Result<Bytes, SendError> {
         let mut body = BytesMut::new();
         loop {
@@ -159,23 +159,23 @@ impl RemoteClient {
         }
     }
 
-    /// The error of a list that ended too early.
+    /// The error for a list that ended too early.
     pub(super) fn broken(&self, error: &reqwest::Error) -> Error {
         let message = format!("the list from {} broke off: {}", self.url, causes(error));
         Error::new(Code::Unreachable, message)
     }
 
-    /// The error of an answer that is too large.
+    /// The error for an answer that is too large.
     pub(super) fn too_large(&self) -> Error {
         let most = LARGEST_ANSWER >> 20;
         self.stranger(&format!("its answer is larger than {most} MiB"))
     }
 
-    /// The error of an answer that no crm server gives.
+    /// The error for an answer that no crm server sends.
     pub(super) fn stranger(&self, why: &str) -> Error {
         Error::new(
             Code::Unreachable,
-            format!("{} does not answer as a crm server does: {why}", self.url),
+            format!("{} does not answer like a crm server: {why}", self.url),
         )
     }
 }

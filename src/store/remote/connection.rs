@@ -1,4 +1,4 @@
-//! The HTTP client for one server: its certificates, its token, its time limits, and what its errors mean.
+//! The HTTP client for one server: its certificates, its token, its time limits, and the explanations of its errors.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use rustls::pki_types::pem::{self, PemObject};
 use crate::base::error::{Error, Result};
 use crate::model::token::Secret;
 
-/// How long a connection may take to come up.
+/// How long it may take to connect.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a server may say nothing in the middle of an answer. Longer than its own limit of 30 s for a body and the
-/// 5 s it waits for a busy database.
+/// How long a server may be silent in the middle of an answer. It is longer than the server's own limit of 30 s for a body
+/// plus the 5 s that the server waits for a busy database.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// A client for the server at `url`, with the token that it is shown. Without `checks`, any certificate will do.
+/// A client for the server at `url`, which sends this token. Without `checks`, any certificate is accepted.
 pub(super) fn build(url: &str, token: Option<&Secret>, checks: bool) -> Result<Client> {
-    // An error means that it is installed already.
+    // An error means that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder();
     if !checks {
@@ -30,8 +30,8 @@ pub(super) fn build(url: &str, token: Option<&Secret>, checks: bool) -> Result<C
         check_trusted()?;
     }
     if url.starts_with("http://") || !checks {
-        // Only https needs the system's certificates. Reading them takes longer than everything else that a command does,
-        // and in a small container there are none, which would be an error.
+        // Only https needs the system's certificates. Reading them takes longer than the rest of a command, and a small
+        // container has none, which would be an error.
         builder = builder.tls_certs_only([]);
     }
     if is_loopback(url) {
@@ -54,7 +54,7 @@ pub(super) fn build(url: &str, token: Option<&Secret>, checks: bool) -> Result<C
         .map_err(|error| Error::failed(format!("the HTTP client: {}", causes(&error))))
 }
 
-/// Refuses a file of trusted certificates that cannot be used: the library would go on without it.
+/// Refuses a file of trusted certificates that cannot be used. The library would ignore it and continue.
 fn check_trusted() -> Result<()> {
     let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else {
         return Ok(());
@@ -84,11 +84,11 @@ fn is_loopback(url: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// The cause of a failed connection, with advice where there is some.
+/// The cause of a failed connection, with advice if there is any.
 pub(super) fn explain(error: &reqwest::Error) -> String {
     let causes = causes(error);
     let advice = if causes.contains("CaUsedAsEndEntity") {
-        "its certificate is one for signing others; make it with basicConstraints=CA:FALSE"
+        "its certificate is a CA certificate; make one with basicConstraints=CA:FALSE"
     } else if causes.contains("invalid peer certificate") {
         "if you trust its certificate, name the certificate's file in SSL_CERT_FILE"
     } else if causes.contains("InvalidContentType") {

@@ -1,4 +1,4 @@
-//! A list as a server sends it: one record a line.
+//! Reads a list as a server sends it: one record per line.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
@@ -10,20 +10,20 @@ use crate::model::record::Record;
 use crate::model::rows::Rows;
 use crate::model::value::{Cell, Value};
 
-/// Reads records from lines, and lines from bytes.
+/// Splits bytes into lines, and reads a record from each.
 pub(super) struct RecordLines<R> {
     pub(super) client: RemoteClient,
     /// An empty value of the list's rows.
     pub(super) rows: R,
     pub(super) noun: &'static Noun,
-    /// Whether each record must have an id. Records have none if other fields were asked for.
+    /// Whether each record must have an id. Records have none if other fields were requested.
     pub(super) has_ids: bool,
-    /// A line whose end has not come yet.
+    /// A line whose end has not arrived yet.
     pub(super) partial: BytesMut,
 }
 
 impl<R: Rows> RecordLines<R> {
-    /// The records in chunks, as the bytes come.
+    /// The records in chunks, as the bytes arrive.
     pub(super) fn chunks<S>(self, bytes: S) -> impl Stream<Item = Result<R>> + Send
     where
         S: Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
@@ -56,7 +56,7 @@ impl<R: Rows> RecordLines<R> {
             let record = record.ok_or_else(|| {
                 let line = String::from_utf8_lossy(&line[..end]);
                 self.client
-                    .stranger(&format!("{} is no record", quoted(&line)))
+                    .stranger(&format!("{} is not a record", quoted(&line)))
             })?;
             let cells: Vec<Cell> = record.values.iter().map(Value::cell).collect();
             records.push(self.noun, &cells);

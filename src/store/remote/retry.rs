@@ -1,4 +1,4 @@
-//! Failed requests, and when they are sent again.
+//! Decides when a failed request is sent again.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -7,16 +7,16 @@ use std::time::{Duration, SystemTime};
 use crate::base::error::Error;
 use crate::base::time;
 
-/// How often a request is sent that is lost or turned away. A server that restarts takes about a second.
+/// How many times a request is sent that is lost or turned away. A restart of a server takes about a second.
 const MOST_TRIES: u32 = 5;
 
 /// The longest first pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The longest pause. If a server asks for a longer one, the user is told instead.
+/// The longest pause. If a server asks for a longer one, the error is reported instead.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or a point in time. Anything else asks for nothing.
+/// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or a point in time. Any other text is ignored.
 pub(super) fn retry_after(text: &str) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
@@ -28,10 +28,10 @@ pub(super) fn retry_after(text: &str) -> Option<Duration> {
 /// Why a request failed.
 pub(super) struct SendError {
     pub(super) error: Error,
-    /// The time after which it may be sent again, `None` if it may not. It was lost on the way, or the server could not do
-    /// it at the moment.
+    /// The time after which the request may be sent again: it was lost on the way, or the server could not handle it at the
+    /// moment. `None` if it may not be sent again.
     pub(super) again: Option<Duration>,
-    /// Whether the server may have done it all the same, in this try or in an earlier one.
+    /// Whether the server may have done it anyway, in this try or in an earlier one.
     pub(super) perhaps: bool,
 }
 
@@ -40,7 +40,7 @@ impl SendError {
     pub(super) fn of_write(mut self) -> Error {
         if self.perhaps {
             self.error.message +=
-                "; the change may have been saved all the same, check before you try again";
+                "; the change may have been saved anyway; check before you try again";
         }
         self.error
     }
@@ -67,15 +67,15 @@ impl From<SendError> for Error {
 pub(super) struct Retries(u32);
 
 impl Retries {
-    /// Waits, and answers whether the request is to be sent again.
+    /// Waits, and returns whether the request should be sent again.
     pub(super) async fn again(&mut self, failed: &SendError) -> bool {
         self.0 += 1;
         let after = failed.again.filter(|after| *after <= LONGEST_PAUSE);
         let Some(after) = after.filter(|_| self.0 < MOST_TRIES) else {
             return false;
         };
-        // Each pause is twice as long as the one before, and up to half of it is random: many clients that were turned
-        // away together do not come back together.
+        // Each pause is twice as long as the one before, and up to half of it is random: many clients that were turned away
+        // together must not come back together.
         let longest = (FIRST_PAUSE * 2_u32.pow(self.0 - 1)).min(LONGEST_PAUSE);
         let chance = RandomState::new().hash_one(self.0) % 1_000;
         tokio::time::sleep(after + longest / 2 + longest / 2 * chance as u32 / 1_000).await;

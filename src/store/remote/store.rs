@@ -1,4 +1,4 @@
-//! The store: each call as a request.
+//! The store: each call becomes a request.
 
 use std::sync::Arc;
 
@@ -24,20 +24,20 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// The store behind the server at `url`, which is shown this token. Nothing is sent yet.
+    /// The store behind the server at `url`, to which this token is sent. Nothing is sent yet.
     pub fn new(url: &str, token: Option<&Secret>) -> Result<Remote> {
         let client = RemoteClient::new(url, token, true)?;
         Ok(Remote { client })
     }
 
-    /// A server on this machine whose certificate is for the name that others know it by. The certificate is not checked,
-    /// so anybody may be behind it: send nothing secret there.
+    /// A server on this machine. Its certificate names the host that other machines know it by, so the certificate is not
+    /// checked. Any program may be listening there: send it nothing secret.
     pub fn unchecked(url: &str) -> Result<Remote> {
         let client = RemoteClient::new(url, None, false)?;
         Ok(Remote { client })
     }
 
-    /// What was done, read from the answer. An answer that cannot be read may be another program's.
+    /// The result of a write, read from the answer. An answer that cannot be read may come from another program.
     fn done<W: Write>(&self, write: &W, answer: &RemoteAnswer) -> Result<W::Done> {
         let kept = Kept {
             word: W::word(answer.status.as_u16()).into(),
@@ -93,7 +93,7 @@ impl Store for Remote {
         let record = Record::from_json(noun, &answer.body);
         match record.filter(|record| record.id() >= 1) {
             Some(record) => Ok(record.with_version(answer.version)),
-            None => Err(self.client.stranger("its answer is no record")),
+            None => Err(self.client.stranger("its answer is not a record")),
         }
     }
 
@@ -107,7 +107,7 @@ impl Store for Remote {
         let tokens: Option<Option<Vec<Token>>> = tokens;
         tokens
             .flatten()
-            .ok_or_else(|| self.client.stranger("its answer is no list of tokens"))
+            .ok_or_else(|| self.client.stranger("its answer is not a list of tokens"))
     }
 
     async fn keyring(&self) -> Result<Arc<Keyring>> {
@@ -166,7 +166,8 @@ impl Store for Remote {
         let response = self.client.send(request).await?;
         let body = self.client.body(response).await?;
         let ready = Ready::from_json(&body);
-        let ready = ready.ok_or_else(|| self.client.stranger("its readiness names no commit"))?;
+        let ready =
+            ready.ok_or_else(|| self.client.stranger("its answer to /ready names no commit"))?;
         *self.client.backups() = ready.backups.clone();
         Ok(ready)
     }

@@ -1,4 +1,4 @@
-//! The target of a copy: the mark of an unfinished copy, and records inserted as they are.
+//! The target of a copy: sets and removes the mark of an unfinished copy, and inserts records unchanged.
 
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
@@ -13,7 +13,7 @@ pub(crate) fn unfinished(source: &str) -> Error {
     Error::failed(message)
 }
 
-/// Marks an empty database as the target of a copy from `source`. Answers the mark that it has already.
+/// Marks an empty database as the target of a copy from `source`. Returns the mark that it already has, if any.
 pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Option<String>> {
     tx.execute(
         "CREATE TABLE IF NOT EXISTS crm_copy (source text NOT NULL)",
@@ -48,7 +48,7 @@ pub(crate) async fn unmark(tx: &mut impl Transaction) -> Result<()> {
     Ok(())
 }
 
-/// Inserts records as they are.
+/// Inserts records unchanged, with their ids, times and versions.
 pub(crate) async fn take(
     tx: &mut impl Transaction,
     noun: &'static Noun,

@@ -45,7 +45,7 @@ pub async fn insert(tx: &mut impl Transaction, draft: &Draft, record: &mut Recor
     Ok(())
 }
 
-/// Writes these changes of a record in one statement, with `updated_at` and the version.
+/// Writes these changes of a record in one statement, together with `updated_at` and the version.
 pub async fn change(
     tx: &mut impl Transaction,
     draft: &Draft,
@@ -63,7 +63,7 @@ pub async fn change(
     if let Err(error) = record.fits()
         && record.size() > before
     {
-        // A record that is too large already, because it is older than the limit, may still change without growing.
+        // A record from before the limit may already be too large. It may still change if it does not grow.
         return Err(error);
     }
     let mut sql = format!("UPDATE {} SET ", noun.plural);
@@ -132,17 +132,17 @@ pub async fn delete<T: Transaction>(
     }
 }
 
-/// Which rows of a table are about to be deleted.
+/// The rows of a table that are about to be deleted.
 #[derive(Clone)]
 enum DeletedRows {
-    /// The one with the id.
+    /// The row with the id.
     One,
-    /// Those of a condition. `$` stands for the marker of the id.
+    /// The rows that a condition selects. `$` stands for the marker of the id.
     Where(String),
 }
 
-/// Does to the records that refer to these rows what their fields say: clears the reference, or with `cascade` deletes
-/// them as well. The schema would clear the reference by itself, but without a change of `updated_at` and version.
+/// Handles the records that refer to these rows, as their fields say: clears the reference or, with `cascade`, deletes them
+/// as well. The schema alone would also clear the reference, but without a change of `updated_at` and version.
 fn release<'t, T: Transaction>(
     tx: &'t mut T,
     noun: &'static Noun,
@@ -184,7 +184,7 @@ fn release<'t, T: Transaction>(
     })
 }
 
-/// The conflict of a record that other records refer to.
+/// The error for a record that cannot be deleted because other records refer to it.
 async fn still_has(tx: &mut impl Transaction, noun: &'static Noun, id: i64) -> Result<Error> {
     let mut counts = Vec::new();
     for (referrer, field, on_delete) in noun.referrers(tx.nouns()) {

@@ -1,5 +1,5 @@
-//! Idempotency: a request with a key is done once. Its result is kept under the key for a day, written by the same
-//! transaction.
+//! Idempotency: a request with a key is done once. Its result is kept under the key for a day. The same transaction writes
+//! both, so that neither exists without the other.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,10 +10,10 @@ use crate::model::value::Value;
 use crate::store::contract::{Kept, Outcome, Write};
 use crate::store::transaction::Transaction;
 
-/// How many expired results are deleted for each new one. More than one, so that their number falls.
+/// How many expired results are deleted for each new one. It is more than one, so that their number falls.
 const DELETED: usize = 4;
 
-/// Runs a write, unless it was done already under the same key.
+/// Runs a write, unless it was already done under the same key.
 pub(crate) async fn run<W: Write, T: Transaction>(
     mut write: W,
     tx: &mut T,
@@ -46,7 +46,7 @@ pub(crate) async fn run<W: Write, T: Transaction>(
     })
 }
 
-/// The time before which a result has expired, as times are stored.
+/// The time before which a result has expired, in the stored form.
 fn oldest() -> String {
     time::stored(SystemTime::now() - Duration::from_secs(KEPT)).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! The selects of a list: filters, order and cursor as SQL. Where the databases differ, `Dialect` says which one it is for.
+//! The selects of a list: filters, order and cursor as SQL. Where the databases differ, `Dialect` says for which one the
+//! text is.
 
 mod text;
 
@@ -14,7 +15,7 @@ pub(crate) use filters::LONGEST_INDEXED;
 pub(crate) use text::{Dialect, Select};
 
 impl Select {
-    /// The number of the records on all pages.
+    /// The number of records on all pages.
     pub(crate) fn count(dialect: Dialect, query: &Query) -> Select {
         let mut select = Select::from(dialect, query.noun, "count(*)");
         select.conditions(query, Walk::Once, false);
@@ -29,7 +30,7 @@ impl Select {
         select.limit(limit)
     }
 
-    /// The records on all pages, in no order.
+    /// The records on all pages, in any order.
     pub(crate) fn unordered(dialect: Dialect, query: &Query) -> Select {
         let mut select = Select::from(dialect, query.noun, &columns(query.noun));
         select.conditions(query, Walk::Once, false);

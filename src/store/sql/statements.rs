@@ -1,4 +1,5 @@
-//! The statements whose text depends only on the noun. They are made once for each noun.
+//! The statements whose text depends only on the noun. They are made once for each noun, so that no call builds its text
+//! again.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
@@ -7,15 +8,15 @@ use crate::model::noun::{Noun, Relation};
 
 /// The statements of a noun.
 pub(crate) struct Statements {
-    /// Inserts all columns but the id.
+    /// Inserts all columns except the id.
     pub(crate) insert: String,
-    /// Selects all columns of an id.
+    /// Selects all columns of one record by its id.
     pub(crate) select: String,
-    /// Deletes an id.
+    /// Deletes one record by its id.
     pub(crate) delete: String,
 }
 
-/// The statements of a noun. They are made at its first use and kept for the life of the program, as the nouns are.
+/// The statements of a noun. They are made at the first use and kept for the life of the program, as the nouns are.
 pub(crate) fn statements(noun: &'static Noun) -> &'static Statements {
     static MADE: RwLock<Vec<(&Noun, &Statements)>> = RwLock::new(Vec::new());
     let find = |made: &[(&'static Noun, &'static Statements)]| {

@@ -1,4 +1,4 @@
-//! Tokens as rows.
+//! Reads tokens from rows of a database.
 
 use crate::model::token::{Hash, Scope, Token};
 use crate::model::value::Value;
@@ -7,7 +7,7 @@ use crate::model::value::Value;
 pub(crate) const TOKENS: &str =
     "SELECT id, name, scope, start, created_at, expires_at, hash FROM crm_tokens ORDER BY name";
 
-/// A row of [`TOKENS`].
+/// The token in a row of [`TOKENS`].
 pub(crate) fn token(row: &[Value]) -> Option<(Hash, Token)> {
     let text = |at: usize| Some(row.get(at)?.text()?.to_string());
     let token = Token {

@@ -1,15 +1,15 @@
-//! A server's cache of records as JSON.
+//! A server's cache of records as JSON, which is never outdated.
 //!
-//! Half of the time that SQLite needs for one record goes into locking its file. A cached record is answered without that,
-//! and never when it is outdated:
+//! Half of the time that SQLite needs for one record goes into locking its file. A cached record needs no lock. These rules
+//! keep the cache from returning outdated records:
 //!
-//! - A record that this process changes is dropped before the commit is answered. A read that began before the commit may not
-//!   put the old record back: it notes the [`Generation`] in which it began.
-//! - A commit of another process is seen by a check of the file's version. Only the writing connection can tell such commits
-//!   from this process's own. Each batch of writes begins with a check, and readers ask for one if the last is old. Once
-//!   the last check is [`TRUSTED`] ago, the cache is not used, and records are read from the file.
+//! - A record that this process changes is dropped before the commit is answered. A read that began before the commit must
+//!   not put the old record back, so each read notes the [`Generation`] in which it began.
+//! - A commit of another process is seen by a check of the file's version. Only the writing connection can tell such
+//!   commits from this process's own. Each batch of writes begins with a check, and readers request one if the last is old.
+//!   If the last check began longer ago than [`TRUSTED`], the cache is not used, and records are read from the file.
 //!
-//! Only records with a table of their own are cached: SQLite does not report changes of a view.
+//! Only records of nouns with their own table are cached: SQLite does not report changes of a view.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -20,11 +20,11 @@ use quick_cache::Weighter;
 use crate::model::noun::Noun;
 use crate::model::record::Snapshot;
 
-/// How long after a check the cache may be used. A commit of another process is seen within this time and that of an answer;
-/// the documented bound is 5 ms.
+/// How long after a check the cache may be used. A commit of another process is seen within this time plus the time of an
+/// answer; the documented bound is 5 ms.
 const TRUSTED: Duration = Duration::from_millis(4);
 
-/// How long after a check the next one is asked for, early enough to be done in time.
+/// How long after a check the next one is requested. This is early enough for it to be done in time.
 const OLD: Duration = Duration::from_millis(2);
 
 /// The size of the cache in bytes: JSON and overhead.
@@ -33,7 +33,7 @@ const ROOM: u64 = 16 * 1024 * 1024;
 /// The overhead of a record in bytes: the key, the reference and the slots that point to it.
 const OVERHEAD: u64 = 128;
 
-/// The largest JSON that is cached, in bytes, so that no record pushes out a thousand others.
+/// The largest JSON that is cached, in bytes, so that no record evicts a thousand others.
 pub(crate) const LARGEST: usize = 16 * 1024;
 
 /// If more records than this change at once, the whole cache is dropped.
@@ -42,7 +42,7 @@ const MOST_CHANGES: usize = 10_000;
 /// A record: the position of its noun among the nouns, and its id.
 pub(crate) type CacheKey = (u8, i64);
 
-/// The key of a row, if its table is one of these nouns'.
+/// The key of a row, if its table belongs to one of these nouns.
 pub(crate) fn key(nouns: &[&Noun], table: &str, id: i64) -> Option<CacheKey> {
     let at = nouns.iter().position(|noun| noun.plural == table)?;
     let at = u8::try_from(at).ok().filter(|_| !nouns[at].is_view())?;
@@ -59,7 +59,7 @@ impl Weighter<CacheKey, Snapshot> for Weight {
     }
 }
 
-/// Counts the begins and ends of commits. It is odd during a commit, when nobody can tell whether a read sees it.
+/// Counts the starts and ends of commits. It is odd during a commit, when it is unknown whether a read sees the commit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
@@ -77,7 +77,7 @@ pub(crate) struct Cache {
     start: Instant,
     /// When the last check of the file began, in microseconds since `start`; 0 for never.
     checked: AtomicU64,
-    /// Whether a check has been asked for.
+    /// Whether a check has been requested.
     asked: AtomicBool,
     /// How many checks have found that other processes wrote.
     others: AtomicU64,
@@ -85,7 +85,7 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub(crate) fn new(nouns: &'static [&'static Noun]) -> Cache {
-        // The number of records is an estimate that sizes the shards.
+        // An estimate of a record's size. The number of records that follows from it sizes the shards.
         const RECORD: u64 = 384;
         Cache {
             nouns,
@@ -100,11 +100,11 @@ impl Cache {
 
     /// The time, for [`Cache::checked_after`].
     pub(crate) fn now(&self) -> u64 {
-        // One more, as 0 means never.
+        // Plus one, because 0 means never.
         self.start.elapsed().as_micros() as u64 + 1
     }
 
-    /// Whether the cache may be used; `ask` asks the writing thread for a check.
+    /// Whether the cache may be used. `ask` requests a check from the writing thread.
     pub(crate) fn is_trusted(&self, ask: impl FnOnce()) -> bool {
         let checked = self.checked.load(Ordering::Acquire);
         let age = Duration::from_micros(self.now().saturating_sub(checked));
@@ -143,7 +143,7 @@ impl Cache {
         noted.is_between_commits() && self.generation() == noted
     }
 
-    /// Caches what was read, unless it may be older than a commit.
+    /// Caches a record that was read, unless it may be older than a commit.
     pub(crate) fn keep(&self, noted: Generation, noun: &'static Noun, id: i64, read: &Snapshot) {
         let Some(key) = key(self.nouns, noun.plural, id).filter(|_| read.json.len() <= LARGEST)
         else {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_drops_everything() {
+    fn a_write_of_another_process_drops_everything() {
         let cache = Cache::new(&NOUNS);
         let noted = cache.generation();
         cache.keep(noted, &LEAD, 1, &json("{}"));
@@ -259,7 +259,7 @@ mod tests {
         assert!(!cache.is_trusted(|| asked += 1));
         assert_eq!(asked, 1);
         let ago = |age: Duration| cache.now().saturating_sub(age.as_micros() as u64);
-        // Further back than the process is old would be never.
+        // The test needs a time in the past, so the process must be old enough.
         while cache.start.elapsed() < 2 * TRUSTED {
             std::thread::yield_now();
         }
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_giant_is_not_kept() {
+    fn a_very_large_record_is_not_kept() {
         let cache = Cache::new(&NOUNS);
         let giant = Snapshot {
             json: vec![b' '; LARGEST + 1].into(),

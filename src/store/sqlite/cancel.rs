@@ -1,8 +1,8 @@
-//! Cancelling a long read: when its caller is gone, when the store closes, and when it turns out to be long on a thread that
-//! serves other connections.
+//! Cancels a long read: when its caller is gone, when the store closes, and when it takes too long on a thread that serves
+//! other connections.
 //!
 //! A thread that runs SQLite cannot be ended from outside. So work on another thread carries a [`Cancellation`], and SQLite
-//! asks for it every few thousand steps through a handler that every connection has.
+//! checks it every few thousand steps through a handler that every connection has.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ thread_local! {
     /// The cancellation of the work on this thread.
     static CURRENT: RefCell<Option<Cancellation>> = const { RefCell::new(None) };
 
-    /// How many more checks the work on this thread may see, if it has to be brief.
+    /// How many more checks the work on this thread may run into, if it must be brief.
     static CHECKS: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Cancellation {
 }
 
 impl Cancellation {
-    /// For new work, which is cancelled once `closing` is true.
+    /// The cancellation of new work. The work is cancelled once `closing` is true.
     pub(crate) fn new(closing: Arc<AtomicBool>) -> Cancellation {
         Cancellation {
             unwanted: Arc::default(),
@@ -52,16 +52,16 @@ impl Cancellation {
     }
 }
 
-/// Runs work on a file, such as a backup or a restore, that is cancelled once `asked` is true. Cancelled work fails and
-/// leaves nothing behind. Work that is past the point where it can be cancelled succeeds.
+/// Runs work on a file, such as a backup or a restore, and cancels it once `asked` is true. Cancelled work fails and leaves
+/// nothing behind. Work that can no longer be cancelled succeeds.
 pub fn unless<R>(asked: Arc<AtomicBool>, work: impl FnOnce() -> R) -> R {
     Cancellation::new(asked).during(work)
 }
 
-/// How many checks brief work may see: about ten thousand of SQLite's steps, a fraction of a millisecond.
+/// How many checks brief work may run into: about ten thousand of SQLite's steps, a fraction of a millisecond.
 const BRIEF: u32 = 2;
 
-/// Runs work on this thread as long as it is brief; `None` if it took longer and was cancelled.
+/// Runs work on this thread if it is brief; `None` if it took longer and was cancelled.
 pub(crate) fn briefly<R>(work: impl FnOnce() -> R) -> Option<R> {
     struct Unset;
     impl Drop for Unset {

@@ -1,4 +1,4 @@
-//! What a copy needs of a SQLite file, as its source or its target.
+//! The functions that a copy needs of a SQLite file, as its source or its target.
 
 use super::error::map_err;
 use super::store::Sqlite;
@@ -10,7 +10,7 @@ use crate::store::sql::copying;
 use crate::store::transaction::Transaction;
 
 impl Sqlite {
-    /// Marks an empty database as the target of a copy of `source`. Returns the mark if it has one already.
+    /// Marks an empty database as the target of a copy of `source`. Returns the mark that it already has, if any.
     pub(crate) async fn mark(&self, source: &str) -> Result<Option<String>> {
         let source = source.to_string();
         self.run(Undo::Savepoint, 0, move |tx| {
@@ -19,7 +19,7 @@ impl Sqlite {
         .await
     }
 
-    /// Inserts records as they are, ids and times included.
+    /// Inserts records unchanged, with their ids and times.
     pub(crate) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
         self.run(Undo::Savepoint, 0, move |tx| {
             now(copying::take(tx, noun, &records))
@@ -27,7 +27,7 @@ impl Sqlite {
         .await
     }
 
-    /// Removes the mark. Ids up to the given ones, one for each noun, are not given again.
+    /// Removes the mark. `given` has the highest assigned id for each noun. No id up to it is assigned again.
     pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let given = given.to_vec();
         self.run(Undo::Savepoint, 0, move |tx| {
@@ -45,7 +45,7 @@ impl Sqlite {
         .await
     }
 
-    /// The highest id that a noun was ever given.
+    /// The highest id that was ever assigned to a record of this noun.
     pub(crate) async fn last_given(&self, noun: &'static Noun) -> Result<i64> {
         self.database().read(|reader| {
             let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1";

@@ -1,7 +1,7 @@
 //! An open database: the writer, and the connections that read beside it.
 //!
-//! Reads run on connections of their own, which see the last commit. Short ones run where they are called; long ones run a few
-//! at a time beside the threads that serve, and are cancelled when nobody waits for them any more.
+//! Reads run on their own connections, which see the last commit. Short reads run on the calling thread. Long ones run on
+//! other threads than those that serve, a few at a time, and are cancelled when nobody waits for them any more.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ const KEPT_READERS: usize = 8;
 pub(crate) struct Database {
     pub(crate) path: PathBuf,
     pub(crate) nouns: &'static [&'static Noun],
-    /// Whether it is a server's.
+    /// Whether the database belongs to a server.
     pub(crate) is_server: bool,
     pub(crate) writer: Writer,
     /// A server's cache of records.
@@ -46,12 +46,12 @@ pub(crate) struct Database {
     readers: Mutex<Vec<ReadConnection>>,
     /// Permits to read a chunk of a list.
     chunks: Arc<Semaphore>,
-    /// Whether reads are to be cancelled.
+    /// Whether reads must be cancelled.
     closing: Arc<AtomicBool>,
 }
 
 impl Database {
-    /// A database with one reading connection, if there is one already.
+    /// A database, with this reading connection if there is one already.
     pub(crate) fn new(
         files: Arc<OpenFiles>,
         nouns: &'static [&'static Noun],
@@ -83,7 +83,7 @@ impl Database {
     pub(crate) fn connect(&self) -> Result<Connection> {
         let opened = self.way.another(&self.path);
         if self.is_server {
-            // Checked before the connection reads: it would use the log of one database for another.
+            // Checked before the connection reads. Otherwise it might use the log of one database for another.
             self.files.hold()?;
         }
         let mut connection = opened.map_err(|error| map_err(&error))?;
@@ -91,7 +91,7 @@ impl Database {
         Ok(connection)
     }
 
-    /// Runs `read` with a reading connection where it is called: for reads of a few microseconds.
+    /// Runs `read` with a reading connection on the calling thread, for reads of a few microseconds.
     pub(crate) fn read<R>(&self, read: impl FnOnce(&mut ReadConnection) -> Result<R>) -> Result<R> {
         let kept = self.idle().pop();
         let mut reader = match kept {
@@ -108,7 +108,8 @@ impl Database {
         self.report(result)
     }
 
-    /// Runs work that may take long beside the threads that serve, a few at a time. For a command it runs where it is called.
+    /// Runs work that may take long on a thread that does not serve, a few at a time. A command runs it on the calling
+    /// thread.
     pub(crate) async fn beside<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<R> + Send + 'static,
@@ -135,7 +136,7 @@ impl Database {
         }
     }
 
-    /// Passes on the result of a read. If it found damage, no more writes are taken.
+    /// Passes on the result of a read. If the read found damage, no more writes are accepted.
     pub(crate) fn report<R>(&self, read: Result<R>) -> Result<R> {
         if let Err(error) = &read
             && *error == damaged()
@@ -150,7 +151,7 @@ impl Database {
         cache.is_trusted(|| self.writer.ask_for_check())
     }
 
-    /// Cancels what is being read and closes the reading connections. Fails if the file was changed while it was read.
+    /// Cancels running reads and closes the reading connections. Fails if the file was changed while it was read.
     pub(crate) fn close_readers(&self) -> Result<()> {
         self.closing.store(true, Ordering::Relaxed);
         for reader in self.idle().drain(..) {

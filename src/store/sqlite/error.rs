@@ -1,13 +1,13 @@
-//! SQLite's errors as crm's own.
+//! Translates SQLite's errors into crm's.
 //!
-//! Most of them mean that nothing was saved and that the same request may be sent again. [`damaged`] is special: whoever
-//! gets it stops the writes, because a damaged file only gets worse.
+//! Most of them mean that nothing was saved and that the same request may be sent again. [`damaged`] is special: the code
+//! that gets it stops all writes, because a damaged file only gets worse.
 
 use rusqlite::ErrorCode;
 
 use crate::base::error::{Code, Error};
 
-/// The error for what SQLite reports while a database is in use.
+/// The error for a failure that SQLite reports while a database is in use.
 pub(crate) fn map_err(error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
@@ -20,12 +20,12 @@ pub(crate) fn map_err(error: &rusqlite::Error) -> Error {
         ),
         Some(ErrorCode::TooBig) => Error::new(
             Code::TooLarge,
-            "the record is larger than the database takes",
+            "the record is larger than the database accepts",
         ),
         Some(ErrorCode::SystemIoFailure) => Error::new(
             Code::Unavailable,
             format!(
-                "the disk failed under the database, or cannot be written to ({error}); nothing was saved"
+                "the disk of the database failed or cannot be written to ({error}); nothing was saved"
             ),
         ),
         Some(ErrorCode::ReadOnly) => Error::new(
@@ -43,16 +43,16 @@ pub(crate) fn map_err(error: &rusqlite::Error) -> Error {
     }
 }
 
-/// The error of work that was given up because the service ends.
+/// The error for work that was abandoned because the service ends.
 pub(crate) fn shutting_down() -> Error {
     Error::new(Code::Unavailable, "the service is shutting down")
 }
 
-/// The error for a damaged database. Code that has to know whether damage was found compares with it.
+/// The error for a damaged database. Code that must know whether damage was found compares errors with it.
 pub(crate) fn damaged() -> Error {
     Error::new(
         Code::Unavailable,
-        "the database is damaged: nothing was saved, no more writes are taken, and what is damaged cannot be read; crm \
+        "the database is damaged: nothing was saved, no more writes are accepted, and the damaged part cannot be read; crm \
          check shows the damage; restore a backup, then start the service again",
     )
 }
@@ -65,7 +65,7 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// SQLite's own sentence. The one of rusqlite would add the whole SQL.
+/// SQLite's own sentence. rusqlite's would add the whole SQL.
 pub(crate) fn reason(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),

@@ -1,4 +1,5 @@
-//! The file of a database: what may be done with it, and how it is opened. Nothing here knows the store.
+//! Everything that works on the file of a database: opening, checking, backing up and restoring it. Nothing here knows the
+//! store.
 //!
 //! [`backup`], [`restore`] and [`check`] work on a file; [`schedule`] makes the backups of a server. The other modules, from
 //! the bottom up:
@@ -8,8 +9,8 @@
 //! | `paths`, `place` | the names of the files, and whether a name still leads to the file that was opened |
 //! | `refusal` | why a file is refused |
 //! | `legacy`, `schema`, `prepare` | the earlier service's tables, crm's schema, and bringing a file up to date |
-//! | `way`, `made`, `log`, `open` | opening a file for reading or writing |
-//! | `part`, `sweep` | a file that is being made, and removing what was left of one |
+//! | `way`, `made`, `log`, `open` | opening a file for reading or writing, and making a new one |
+//! | `part`, `sweep` | a file that is being made, and the removal of unfinished ones |
 //! | `snapshot`, `backup_names` | reading a whole file, and the names of a server's backups |
 
 pub mod backup;

@@ -49,8 +49,8 @@ fn text<'a>(context: &'a Context<'_>, index: usize) -> Option<&'a str> {
     }
 }
 
-/// The attributes to search. Reading large ones takes as long as thousands of SQLite's steps, so each of them is a check for
-/// cancellation.
+/// The attributes to search. Reading large ones takes as long as thousands of SQLite's steps, so each read of large
+/// attributes checks for cancellation.
 fn object<'a>(context: &'a Context<'_>) -> rusqlite::Result<Option<&'a str>> {
     const LARGE: usize = 64 * 1024;
     let object = text(context, 0);

@@ -1,11 +1,11 @@
 //! Lists: pages, and whole lists in chunks.
 //!
-//! Each chunk is read in a read transaction of its own and is bounded in bytes. So neither a long list nor a slow client
-//! holds memory or keeps the write-ahead log from being checkpointed. Between two chunks a list remembers:
+//! Each chunk is read in its own read transaction and is bounded in bytes. So neither a long list nor a slow client holds
+//! memory or keeps the write-ahead log from being checkpointed. Between two chunks a list remembers:
 //!
-//! - for a page, the ids that are still to come, because its cursor had to be known before its first byte;
-//! - for a whole list by id, the last id, and the highest id at the start. Without that, writers faster than the reader
-//!   would make the list endless;
+//! - for a page, the ids of the remaining records, because its cursor had to be known before its first byte;
+//! - for a whole list by id, the last id, and the highest id at the start. Without the latter, writers faster than the
+//!   reader would make the list endless;
 //! - for a list in another order or a very large page, its ids in a temporary table.
 
 mod ordered;
@@ -51,8 +51,8 @@ pub(crate) async fn list<R: Rows>(
     Ok(listing)
 }
 
-/// Begins a list. A short page is read right here, because switching to another thread and back takes longer than reading it.
-/// Everything that is long, or turns out to be, is read beside the threads that serve.
+/// Begins a list. A short page is read on the calling thread, because switching to another thread and back takes longer
+/// than reading it. Everything that is long, or turns out to be, is read on a thread that does not serve.
 async fn begin<R: Rows>(database: &Arc<Database>, query: Query, rows: R) -> Result<Begun<R>> {
     let own = database.clone();
     let is_short = query.limit.is_some_and(|limit| limit <= SHORT);

@@ -1,4 +1,4 @@
-//! Locks that a panic does not poison: what they guard is whole between any two statements.
+//! Locks that a panic does not poison. That is safe, because the guarded values are consistent between any two statements.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

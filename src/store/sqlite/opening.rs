@@ -1,17 +1,17 @@
-//! What a store is opened for, and with which settings.
+//! The settings that a store is opened with.
 
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 
-/// What a store is opened for.
+/// The purpose of an open store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// One command: everything runs where it is called, no thread is started.
+    /// One command: everything runs on the calling thread, and no other thread is started.
     Command,
-    /// One command that only reads: it leaves a file with today's schema as it is, and works on a file that may not be
+    /// One command that only reads: it leaves a file with today's schema unchanged, and works on a file that may not be
     /// written to.
     Reading,
-    /// A server: writes run on a thread and share their syncs, lists run beside the threads that serve.
+    /// A server: writes run on a thread and share their syncs, lists run on threads that do not serve.
     Server,
 }
 
@@ -43,7 +43,7 @@ impl Opening {
         Opening { nouns, ..self }
     }
 
-    /// The same for the target of a copy, which may have been begun.
+    /// The same for the target of a copy, which may have begun already.
     pub fn for_copy(self) -> Opening {
         Opening {
             for_copy: true,

@@ -1,4 +1,4 @@
-//! A connection for reading.
+//! A reading connection, and the version of the file that it sees.
 
 use rusqlite::Connection;
 

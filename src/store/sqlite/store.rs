@@ -36,7 +36,7 @@ use crate::store::meter::Live;
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 
-/// How recent a commit must be to show that writes are taken.
+/// How recent a commit must be to show that writes are accepted.
 const FRESH: Duration = Duration::from_secs(5);
 
 /// A store over a SQLite file. Clones share it.
@@ -50,19 +50,19 @@ struct OpenStore {
     keys: CachedKeys,
     /// The file that a writing command has made. It is removed again if nothing is committed to it.
     made: Option<FileId>,
-    /// How the backups go, if there is a schedule for them.
+    /// The state of the backups, if they are scheduled.
     backups: OnceLock<Arc<Mutex<Report>>>,
 }
 
 impl Sqlite {
-    /// Opens the file, makes it if it does not exist, and brings it up to date. Returns the line that says what was done to an
-    /// old database.
+    /// Opens the file, makes it if it does not exist, and brings it up to date. Returns a line that describes what was done
+    /// to an old database, if anything.
     pub fn open(path: &Path, work: Work) -> Result<(Sqlite, Option<String>)> {
         Sqlite::open_with(path, Opening::of(work))
     }
 
-    /// A server's store that answers before it has synced, so that a power cut loses acknowledged writes. It is for the control
-    /// of the durability tests, which otherwise could not be seen to find anything. No setting leads here.
+    /// A server's store that answers before it has synced, so that a power cut loses acknowledged writes. It is the control
+    /// of the durability tests: it shows that they would find lost writes. No setting leads here.
     #[doc(hidden)]
     pub fn open_unsynced(path: &Path) -> Result<Sqlite> {
         let opening = Opening {
@@ -72,7 +72,7 @@ impl Sqlite {
         Ok(Sqlite::open_with(path, opening)?.0)
     }
 
-    /// Opens a file that is the target of a copy, which may have been begun.
+    /// Opens a file that is the target of a copy, which may have begun already.
     pub fn open_for_copy(path: &Path) -> Result<Sqlite> {
         Ok(Sqlite::open_with(path, Opening::of(Work::Command).for_copy())?.0)
     }
@@ -113,7 +113,7 @@ impl Sqlite {
             open::settle_log(&connection, path)?;
         }
         let (writer, reader) = match work {
-            // A store that only reads needs no second connection, which would read the schema once more.
+            // A store that only reads needs no second connection. That would read the schema once more.
             Work::Reading => {
                 limit_cache(&connection).map_err(|error| map_err(&error))?;
                 (Writer::nobody(), Some(ReadConnection::new(connection)))
@@ -153,7 +153,7 @@ impl Sqlite {
         self.database().nouns
     }
 
-    /// Lets at most so many writes wait at a time.
+    /// Lets at most this many writes wait at a time.
     pub fn limit_waiting_writes(&self, most: usize) {
         self.database().writer.waiting().limit(most);
     }
@@ -163,7 +163,7 @@ impl Sqlite {
         self.database().writer.waiting().refused()
     }
 
-    /// Starts the scheduled backups. Called at most once. The scheduler has to be ended before the store is closed.
+    /// Starts the scheduled backups. Called at most once. The scheduler must be ended before the store is closed.
     pub fn back_up(&self, schedule: Schedule) -> Result<Scheduler> {
         let report = self.inner.backups.get_or_init(Arc::default);
         let database = self.database();
@@ -171,12 +171,12 @@ impl Sqlite {
         Scheduler::start(&database.path, schema, schedule, report.clone())
     }
 
-    /// Registers what the store measures.
+    /// Registers the metrics of the store.
     pub(crate) fn register(&self, registry: &mut Registry) {
         self.database().writer.register(registry);
         let mut log = self.database().path.clone().into_os_string();
         log.push("-wal");
-        // There is no log before the first write.
+        // Before the first write, there is no log.
         let bytes = Live::new(move || std::fs::metadata(&log).map_or(0, |found| found.len()));
         registry.register_with_unit(
             "crm_wal",
@@ -279,7 +279,7 @@ impl Store for Sqlite {
             // Whether this write was saved does not matter.
             Err(error) if error.code == Code::Unknown => Err(Error::new(
                 Code::Unavailable,
-                "no writes are taken, because the disk of the database fails",
+                "no writes are accepted, because the disk of the database fails",
             )),
             Err(error) => Err(error),
         }

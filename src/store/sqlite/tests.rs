@@ -127,7 +127,7 @@ async fn a_store_is_opened_with_more_nouns() {
         assert_eq!(ids, [1, 2], "{query}");
         assert_eq!(all(&store, &HEADING, query).await.len(), 2, "{query}");
     }
-    // Once the file was checked, records are cached, and those of a view are not.
+    // After a check of the file, records are cached, except those of a view.
     let start = Instant::now();
     let cache = store.database().cache.as_ref().unwrap();
     while cache.get(&NOTE, 1).is_none() && start.elapsed() < Duration::from_secs(5) {
@@ -154,12 +154,12 @@ async fn a_store_is_opened_with_more_nouns() {
         crate::base::error::Code::NotFound
     );
     store.close().await.unwrap();
-    // The file is crm's, and opening it with crm's own nouns leaves the others in peace.
+    // The file is crm's. Opening it with crm's own nouns leaves the tables of the others unchanged.
     let store = Sqlite::open(&path, Work::Reading).unwrap().0;
     assert!(all(&store, &LEAD, "").await.is_empty());
 }
 
-/// Another process may be turning the log on: a new file has no log yet, and neither has a restored one.
+/// A new or restored file has no log yet. Another process may be turning it on at this moment.
 #[test]
 fn a_file_without_a_log_is_opened_while_another_writes() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,12 +1,12 @@
-//! Turns at the file's write lock.
+//! Gives each process its turn at the file's write lock.
 //!
 //! SQLite's lock has no queue: a process that finds it taken sleeps and tries again. A server takes the lock again a moment
-//! after each commit, so a command beside it could try for seconds. Therefore every process of crm that wants to write
-//! goes through a turnstile first, and stays in it while it waits for the lock: the process inside gets the next turn.
+//! after each commit, so a command beside it could try for seconds. Therefore every crm process that wants to write first
+//! enters a turnstile, and stays inside while it waits for the lock. The process inside gets the next turn.
 //!
-//! The turnstile is an advisory lock on the folder of the database. It needs no file of its own and cannot be left behind.
-//! It decides only about order. A process that does not get it within [`PATIENCE`] goes on without it: another process may
-//! hold it for another database in the folder, or may be suspended. Where a system cannot lock a folder there is no
+//! The turnstile is an advisory lock on the folder of the database. It needs no extra file, so nothing can be left behind.
+//! It affects only the order. A process that does not get it within [`PATIENCE`] continues without it: another process may
+//! hold it for another database in the folder, or may be suspended. On a system that cannot lock a folder, there is no
 //! turnstile.
 
 use std::cell::Cell;
@@ -14,7 +14,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a connection waits for another process to let go of the file.
+/// How long a connection waits for another process to release the file.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// How long to wait for the turnstile.
@@ -63,18 +63,18 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// The busy handler: waits a moment and answers whether to try again. SQLite's own handler sleeps up to 100 ms between two
+/// The busy handler: waits a moment and returns whether to try again. SQLite's own handler sleeps up to 100 ms between two
 /// tries, and would miss its turn.
 pub(crate) fn again(tries: i32) -> bool {
     thread_local! {
-        /// When the first of these tries was.
+        /// The time of the first of these tries.
         static FIRST: Cell<Option<Instant>> = const { Cell::new(None) };
     }
     let now = Instant::now();
     if tries == 0 {
         FIRST.set(Some(now));
     }
-    // By the clock and not by the number of tries, because a busy machine sleeps longer than it is asked to.
+    // Decided by the clock and not by the number of tries, because a busy machine sleeps longer than requested.
     let is_over = FIRST.get().is_none_or(|first| now - first >= BUSY);
     if !is_over {
         std::thread::sleep(PAUSE);

@@ -1,4 +1,4 @@
-//! Values and records to and from SQLite.
+//! Converts values and records to and from SQLite's.
 
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -20,7 +20,7 @@ impl ToSql for Value {
 }
 
 /// A column's value. The tables are strict, so it is null, an integer or text. Another program may have stored text that is
-/// not UTF-8, which cannot be shown.
+/// not UTF-8. It cannot be shown.
 fn cell(value: ValueRef<'_>) -> Result<Cell<'_>> {
     match value {
         ValueRef::Integer(int) => Ok(Cell::Int(int)),
@@ -54,7 +54,7 @@ pub(crate) fn query(
     Ok(all)
 }
 
-/// Records of up to so many columns are read without an allocation.
+/// Records of up to this many columns are read without an allocation.
 const COLUMNS: usize = 16;
 
 /// Passes on a row of [`columns`](crate::store::sql::statements::columns) or of

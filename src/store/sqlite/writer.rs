@@ -1,15 +1,15 @@
 //! The one connection that writes, and the commits that its writes share.
 //!
-//! For a server it belongs to a thread. That takes the first waiting write, begins a transaction, takes half of the other
-//! waiting writes, commits once with `synchronous=FULL`, and only then answers all of them. So every acknowledged write has
-//! been synced, and all that waited share the sync. A write that fails is rolled back alone. A command writes where it is
-//! called, without a thread.
+//! In a server the connection belongs to a thread. The thread takes the first waiting write, begins a transaction, takes
+//! half of the other waiting writes, commits once with `synchronous=FULL`, and only then answers all of them. So every
+//! acknowledged write has been synced, and all waiting writes share the sync. A failed write is rolled back alone. A
+//! command writes on the calling thread.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`commits`] | what is known of the commits, and whether writes are still taken |
+//! | [`commits`] | the state of the commits, and whether writes are still accepted |
 //! | [`checkpoint`] | moves the write-ahead log into the file, beside the writer |
-//! | [`transaction`], [`job`] | what a rule runs over, and a rule that waits |
+//! | [`transaction`], [`job`] | the transaction that a rule runs over, and a rule that waits |
 //! | [`batch`] | the writing connection, and one transaction for many writes |
 
 mod batch;
@@ -37,14 +37,14 @@ use commits::{Commits, closed};
 use job::{Job, RuleJob};
 pub(crate) use transaction::{SqliteTransaction, Undo, now};
 
-/// Where writes go.
+/// The place where writes run.
 pub(crate) enum Writer {
-    /// They run where they are called.
+    /// On the calling thread.
     Here {
         batches: Mutex<Option<BatchWriter>>,
         commits: Arc<Commits>,
     },
-    /// They run on a thread.
+    /// On the writing thread.
     Thread {
         queue: Mutex<Option<Sender<WriterMessage>>>,
         thread: Mutex<Option<JoinHandle<Result<()>>>>,
@@ -55,7 +55,7 @@ pub(crate) enum Writer {
 /// A message to the thread.
 pub(crate) enum WriterMessage {
     Write(Box<dyn Job>),
-    /// Check whether another process has written.
+    /// Requests a check of whether another process has written.
     Check,
 }
 
@@ -126,12 +126,12 @@ impl Writer {
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// The writes that wait.
+    /// The waiting writes.
     pub(crate) fn waiting(&self) -> &Waiting {
         &self.commits().waiting
     }
 
-    /// Asks for a check whether another process has written. If many writes are waiting, their next batch checks.
+    /// Requests a check of whether another process has written. If many writes are waiting, their next batch checks.
     pub(crate) fn ask_for_check(&self) {
         if let Writer::Thread { queue, commits, .. } = self
             && let Some(queue) = &*lock(queue)
@@ -142,7 +142,7 @@ impl Writer {
     }
 
     /// When the last commit was, if it is no older than `age` and no batch has failed since. An error if no more writes are
-    /// taken.
+    /// accepted.
     pub(crate) fn committed_within(&self, age: Duration) -> Result<Option<String>> {
         self.commits().committed_within(age)
     }
@@ -152,12 +152,12 @@ impl Writer {
         self.commits().has_committed()
     }
 
-    /// Ends the writes for this reason.
+    /// Stops all writes for this reason.
     pub(crate) fn breaks(&self, why: Error) {
         self.commits().breaks(why);
     }
 
-    /// Registers what is measured of the commits.
+    /// Registers the metrics of the commits.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let commits = self.commits().clone();
         commits.meter.register(registry);
@@ -176,7 +176,7 @@ impl Writer {
         );
     }
 
-    /// Works off the waiting writes, moves the write-ahead log into the file, and closes it.
+    /// Runs the waiting writes, moves the write-ahead log into the file, and closes the file.
     pub(crate) async fn close(&self) -> Result<()> {
         match self {
             Writer::Here { batches, commits } => match lock(batches).take() {
@@ -198,7 +198,7 @@ impl Writer {
     }
 }
 
-/// The thread: runs batches until nobody can send any more.
+/// The loop of the thread: runs batches until no sender is left.
 fn work_off(
     mut batches: BatchWriter,
     messages: &Receiver<WriterMessage>,

@@ -2,7 +2,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 
-/// Takes each write only when it is allowed to, and reports it.
+/// Accepts each write only when the test allows it, and reports it.
 struct SlowReader {
     lets: Receiver<()>,
     told: Sender<String>,

@@ -19,7 +19,7 @@ use crate::store::postgres::link::PgSession;
 use crate::store::postgres::residue::Residue;
 use crate::store::sql::select::{Dialect, Select};
 
-/// How many records a page with a residue asks for first.
+/// How many records are requested first for a page with a residue.
 const FILLED_FIRST: u64 = 100;
 
 /// How many records are fetched at once from a select that goes through all of them.
@@ -34,7 +34,7 @@ pub(super) struct ListPage<R> {
     pub(super) next: Option<String>,
 }
 
-/// What a page is read from.
+/// The request for a page.
 pub(super) struct PageRequest<'q, R> {
     pub(super) query: &'q Query,
     pub(super) residue: Option<&'q Residue>,
@@ -77,8 +77,8 @@ impl<R: Rows> PageRequest<'_, R> {
         Ok(filled)
     }
 
-    /// Fills a page with the records that fit. A few records are mostly enough. If not, one select goes through all records
-    /// after them: asking for more and more would sort the rest every time.
+    /// Fills a page with the records that fit. A few records are usually enough. If not, one select goes through all
+    /// records after them, because each further select would sort the rest again.
     async fn fill(
         &self,
         session: &mut PgSession,
@@ -152,7 +152,7 @@ impl<'q, R: Rows> PageBuilder<'q, R> {
         }
     }
 
-    /// Whether there are more records than the page takes.
+    /// Whether more records were found than the page can hold.
     fn is_over(&self) -> bool {
         self.count > self.limit
     }

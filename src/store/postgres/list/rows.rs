@@ -17,8 +17,8 @@ use crate::store::sql::select::Select;
 /// A select with more parameters is not kept prepared: there are too many such selects.
 const MOST_KEPT_PARAMS: usize = 12;
 
-/// Runs a select and passes its rows to `each` for as long as that answers true. If the connection is lost before the first
-/// row, tries once more over another one.
+/// Runs a select and passes its rows to `each` as long as that returns true. If the connection is lost before the first
+/// row, tries once more on another connection.
 pub(super) async fn read(
     database: &PgDatabase,
     select: &Select,
@@ -63,7 +63,7 @@ pub(super) async fn read(
     }
 }
 
-/// Runs a select over one connection. Rows after the one that `each` refuses are still received and dropped, so a select
+/// Runs a select on one connection. Rows after the one that `each` refuses are still received, and dropped. So a select
 /// needs a limit unless all of its rows are wanted.
 pub(super) async fn read_over(
     session: &mut PgSession,
@@ -81,7 +81,7 @@ pub(super) async fn read_over(
     stream(&session.client, &statement, &select.params, each).await
 }
 
-/// Runs a prepared select and passes its rows to `each` for as long as that answers true.
+/// Runs a prepared select and passes its rows to `each` as long as that returns true.
 pub(super) async fn stream(
     client: &Client,
     statement: &Statement,
@@ -111,13 +111,13 @@ pub(super) async fn number(database: &PgDatabase, select: &Select) -> Result<i64
     Ok(number)
 }
 
-/// Passes a row of [`columns`](crate::store::sql::statements::columns) on without a copy of it.
+/// Passes on a row of [`columns`](crate::store::sql::statements::columns) without copying it.
 pub(super) fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>])) {
     let cells: Vec<Cell<'_>> = (0..=noun.fields.len()).map(|at| cell(row, at)).collect();
     take(&cells);
 }
 
-/// The record of these cells.
+/// The record that these cells hold.
 pub(super) fn record(noun: &'static Noun, cells: &[Cell<'_>]) -> Record {
     let values = cells.iter().map(|cell| Value::from(*cell)).collect();
     Record { noun, values }

@@ -1,4 +1,4 @@
-//! The ids of a long sorted list, in a temporary file once they are many.
+//! The ids of a long sorted list. Many ids go to a temporary file, so that they take no memory.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use crate::base::error::{Code, Error, Result};
 use crate::store::chunk::{MOST_ORDERED, too_many_ordered};
 use crate::store::postgres::database::PgDatabase;
 
-/// How many bytes of the ids are held in memory. More are in a file.
+/// How many bytes of ids are held in memory. Beyond that, they go to a file.
 const IDS_IN_MEMORY: usize = 1024 * 1024;
 
-/// The ids of a list in order. There are at most [`MOST_ORDERED`] of these at a time.
+/// The ids of a list in order. At most [`MOST_ORDERED`] lists have one at a time.
 pub(super) struct SpooledIds {
     database: Arc<PgDatabase>,
     ids: tempfile::SpooledTempFile,
@@ -38,7 +38,7 @@ impl SpooledIds {
         }
     }
 
-    /// How many ids are still to be taken.
+    /// How many ids have not been taken yet.
     pub(super) fn left(&self) -> u64 {
         self.left
     }
@@ -48,7 +48,7 @@ impl SpooledIds {
         self.ids.write_all(&id.to_le_bytes()).map_err(failed)
     }
 
-    /// Goes back to the first id, after all were pushed.
+    /// Goes back to the first id. Called after all ids were pushed.
     pub(super) fn rewind(&mut self) -> Result<()> {
         self.ids.seek(SeekFrom::Start(0)).map(drop).map_err(failed)
     }

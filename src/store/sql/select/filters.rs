@@ -7,14 +7,14 @@ use crate::model::noun::Noun;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
 use crate::model::value::Value;
 
-/// The longest text that is looked up by an index, in bytes. The indexes leave longer texts out, because PostgreSQL takes no
-/// entry beyond 2,704 bytes. A condition says that it asks only for shorter texts, so that the index can be used.
+/// The longest text that is looked up by an index, in bytes. The indexes leave longer texts out, because PostgreSQL accepts
+/// no entry beyond 2,704 bytes. A condition states that it matches only shorter texts, so that the index can be used.
 pub(crate) const LONGEST_INDEXED: usize = 1_000;
 
 const LIKE: &str = " LIKE ";
 const ESCAPE: &str = " ESCAPE '\\'";
 
-/// Whether all texts of a test are short enough to be in an index.
+/// Whether all texts of a test are short enough for an index.
 fn is_indexed(test: &Test) -> bool {
     let is_short =
         |operand: &Operand| matches!(operand, Operand::Text(text) if text.len() <= LONGEST_INDEXED);
@@ -30,15 +30,15 @@ fn is_indexed(test: &Test) -> bool {
 pub(super) enum Walk {
     /// One statement in the list's order.
     Once,
-    /// One statement for each chunk, each after an id. An index in another order than the ids would make each statement sort
-    /// all remaining records, so conditions on ranges must not use their indexes.
+    /// One statement for each chunk, each starting after an id. An index in another order than the ids would make each
+    /// statement sort all remaining records, so conditions on ranges must not use their indexes.
     ById,
 }
 
 impl Select {
     /// `WHERE` and all conditions.
     pub(super) fn conditions(&mut self, query: &Query, walk: Walk, from_cursor: bool) {
-        // The first condition is always there, so that every other one begins with AND.
+        // This first condition is always true, so that every other one can begin with AND.
         self.push(" WHERE 1 = 1");
         for filter in &query.filters {
             self.push(" AND ");
@@ -263,7 +263,7 @@ impl Select {
         self.push(test)
     }
 
-    /// A test of attributes for a database that cannot read them: whether the key may be present.
+    /// A test of attributes for a database that cannot read them: checks only whether the key may be present.
     fn may_have_attribute(&mut self, key: &str, test: &Test) -> &mut Select {
         self.may_differ = true;
         if matches!(test, Test::Null | Test::Compare(Comparison::Ne, _)) {
@@ -280,8 +280,8 @@ impl Select {
         if self.dialect == Dialect::Sqlite {
             return self.push(column).push(LIKE).value(pattern).push(ESCAPE);
         }
-        // Both databases fold ASCII letters alike. A text with other letters may fit. A text of ASCII alone does not fit a
-        // pattern with other letters.
+        // Both databases fold ASCII letters alike. A text with other letters may fit. A text of ASCII letters alone cannot
+        // fit a pattern with other letters.
         self.may_differ = true;
         let folded: String = pattern.chars().map(fold).collect();
         let is_plain = folded.is_ascii();

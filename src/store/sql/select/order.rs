@@ -1,4 +1,4 @@
-//! The order of a list, and its cursor.
+//! The `ORDER BY` of a list, and the condition that continues after its cursor.
 
 use super::text::Select;
 use crate::model::noun::Noun;
@@ -6,7 +6,7 @@ use crate::model::query::{LAST, Query, SORTED_LETTERS, Sort};
 use crate::model::value::Value;
 
 impl Select {
-    /// The expression that a key of the order sorts by.
+    /// The expression for one sort key.
     fn key(noun: &Noun, sort: &Sort) -> String {
         let field = &noun.fields[sort.at];
         let column = format!("{}.{}", noun.plural, field.name);
@@ -21,7 +21,7 @@ impl Select {
         let mut before = " ORDER BY ";
         for sort in &query.order {
             self.push(before).push(&Self::key(query.noun, sort));
-            // This is SQLite's default. PostgreSQL has to be told.
+            // This is SQLite's default. PostgreSQL needs it in the text.
             let has_null = query.noun.fields[sort.at].nullable() && !sort.nulls_last;
             match (has_null, sort.descending) {
                 (true, false) => self.push(" NULLS FIRST"),
@@ -34,7 +34,7 @@ impl Select {
         self
     }
 
-    /// `(a > $1 OR (a = $1 AND (b > $2 OR …)))`: after the cursor in the order.
+    /// `(a > $1 OR (a = $1 AND (b > $2 OR …)))`: the records after the cursor.
     pub(super) fn after(&mut self, noun: &Noun, order: &[Sort], values: &[Value]) -> &mut Select {
         let (Some((sort, order)), Some((value, values))) =
             (order.split_first(), values.split_first())

@@ -9,11 +9,11 @@ use crate::store::sql::statements::table;
 /// The database that a select is for: its functions and its indexes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// It decides every condition, with functions that crm adds to it.
+    /// SQLite evaluates every condition, with functions that crm adds to it.
     #[default]
     Sqlite,
-    /// It has neither crm's `LIKE`, which ignores the case of all letters, nor crm's reading of attributes. It is asked for
-    /// all records that may fit, see [`Select::may_differ`].
+    /// PostgreSQL has neither crm's `LIKE`, which ignores the case of all letters, nor crm's functions for attributes. It
+    /// returns all records that may fit, see [`Select::may_differ`].
     Postgres,
 }
 

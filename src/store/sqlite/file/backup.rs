@@ -1,12 +1,12 @@
 //! Backups of a database that is in use. Each is one file, complete and checked.
 //!
-//! SQLite's backup API copies the pages in steps. One read transaction on the source stays open over all of them. Without it,
-//! a write of another process would make the copy start again from the beginning, under a steady load for ever. With it,
-//! the copy is a snapshot of the last commit before it began. Others go on reading and writing; their writes stay in the
+//! SQLite's backup API copies the pages in steps. One read transaction on the source stays open over all of them. Without
+//! it, a write of another process would make the copy start again, and under a steady load it would never end. With it, the
+//! copy is a snapshot of the last commit before it began. Others continue to read and write; their writes stay in the
 //! write-ahead log until the copy is done.
 //!
-//! The copy is made under a name of its own (`part`), checked, synced, and only then given its final name. So a file
-//! with that name is complete, even after a power cut.
+//! The copy is made under a temporary name (`part`), checked, synced, and only then given its final name. So a file with
+//! that name is complete, even after a power cut.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -33,7 +33,7 @@ use crate::store::sqlite::error::{is_damage, shutting_down};
 /// Pages copied between two checks for cancellation: 4 MiB, a few milliseconds.
 const STEP: i32 = 1_024;
 
-/// What a backup holds.
+/// The content of a backup, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// The number of records of each noun.
@@ -45,7 +45,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// The warning about the backup in `file`, if there is one: one line. The backup is complete all the same.
+    /// The warning about the backup in `file`, in one line, if there is one. The backup is complete nevertheless.
     pub fn warning(&self, file: &Path) -> Option<String> {
         let lead = match self.dangling {
             0 => return None,
@@ -91,7 +91,7 @@ pub fn backup(
     back_up(path, file, force, false, Schema::of(&NOUNS), watch)
 }
 
-/// The same as [`backup`] for a database of this schema. `is_ours` tells that this process has it open.
+/// The same as [`backup`] for a database of this schema. `is_ours` says whether this process has the database open.
 pub(crate) fn back_up(
     path: &Path,
     file: &Path,
@@ -119,7 +119,7 @@ pub(crate) fn back_up(
     sweep_forgotten(file);
     // A user who may not read the database may not read its backup either.
     let found = fs::metadata(path).map_err(|error| failed(path, "cannot be read", &error))?;
-    // This process has to write the backup even if the database is read-only.
+    // This process must be able to write the backup even if the database is read-only.
     let mut part = PartFile::beside(file, found.permissions().mode() | 0o600)?;
     part.keep_to_group(found.gid())
         .map_err(|error| failed(file, "cannot be protected from others", &error))?;
@@ -134,7 +134,7 @@ pub(crate) fn back_up(
     watch(BackupStage::Checking);
     let content = finish(&part, &to, schema, state, file, |finding| {
         let why = format!(
-            "no backup was kept, because {} is damaged ({}: {}); `crm check` tells more",
+            "no backup was kept, because {} is damaged ({}: {}); `crm check` shows more",
             path.display(),
             finding.kind,
             finding.what
@@ -148,7 +148,7 @@ pub(crate) fn back_up(
     Ok(content)
 }
 
-/// The error for what SQLite reports while a backup is made.
+/// The error for a failure that SQLite reports while a backup is made.
 fn explain(file: &Path, error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::new(
@@ -163,7 +163,7 @@ fn explain(file: &Path, error: &rusqlite::Error) -> Error {
     }
 }
 
-/// Whether the database could not be read, rather than the copy not written.
+/// Whether reading the database failed, and not writing the copy.
 fn is_read(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi::{SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
     let code = error.sqlite_error().map(|error| error.extended_code);
@@ -196,7 +196,7 @@ fn refuse_target(path: &Path, file: &Path, force: bool) -> Result<()> {
         let why = format!("belongs to the database {}", database.display());
         return Err(because(file, why));
     }
-    // SQLite would use a log or a journal that was left beside this name for the new file.
+    // SQLite would apply a log or a journal that was left beside this name to the new file.
     let taken = std::iter::once(file.to_path_buf())
         .chain(SIDES.map(|side| with_end(file, side)))
         .find(|path| exists(path));
@@ -221,7 +221,7 @@ fn copy(
     watch: &mut dyn FnMut(BackupStage),
 ) -> rusqlite::Result<()> {
     // Set before the first lock is taken. The lock is then kept until the connection is closed, and the log that the copy
-    // briefly has needs no shared memory.
+    // has for a short time needs no shared memory.
     to.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     let page: u32 = from.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * u64::from(page);
@@ -239,11 +239,11 @@ fn copy(
                 return Err(refusal(rusqlite::ffi::SQLITE_INTERRUPT));
             }
             StepResult::More => {
-                // A little at a time: one sync at the end would hold up the syncs of writers (with 600 MB, a write took 250
-                // to 470 ms instead of 80 to 110). If this fails, so does the last sync, whose result counts.
+                // Synced a little at a time: one sync at the end would delay the syncs of writers (with 600 MB, a write
+                // took 250 to 470 ms instead of 80 to 110). If this fails, the last sync fails too, and its result counts.
                 let _ = part.file.sync_data();
             }
-            // Nobody else knows the copy, and the read transaction is open, so there is nothing to wait for.
+            // Nobody else has the copy open, and the read transaction has begun, so there is nothing to wait for.
             _ => return Err(refusal(rusqlite::ffi::SQLITE_BUSY)),
         }
     }
@@ -253,8 +253,8 @@ fn refusal(code: i32) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
 }
 
-/// Makes a copy one plain file, without a log or a journal beside it, and checks it. The connection has to be in exclusive
-/// locking mode, and keeps its lock. `damaged` makes the error for a finding.
+/// Turns a copy into one plain file, without a log or a journal beside it, and checks it. The connection must be in
+/// exclusive locking mode, and keeps its lock. `damaged` makes the error for a finding.
 pub(crate) fn finish(
     part: &PartFile,
     to: &Connection,
@@ -288,8 +288,8 @@ pub(crate) fn finish(
     })
 }
 
-/// Removes the log and the journal of a file that is to be replaced, so that SQLite does not use them for the new one. The file
-/// is removed before they are, because it may be worthless without them.
+/// Removes a file that will be replaced, with its log and its journal, so that SQLite does not apply them to the new file.
+/// The file goes first, because it may be worthless without the other two.
 fn clear(file: &Path) -> Result<()> {
     let sides = SIDES.map(|side| with_end(file, side));
     if !sides.iter().any(|side| exists(side)) {

@@ -1,4 +1,4 @@
-//! The names of a server's backups, by which it finds them again.
+//! The names of a server's backups. A server finds its backups by name, and counts and removes no other files.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -32,10 +32,11 @@ impl BackupNames {
         time::read_stamp(rest.strip_suffix(".db")?)
     }
 
-    /// The backups in the folder, oldest first. A folder that cannot be read has none; making a backup there says why.
+    /// The backups in the folder, oldest first. A folder that cannot be read counts as empty; making a backup there reports
+    /// why.
     ///
-    /// A backup from the future was made under a clock that was wrong. It may be the newest there is, so it is left alone
-    /// until its time has come.
+    /// A backup from the future was made while the clock was wrong. It may be the newest one, so it is ignored until its
+    /// time has come.
     pub(crate) fn made(&self, folder: &Path, now: SystemTime) -> Vec<(SystemTime, PathBuf)> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut made: Vec<(SystemTime, PathBuf)> = entries
@@ -53,7 +54,8 @@ impl BackupNames {
     }
 }
 
-/// Whether a file begins as a database does. A file that only has the name of a backup does not count as one, and is not removed.
+/// Whether a file begins like a database. A file that only has the name of a backup does not count as one, and is not
+/// removed.
 fn is_database(file: &Path) -> bool {
     let mut begin = [0; 16];
     let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut begin));
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_only_the_name_of_a_backup_counts_for_none() {
+    fn a_file_with_only_the_name_of_a_backup_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in [
             ("crm-20260101T000000Z.db", ""),

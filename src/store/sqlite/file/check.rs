@@ -1,4 +1,4 @@
-//! Whether a database is as crm wrote it.
+//! Checks that a database is as crm wrote it: its integrity, its references and its schema.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub struct Finding {
     /// `integrity`: pages, indexes and rows are inconsistent. `reference`: a record refers to one that does not exist.
     /// `schema`: the file is not marked as crm's of this version, or a table or an index is not as crm made it.
     pub kind: &'static str,
-    /// What was found, in one line.
+    /// The description, in one line.
     pub what: String,
 }
 
@@ -38,13 +38,14 @@ impl Finding {
     }
 }
 
-/// Checks the file at `path`, which may be in use: integrity, references, schema. Changes nothing. Returns the findings, none if
-/// all is well.
+/// Checks the file at `path`, which may be in use: integrity, references, schema. Changes nothing. Returns the findings,
+/// which are empty if all is well.
 ///
-/// Everything is read from one snapshot of the file, so the write-ahead log is not reset while this takes. Errors mean that
+/// Everything is read from one snapshot of the file, so the write-ahead log is not reset during the check. Errors mean that
 /// the file cannot be read.
 pub fn check(path: &Path) -> Result<Vec<Finding>> {
-    // SQLite rolls back a half write by the journal beside the file as soon as it reads the file, if it may write to it.
+    // With a journal beside the file, SQLite rolls back an unfinished write as soon as it reads the file, if it may write
+    // to it.
     let flags = match live_sides(path).contains(&"-journal") {
         true => OpenFlags::SQLITE_OPEN_READ_ONLY,
         false => OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -80,7 +81,7 @@ const ALL: [Check; 3] = [
     ("schema", tables),
 ];
 
-/// What is wrong with the file itself, whatever its records say.
+/// Finds faults of the file itself, whatever its records say.
 pub(crate) fn structure(
     conn: &Connection,
     schema: Schema<'_>,
@@ -114,8 +115,8 @@ fn integrity(conn: &Connection, _: Schema<'_>, state: FileState) -> rusqlite::Re
     let found: Vec<String> = check
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    // Findings about pages come first. Others in a file of the earlier service, such as a null against NOT NULL, can be
-    // carried over.
+    // Findings about pages come first. Other findings in a file of the earlier service, such as a null against NOT NULL,
+    // can be carried over.
     let fine = match (state, found.first()) {
         (FileState::Earlier, Some(first)) => !first.starts_with("***"),
         (_, first) => first.is_none_or(|first| first == "ok"),
@@ -132,7 +133,7 @@ pub(crate) struct Dangling {
     named: Vec<(&'static Noun, i64, usize, i64)>,
 }
 
-/// Finds the references to missing records. Tables that are not crm's are not crm's to judge.
+/// Finds the references to missing records. Tables that are not crm's are not checked.
 pub(crate) fn dangling(
     conn: &Connection,
     schema: Schema<'_>,
@@ -140,7 +141,7 @@ pub(crate) fn dangling(
 ) -> rusqlite::Result<Dangling> {
     let mut found = Dangling::default();
     if matches!(state, FileState::Earlier | FileState::Empty) {
-        // The earlier service did not check references, and its upgrade takes care of them.
+        // The earlier service did not check references, and the upgrade of its file handles them.
         return Ok(found);
     }
     for noun in schema.tables() {
@@ -190,7 +191,7 @@ fn references(
     Ok(lines)
 }
 
-/// What is in the schema and missing or different in the file. Anything else in the file is not crm's to judge.
+/// Finds parts of the schema that are missing or different in the file. Anything else in the file is not checked.
 fn tables(
     conn: &Connection,
     schema: Schema<'_>,

@@ -1,9 +1,9 @@
-//! The earlier Python service's database, upgraded without losing anything.
+//! Upgrades a database of the earlier Python service without losing anything.
 //!
 //! Its tables have crm's names but no fixed shape: columns came and went, types were not enforced, references were not
-//! checked. So nothing is assumed but an id. The old tables are set aside under other names, crm's are made, and every row
-//! is carried over by one rule, [`carry`]: what fits a field goes there, everything else goes into the record's
-//! `attributes` under the name of its column. A copy of the whole file is made first and kept beside it.
+//! checked. So the upgrade assumes only an id. The old tables are renamed, crm's are made, and every row is carried over by
+//! one rule, [`carry`]: a value that fits a field goes there, and any other goes into the record's `attributes` under the
+//! name of its column. A copy of the whole file is made first and kept beside it.
 
 mod carry;
 mod copy;
@@ -21,15 +21,15 @@ use crate::model::process::PROCESS;
 use carry::{carry_all, column_names, name};
 use copy::KeptCopy;
 
-/// What the earlier service kept: every noun after those that it refers to, and the column that every variant of its
-/// database has beside the id.
+/// The tables of the earlier service: every noun after those that it refers to, with the column that every variant of its
+/// database has besides the id.
 static EARLIER: [(&Noun, &str); 3] = [
     (&LEAD, "email"),
     (&ACTION, "action_type"),
     (&PROCESS, "name"),
 ];
 
-/// Whether the three tables are there and have the columns that every variant has.
+/// Whether the three tables exist and have the columns that every variant has.
 pub(crate) fn recognise(conn: &Connection) -> rusqlite::Result<bool> {
     for (noun, mark) in EARLIER {
         let Some(table) = table(conn, noun)? else {
@@ -48,7 +48,7 @@ pub(crate) fn recognise(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// The name of the noun's table as the file spells it: for SQLite, `Leads` and `leads` are the same.
+/// The name of the noun's table as the file spells it. SQLite treats `Leads` and `leads` as the same.
 fn table(conn: &Connection, noun: &Noun) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE TABLE%' \
                AND name = ?1 COLLATE NOCASE";
@@ -56,7 +56,8 @@ fn table(conn: &Connection, noun: &Noun) -> rusqlite::Result<Option<String>> {
         .optional()
 }
 
-/// An upgrade that only lacks its commit. The copy of the file is removed again unless it is kept.
+/// An upgrade that is complete except for its commit. The copy of the file is removed unless [`Upgraded::keep_copy`] is
+/// called.
 pub(crate) struct Upgraded {
     line: String,
     copy: KeptCopy,
@@ -70,14 +71,14 @@ impl Upgraded {
     }
 }
 
-/// Upgrades the file inside the caller's transaction. That has to be a writing one, with foreign keys off and
+/// Upgrades the file inside the caller's transaction. It must be a writing transaction, with foreign keys off and
 /// `legacy_alter_table` on. `create` makes crm's tables.
 pub(crate) fn upgrade(
     path: &Path,
     tx: &Connection,
     create: impl FnOnce(&Connection) -> rusqlite::Result<()>,
 ) -> Result<Upgraded, FileRefusal> {
-    // Everything that is refused here is refused before anything is written.
+    // All refusals come before anything is written.
     check_pages(tx)?;
     let mut old = Vec::new();
     for (noun, _) in EARLIER {
@@ -137,7 +138,7 @@ fn check_ids(conn: &Connection, noun: &Noun, table: &str) -> Result<(), FileRefu
     Ok(())
 }
 
-/// The indexes or triggers of a table, with their SQL; without those that SQLite makes by itself.
+/// The indexes or triggers of a table, with their SQL. Those that SQLite makes itself are left out.
 fn made_on(conn: &Connection, kind: &str, table: &str) -> rusqlite::Result<Vec<(String, String)>> {
     let mut made = conn.prepare(
         "SELECT name, sql FROM sqlite_schema \
@@ -147,7 +148,7 @@ fn made_on(conn: &Connection, kind: &str, table: &str) -> rusqlite::Result<Vec<(
         .collect()
 }
 
-/// Gives an old table another name, and returns that. Drops its indexes and triggers, because crm may need their names.
+/// Renames an old table, and returns its new name. Drops its indexes and triggers, because crm may need their names.
 fn set_aside(conn: &Connection, noun: &Noun, table: &str) -> rusqlite::Result<String> {
     for kind in ["index", "trigger"] {
         for (own, _) in made_on(conn, kind, table)? {
@@ -183,7 +184,7 @@ fn take_indexes(conn: &Connection) -> rusqlite::Result<String> {
     Ok(sql)
 }
 
-/// Continues the noun's ids behind those that either table ever gave.
+/// Continues the noun's ids after the highest that either table ever assigned.
 fn continue_ids(conn: &Connection, noun: &Noun, old: &str) -> rusqlite::Result<()> {
     let last: i64 = conn.query_row(
         "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name IN (?1, ?2)",

@@ -1,4 +1,4 @@
-//! The write-ahead log: turning it on, and moving it into the file.
+//! The write-ahead log: turns it on, and moves it into the file.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::store::sqlite::turn::BUSY;
 
-/// Turns the write-ahead log on and returns the mode of the file. If two processes do so at the same time, the second is busy at
-/// once, whatever its timeout: SQLite lets it read first, and does not let a reader wait to become a writer.
+/// Turns the write-ahead log on and returns the mode of the file. If two processes do so at the same time, the second fails
+/// as busy at once, whatever its timeout: SQLite lets it read first, and a reader cannot wait to become a writer.
 pub(crate) fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     let start = Instant::now();
     loop {
@@ -24,8 +24,8 @@ pub(crate) fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     }
 }
 
-/// Moves what the log holds into the file, as far as no reader needs the file as it is. Returns how many pages have been moved;
-/// none if another process is doing so.
+/// Moves the pages in the log into the file, as far as no reader needs an older state of the file. Returns how many pages
+/// have been moved; none if another process is doing so.
 pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<usize> {
     let mut statement = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
     statement.query_row([], |row| {

@@ -1,4 +1,4 @@
-//! Making the file of a new database, and removing it again if nothing came of it.
+//! Makes the file of a new database, and removes it again if it stays unused, so that a failed command leaves no file.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,8 +10,8 @@ use super::paths::{SIDES, with_end};
 use super::place::FileId;
 use super::way;
 
-/// Makes an empty file for a database, if the name is free. Returns its id, by which [`unmake`] recognises it, or `None` if it
-/// was not made here. SQLite would make the file too, but not say so.
+/// Makes an empty file for a database, if the name is free. Returns its id, by which [`unmake`] recognises it, or `None` if
+/// it was not made here. SQLite would make the file too, but would not report it.
 pub(crate) fn make(path: &Path) -> Option<FileId> {
     let is_free = std::fs::symlink_metadata(path).is_err();
     let mut make = File::options();
@@ -21,10 +21,10 @@ pub(crate) fn make(path: &Path) -> Option<FileId> {
     Some(FileId::of_file(&made))
 }
 
-/// Removes a database that this process has made and closed, unless somebody has it open or it has given an id.
+/// Removes a database that this process has made and closed, unless somebody has it open or an id has been assigned in it.
 pub(crate) fn unmake(path: &Path, made: FileId) {
-    // SQLite's locks collide with this one. A process that has opened the file and has no lock yet finds it gone, and opens it
-    // again.
+    // SQLite's locks collide with this one. A process that has opened the file and has no lock yet finds out that it is
+    // gone, and opens it again.
     let Ok(file) = File::options().read(true).write(true).open(path) else {
         return;
     };

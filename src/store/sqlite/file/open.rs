@@ -1,4 +1,4 @@
-//! Opening a file as a store's: the first connection, to a file that was brought up to date.
+//! Opens a file for a store: makes the first connection, and brings the file up to date.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::store::sqlite::connection::set_up;
 use crate::store::sqlite::error::map_err;
 use crate::store::sqlite::turn::{self, BUSY};
 
-/// Before 3.51.3 a WAL reset at the wrong moment could corrupt the file.
+/// Before 3.51.3, a reset of the write-ahead log at the wrong moment could corrupt the file.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// The page cache of a server's writing connection, in KiB. It holds the upper levels of the indexes at ten million leads,
@@ -28,10 +28,10 @@ const WRITER_CACHE: i64 = 8 * 1_024;
 pub(crate) struct Opened {
     /// The first connection.
     pub(crate) connection: Connection,
-    /// How further ones are opened.
+    /// How further connections are opened.
     pub(crate) way: Way,
     pub(crate) files: Arc<OpenFiles>,
-    /// The line that says what was done to an old database.
+    /// The line that describes what was done to an old database.
     pub(crate) notice: Option<String>,
 }
 
@@ -103,7 +103,7 @@ fn connect_to_read(
             let mode: String = connection
                 .pragma_query_value(None, "journal_mode", |row| row.get(0))
                 .map_err(refuse)?;
-            // Without a log nothing keeps another file from being restored over this one between two reads.
+            // Without a log, nothing prevents a restore from replacing this file between two reads.
             match mode == "wal" {
                 true => way,
                 false => Way::Reading,
@@ -120,7 +120,7 @@ pub(crate) fn refuse_old(path: &Path, state: FileState) -> Result<()> {
     match state {
         FileState::Ready => Ok(()),
         FileState::Empty => Err(Error::failed(format!(
-            "{shown}: is empty, expected a database of crm's"
+            "{shown}: is empty, expected a crm database"
         ))),
         FileState::Older(_) | FileState::Earlier => Err(Error::failed(format!(
             "{shown}: has to be brought up to date before it can be read, but {}; copy it, and read the copy",
@@ -144,12 +144,12 @@ fn connect_to_write(
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(refuse)?;
-    // SQLite opens a file for reading that it may not write to, and says so only at the first write.
+    // If a file may not be written to, SQLite opens it for reading, and reports that only at the first write.
     if connection.is_readonly("main").map_err(refuse)? {
         return Err(unwritable(path));
     }
     let notice = prepare(path, id, &mut connection, schema)?;
-    // Only after the schema, which sets a busy timeout of its own and removes it again.
+    // Only after the schema, because preparing it sets another busy timeout and removes it again.
     connection.busy_handler(Some(turn::again)).map_err(refuse)?;
     set_up(&mut connection).map_err(refuse)?;
     connection
@@ -167,29 +167,29 @@ fn connect_to_write(
             "{shown}: expected a file system that can hold a write-ahead log"
         )));
     }
-    // The first read takes the lock that a connection with a log keeps until it is closed: from now on nobody can restore
-    // another file over this one.
+    // The first read takes the lock that a connection with a log keeps until it is closed: from now on no restore can
+    // replace this file.
     connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         .map_err(refuse)?;
     Ok((connection, notice))
 }
 
-/// Lets a server begin with nothing that only its log holds. If the disk failed, the system may show as written what the
-/// process before could not sync, and would not write it again; a later commit in the log would be lost with it. Moving
-/// the log into the file writes it once more. The log's own name has to last too: SQLite syncs the folder, but ignores the
-/// result.
+/// Moves the log into the file before a server begins, so that nothing is only in the log. If the disk failed, the system
+/// may show pages as written that the previous process could not sync, and would not write them again; a later commit in
+/// the log would be lost with them. Moving the log into the file writes them once more. The log's name must survive too:
+/// SQLite syncs the folder, but ignores the result.
 pub(crate) fn settle_log(connection: &Connection, path: &Path) -> Result<()> {
     sync_folder(path)?;
     match checkpoint(connection) {
         Ok(_) => Ok(()),
-        // Reads work on a full disk, and writes will report it.
+        // Reads work on a full disk, and writes will report the error.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
         Err(error) => Err(unusable(path, &error)),
     }
 }
 
-/// The source of a copy into this file that was begun and not finished.
+/// The source of an unfinished copy into this file.
 pub(crate) fn unfinished_copy(connection: &Connection) -> Result<Option<String>> {
     let read = || -> rusqlite::Result<Option<String>> {
         let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'crm_copy'";

@@ -1,9 +1,10 @@
-//! A new file that is made beside its final place, and gets its name only when it is whole.
+//! A new file that is made beside its final place, and gets its final name only when it is complete. So a file with the
+//! final name is never half written.
 //!
-//! It has a name of its own, which nobody else makes: `crm.db.part-` and 16 hexadecimal digits. While it is made, its maker
-//! holds a lock on it, which ends with the process however that ends. So a part without a lock was left over, and
-//! [`sweep`](super::sweep) removes it while holding the lock itself. A maker checks that its new part still exists once it
-//! has the lock.
+//! Until then it has a unique name: `crm.db.part-` and 16 hexadecimal digits. The process that makes it holds a lock on it,
+//! and the lock ends with the process, however that ends. So a part without a lock was left over, and
+//! [`sweep`](super::sweep) removes it while holding the lock itself. Once a process has the lock on its new part, it checks
+//! that the part still exists.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
@@ -27,11 +28,12 @@ pub(crate) const MARK: &str = ".part-";
 /// How many digits the name of a part has.
 pub(crate) const DIGITS: usize = 16;
 
-/// A file that is being made. If it has not got its final name when it is dropped, it is removed; drop its connections before.
+/// A file that is being made. If it does not have its final name when it is dropped, it is removed. Its connections must be
+/// dropped before.
 pub(crate) struct PartFile {
-    /// Its name while it is made.
+    /// Its name while it is being made.
     pub(crate) path: PathBuf,
-    /// The name it is to get.
+    /// Its final name.
     pub(crate) target: PathBuf,
     /// Holds the lock. It is closed last, because closing any descriptor of a file ends all locks on it.
     pub(crate) file: File,
@@ -39,7 +41,7 @@ pub(crate) struct PartFile {
 }
 
 impl PartFile {
-    /// Makes an empty file with these permissions, or narrower ones if the process's umask says so.
+    /// Makes an empty file with these permissions, or narrower ones if the process's umask requires them.
     pub(crate) fn beside(target: &Path, mode: u32) -> Result<PartFile> {
         PartFile::make(target, mode).map_err(|error| {
             let expected = "expected a place in a folder that you may write to";
@@ -58,9 +60,9 @@ impl PartFile {
                 .create_new(true)
                 .mode(mode & 0o777)
                 .open(&path)?;
-            // If the file system has no locks, SQLite will say so.
+            // If the file system has no locks, SQLite will report it.
             let locked = rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
-            // A sweep may have found it before it had its lock. Then it is gone, or about to go.
+            // A sweep may have found the part before it was locked. Then the part is gone, or about to be removed.
             let is_swept = matches!(locked, Err(Errno::AGAIN | Errno::ACCESS));
             if is_swept || file.metadata()?.nlink() == 0 {
                 continue;
@@ -94,7 +96,8 @@ impl PartFile {
         Ok(connection)
     }
 
-    /// Gives it its final name. Content and name are on the disk when this returns. Without `replace` the name has to be free.
+    /// Gives it its final name. Content and name are on the disk when this returns. Without `replace`, the name must be
+    /// free.
     pub(crate) fn place(&mut self, replace: bool) -> Result<()> {
         let refuse = |error: io::Error| match error.kind() {
             ErrorKind::AlreadyExists => Error::new(
@@ -104,7 +107,7 @@ impl PartFile {
                     self.target.display()
                 ),
             ),
-            _ => failed(&self.target, "could not be given its name", &error),
+            _ => failed(&self.target, "could not get its final name", &error),
         };
         self.file
             .sync_all()

@@ -1,4 +1,4 @@
-//! The names of a database's files, and small things that the system does with files.
+//! The names of a database's files, and small operations of the system on files.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,16 +12,16 @@ use rustix::process::{Flock, FlockType};
 
 use crate::base::error::{Code, Error, Result};
 
-/// The ends of the names of the files that SQLite keeps beside a database.
+/// The suffixes of the files that SQLite keeps beside a database.
 pub(crate) const SIDES: [&str; 3] = ["-wal", "-journal", "-shm"];
 
-/// The end of the name of the copy that an upgrade keeps beside a database.
+/// The suffix of the copy that an upgrade keeps beside a database.
 pub(crate) const BEFORE_UPGRADE: &str = ".before-upgrade";
 
 /// The first bytes of every database.
 pub(crate) const BEGIN: &[u8; 16] = b"SQLite format 3\0";
 
-/// The path with this end added to its name.
+/// The path with this suffix.
 pub(crate) fn with_end(path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(end);
@@ -34,7 +34,7 @@ pub(crate) fn folder_of(file: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// Whether something has this name, even a link that leads nowhere.
+/// Whether something has this name, even if it is a dangling link.
 pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
@@ -48,7 +48,7 @@ pub(crate) fn owner(path: &Path) -> Option<PathBuf> {
         .find(|database| database.is_file())
 }
 
-/// The ends of the side files without which a database is not whole.
+/// The suffixes of the existing side files without which the database is incomplete.
 pub(crate) fn live_sides(path: &Path) -> Vec<&'static str> {
     let live = |side: &&str| {
         let Ok(mut file) = File::open(with_end(path, side)) else {
@@ -62,7 +62,7 @@ pub(crate) fn live_sides(path: &Path) -> Vec<&'static str> {
     ["-wal", "-journal"].into_iter().filter(live).collect()
 }
 
-/// The size of the database file in bytes, or of the side file with this end; 0 if there is none.
+/// The size of the database file in bytes, or of the side file with this suffix; 0 if there is none.
 pub(crate) fn size(conn: &Connection, suffix: &str) -> u64 {
     let file = conn.path().map(|file| format!("{file}{suffix}"));
     let file = file.and_then(|file| std::fs::metadata(file).ok());
@@ -78,7 +78,7 @@ pub(crate) fn is_locked(file: &File) -> bool {
 /// Renames a file, unless the new name is taken.
 pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Some file systems do not support it. There, looking first is the best there is.
+        // Some file systems do not support this. There, checking first is the best option.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
             match fs::symlink_metadata(to).is_ok() {
                 true => Err(ErrorKind::AlreadyExists.into()),
@@ -89,7 +89,7 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Syncs the folder of this file, so that the names in it outlast a power cut.
+/// Syncs the folder of this file, so that the names in it survive a power cut.
 pub(crate) fn sync_folder(file: &Path) -> Result<()> {
     // A folder that cannot be opened, or does not support a sync, needs none.
     let Ok(folder) = File::open(folder_of(file)) else {

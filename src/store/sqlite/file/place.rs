@@ -1,9 +1,9 @@
-//! Whether a file is still the one that was opened.
+//! Detects whether a path still leads to the file that was opened.
 //!
-//! A restore puts another file under the database's name. A process that had opened the old file, and had no lock on it yet,
-//! would go on with a file that has lost its name. Its log or journal would belong to the new file, since SQLite finds
-//! them by name, and that corrupts both. So every opening notes which file has the name, opens it, reads, and looks again.
-//! The first read takes a lock that a restore does not get past.
+//! A restore puts another file under the database's name. A process that had opened the old file, and had no lock on it
+//! yet, would continue with a file that has lost its name. Its log or journal would be applied to the new file, because
+//! SQLite finds them by name, and that would corrupt both. So every opening notes which file has the name, opens it, reads,
+//! and checks the name again. The first read takes a lock that makes a restore fail.
 //!
 //! Nothing here opens the file while this process has it open: closing any descriptor of a file ends all of the process's
 //! locks on it (POSIX, `fcntl`).
@@ -17,7 +17,7 @@ use crate::base::error::{Code, Error, Result};
 /// How often a file may be replaced while it is opened before the opening fails.
 const TRIES: usize = 10;
 
-/// Which file has a name; `None` if no file has it.
+/// Identifies the file that has a name; `None` if no file has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId(Option<(u64, u64)>);
 
@@ -72,7 +72,7 @@ impl OpenFiles {
         &self.path
     }
 
-    /// Fails if one of the names leads to another file by now, or nowhere. Writes would then be lost, a new connection would
+    /// Fails if one of the names now leads to another file, or nowhere. Writes would then be lost, a new connection would
     /// mix the files, and without the index two processes would not see each other's locks.
     pub(crate) fn hold(&self) -> Result<()> {
         let mut beside = self.beside.iter();
@@ -87,7 +87,7 @@ impl OpenFiles {
     }
 }
 
-/// Whether a path is the database's, or the path of one of its side files.
+/// Whether a path is that of the database or of one of its side files.
 pub(crate) fn belongs_to(path: &Path, database: &Path) -> bool {
     let sides = SIDES.map(|side| with_end(database, side));
     FileId::same(path, database)
@@ -97,7 +97,8 @@ pub(crate) fn belongs_to(path: &Path, database: &Path) -> bool {
         })
 }
 
-/// Refuses anything but a file, a folder or a free name: SQLite would wait at a pipe, and write a journal beside a device.
+/// Refuses anything but a file, a folder or a free name: SQLite would block on a pipe, and would write a journal beside a
+/// device.
 pub(crate) fn ordinary(path: &Path) -> Result<()> {
     let is_odd = |found: std::fs::Metadata| !found.is_file() && !found.is_dir();
     match std::fs::metadata(path).is_ok_and(is_odd) {
@@ -109,8 +110,8 @@ pub(crate) fn ordinary(path: &Path) -> Result<()> {
     }
 }
 
-/// Runs `open` until the file that it opened is the one that has the name. `open` has to leave a lock on the file, at least by a
-/// read. A file that `open` makes is opened once more, because nobody can tell whose it was at first.
+/// Runs `open` until the file that it opened still has the name afterwards. `open` must leave a lock on the file, at least
+/// by a read. A file that `open` makes is opened once more, because at first it is unknown which file that was.
 pub(crate) fn settled<T>(path: &Path, open: impl Fn(FileId) -> Result<T>) -> Result<T> {
     for _ in 0..TRIES {
         let id = FileId::of(path);
@@ -131,7 +132,7 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn what_was_replaced_meanwhile_is_opened_again() {
+    fn a_file_that_was_replaced_meanwhile_is_opened_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         let opened = Cell::new(0);

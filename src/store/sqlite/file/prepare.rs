@@ -1,8 +1,8 @@
-//! Bringing a file up to date.
+//! Brings a file up to date.
 //!
-//! Everything that changes the file is one transaction: the schema of a new file, the missing steps of an older one, the
-//! upgrade of the earlier service's ([`legacy`]). What a first look finds is checked again inside that transaction, since
-//! another process may have done the work in the meantime. A file that is refused is left as it was.
+//! All changes to the file are one transaction: the schema of a new file, the missing steps of an older one, or the upgrade
+//! of a file of the earlier service ([`legacy`]). The state of the file is checked first, and again inside that
+//! transaction, because another process may have done the work in the meantime. A file that is refused is left as it was.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,9 +20,9 @@ use crate::base::error::Result;
 /// How long one process waits while another brings the same file up to date. A million rows took 14 s on two busy cores.
 const UPGRADE: Duration = Duration::from_secs(60);
 
-/// Makes the file ready for use: gives an empty one its schema, brings an older one up to date, and refuses what is not
-/// crm's. Called on a fresh connection that may write, before anything else. `id` is the file that had the name before it
-/// was opened.
+/// Makes the file ready for use: gives an empty one its schema, brings an older one up to date, and refuses files that are
+/// not crm's. Called on a fresh connection that may write, before anything else. `id` is the file that had the name before
+/// it was opened.
 ///
 /// Returns the line for the user if an older database was changed. Errors are [`Code::Failed`] with a sentence that begins
 /// with the file; the file is then as it was before.
@@ -38,7 +38,8 @@ pub(crate) fn prepare(
     let log = size(conn, "-wal") > 0;
     patiently(conn, |conn| bring_up(path, id, conn, schema)).map_err(|refused| {
         if log {
-            // Closing would write the log into the file. If this fails, the refusal is still the error to report.
+            // Closing would write the log into the file, which must stay unchanged. If this fails, the refusal is still the
+            // error to report.
             let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
         refused.error(path)
@@ -70,8 +71,8 @@ fn bring_up(
     if conn.is_readonly("main")? {
         return FileRefusal::because(NOT_WRITABLE);
     }
-    // Neither can be set inside a transaction. References are checked before the commit instead. And when a table is renamed,
-    // whatever else in the file refers to it has to stay as it is.
+    // Neither setting can be changed inside a transaction. Foreign keys are off, and references are checked before the
+    // commit instead. When a table is renamed, everything else in the file that refers to it must stay unchanged.
     let settings = [
         (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false),
         (DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, true),
@@ -126,7 +127,7 @@ fn change(
     }
 }
 
-/// How many references lead to no record. Other tables in the file are not crm's to judge.
+/// How many references lead to no record. Other tables in the file are not checked.
 fn dangling(conn: &Connection, schema: Schema<'_>) -> rusqlite::Result<u64> {
     schema.tables().try_fold(0, |sum, noun| {
         let sql = format!("PRAGMA foreign_key_check({})", noun.plural);
@@ -135,12 +136,11 @@ fn dangling(conn: &Connection, schema: Schema<'_>) -> rusqlite::Result<u64> {
     })
 }
 
-/// Refuses an upgrade that leads more references to nothing than before. Those that were there before can be repaired once the
-/// file is open.
+/// Refuses an upgrade that breaks references. References that were broken before can be repaired once the file is open.
 fn check_references(conn: &Connection, schema: Schema<'_>, before: u64) -> Result<(), FileRefusal> {
     match dangling(conn, schema)? > before {
         true => FileRefusal::because(
-            "cannot be brought up to date: records would refer to ones that are gone",
+            "cannot be brought up to date: records would refer to records that no longer exist",
         ),
         false => Ok(()),
     }

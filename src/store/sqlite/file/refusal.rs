@@ -1,4 +1,4 @@
-//! Errors for files that are refused: sentences that begin with the file, and say what to do.
+//! Errors for files that are refused: sentences that begin with the file's name, and say what to do.
 
 use std::fmt;
 use std::path::Path;
@@ -47,8 +47,8 @@ pub(crate) fn unusable_or_full(path: &Path, error: &rusqlite::Error) -> Error {
     said
 }
 
-/// The least room that SQLite needs beside a database before anything is written: the log's index, in one piece of 32 KiB,
-/// and the beginning of the log.
+/// The space that SQLite needs at least beside a database before anything is written: the log's index, in one piece of 32
+/// KiB, and the beginning of the log.
 const LEAST_ROOM: u64 = 64 * 1024;
 
 /// The reason why SQLite could not open or make one of its files. SQLite says neither which file nor why.
@@ -66,7 +66,7 @@ fn obstacle(path: &Path, error: &rusqlite::Error) -> Option<Error> {
         return None;
     }
     let shown = path.display();
-    // Any file shows this, and /dev/null always exists.
+    // Opening any file would fail then, and /dev/null always exists.
     if let Err(error) = std::fs::File::open("/dev/null")
         && matches!(
             Errno::from_io_error(&error),
@@ -123,7 +123,7 @@ fn denied(file: &Path, what: &str, error: Errno) -> Error {
     ))
 }
 
-/// The error for a file that has to be written to and cannot be.
+/// The error for a file that must be written to but cannot be.
 pub(crate) fn unwritable(file: &Path) -> Error {
     match rustix::fs::access(file, Access::WRITE_OK) {
         Err(Errno::ROFS) => read_only(file),
@@ -132,7 +132,7 @@ pub(crate) fn unwritable(file: &Path) -> Error {
     }
 }
 
-/// No permission helps on a read-only file system.
+/// The error for a file on a read-only file system, where no permission helps.
 fn read_only(file: &Path) -> Error {
     Error::failed(format!(
         "{}: {READ_ONLY}, expected one that can be written to",
@@ -154,21 +154,22 @@ pub(crate) fn barrier(path: &Path) -> String {
 
 const READ_ONLY: &str = "its file system is mounted read-only";
 
-/// Whether the file could not be read because a half write has to be rolled back first, and the file may not be written to.
+/// Whether the file could not be read because an unfinished write must be rolled back first, and the file may not be
+/// written to.
 fn is_half_written(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| error.extended_code);
     code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
 }
 
-const HALF_WRITTEN: &str = "a program ended in the middle of a write to it, which the next command that may write to it \
-                            rolls back; try again after that";
+const HALF_WRITTEN: &str = "a program ended in the middle of a write to it; the next command that may write to it \
+                            undoes that write; try again after that";
 
 pub(crate) const NO_DATABASE: &str = "is not a SQLite database";
 
 pub(crate) const NOT_WRITABLE: &str =
     "cannot be written; check its permissions and those of its folder";
 
-/// Why a file was not accepted.
+/// The reason why a file was refused.
 #[derive(Debug)]
 pub(crate) enum FileRefusal {
     /// SQLite failed.

@@ -1,19 +1,20 @@
-//! Replacing a database with a backup.
+//! Replaces a database with a backup.
 //!
 //! The new file is made beside the old one. It is complete, checked and synced before the old one is touched. Then, under a
-//! lock that nobody gets past:
+//! lock that keeps everybody else out:
 //!
-//! 1. The old database is made one plain file: its log is written into it and removed. SQLite finds a log by its name, so a
+//! 1. The old database becomes one plain file: its log is written into it and removed. SQLite finds a log by its name, so a
 //!    log that stayed would be replayed into the new file.
 //! 2. It gets a second name, under which it is kept.
-//! 3. The new file takes the first name over, in one step.
+//! 3. The new file takes over the first name, in one step.
 //!
-//! Each step is on the disk before the next begins. So whatever ends a restore, the name leads to the old database or to the
-//! new one. If the old file is too damaged for SQLite to open, its log and its journal are kept with it as they are, and
-//! removed before the third step: in this case there was no whole database to leave.
+//! Each step is on the disk before the next begins. So whatever interrupts a restore, the name leads to the old database or
+//! to the new one. If the old file is too damaged for SQLite to open, its log and its journal are kept with it unchanged,
+//! and removed before the third step: in this case there was no intact database to preserve.
 //!
-//! What was written after the backup is gone, and nothing that is written after the restore may be taken for it. So every
-//! record gets a version that none has had, and no id is given again that the old database has given (`numbers`).
+//! Everything written after the backup is gone, and nothing that is written after the restore may be mistaken for it. So
+//! every record gets a version that was never used, and no id that the old database has assigned is assigned again
+//! (`numbers`).
 //!
 //! A process that has a database open keeps a lock on it, and step 1 fails. A process that has opened it but has no lock yet
 //! finds out afterwards that it was replaced (`place`).
@@ -46,7 +47,7 @@ use source::RestoreSource;
 /// The result of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// What the database holds now.
+    /// The present content of the database.
     pub content: Content,
     /// Where the old database is kept; `None` if there was none.
     pub kept: Option<PathBuf>,
@@ -56,11 +57,11 @@ pub struct Restored {
     pub warnings: Vec<String>,
 }
 
-/// Replaces the database at `path`, which need not exist, with the backup `file`, which stays as it is. Reports its progress to
-/// `watch`.
+/// Replaces the database at `path`, which need not exist, with the backup `file`, which stays unchanged. Reports its
+/// progress to `watch`.
 ///
 /// Errors are [`Code::Conflict`] if a program has one of the two open, [`Code::Full`] for a full disk, and [`Code::Failed`]
-/// for everything else, such as a damaged backup. After an error everything is as it was.
+/// for everything else, such as a damaged backup. After an error, everything is as before.
 ///
 /// [`Code::Conflict`]: crate::base::error::Code::Conflict
 /// [`Code::Full`]: crate::base::error::Code::Full
@@ -69,7 +70,7 @@ pub fn restore(path: &Path, file: &Path, watch: &mut dyn FnMut(BackupStage)) -> 
     restore_with(path, file, Schema::of(&NOUNS), watch, &mut |_| {})
 }
 
-/// The same as [`restore`] for a schema. Through `step` tests see what an end right after each step would leave.
+/// The same as [`restore`] for a schema. Tests use `step` to see what an interruption right after each step would leave.
 fn restore_with(
     path: &Path,
     file: &Path,
@@ -101,7 +102,7 @@ fn restore_with(
     watch(BackupStage::Checking);
     let (new, content, upgraded) = bring_up(&part, file, schema)?;
     if let Some(before) = before {
-        // Whoever could use the old file can use the new one.
+        // Everybody who could use the old file can use the new one.
         let same_owner = (before.uid(), before.gid());
         let now = part.file.metadata().map(|new| (new.uid(), new.gid()));
         let given = now.and_then(|now| match now == same_owner {
@@ -115,7 +116,7 @@ fn restore_with(
             })
             .map_err(|error| failed(path, "cannot give its owner to the new file", &error))?;
     }
-    // Only now, so that a faulty backup is reported even while a program has the database open.
+    // Locked only now, so that a faulty backup is reported even while a program has the database open.
     let old = OldDatabase::lock(path)?;
     if let OldDatabase::Whole(old) = &old {
         numbers::spare_ids(&new, old, schema).map_err(|error| unusable_or_full(path, &error))?;
@@ -137,8 +138,8 @@ fn restore_with(
     })
 }
 
-/// Opens the copy of the backup, brings it up to date, checks it and makes it one plain file. Returns a connection that keeps
-/// others away from it.
+/// Opens the copy of the backup, brings it up to date, checks it and turns it into one plain file. Returns a connection
+/// that keeps others away from it.
 fn bring_up(
     part: &PartFile,
     file: &Path,
@@ -148,10 +149,10 @@ fn bring_up(
     let mut new = part.connect().map_err(refuse)?;
     let state = schema.state(&new).map_err(|refused| refused.error(file))?;
     if state == FileState::Empty {
-        return Err(because(file, "is empty, expected a backup of crm's"));
+        return Err(because(file, "is empty, expected a crm backup"));
     }
     let prepared = prepare(&part.path, FileId::of(&part.path), &mut new, schema);
-    // The backup itself is the copy to keep.
+    // The backup itself is kept, so the copy that an upgrade makes is not needed.
     let _ = fs::remove_file(with_end(&part.path, BEFORE_UPGRADE));
     let notice = prepared.map_err(|mut error| {
         let (part, file) = (part.path.display(), file.display());

@@ -1,7 +1,7 @@
-//! The backups that a server makes by itself.
+//! The scheduled backups of a server.
 //!
-//! A thread makes one whenever the newest is old enough. So a server that is restarted now and then makes as many as one
-//! that is not. A backup that fails is reported in the log and tried again when the next one is due; the service goes on.
+//! A thread makes a backup whenever the newest one is old enough. So a server that is restarted now and then makes as many
+//! as one that is not. A failed backup is logged and tried again when the next one is due; the service continues.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -30,23 +30,23 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When backups are made, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// The folder they go into.
+    /// The folder for the backups.
     pub folder: PathBuf,
-    /// The time between two.
+    /// The time between two backups.
     pub every: Duration,
-    /// How many are kept, one at least.
+    /// How many are kept, at least one.
     pub keep: usize,
 }
 
-/// Makes the folder for the backups of the database at `path` if it does not exist, and checks that files can be made in it;
-/// leaves nothing else there. It makes this one folder and not those above it: they may be on a disk that is not mounted yet.
+/// Makes the folder for the backups of the database at `path` if it does not exist, and checks that files can be made in
+/// it. Leaves no file there. It does not make the folders above, because they may be on a disk that is not mounted yet.
 ///
-/// The error is the system's. A full disk is not an error: room may be made, and until then the log reports it.
+/// The error is the system's. A full disk is not an error: space may become free, and until then the log reports it.
 pub fn check_folder(path: &Path, folder: &Path) -> std::io::Result<()> {
     if let Err(error) = fs::create_dir(folder)
         && !folder.is_dir()
     {
-        // "Not a directory" says more than "exists already".
+        // "Not a directory" explains more than "exists already".
         return Err(match error.kind() {
             ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
             _ => error,
@@ -83,7 +83,7 @@ impl Stopper {
     /// Asks it to end. A backup that is being made is cancelled and leaves nothing behind.
     pub fn stop(&self) {
         self.asked.store(true, Ordering::Relaxed);
-        // It may have ended by itself.
+        // The thread may have ended already.
         let _ = self.wake.send(());
     }
 }
@@ -124,7 +124,7 @@ impl Scheduler {
         self.stop.clone()
     }
 
-    /// Stops it and waits for its end, a few seconds at most.
+    /// Stops it and waits for its end, at most a few seconds.
     pub fn end(self) {
         self.stop.stop();
         // Nothing is ever sent: this returns when the thread drops its sender.
@@ -132,7 +132,7 @@ impl Scheduler {
     }
 }
 
-/// What the thread works with.
+/// The state of the thread.
 struct BackupThread {
     path: PathBuf,
     schema: Schema<'static>,
@@ -171,7 +171,7 @@ impl BackupThread {
         due(age, tried, self.schedule.every)
     }
 
-    /// Makes a backup and removes the oldest ones if there are too many. Returns whether to go on.
+    /// Makes a backup and removes the oldest ones if there are too many. Returns whether to continue.
     fn back_up(&self) -> bool {
         let Schedule { folder, keep, .. } = &self.schedule;
         let file = folder.join(self.names.name(&time::stamp()));
@@ -193,7 +193,7 @@ impl BackupThread {
             Err(_) if cancelled() => false,
             Err(error) => {
                 tracing::error!(
-                    "the backup failed, and is tried again when the next one is due: {error}"
+                    "the backup failed and will be tried again when the next one is due: {error}"
                 );
                 self.report().failing_since.get_or_insert_with(time::now);
                 true
@@ -218,7 +218,7 @@ impl BackupThread {
     }
 }
 
-/// The time until the next backup is due, given the age of the newest one, whoever made it, and the time since the last try,
+/// The time until the next backup is due, from the age of the newest one, whoever made it, and the time since the last try,
 /// which may have failed.
 fn due(newest: Option<Duration>, tried: Option<Duration>, every: Duration) -> Duration {
     let rest = |age: Option<Duration>| age.map_or(Duration::ZERO, |age| every.saturating_sub(age));
@@ -250,7 +250,7 @@ mod tests {
         let put = |name: &str| {
             fs::write(folder.path().join(name), "SQLite format 3\0").unwrap();
         };
-        // The one from 2999 was made under a wrong clock.
+        // The backup from 2999 was made while the clock was wrong.
         for name in [
             "crm-20260101T000000Z.db",
             "crm-20260102T000000Z.db",

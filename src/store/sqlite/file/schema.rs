@@ -1,10 +1,10 @@
-//! What a file is, and the schema of crm's own.
+//! Recognises what a file is, and has the schema of crm's files.
 //!
-//! Two numbers in SQLite's header tell what a file is: `application_id` marks it as crm's, `user_version` numbers its schema.
-//! Every command opens the file, so recognising today's schema has to be cheap: it costs reading these two numbers.
+//! Two numbers in SQLite's header show what a file is: `application_id` marks it as crm's, `user_version` numbers its
+//! schema. Every command opens the file, so recognising today's schema must be cheap: it takes reading these two numbers.
 //!
 //! The steps of the schema make every table that a released crm has. A noun that no step knows gets a table made from its
-//! fields; a test holds the steps and the tables of fields together.
+//! fields. A test checks that the steps and the tables of fields agree.
 
 pub(crate) mod table;
 
@@ -39,9 +39,9 @@ pub(crate) struct Schema<'a> {
 pub(crate) enum FileState {
     /// crm's, with today's schema.
     Ready,
-    /// Nothing is in it.
+    /// An empty file.
     Empty,
-    /// crm's, with this many steps of the schema done.
+    /// crm's, with only this many steps of the schema done.
     Older(usize),
     /// The earlier service's.
     Earlier,
@@ -58,12 +58,12 @@ impl Schema<'static> {
 }
 
 impl Schema<'_> {
-    /// The nouns with a table of their own.
+    /// The nouns that have their own table.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &'static Noun> + use<> {
         table::nouns(self.nouns)
     }
 
-    /// What a file is, if crm accepts it. Changes nothing.
+    /// Finds out what a file is, and refuses one that crm does not accept. Changes nothing.
     pub(crate) fn state(&self, conn: &Connection) -> Result<FileState, FileRefusal> {
         let mark: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -79,7 +79,7 @@ impl Schema<'_> {
         let tables = tables(conn)?;
         let earlier = legacy::recognise(conn)?;
         match (mark, version) {
-            // SQLite takes a file of one byte for an empty one, and would overwrite it.
+            // SQLite treats a file of one byte as empty, and would overwrite it.
             (0, 0) if tables.is_empty() && size(conn, "") == 1 => FileRefusal::because(NO_DATABASE),
             (0, 0) if tables.is_empty() => Ok(FileState::Empty),
             (0, 0) if earlier => Ok(FileState::Earlier),
@@ -94,7 +94,7 @@ impl Schema<'_> {
                     false => format!("it holds {}{more}", shown.join(", ")),
                 };
                 FileRefusal::because(format!(
-                    "is another program's database ({holds}), expected one of crm's or a new file"
+                    "is another program's database ({holds}), expected a crm database or a new file"
                 ))
             }
         }
@@ -102,7 +102,7 @@ impl Schema<'_> {
 
     fn newer<T>(&self, version: usize) -> Result<T, FileRefusal> {
         FileRefusal::because(format!(
-            "is from a newer crm (schema {version}, this crm knows up to {}); use that one",
+            "is from a newer crm (schema {version}, this crm knows up to {}); use that version",
             self.steps.len()
         ))
     }
@@ -121,7 +121,7 @@ impl Schema<'_> {
         conn.pragma_update(None, "application_id", APPLICATION_ID)
     }
 
-    /// An empty database in memory with the schema as it was after so many steps, for comparison.
+    /// An empty database in memory with the schema after this many steps, for comparison.
     pub(crate) fn model(&self, steps: usize) -> rusqlite::Result<Connection> {
         let model = Connection::open_in_memory()?;
         let until = Schema {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::model::nouns::NOUNS;
 
-    /// The columns of a table with what SQLite knows of them, its references, and whether it has the trigger.
+    /// The columns of a table as SQLite describes them, its references, and whether it has the trigger.
     fn shape(conn: &Connection, noun: &Noun) -> Vec<String> {
         let mut shape = Vec::new();
         for select in [

@@ -1,4 +1,4 @@
-//! Reading a whole file in one read transaction, for a check or a backup.
+//! Reads a whole file in one read transaction, for a check or a backup.
 
 use std::path::Path;
 
@@ -22,8 +22,8 @@ pub(crate) struct FileSnapshot {
 }
 
 impl FileSnapshot {
-    /// Opens the file at `path` with these flags. `is_ours` tells that this process has the file open elsewhere. Then it is
-    /// opened in the same way, because looking at the file by other means would end the locks on it.
+    /// Opens the file at `path` with these flags. `is_ours` says that this process already has the file open. Then it is
+    /// opened in the same way, because opening the file by other means would end the locks on it.
     pub(crate) fn open(
         path: &Path,
         flags: OpenFlags,
@@ -60,8 +60,8 @@ impl FileSnapshot {
         })
     }
 
-    /// Ends the transaction and closes the connection. Fails if the file was changed while it was read, so that what was read
-    /// means nothing.
+    /// Ends the transaction and closes the connection. Fails if the file was changed while it was read, because the result
+    /// is then meaningless.
     pub(crate) fn close(self, path: &Path) -> Result<()> {
         let _ = self.connection.execute_batch("COMMIT");
         self.way.end(&self.connection);

@@ -1,4 +1,4 @@
-//! Removing the parts that a program left behind when it ended midway.
+//! Removes the parts that a program left behind when it was interrupted.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -11,22 +11,23 @@ use rustix::fs::FlockOperation;
 use super::part::{DIGITS, MARK};
 use super::paths::{BEFORE_UPGRADE, BEGIN, SIDES, folder_of, with_end};
 
-/// Removes parts that a program left in the folder of `target` when it ended midway. Only the parts of files that are `ours`.
+/// Removes the parts that a program left in the folder of `target` when it was interrupted, but only parts of files that
+/// are `ours`.
 pub(crate) fn sweep(target: &Path, ours: impl Fn(&str) -> bool) {
     for stem in stems(target, ours) {
         remove_left(&stem, false);
     }
 }
 
-/// Removes the left-over parts of any other file: what has the name of a part, begins as one does, and has not changed for
-/// [`FORGOTTEN`].
+/// Removes the left-over parts of any other file: files that have the name of a part, begin like one, and have not changed
+/// for [`FORGOTTEN`].
 pub(crate) fn sweep_forgotten(target: &Path) {
     for stem in stems(target, |_| true) {
         remove_left(&stem, true);
     }
 }
 
-/// The age at which a part without a lock is certainly left over. A part that a restore reads has moments without a lock.
+/// The age at which a part without a lock is certainly left over. A part that a restore reads is without a lock at moments.
 const FORGOTTEN: Duration = Duration::from_secs(3_600);
 
 /// The parts in the folder of `target` of those files that are `ours`. Includes parts of which only a side file exists.
@@ -68,7 +69,7 @@ fn remove_left(stem: &Path, if_forgotten: bool) {
         _ => return,
     };
     let _ = fs::remove_file(stem);
-    // The lock ends after the file is gone, so that a maker who has not locked it yet finds out.
+    // The lock ends after the file is gone, so that a process that has made it and not locked it yet finds out.
     drop(file);
     for end in SIDES.into_iter().chain([BEFORE_UPGRADE]) {
         let _ = fs::remove_file(with_end(stem, end));

@@ -1,4 +1,4 @@
-//! A database in a folder of its own, for tests.
+//! A database in its own folder, for tests.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -64,7 +64,7 @@ impl Folder {
             .collect()
     }
 
-    /// Checks that the file is refused in one line with these words, and unchanged.
+    /// Checks that the file is refused in one line with these words, and stays unchanged.
     #[track_caller]
     pub(crate) fn refused(&self, words: &[&str]) {
         let before = self.files();

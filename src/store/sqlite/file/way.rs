@@ -1,19 +1,20 @@
-//! How a file is opened for reading without changing it, even one that may not be written to.
+//! Opens a file for reading without changing it, even a file that may not be written to.
 //!
-//! A file that may be written to is opened for writing even to be read. A reader of a database with a write-ahead log notes
+//! A file that may be written to is opened for writing even by readers. A reader of a database with a write-ahead log notes
 //! its position in the log's index (`-shm`), and the last connection to close removes both files. A connection that cannot
-//! write to the database makes the two files if they are missing, and leaves them behind. So a file that may not be written
-//! to, or in whose folder nothing can be made, is opened in one of these ways, none of which makes a file:
+//! write to the database makes the log and its index if they are missing, and leaves them behind. So a file that may not be
+//! written to, or whose folder does not allow new files, is opened in one of these ways, none of which makes a file:
 //!
 //! - A database without a log, such as a backup, is opened for reading. SQLite's locks keep it apart from writers.
 //! - A database whose log and index exist, because another program has it open, is opened for reading too. SQLite can read
 //!   an index that it may not write to.
-//! - A database with neither is opened as `immutable`: without locks and without looking for a log. That is safe only while
-//!   nobody writes. The file's owner may write even if this user cannot, or somebody through another mount of the same
-//!   disk. But a writer of a database in this mode makes the log first, and touches the file after that. So both are
-//!   checked again after every read, and nothing is returned that was read from a file that has changed.
+//! - A database whose log and index are both missing is opened as `immutable`: without locks and without looking for a log.
+//!   That is safe only while nobody writes. The file's owner may write even if this user cannot, and so may somebody
+//!   through another mount of the same disk. But a writer of a database with a write-ahead log makes the log first, and
+//!   changes the file only after that. So both are checked again after every read, and a result that was read from a
+//!   changed file is discarded.
 //!
-//! A log that holds something and has no index can be read in none of these ways.
+//! A non-empty log without an index cannot be read in any of these ways.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -29,19 +30,20 @@ use super::paths::{exists, failed, folder_of, live_sides, with_end};
 use super::refusal;
 use crate::base::error::{Code, Error, Result};
 
-/// How a connection that reads is opened.
+/// How a reading connection is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// For writing.
     Writing,
-    /// For writing, with a log that holds something. A program that ended without closing the file may have left it. The
-    /// last connection to close would write the log into the file and remove it, whatever has become of the file. This one
-    /// does so only if the file has everything in the log already, see [`Way::end`].
+    /// For writing, with a non-empty log. A program that ended without closing the file may have left it. The last
+    /// connection to close would write the log into the file and remove the log, even if the file was replaced. This
+    /// connection does so only if the file already has everything in the log, see [`Way::end`].
     Logged,
-    /// For reading. It does not roll back a half write of others either. So it is also the way to read a file that may be
-    /// replaced between two reads, as a file without a log may be: a journal of that name would be another file's.
+    /// For reading. Such a connection does not roll back an unfinished write of another program either. So a file without a
+    /// log, which may be replaced between two reads, is read in this way too: a journal with its name might belong to
+    /// another file.
     Reading,
-    /// As a file that nobody changes.
+    /// As a file that does not change.
     Immutable(Unchanged),
 }
 
@@ -73,7 +75,7 @@ impl Way {
     fn of_unwritable(path: &Path) -> Result<Way> {
         let refuse = |error| failed(path, "cannot be read", &error);
         let unchanged = Unchanged::of(path).map_err(refuse)?;
-        // The file is not whole without the roll-back that the journal beside it holds; SQLite then says so.
+        // The file is incomplete until the write in the journal beside it is rolled back; SQLite then reports that.
         let is_half_written = live_sides(path).contains(&"-journal");
         if is_half_written || !has_log(path).map_err(refuse)? {
             return Ok(Way::Reading);
@@ -83,8 +85,8 @@ impl Way {
         match (exists(&log), exists(&index)) {
             (true, true) => Ok(Way::Reading),
             (true, false) if size > 0 => Err(Error::failed(format!(
-                "{}: holds writes that cannot be read without {}, which crm may not make and remove again; copy {} and \
-                 its log to a folder where you may write, and read the copy",
+                "{}: holds writes that cannot be read without {}, which crm has no permission to make and remove; \
+                 copy {} and its log to a folder where you may write, and read the copy",
                 log.display(),
                 index.display(),
                 path.display()
@@ -93,7 +95,7 @@ impl Way {
         }
     }
 
-    /// Opens a connection. The flags are for one that writes.
+    /// Opens a connection. The flags are for a writing connection.
     fn connect(&self, path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
         let base = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reading = base | OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -119,7 +121,7 @@ impl Way {
         if *self != Way::Logged {
             return;
         }
-        // Changes nothing. Reports how many pages the log has, and how many of them are in the file.
+        // This changes nothing. It reports how many pages the log has, and how many of them are in the file.
         let look = "PRAGMA wal_checkpoint(NOOP)";
         let pages = connection.query_row(look, [], |row| {
             Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
@@ -130,7 +132,7 @@ impl Way {
         }
     }
 
-    /// Fails if the file has changed in a way that readers do not notice. Called after every read.
+    /// Fails if the file has changed in a way that a reader does not notice. Called after every read.
     pub(crate) fn holds(&self, path: &Path) -> Result<()> {
         let Way::Immutable(unchanged) = self else {
             return Ok(());
@@ -149,8 +151,8 @@ impl Way {
     }
 }
 
-/// Opens a file for reading that this process does not have open, and runs `begin` on the connection. `begin` has to read, and
-/// to keep nothing if it fails. The flags are for a file that may be written to.
+/// Opens a file that this process does not have open, for reading, and runs `begin` on the connection. `begin` must read,
+/// and must keep nothing if it fails. The flags are for a file that may be written to.
 pub(crate) fn open<T>(
     path: &Path,
     flags: OpenFlags,
@@ -163,7 +165,8 @@ pub(crate) fn open<T>(
         false => Way::Writing,
     };
     let mut connection = way.connect(path, flags).map_err(refuse)?;
-    // SQLite opens a file for reading that it may not write to. It has not read yet, so it has not made a log.
+    // If a file may not be written to, SQLite has opened it for reading. It has not read anything yet, so it has not made a
+    // log.
     if !connection.is_readonly("main").map_err(refuse)? {
         match begin(&mut connection) {
             Err(_) if !can_make_beside(path) => {}
@@ -183,7 +186,7 @@ fn can_make_beside(path: &Path) -> bool {
     rustix::fs::access(folder_of(path), Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
-/// Whether the database uses a write-ahead log: its header then asks a reader for version 2
+/// Whether the database uses a write-ahead log: its header then requires readers of version 2
 /// (<https://www.sqlite.org/fileformat2.html>, 1.3.3).
 fn has_log(path: &Path) -> std::io::Result<bool> {
     let mut header = Vec::new();
@@ -194,10 +197,10 @@ fn has_log(path: &Path) -> std::io::Result<bool> {
     Ok(header.get(19) == Some(&2))
 }
 
-/// Opens a file that nobody changes in the meantime (<https://www.sqlite.org/uri.html>).
+/// Opens a file that does not change in the meantime (<https://www.sqlite.org/uri.html>).
 pub(crate) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = b"file://".to_vec();
-    // An authority follows the two slashes. It is empty, and an absolute path comes after it.
+    // The authority between the two slashes and the path is empty. The path is absolute.
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());
     for byte in whole.as_os_str().as_bytes() {
         match byte {
@@ -254,12 +257,12 @@ mod tests {
         let writer = Connection::open(&path).unwrap();
         let write = "CREATE TABLE IF NOT EXISTS other (id); INSERT INTO other VALUES (1)";
         writer.execute_batch(write).unwrap();
-        // So far the write is in the log only.
+        // So far, the write is only in the log.
         assert_eq!(way.holds(&path).unwrap_err().code, Code::Unavailable);
         drop(writer);
         assert!(!exists(&with_end(&path, "-wal")));
         assert!(way.holds(&path).is_err());
-        // Another file of the name is another file.
+        // A new file of the same name counts as changed.
         let way = Way::of_unwritable(&path).unwrap();
         let other = folder.path().join("other.db");
         std::fs::copy(&path, &other).unwrap();

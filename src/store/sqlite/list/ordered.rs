@@ -1,4 +1,4 @@
-//! Long lists in their own order: the ids in a temporary table, which SQLite keeps in a file.
+//! Long lists that are not in the order of ids: their ids are in a temporary table, which SQLite keeps in a file.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,8 +48,8 @@ impl Drop for OrderedPermit {
 }
 
 impl OrderedIds {
-    /// Puts the ids of a list into a temporary table, in the list's order. If the query has a limit, reads only so many, and
-    /// puts the cursor into the listing.
+    /// Puts the ids of a list into a temporary table, in the list's order. If the query has a limit, reads only that many,
+    /// and puts the cursor into the listing.
     pub(crate) fn read<R>(
         database: &Arc<Database>,
         query: &Query,
@@ -85,7 +85,7 @@ impl OrderedIds {
             .execute(&sql, rusqlite::params_from_iter(&select.params))
     }
 
-    /// Reads the records behind a place in the order, and moves the place to the last of them.
+    /// Reads the records after a place in the order, and moves the place to the last of them.
     pub(crate) fn next<R: Rows>(
         &self,
         query: &Query,
@@ -97,7 +97,7 @@ impl OrderedIds {
             return self.next_of_view(query, place, chunk);
         }
         let table = noun.plural;
-        // CROSS JOIN keeps SQLite from swapping the two.
+        // CROSS JOIN keeps SQLite from swapping the two tables.
         let text = format!(
             "SELECT {}, ordered.place FROM temp.ordered CROSS JOIN {table} ON {table}.id = ordered.id \
              WHERE ordered.place > $1 ORDER BY ordered.place",

@@ -18,8 +18,8 @@ use crate::store::sqlite::database::Database;
 use crate::store::sqlite::reader::{ReadConnection, SeenVersion};
 use crate::store::sqlite::values::record;
 
-/// Reads a page: as many records as fit into a chunk, and the cursor, into the listing. Returns the ids of the other records.
-/// If records are written as JSON, `see` is shown the id, the version and the JSON of each.
+/// Reads a page into the listing: as many records as fit into a chunk, and the cursor. Returns the ids of the other
+/// records. If records are written as JSON, `see` gets the id, the version and the JSON of each.
 pub(crate) fn page<R: Rows>(
     connection: &Connection,
     query: &Query,
@@ -59,9 +59,9 @@ pub(crate) fn page<R: Rows>(
 
 /// Reads a short page from the cache if all of its records are there, or else from the file into the cache.
 ///
-/// The ids are always read from the file, and the records have to be of the same snapshot: an older record could be one that
-/// the filter does not find. So the cache is used only if the file still has the version that this connection saw before the
-/// last check. That check dropped every record older than the version, and nothing was committed since.
+/// The ids are always read from the file, and the records must come from the same snapshot: an older record might not match
+/// the filter. So the cache is used only if the file still has the version that this connection saw before the last check.
+/// That check dropped every record older than the version, and nothing was committed since.
 pub(crate) fn cached_page<R: Rows>(
     database: &Database,
     cache: &Cache,
@@ -102,7 +102,7 @@ pub(crate) fn cached_page<R: Rows>(
         reader.seen = Some(SeenVersion { version, at });
     }
     if known.is_none() {
-        // Asks for the missing check.
+        // Requests the missing check.
         database.is_trusted(cache);
     }
     page(reader, query, limit, listing, |id, version, json| {

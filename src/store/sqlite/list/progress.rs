@@ -1,4 +1,4 @@
-//! A list between two chunks: what was read, and what is still to come.
+//! The state of a list between two chunks: how far it was read, and where the rest comes from.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
 use crate::store::sqlite::database::Database;
 
-/// The largest page that may be read on a thread that serves.
+/// The largest page that may be read on a serving thread.
 pub(crate) const SHORT: u64 = 100;
 
 /// A list between two chunks.
@@ -26,17 +26,17 @@ pub(crate) struct ListProgress<R> {
     rest: Remaining,
 }
 
-/// What is still to come.
+/// The remaining records of a list.
 enum Remaining {
     /// The records with these ids, in this order.
     Ids(std::vec::IntoIter<i64>),
     /// The records from one id to another.
     Between(i64, i64),
-    /// The records of a temporary table behind this place.
+    /// The records of a temporary table after this place.
     Ordered(OrderedIds, i64),
 }
 
-/// A listing without its rest, and what reads the rest if there is one.
+/// A listing without its rest, and the reader of the rest if there is one.
 pub(crate) type Begun<R> = (Listing<R>, Option<ListProgress<R>>);
 
 impl<R: Rows> ListProgress<R> {

@@ -1,4 +1,4 @@
-//! The rows of a select, and chunks that are filled with them.
+//! Reads the rows of a select, and fills chunks with them.
 
 use rusqlite::Connection;
 
@@ -53,7 +53,7 @@ pub(crate) fn push<R: Rows>(
     with_cells(noun, row, |cells| chunk.push(noun, cells))
 }
 
-/// Fills a chunk with the records of a select, and shows each row to `see`.
+/// Fills a chunk with the records of a select, and passes each row to `see`.
 pub(crate) fn fill<R: Rows>(
     connection: &Connection,
     noun: &'static Noun,

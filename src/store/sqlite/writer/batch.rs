@@ -25,14 +25,14 @@ use crate::store::sqlite::turn::Turnstile;
 /// The most writes that share a commit. Beyond it the sync is no longer the main cost of a write.
 const LARGEST_BATCH: usize = 1_024;
 
-/// What the writes of a batch may read and write together, in bytes, before it takes no more. A few hundred of the largest
-/// records in one commit would need hundreds of megabytes of memory and of log.
+/// How much the writes of a batch may read and write together, in bytes. Beyond that, the batch takes no more writes. A few
+/// hundred of the largest records in one commit would need hundreds of megabytes of memory and of log.
 const LARGEST_COMMIT: usize = 8 * 1024 * 1024;
 
-/// A batch of so many writes is not divided, because the sync is most of what they cost.
+/// A batch of this many writes is not divided, because most of its cost is the sync.
 const SMALL_BATCH: usize = 16;
 
-/// The writing connection, and what goes with it.
+/// The writing connection, with everything that a batch needs.
 pub(crate) struct BatchWriter {
     connection: Connection,
     nouns: &'static [&'static Noun],
@@ -43,14 +43,14 @@ pub(crate) struct BatchWriter {
     changed: Arc<Mutex<Vec<CacheKey>>>,
     /// The file's version at the last check.
     version: i64,
-    /// A server's.
+    /// The checkpoints of a server. A command has none.
     checkpoints: Option<Checkpoints>,
     /// The pages of the write-ahead log after the last commit.
     pages: Arc<AtomicUsize>,
 }
 
 impl BatchWriter {
-    /// A writer for the database of these files. `cache` is told what changes.
+    /// A writer for the database of these files. Changed records are dropped from `cache`.
     pub(crate) fn new(
         mut connection: Connection,
         nouns: &'static [&'static Noun],
@@ -64,7 +64,7 @@ impl BatchWriter {
                 lock(&changed).extend(cache::key(nouns, table, id));
             }))?;
         }
-        // A server lets the log grow long. A command beside it would otherwise move all of the log in its one commit.
+        // A server lets the log grow long. Without this, a command beside it would move the whole log in its one commit.
         connection.pragma_update(None, "wal_autocheckpoint", TOO_LONG as i64)?;
         Ok(BatchWriter {
             connection,
@@ -79,7 +79,7 @@ impl BatchWriter {
         })
     }
 
-    /// Leaves checkpoints to a thread, which gets this connection.
+    /// Leaves checkpoints to a thread that uses this connection.
     pub(crate) fn check_point_beside(
         &mut self,
         other: Connection,
@@ -118,8 +118,9 @@ impl BatchWriter {
         }
     }
 
-    /// Turns triggers off if the file has only crm's own. Those are for changes by other programs; here they would add half of
-    /// the cost of an update, and count nothing. Called when another process has written, since it may have made a trigger.
+    /// Turns triggers off if the file has only crm's own. Those are for changes by other programs. Here they would add half
+    /// of the cost of an update, and would have no effect. Called when another process has written, because that may have
+    /// made a trigger.
     fn mind_triggers(&self) {
         let own = table::nouns(self.nouns).map(|noun| format!("'{}'", table::trigger(noun)));
         let own: Vec<String> = own.collect();
@@ -156,11 +157,11 @@ impl BatchWriter {
             run(&self.connection, "BEGIN IMMEDIATE").map_err(|error| commits.failed(&error))
         });
         if let Err(error) = begun.map_err(|error| commits.fails(error)) {
-            // The other writes have waited as long as the first. If each tried again, the last would wait for ever.
+            // The other writes have waited as long as the first. If each tried again in turn, the last would wait for ever.
             return waiting.for_each(|job| job.answer(Err(error.clone())));
         }
-        // Half of them, so that the service reads and checks one half while the other is synced. If all went together, both
-        // would wait for one another.
+        // Only half of them, so that the service reads and checks one half while the other is synced. With all at once,
+        // service and sync would wait for each other.
         let mut waiting = waiting.take(half.clamp(SMALL_BATCH, LARGEST_BATCH));
         self.check();
         lock(&self.changed).clear();
@@ -187,7 +188,7 @@ impl BatchWriter {
         }
         let began = Instant::now();
         let committed = self.commit(commits).map_err(|error| commits.fails(error));
-        // If all have failed, there was nothing to sync.
+        // If all writes failed, there was nothing to sync.
         if committed.is_ok() && saved > 0 {
             commits.meter.times.add_time(began.elapsed());
             commits.meter.sizes.add(saved);
@@ -202,7 +203,7 @@ impl BatchWriter {
 
     fn commit(&self, commits: &Commits) -> Result<()> {
         if let Err(broken) = commits.intact() {
-            // One of these writes, or a checkpoint in the meantime, has ended the writes.
+            // One of these writes, or a checkpoint in the meantime, has stopped all writes.
             let _ = self.connection.execute_batch("ROLLBACK");
             return Err(broken);
         }
@@ -210,7 +211,7 @@ impl BatchWriter {
             cache.commit_begins();
         }
         let committed = run(&self.connection, "COMMIT").map_err(|error| {
-            // SQLite has rolled back by itself, or has to be told to.
+            // SQLite may have rolled back already. If not, it is done here.
             if !self.connection.is_autocommit() {
                 let _ = self.connection.execute_batch("ROLLBACK");
             }
@@ -227,8 +228,8 @@ impl BatchWriter {
         Ok(())
     }
 
-    /// Closes the connection. SQLite itself checkpoints when the last connection of all processes closes. A server does so even
-    /// if others are open, so that it leaves a whole file behind.
+    /// Closes the connection. SQLite itself checkpoints when the last connection of all processes closes. A server
+    /// checkpoints even if others are open, so that it leaves a complete file behind.
     pub(crate) fn finish(self, checkpoint: bool, commits: &Commits) -> Result<()> {
         let connection = self.connection;
         if let Some(checkpoints) = self.checkpoints {
@@ -236,13 +237,13 @@ impl BatchWriter {
         }
         let file = self.files.path().display();
         if commits.intact().is_err() {
-            // After a failed sync the file may lack pages that an earlier checkpoint has moved. Another checkpoint would not
-            // notice, and would let go of the log, which holds everything that was acknowledged. While this connection is
-            // open, no other one of this process is the last and checkpoints when it closes. So it stays open until the
-            // process ends.
+            // After a failed sync the file may lack pages that an earlier checkpoint has moved. Another checkpoint would
+            // not notice, and would discard the log, which holds everything that was acknowledged. While this connection is
+            // open, no other connection of this process is the last one, which checkpoints when it closes. So it stays open
+            // until the process ends.
             std::mem::forget(connection);
             return Err(Error::failed(format!(
-                "{file}: was left as it is, with its log, because the disk had failed or the database was found damaged; \
+                "{file}: was left unchanged, with its log, because the disk had failed or the database was found damaged; \
                  keep {file}-wal beside it"
             )));
         }
@@ -259,8 +260,8 @@ impl BatchWriter {
 
 /// Writes the whole log into the file and empties it.
 fn move_log(connection: &Connection) -> rusqlite::Result<()> {
-    // A connection that has not used the log yet would open it inside the checkpoint, by a read for which the checkpoint
-    // itself then waits until the busy timeout.
+    // A connection that has not used the log yet would open it inside the checkpoint with a read, and the checkpoint would
+    // wait for that read until the busy timeout.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }

@@ -1,12 +1,12 @@
-//! Moving a server's write-ahead log into the file, beside the writer.
+//! Moves a server's write-ahead log into the file, beside the writer.
 //!
-//! SQLite by itself does so inside the commit that makes the log a thousand pages long. All who wait for that commit then
-//! wait for a thousand scattered pages and their sync, as long as for ten other commits. Here a thread does it while the
-//! writer goes on. In the meantime the writer adds fewer pages than are moved, so the thread goes over the rest again,
-//! until few pages are left. The writer moves those itself, because a log starts again from the beginning only when it was
-//! moved to its end. The log gets longer this way, which also saves work: a page that was written ten times is moved once.
+//! By default, SQLite does this inside the commit that makes the log a thousand pages long. All callers that wait for that
+//! commit then wait for a thousand scattered pages and their sync, as long as for ten other commits. Here a thread does it
+//! while the writer continues. In the meantime the writer adds fewer pages than are moved, so the thread moves the rest
+//! again, until few pages are left. The writer moves those itself, because a log restarts from its beginning only when all
+//! of it was moved. The log gets longer this way, which also saves work: a page that was written ten times is moved once.
 //!
-//! Readers keep a log from starting again. They never keep this thread from moving pages that they do not need.
+//! Readers can keep a log from restarting. They never keep this thread from moving pages that they do not need.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,25 +19,25 @@ use super::commits::Commits;
 use crate::base::error::{Error, Result};
 use crate::store::sqlite::file::log::checkpoint;
 
-/// From this many pages on the log is moved.
+/// From this many pages on, the log is moved.
 const LONG: usize = 4_000;
 
-/// So few pages take only a moment: the writer moves them.
+/// The writer moves this many pages itself, which takes only a moment.
 const FEW: usize = 200;
 
-/// From this many pages on writers have to wait until the log was moved: 48 MiB, at SQLite's 4 KiB a page.
+/// From this many pages on, writers must wait until the log is moved: 48 MiB, at SQLite's 4 KiB a page.
 pub(crate) const TOO_LONG: usize = 12_000;
 
-/// How often the thread goes over the rest before it leaves it to the writer.
+/// How many times the thread moves the rest before it leaves it to the writer.
 const ROUNDS: usize = 6;
 
-/// What has to be done after a commit.
+/// The work that is due after a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CheckpointDue {
     Nothing,
-    /// The thread has to begin.
+    /// The thread must begin.
     Begin,
-    /// The writer has to move the rest.
+    /// The writer must move the rest.
     Finish,
 }
 
@@ -51,14 +51,14 @@ pub(crate) struct Checkpoints {
     moved: usize,
 }
 
-/// What the writer and the thread share.
+/// The state that the writer and the thread share.
 #[derive(Default)]
 struct LogProgress {
     /// Whether the thread is moving pages.
     running: AtomicBool,
-    /// Whether it has left the rest to the writer.
+    /// Whether the thread has left the rest to the writer.
     left: AtomicBool,
-    /// Whether the thread has to end.
+    /// Whether the thread must end.
     ending: AtomicBool,
     /// The pages of the log, as of the last commit.
     pages: AtomicUsize,
@@ -67,14 +67,14 @@ struct LogProgress {
 }
 
 impl LogProgress {
-    /// Moves what the log holds now. Returns how many of its pages have been moved; none if another thread or process is
-    /// doing so, or if it failed.
+    /// Moves the present pages of the log. Returns how many of its pages have been moved; none if another thread or process
+    /// is doing so, or if it failed.
     fn pass(&self, connection: &Connection, commits: &Commits) -> usize {
         let Ok(_moving) = self.moving.try_lock() else {
             return 0;
         };
-        // After a failed sync another pass would count pages as moved that the disk may have lost. The log, which holds the
-        // only copy, would be overwritten.
+        // After a failed sync, another pass would count pages as moved that the disk may have lost. The log has the only
+        // copy of them, and would be overwritten.
         if commits.intact().is_err() {
             return 0;
         }
@@ -86,7 +86,7 @@ impl LogProgress {
 }
 
 impl Checkpoints {
-    /// Starts the thread, with a connection of its own.
+    /// Starts the thread, with its own connection.
     pub(crate) fn start(connection: Connection, commits: Arc<Commits>) -> Result<Checkpoints> {
         let (wake, woken) = sync_channel(1);
         let shared: Arc<LogProgress> = Arc::default();
@@ -114,7 +114,7 @@ impl Checkpoints {
     ) {
         self.shared.pages.store(pages, Ordering::Relaxed);
         if pages < self.moved {
-            // The log has started again.
+            // The log has restarted.
             self.moved = 0;
         }
         match self.due(pages) {
@@ -182,7 +182,7 @@ fn work_off(
 }
 
 fn report(error: &rusqlite::Error, commits: &Commits) {
-    // After a failed sync no more writes are taken. Anything else is tried again when the log has grown.
+    // After a failed sync, no more writes are accepted. Any other failure is tried again when the log has grown.
     let error = commits.failed(error);
     tracing::warn!("the write-ahead log could not be moved into the database: {error}");
 }
@@ -207,7 +207,7 @@ mod tests {
         checkpoints.shared.running.store(false, Ordering::Relaxed);
         checkpoints.shared.left.store(true, Ordering::Relaxed);
         assert_eq!(checkpoints.due(LONG + FEW), CheckpointDue::Finish);
-        // A log that has not started again is not moved again at once. One that has counts from its beginning.
+        // A log that has not restarted is not moved again at once. One that has counts from its beginning.
         checkpoints.shared.left.store(false, Ordering::Relaxed);
         checkpoints.moved = LONG + FEW;
         assert_eq!(checkpoints.due(LONG + 2 * FEW), CheckpointDue::Nothing);

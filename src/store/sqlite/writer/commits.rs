@@ -1,4 +1,4 @@
-//! What is known of the commits: the last one, how many writes wait, and whether writes are still taken.
+//! The state of the commits: the last one, how many writes wait, and whether writes are still accepted.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,29 +15,29 @@ use crate::store::sqlite::error::{damaged, is_damage, map_err};
 use crate::store::sqlite::lock::lock;
 use crate::store::waiting::Waiting;
 
-/// What is known of the commits.
+/// The state of the commits, shared by the writer and everybody who waits for it.
 #[derive(Default)]
 pub(crate) struct Commits {
-    /// The last commit: when it was, and its time as times are stored.
+    /// The last commit: when it was, and its time in the stored form.
     last: Mutex<Option<(Instant, String)>>,
-    /// Why no more writes are taken.
+    /// The reason why no more writes are accepted, if that is so.
     broken: Mutex<Option<Error>>,
-    /// Whether a batch has failed since the last commit. Then that commit no longer shows that writes are taken.
+    /// Whether a batch has failed since the last commit. Then that commit no longer shows that writes are accepted.
     failing: AtomicBool,
-    /// What the waiting writes hold, in bytes.
+    /// The memory that the waiting writes hold, in bytes.
     pub(crate) waiting_bytes: AtomicUsize,
     /// The waiting writes.
     pub(crate) waiting: Waiting,
-    /// Whether a check of the file is asked for that has not begun.
+    /// Whether a check of the file was requested that has not begun.
     pub(crate) check: AtomicBool,
-    /// What the running batch has read and written, in bytes.
+    /// How much the running batch has read and written, in bytes.
     pub(crate) handled: AtomicUsize,
-    /// Measures the commits.
+    /// The metrics of the commits.
     pub(crate) meter: Meter,
 }
 
 impl Commits {
-    /// Counts what a statement reads or writes.
+    /// Counts the values that a statement reads or writes.
     pub(crate) fn handles(&self, values: &[Value]) {
         let bytes = values.iter().map(|value| value.text().map_or(0, str::len));
         self.handled.fetch_add(bytes.sum(), Ordering::Relaxed);
@@ -52,7 +52,7 @@ impl Commits {
     }
 
     /// When the last commit was, if it is no older than `age` and no batch has failed since. An error if no more writes are
-    /// taken.
+    /// accepted.
     pub(crate) fn committed_within(&self, age: Duration) -> Result<Option<String>> {
         self.intact()?;
         if self.failing.load(Ordering::Relaxed) {
@@ -70,35 +70,35 @@ impl Commits {
         lock(&self.last).is_some()
     }
 
-    /// Notes the error with which a batch has ended.
+    /// Records the error with which a batch has ended.
     pub(crate) fn fails(&self, error: Error) -> Error {
-        // Logged once, because each write of the next hours may fail the same way.
+        // Logged only once, because each write of the next hours may fail in the same way.
         if !self.failing.swap(true, Ordering::Relaxed) {
             tracing::warn!("writes fail: {error}");
         }
         error
     }
 
-    /// The error of a failed statement. Some errors end the writes for good. After a failed sync nobody knows what is on the
-    /// disk, and a second sync would succeed without it. A damaged file only gets worse.
+    /// The error of a failed statement. Some errors stop all further writes. After a failed sync it is unknown what is on
+    /// the disk, and a second sync would succeed even if pages were lost. A damaged file only gets worse.
     pub(crate) fn failed(&self, error: &rusqlite::Error) -> Error {
         if is_of_sync(error) {
-            tracing::error!("no more writes are taken: a sync of the database failed: {error}");
+            tracing::error!("no more writes are accepted: a sync of the database failed: {error}");
             return self.breaks(Error::new(
                 Code::Unavailable,
-                "no more writes are taken, because the disk failed to sync the database; nothing was saved; check the \
+                "no more writes are accepted, because the disk failed to sync the database; nothing was saved; check the \
                  disk, then start the service again",
             ));
         }
         if is_damage(error) {
-            tracing::error!("no more writes are taken: the database is damaged: {error}");
+            tracing::error!("no more writes are accepted: the database is damaged: {error}");
             return self.breaks(damaged());
         }
         map_err(error)
     }
 
-    /// The error of a failed commit. Unless it failed while writing its pages, all of them may be in the log, and the next
-    /// connection to the database may find them there.
+    /// The error of a failed commit. Unless it failed while its pages were being written, all of them may be in the log,
+    /// and the next connection to the database may find them there.
     pub(crate) fn uncommitted(&self, error: &rusqlite::Error) -> Error {
         let failed = self.failed(error);
         let code = error.sqlite_error().map(|error| error.extended_code);
@@ -109,12 +109,12 @@ impl Commits {
         }
     }
 
-    /// Ends the writes for this reason. Returns the first reason if there already was one.
+    /// Stops all writes for this reason. Returns the first reason if there already was one.
     pub(crate) fn breaks(&self, why: Error) -> Error {
         lock(&self.broken).get_or_insert(why).clone()
     }
 
-    /// Whether writes are still taken.
+    /// Returns `Ok` while writes are accepted, or else the reason why not.
     pub(crate) fn intact(&self) -> Result<()> {
         match &*lock(&self.broken) {
             Some(error) => Err(error.clone()),
@@ -131,11 +131,11 @@ pub(crate) fn is_of_sync(error: &rusqlite::Error) -> bool {
 
 /// The error of a write that may or may not have been saved.
 pub(crate) fn unknown() -> Error {
-    let message = "the disk failed while this was being saved: it may have been saved; look before you try again";
+    let message = "the disk failed while this was being saved: it may have been saved; check before you try again";
     Error::new(Code::Unknown, message)
 }
 
-/// The error of a write that comes after the end of the store.
+/// The error for a write that comes after the store was closed.
 pub(crate) fn closed() -> Error {
     Error::new(
         Code::Unavailable,

@@ -1,4 +1,4 @@
-//! A write that waits for the writing connection.
+//! A write that waits for the writing connection. Its memory is bounded together with that of all others.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,8 +9,8 @@ use super::commits::{Commits, closed};
 use super::transaction::{SqliteTransaction, Undo};
 use crate::base::error::{Error, Result};
 
-/// The most that the waiting writes may hold, in bytes. Beyond it the answer is 503, because a queue of the largest records
-/// would take gigabytes.
+/// The most memory that the waiting writes may hold, in bytes. Beyond it, the answer is 503, because a queue of the largest
+/// records would take gigabytes.
 const LARGEST_QUEUE: usize = 64 * 1024 * 1024;
 
 /// A write that waits.
@@ -18,11 +18,11 @@ pub(crate) trait Job: Send {
     /// Runs the write inside the batch's transaction. Returns its error if it failed.
     fn run(&mut self, tx: &mut SqliteTransaction<'_>) -> Option<Error>;
 
-    /// Answers the caller once the batch has ended with this result. A write that was not run answers the error.
+    /// Answers the caller once the batch has ended with this result. If the write was not run, the answer is the error.
     fn answer(self: Box<Self>, committed: Result<()>);
 }
 
-/// A rule, then its result.
+/// A rule and, after it ran, its result.
 pub(crate) struct RuleJob<F, R> {
     undo: Undo,
     rule: Option<F>,
@@ -60,7 +60,7 @@ impl<R: Send, F: FnOnce(&mut SqliteTransaction<'_>) -> Result<R> + Send> Job for
     }
 
     fn answer(self: Box<Self>, committed: Result<()>) {
-        // Sending fails if the client has gone. The write stands all the same.
+        // Sending fails if the client has gone. The write is still valid.
         let _ = self.caller.send(match (self.result, committed) {
             (Some(Err(error)), _) | (_, Err(error)) => Err(error),
             (Some(result), Ok(())) => result,

@@ -11,7 +11,7 @@ use crate::model::value::Value;
 use crate::store::sqlite::values;
 use crate::store::transaction::{Fault, Transaction};
 
-/// A write's view of the writing connection. It runs inside the transaction of its batch.
+/// The writing connection as a write sees it. The write runs inside the transaction of its batch.
 pub(crate) struct SqliteTransaction<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) commits: &'a Commits,
@@ -21,14 +21,14 @@ pub(crate) struct SqliteTransaction<'a> {
 /// How a rule is undone when it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Undo {
-    /// By SQLite itself: only one statement of the rule writes, and a failed statement has changed nothing.
+    /// SQLite undoes it: only one statement of the rule writes, and a failed statement has changed nothing.
     Statement,
-    /// By a savepoint. It costs a copy of every page that is changed.
+    /// A rollback to a savepoint. The savepoint costs a copy of every changed page.
     Savepoint,
 }
 
 impl SqliteTransaction<'_> {
-    /// Runs a rule. If it fails, what it did is undone.
+    /// Runs a rule. If the rule fails, its changes are undone.
     pub(crate) fn attempt<R>(
         &mut self,
         undo: Undo,
@@ -50,8 +50,8 @@ impl SqliteTransaction<'_> {
             && self.connection.total_changes() != before
             && !self.connection.is_autocommit()
         {
-            // A rule that fails after it has written is a defect. There is no savepoint to go back to, so the whole batch is
-            // rolled back, and nobody is told anything untrue.
+            // A rule that fails after it has written is a defect. There is no savepoint to return to, so the whole batch is
+            // rolled back, and no write is acknowledged wrongly.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         result
@@ -74,7 +74,7 @@ impl SqliteTransaction<'_> {
         result
     }
 
-    /// Runs a rule. A panic is a defect of the rule, and must not end the other writes.
+    /// Runs a rule. A panic is a defect of the rule, and must not stop other writes.
     fn guarded<R>(
         &mut self,
         rule: impl FnOnce(&mut SqliteTransaction<'_>) -> Result<R>,

@@ -1,4 +1,4 @@
-//! Carrying the rows of an old table over into crm's.
+//! Carries the rows of an old table over into crm's table.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::model::noun::Noun;
 use crate::model::value::Value;
 use crate::store::sqlite::file::refusal::FileRefusal;
 
-/// A column of an old table, and where its values go.
+/// A column of an old table, and the field for its values.
 struct OldColumn {
     /// Its position in the table.
     index: usize,
@@ -104,8 +104,8 @@ pub(crate) fn carry_all(
     Ok(count)
 }
 
-/// Makes a record of an old row. `now` is for records that do not say when they were made. `exists` tells whether a record to
-/// refer to exists.
+/// Makes a record from an old row. `now` is for records that do not say when they were made. `exists` says whether the
+/// record that a reference names exists.
 fn carry(
     noun: &Noun,
     columns: &[OldColumn],
@@ -129,7 +129,7 @@ fn carry(
             },
             Some(kind @ (Kind::Text | Kind::Word | Kind::Email)) => {
                 text(given).map(|(text, exact)| {
-                    // An address stays as it is, unless no filter would find it: SQL's lower() knows ASCII only.
+                    // An address stays unchanged, unless no filter would find it: SQL's lower() knows ASCII only.
                     let found = (kind == Kind::Email).then(|| email::email(&text)).flatten();
                     let found = found.filter(|found| *found != text.to_ascii_lowercase());
                     if !exact || found.is_some() {
@@ -165,11 +165,11 @@ fn carry(
     Ok(values)
 }
 
-/// Fills the fields that are null and may not be.
+/// Fills the fields that are null but must not be.
 fn fill(noun: &Noun, values: &mut [Value], now: &str) {
     let stamps = noun.fields.iter().zip(&*values);
     let mut stamps = stamps.filter(|(field, _)| field.kind == Kind::Stamp);
-    // When it was made, or else when it was last changed.
+    // The time when it was made, or else when it was last changed.
     let made = stamps.find_map(|(_, value)| value.text());
     let made = made.unwrap_or(now).to_string();
     for (value, field) in values.iter_mut().zip(noun.fields) {
@@ -184,7 +184,8 @@ fn fill(noun: &Noun, values: &mut [Value], now: &str) {
     }
 }
 
-/// Keeps a value that has no field under the name of its column. If the user's own fields have that name, a number is added.
+/// Keeps a value that has no field under the name of its column. If the user's own attributes have that name, a number is
+/// added.
 fn keep(attributes: &mut Attributes, column: &str, given: ValueRef) {
     let json = json(given);
     let mut key = column.to_string();
@@ -215,7 +216,8 @@ pub(crate) fn json(given: ValueRef) -> String {
     }
 }
 
-/// A value as text, and whether it is exact: bytes that are not UTF-8, and NUL, are replaced by a sign. `None` for null.
+/// A value as text, and whether the text is exact: bytes that are not UTF-8, and NUL, are replaced by a symbol. `None` for
+/// null.
 pub(crate) fn text(given: ValueRef<'_>) -> Option<(Cow<'_, str>, bool)> {
     match given {
         ValueRef::Null => None,
@@ -228,9 +230,9 @@ pub(crate) fn text(given: ValueRef<'_>) -> Option<(Cow<'_, str>, bool)> {
     }
 }
 
-/// A value as a whole number, if it is one. In a column of another type it may have become text or a real.
+/// A value as a whole number, if it is one. In a column of another type, the number may have become text or a real.
 pub(crate) fn whole(given: ValueRef) -> Option<i64> {
-    /// Below this a double holds every whole number (IEEE 754, binary64).
+    /// Below this, a double can represent every whole number (IEEE 754, binary64).
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match given {
         ValueRef::Integer(int) => Some(int),
@@ -246,7 +248,7 @@ pub(crate) fn whole(given: ValueRef) -> Option<i64> {
 
 /// The id of an old row.
 pub(crate) fn id(noun: &Noun, given: ValueRef) -> Result<i64, FileRefusal> {
-    // After the largest possible id no further one could be given.
+    // After the largest possible id, no further id could be assigned.
     match whole(given).filter(|id| (1..i64::MAX).contains(id)) {
         Some(id) => Ok(id),
         None => FileRefusal::because(format!(

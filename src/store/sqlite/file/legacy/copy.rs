@@ -10,15 +10,15 @@ use rusqlite::{Connection, OpenFlags};
 use crate::store::sqlite::file::paths::{BEFORE_UPGRADE, folder_of, with_end};
 use crate::store::sqlite::file::refusal::FileRefusal;
 
-/// A copy of the file as it was, beside it. It is removed when this is dropped, unless `keep` is set.
+/// A copy of the unchanged file, beside it. It is removed when this is dropped, unless `keep` is set.
 pub(crate) struct KeptCopy {
     pub(crate) path: PathBuf,
     pub(crate) keep: bool,
 }
 
 impl KeptCopy {
-    /// Copies the last committed state. It does so through SQLite, because pages may still be in a write-ahead log, and
-    /// opening the file by other means would end this process's locks on it.
+    /// Copies the last committed state. The copy is made through SQLite, because pages may still be in a write-ahead log,
+    /// and opening the file by other means would end this process's locks on it.
     pub(crate) fn make(path: &Path) -> Result<KeptCopy, FileRefusal> {
         let copy = KeptCopy::reserve(path)?;
         match copy.fill(path) {
@@ -52,18 +52,18 @@ impl KeptCopy {
     }
 
     fn fill(&self, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-        // Before anything is in it: a user who may not read the file may not read its copy either.
+        // Set while the copy is still empty: a user who may not read the file may not read its copy either.
         fs::set_permissions(&self.path, fs::metadata(path)?.permissions())?;
         let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut to = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // Nobody else can write in the meantime, so one step over all pages neither waits nor starts again.
+        // Nobody else can write in the meantime, so one step over all pages neither waits nor has to start again.
         match Backup::new(&from, &mut to)?.step(-1)? {
             StepResult::Done => {}
             other => return Err(format!("the backup stopped with {other:?}").into()),
         }
         to.close().map_err(|(_, error)| error)?;
         File::open(&self.path)?.sync_all()?;
-        // Its name has to outlast a power cut too. A folder that cannot be opened needs no sync.
+        // Its name must survive a power cut too. A folder that cannot be opened needs no sync.
         if let Ok(folder) = File::open(folder_of(&self.path)) {
             folder.sync_all()?;
         }

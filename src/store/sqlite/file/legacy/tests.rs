@@ -145,7 +145,7 @@ fn the_variant_with_nullable_columns() {
 }
 
 #[test]
-fn the_later_one_in_any_types() {
+fn the_later_schema_with_values_of_any_type() {
     let folder = Folder::with(LATER);
     folder.prepare().unwrap().unwrap();
     assert_eq!(
@@ -234,7 +234,7 @@ fn the_copy_is_the_file_as_it_was() {
 
 #[cfg(unix)]
 #[test]
-fn who_may_not_read_the_file_may_not_read_its_copy() {
+fn a_user_who_may_not_read_the_file_may_not_read_its_copy() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::with(DOCUMENTED);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o600)).unwrap();
@@ -267,7 +267,7 @@ fn an_upgrade_that_fails_midway_leaves_the_file_as_it_was() {
 }
 
 #[test]
-fn what_else_the_file_holds_is_left_alone() {
+fn other_content_of_the_file_is_left_alone() {
     let others = "PRAGMA foreign_keys = OFF;
         CREATE TABLE notes (id INTEGER PRIMARY KEY, lead_id INTEGER REFERENCES leads (id), text);
         CREATE INDEX notes_by_lead ON notes (lead_id);

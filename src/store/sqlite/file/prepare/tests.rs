@@ -71,9 +71,12 @@ fn missing_steps_are_done_in_one_transaction() {
     );
     let dangling = "INSERT INTO actions VALUES (1, 7, 'call', NULL, '', '{}', '', '', 1)";
     let error = run(&[add, dangling]).unwrap_err();
-    assert!(error.message.contains("ones that are gone"), "{error}");
+    assert!(
+        error.message.contains("records that no longer exist"),
+        "{error}"
+    );
     assert!(before == folder.files()["crm.db"].0);
-    // If references that led nowhere before kept the file closed, nobody could repair them.
+    // If the file were refused because of references that were already broken, nobody could repair them.
     let before = "PRAGMA foreign_keys = OFF;
         INSERT INTO actions VALUES (9, 7, 'call', NULL, '', '{}', '', '', 1)";
     folder.open().execute_batch(before).unwrap();
@@ -145,7 +148,7 @@ fn a_log_beside_another_programs_database_stays() {
 }
 
 #[test]
-fn what_is_no_database_is_refused() {
+fn a_file_that_is_not_a_database_is_refused() {
     for content in ["\n", "id,email\n1,a@b.de\n", &"x".repeat(9000)] {
         let folder = Folder::new();
         std::fs::write(folder.path(), content).unwrap();
@@ -209,7 +212,7 @@ fn a_file_that_may_not_be_written_is_refused_only_if_it_has_to_be() {
 }
 
 #[test]
-fn of_many_that_open_a_file_at_once_one_changes_it() {
+fn when_many_open_a_file_at_once_only_one_changes_it() {
     let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
         INSERT INTO leads SELECT i, i || '@example.com' FROM n;";
     for (sql, lines) in [
@@ -239,7 +242,7 @@ fn of_many_that_open_a_file_at_once_one_changes_it() {
         });
         assert_eq!(done.iter().flatten().count(), lines);
         assert_eq!(folder.prepare(), Ok(None));
-        // The last connection to close removes the log. When four close at once, each may take another for the last.
+        // The last connection to close removes the log. When four close at once, each may assume that another is the last.
         assert_eq!(folder.files().len(), 1 + lines);
     }
 }
@@ -248,7 +251,7 @@ fn of_many_that_open_a_file_at_once_one_changes_it() {
 fn what_another_did_meanwhile_is_not_done_again() {
     let folder = Folder::with(EARLIER);
     folder.prepare().unwrap().unwrap();
-    // As if a first look had still found the old tables.
+    // As if the first check had still found the old tables.
     assert_eq!(
         change(
             &folder.path(),
@@ -265,7 +268,7 @@ fn what_another_did_meanwhile_is_not_done_again() {
 /// Otherwise the first transaction would write to a file that has lost its name, with its journal beside the file that
 /// took the name.
 #[test]
-fn a_file_that_is_another_by_now_is_not_changed() {
+fn a_file_that_was_replaced_by_now_is_not_changed() {
     let folder = Folder::new();
     let mut conn = folder.open();
     let id = FileId::of(&folder.path());

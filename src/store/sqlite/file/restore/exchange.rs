@@ -1,4 +1,4 @@
-//! Giving the new file the name of the old one.
+//! Gives the new file the name of the old one, in steps that can each be interrupted.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,15 +9,15 @@ use crate::store::sqlite::file::part::PartFile;
 use crate::store::sqlite::file::paths::{SIDES, exists, failed, live_sides, sync_folder, with_end};
 use crate::store::sqlite::file::place::FileId;
 
-/// The name under which an old database is kept: its own, this, and from the second on a number.
+/// The suffix of the name under which an old database is kept. From the second one on, a number follows.
 const KEPT: &str = ".before-restore";
 
-/// The steps of the exchange, for tests of what an end right after each would leave.
+/// The steps of the exchange, for tests that interrupt it right after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestoreStep {
-    /// The new file is complete under a name of its own; the old one is locked.
+    /// The new file is complete under its temporary name; the old one is locked.
     Ready,
-    /// The old one has its second name.
+    /// The old file has its second name.
     Kept,
     /// The side files of the old one are gone.
     Cleared,
@@ -85,7 +85,7 @@ impl KeptFiles {
                 1 => with_end(path, KEPT),
                 number => with_end(path, &format!("{KEPT}-{number}")),
             };
-            // A restore that ended midway may have made the second name already: then it is the same file.
+            // An interrupted restore may have made the second name already. Then both names lead to the same file.
             let free = ends().all(|end| {
                 let (from, to) = (with_end(path, end), with_end(&name, end));
                 !exists(&to) || FileId::same(&from, &to)
@@ -114,7 +114,7 @@ impl KeptFiles {
         Ok(kept)
     }
 
-    /// Restores the names as they were. If that fails too, the old files still have their second names.
+    /// Restores the previous names. If that fails too, the old files still have their second names.
     fn undo(&self, path: &Path, sides: &[&str]) {
         for side in sides {
             if let Some(name) = &self.path {

@@ -1,11 +1,12 @@
-//! Versions and ids of a restored database: none is used again that the old database may have shown to somebody.
+//! Changes the versions and ids of a restored database, so that none is reused that the old database may have shown to
+//! somebody.
 
 use rusqlite::{Connection, params};
 
 use crate::store::sqlite::file::schema::{FileState, Schema};
 
-/// Adds a random number, which is unlikely to be drawn twice, to all versions. So an ETag from between backup and restore is
-/// not one that its record will have.
+/// Adds a random number, which is unlikely to be drawn twice, to all versions. So an ETag from the time between backup and
+/// restore does not match a later state of its record.
 pub(crate) fn renumber(new: &Connection, schema: Schema<'_>) -> rusqlite::Result<()> {
     // 2^32 to 2^48 leaves room for thousands of restores and for the changes between them.
     let jump = "SELECT 4294967296 + abs(random() % 281470681743360)";
@@ -22,7 +23,7 @@ pub(crate) fn renumber(new: &Connection, schema: Schema<'_>) -> rusqlite::Result
     })
 }
 
-/// Changes a database that has no name yet, without a journal: an end in the middle leaves a part that nobody uses.
+/// Changes a database that has no final name yet, without a journal: an interruption leaves a part that nobody uses.
 fn unjournaled(
     new: &Connection,
     change: impl FnOnce() -> rusqlite::Result<()>,
@@ -34,7 +35,7 @@ fn unjournaled(
     new.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
 }
 
-/// Keeps the new database from giving an id again that the old one has given.
+/// Keeps the new database from assigning an id that the old one has assigned.
 pub(crate) fn spare_ids(
     new: &Connection,
     old: &Connection,
@@ -45,7 +46,7 @@ pub(crate) fn spare_ids(
         let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         all.collect::<rusqlite::Result<Vec<(String, i64)>>>()
     };
-    // The ids of another program's database, or of none, do not count.
+    // The ids of another program's database do not count, nor does a file that is not a database.
     let given = match schema.state(old) {
         Ok(FileState::Ready | FileState::Older(_) | FileState::Earlier) => {
             given(old).unwrap_or_default()

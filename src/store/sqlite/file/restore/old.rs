@@ -1,4 +1,4 @@
-//! The database that a restore replaces.
+//! The database that a restore replaces: locks it, so that nobody uses it meanwhile.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::store::sqlite::file::paths::{exists, failed};
 use crate::store::sqlite::file::place;
 use crate::store::sqlite::file::refusal::unusable_or_full;
 
-/// How long to wait for a command that has the database open. A server never lets go of it.
+/// How long to wait for a command that has the database open. A server never closes it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The time between two checks whether it is still open.
+/// The time between two checks of whether it is still open.
 const NAP: Duration = Duration::from_millis(5);
 
 fn is_busy(error: &rusqlite::Error) -> bool {
@@ -36,7 +36,7 @@ fn in_use(path: &Path) -> Error {
     )
 }
 
-/// What has the name that the new file is to get, and the lock on it.
+/// The present owner of the name that the new file will get, with the lock on it.
 pub(crate) enum OldDatabase {
     /// Nothing.
     Nothing,
@@ -47,7 +47,7 @@ pub(crate) enum OldDatabase {
 }
 
 impl OldDatabase {
-    /// Makes the old database one plain file and locks it.
+    /// Turns the old database into one plain file and locks it.
     pub(crate) fn lock(path: &Path) -> Result<OldDatabase> {
         place::settled(path, |_| {
             if !exists(path) {
@@ -78,12 +78,12 @@ impl OldDatabase {
         })
     }
 
-    /// Whether there is anything.
+    /// Whether there is an old database.
     pub(crate) fn exists(&self) -> bool {
         !matches!(self, OldDatabase::Nothing)
     }
 
-    /// Warnings about whom a service admits over the new database that it did not admit over this one.
+    /// Warnings about tokens: whom a service admits with the new database but did not admit with this one.
     pub(crate) fn tokens_beside(&self, new: &Connection) -> Vec<String> {
         let tokens = |of: &Connection| {
             let mut all = of.prepare("SELECT hash, name FROM crm_tokens ORDER BY name")?;
@@ -93,7 +93,7 @@ impl OldDatabase {
         let OldDatabase::Whole(old) = self else {
             return Vec::new();
         };
-        // A database from before there were tokens has none.
+        // A database from before tokens existed has none.
         let (before, now) = (
             tokens(old).unwrap_or_default(),
             tokens(new).unwrap_or_default(),
@@ -111,7 +111,7 @@ impl OldDatabase {
         match names.is_empty() {
             true => Vec::new(),
             false => vec![format!(
-                "these tokens are valid now, as in the backup, and not before: {}; revoke those that should not be valid",
+                "these tokens were not valid before, and are valid now, as in the backup: {}; revoke those that should not be valid",
                 names.join(", ")
             )],
         }
@@ -127,14 +127,14 @@ impl OldDatabase {
     }
 }
 
-/// Writes the log of a database into it, or rolls back what its journal holds, and keeps everybody else away from it. Fails as
-/// busy if somebody has it open.
+/// Writes the log of a database into it, or rolls back the write in its journal, and keeps everybody else out. Fails as
+/// busy if somebody has the database open.
 fn plain(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let old = Connection::open_with_flags(path, flags)?;
     // The caller waits, because SQLite does not wait for all of these locks.
     old.busy_timeout(Duration::ZERO)?;
-    // If the file is damaged, the log has to stay as it is. Closing would write it into the file or delete it.
+    // If the file is damaged, the log must stay unchanged. Closing would write it into the file or delete it.
     old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     old.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     old.execute_batch("PRAGMA synchronous = FULL")?;

@@ -1,4 +1,4 @@
-//! The backup that is restored.
+//! The backup that is restored: reads and copies it without changing it.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -18,10 +18,10 @@ const BLOCK: usize = 1 << 20;
 pub(crate) struct RestoreSource<'a> {
     path: &'a Path,
     main: File,
-    /// The side files that are part of it, with their ends.
+    /// The side files that belong to it, with their suffixes.
     beside: Vec<(&'static str, File)>,
     size: u64,
-    /// Its permissions, without those to execute.
+    /// Its permissions, without permission to execute.
     pub(crate) mode: u32,
 }
 

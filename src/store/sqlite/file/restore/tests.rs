@@ -26,7 +26,7 @@ fn insert(conn: &Connection, email: &str) {
     conn.execute(sql, [email]).unwrap();
 }
 
-/// The addresses of the leads as a command finds them. Its first access would replay a log.
+/// The addresses of the leads as a command finds them. A log beside the file would be replayed at the first access.
 fn emails(path: &Path) -> Vec<String> {
     drop(Sqlite::open(path, Work::Command).unwrap());
     let conn = Connection::open(path).unwrap();
@@ -48,7 +48,8 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A copy of a folder as it is now, with its links. Another process makes it, because closing a file ends its locks.
+/// A copy of a folder as it is now, with its links. Another process makes the copy, because closing a file would end this
+/// process's locks on it.
 fn copy(folder: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     let from = format!("{}/.", folder.display());
@@ -61,7 +62,7 @@ fn copy(folder: &Path) -> TempDir {
     copy
 }
 
-/// What a kill right after each step would leave.
+/// The folder that a kill right after each step would leave.
 fn at_each_step(folder: &Path) -> Vec<(RestoreStep, TempDir)> {
     let mut left = Vec::new();
     let (path, backup) = (folder.join("crm.db"), folder.join("backup.db"));
@@ -130,7 +131,7 @@ fn a_damaged_database_is_kept_with_its_log() {
     let folder = folder();
     crashed(folder.path());
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
-    // Neither of the two holds the first page any more.
+    // Neither the file nor the log has the first page any more.
     fs::write(folder.path().join("crm.db"), "x".repeat(5_000)).unwrap();
     let mut log = read("crm.db-wal");
     log[..32].fill(b'y');
@@ -176,7 +177,7 @@ fn a_journal_of_the_old_database_does_not_meet_the_new_one() {
     let made = tempfile::tempdir().unwrap();
     let path = made.path().join("crm.db");
     database(&path, "old@example.com");
-    // A kill cut off a transaction that had written pages into the file. Only the journal knows what was there before.
+    // A kill cut off a transaction that had written pages into the file. Only the journal has their previous content.
     let conn = Connection::open(&path).unwrap();
     conn.execute_batch("PRAGMA cache_size = 1; BEGIN").unwrap();
     for number in 0..500 {

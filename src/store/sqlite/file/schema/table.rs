@@ -1,4 +1,4 @@
-//! A noun's table, as its table of fields describes it.
+//! The SQL for a noun's table, which follows from its table of fields.
 
 use std::fmt::Write;
 
@@ -7,14 +7,14 @@ use rusqlite::Connection;
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
 
-/// The nouns with a table of their own. The others are views, which are only read.
+/// The nouns that have their own table. The others are views, which are only read.
 pub(crate) fn nouns(
     nouns: &'static [&'static Noun],
 ) -> impl Iterator<Item = &'static Noun> + use<> {
     nouns.iter().copied().filter(|noun| !noun.is_view())
 }
 
-/// The trigger that counts a record's version up when another program changes it.
+/// The name of the trigger that increases a record's version when another program changes it.
 pub(crate) fn trigger(noun: &Noun) -> String {
     format!("{}_count_version", noun.plural)
 }
