@@ -134,8 +134,9 @@ impl Hash {
 /// 32 random hexadecimal digits, which nobody can foresee and which do not repeat.
 pub fn nonce() -> Result<String> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|error| Error::failed(format!("the system provides no random numbers: {error}")))?;
+    getrandom::fill(&mut random).map_err(|error| {
+        Error::failed(format!("the system provides no random numbers: {error}"))
+    })?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
