@@ -84,7 +84,7 @@ pub(super) fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a P
     }
 }
 
-/// Refuses a URL in the place of a file name. Later errors repeat the name, and a URL may hold a password.
+/// Refuses a URL instead of a file name. Later errors repeat the name, and a URL may hold a password.
 pub(super) fn no_url(file: &Path) -> Result<(), Error> {
     match file.to_string_lossy().contains("://") {
         true => Err(Error::invalid(

@@ -1,3 +1,5 @@
+//! Tests of the OpenAPI document.
+
 use super::*;
 use crate::base::time;
 use crate::model::draft::{Draft, Purpose};
