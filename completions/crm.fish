@@ -37,19 +37,19 @@ complete -c crm -n "__fish_crm_needs_command" -l token -r
 complete -c crm -n "__fish_crm_needs_command" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_needs_command" -s V -l version -d 'Print version'
 complete -c crm -n "__fish_crm_needs_command" -f -a "serve" -d 'Run the HTTP service'
-complete -c crm -n "__fish_crm_needs_command" -f -a "token" -d 'Tokens: who may use the service; create, list, revoke'
+complete -c crm -n "__fish_crm_needs_command" -f -a "token" -d 'Tokens, which control access to the service: create, list, revoke'
 complete -c crm -n "__fish_crm_needs_command" -f -a "lead" -d 'A person to win: list, create, get, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "action" -d 'Something done with a lead, such as a mail or a call: list, create, get, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: list, create, get, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "followups" -d 'Whom to contact next: the open processes, with their lead and their last action'
-complete -c crm -n "__fish_crm_needs_command" -f -a "backup" -d 'Back the database up into a file'
-complete -c crm -n "__fish_crm_needs_command" -f -a "restore" -d 'Put a backup in the place of the database'
+complete -c crm -n "__fish_crm_needs_command" -f -a "backup" -d 'Back up the database to a file'
+complete -c crm -n "__fish_crm_needs_command" -f -a "restore" -d 'Restore the database from a backup'
 complete -c crm -n "__fish_crm_needs_command" -f -a "check" -d 'Check that the database is whole'
 complete -c crm -n "__fish_crm_needs_command" -f -a "copy" -d 'Copy everything into another database'
 complete -c crm -n "__fish_crm_needs_command" -f -a "config" -d 'Show each setting and where it comes from'
-complete -c crm -n "__fish_crm_needs_command" -f -a "health" -d 'Ask a running service whether it takes writes'
+complete -c crm -n "__fish_crm_needs_command" -f -a "health" -d 'Ask a running service whether it accepts writes'
 complete -c crm -n "__fish_crm_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Show a topic of the manual, or what a command takes, as its --help does'
+complete -c crm -n "__fish_crm_needs_command" -f -a "help" -d 'Show a topic of the manual, or the help of a command'
 complete -c crm -n "__fish_crm_needs_command" -f -a "man" -d 'Print the manual page of crm, or write all manual pages into a folder'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l host -d 'The address to listen on [env: HOST] [default: 0.0.0.0]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l port -d 'The port to listen on; 0 takes any free port [env: PORT] [default: 8000]' -r
@@ -159,14 +159,14 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l email -d 'Filter by email' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as text; by one with --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, comma-separated; - before a field sorts it descending [default: id]' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -178,14 +178,14 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l email -d 'The e-mail address, international ones included (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l name -d 'The person\'s name' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l status -d 'How far it is, a free word [default: new]' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l status -d 'Status, any word [default: new]' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l json -d 'Read the record from a file with a JSON object instead of flags; - is standard input' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, comma-separated' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l on-duplicate -d 'What to do if a lead already has the address' -r -f -a "create\t''
 reject\t''
@@ -212,18 +212,18 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l etag -d 'Print only the ETag, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l email -d 'The e-mail address, international ones included' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l name -d 'The person\'s name' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l status -d 'How far it is, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l status -d 'Status, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l unset -d 'Remove an attribute' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l json -d 'Read the record from a file with a JSON object instead of flags; - is standard input' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, comma-separated' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the lead\'s ETag still, as `lead get ID --etag` shows it' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l if-match -d 'Only if the lead still has this ETag, which `lead get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -235,7 +235,7 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the lead\'s ETag still, as `lead get ID --etag` shows it' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if the lead still has this ETag, which `lead get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -246,7 +246,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask for confirmation'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Also delete the actions and processes of the lead'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
@@ -270,14 +270,14 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l action-type -l type -d 'Filter by action_type' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l details -l description -d 'Filter by details' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l timestamp -l at -d 'Filter by timestamp' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as text; by one with --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, comma-separated; - before a field sorts it descending [default: id]' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -289,15 +289,15 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l action-type -l type -d 'What was done, a free word (required)' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l action-type -l type -d 'What was done, any word (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l details -l description -d 'What it was about' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l timestamp -l at -d 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l json -d 'Read the record from a file with a JSON object instead of flags; - is standard input' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, comma-separated' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -321,19 +321,19 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l etag -d 'Print only the ETag, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l action-type -l type -d 'What was done, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l action-type -l type -d 'What was done, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l details -l description -d 'What it was about' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l timestamp -l at -d 'When it happened, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l unset -d 'Remove an attribute' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l json -d 'Read the record from a file with a JSON object instead of flags; - is standard input' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, comma-separated' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the action\'s ETag still, as `action get ID --etag` shows it' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l if-match -d 'Only if the action still has this ETag, which `action get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -345,7 +345,7 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the action\'s ETag still, as `action get ID --etag` shows it' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if the action still has this ETag, which `action get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -356,7 +356,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask for confirmation'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -381,14 +381,14 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l last-action-id -l last-action -d 'Filter by last_action_id' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as text; by one with --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, whatever its case' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these fields, comma-separated; - before a field sorts it descending [default: id]' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -400,17 +400,17 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l count -d 'Print how many there are, and nothing else'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l name -d 'What the process is called (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l channel -d 'How the lead is reached, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l channel -d 'How the lead is contacted, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l last-action-id -l last-action -d 'The action that was done last' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l next-followup-datetime -l next -d 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l status -d 'How far it is, a free word [default: active]' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l status -d 'Status, any word [default: active]' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l json -d 'Read the record from a file with a JSON object instead of flags; - is standard input' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, comma-separated' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -434,21 +434,21 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l etag -d 'Print the ETag instead, which changes with each change of the record'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l etag -d 'Print only the ETag, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l name -d 'What the process is called' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l channel -d 'How the lead is reached, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l channel -d 'How the lead is contacted, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l last-action-id -l last-action -d 'The action that was done last' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l next-followup-datetime -l next -d 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l status -d 'How far it is, a free word' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l status -d 'Status, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l attributes -d 'Your own fields, a JSON object' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, with KEY:=JSON to any other value' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l unset -d 'Remove an attribute' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l clear -d 'Set a field to null' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l json -d 'Read the record as a JSON object from a file, - for standard input, instead of flags' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l json -d 'Read the record from a file with a JSON object instead of flags; - is standard input' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l fields -d 'Show only these fields, in this order, comma-separated' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l if-match -d 'Only if this is the process\'s ETag still, as `process get ID --etag` shows it' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l if-match -d 'Only if the process still has this ETag, which `process get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -460,7 +460,7 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if this is the process\'s ETag still, as `process get ID --etag` shows it' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if the process still has this ETag, which `process get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -471,7 +471,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask for confirmation'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand followups" -l id -d 'Filter by id' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime' -r
@@ -484,11 +484,11 @@ complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-email -d 'Fil
 complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-status -d 'Filter by lead_status' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l last-action-type -d 'Filter by last_action_type' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l last-action-timestamp -l last-action-at -d 'Filter by last_action_timestamp' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l where -d 'A filter as the API writes it, such as status=ne:lost or attributes.company=Acme' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l q -d 'Find a text in any of the text fields, whatever its case' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l sort -d 'Sort by these fields, comma-separated; - before a field sorts it descending [default: next_followup_datetime]' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l limit -d 'At most so many' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l after -d 'Go on behind a page: the cursor that stands below its table, or in the API\'s Link header' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l q -d 'Find a text in any of the text fields, ignoring case' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: next_followup_datetime]' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l limit -d 'The largest number of records to list' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l fields -d 'Show only these fields, in this order, comma-separated' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand followups" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -500,7 +500,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand followups" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand followups" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l count -d 'Print how many there are, and nothing else'
+complete -c crm -n "__fish_crm_using_subcommand followups" -l count -d 'Print only the number of records'
 complete -c crm -n "__fish_crm_using_subcommand followups" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand backup" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand backup" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -512,8 +512,8 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand backup" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand backup" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand backup" -l force -d 'Replace a file that is there'
-complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Print nothing but errors and warnings'
+complete -c crm -n "__fish_crm_using_subcommand backup" -l force -d 'Replace the file if it exists'
+complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Print only errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand restore" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand restore" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -525,7 +525,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand restore" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand restore" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Print nothing but errors and warnings'
+complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Print only errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand check" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -537,7 +537,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand check" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand check" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand check" -s q -l quiet -d 'Print nothing but errors and warnings'
+complete -c crm -n "__fish_crm_using_subcommand check" -s q -l quiet -d 'Print only errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand copy" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand copy" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -549,7 +549,7 @@ csv\t''
 id\t''"
 complete -c crm -n "__fish_crm_using_subcommand copy" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand copy" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand copy" -s q -l quiet -d 'Print nothing but errors and warnings'
+complete -c crm -n "__fish_crm_using_subcommand copy" -s q -l quiet -d 'Print only errors and warnings'
 complete -c crm -n "__fish_crm_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
@@ -595,7 +595,7 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand help" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand help" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand man" -l dir -d 'Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this folder, which is made if it is not there' -r -f -a "(__fish_complete_directories)"
+complete -c crm -n "__fish_crm_using_subcommand man" -l dir -d 'Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this folder, which is created if it does not exist' -r -f -a "(__fish_complete_directories)"
 complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand man" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F

@@ -1,8 +1,8 @@
-//! The command line: its words, and what each command does.
+//! The command line: the words of each command, and what each command does.
 //!
-//! The commands of operations are made from the list of operations ([`operation`]), and their flags from the nouns' tables
-//! of fields ([`draft`], [`filters`]): a new operation has its command, and a new field its flag, by themselves. [`run`]
-//! does what they ask for. The commands that are no operation have one file each; [`PLAIN`] is their list.
+//! The commands of operations are made from the list of operations ([`operation`]), and their flags from the nouns'
+//! tables of fields ([`draft`], [`filters`]). So a new operation has a command, and a new field has a flag, without
+//! further work. [`run`] executes them. Every other command has one file; [`PLAIN`] lists them.
 
 use std::cell::Cell;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ mod session;
 mod setting;
 mod signals;
 
-/// The commands that are no operation, in the order of the help.
+/// The commands that are not operations, in the order of the help.
 const PLAIN: [Plain; 10] = [
     serve::SERVE,
     backup::BACKUP,
@@ -69,12 +69,12 @@ pub fn command() -> Command {
         ]))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        // clap's own takes no --help.
+        // The help command of clap does not accept --help.
         .disable_help_subcommand(true)
         .args([&DATABASE, &URL, &CONFIG].map(|knob| global(setting::arg(knob))))
         .arg(global(setting::arg(&OUTPUT).short('o')))
         .arg(global(setting::arg(&TOKEN_FILE)))
-        // It is taken to be refused: what stands on a command line can be read by everybody on the machine.
+        // Accepted only to be refused with a reason: everyone on the machine can read a command line.
         .arg(
             Arg::new("token")
                 .long("token")
@@ -88,7 +88,7 @@ pub fn command() -> Command {
         .subcommands(others.map(|plain| (plain.words)()))
 }
 
-/// Does what the command line of this process asks for. Prints at most one error; answers the exit code.
+/// Runs the command line of this process. Prints at most one error and returns the exit code.
 pub fn main() -> ExitCode {
     let around = Surroundings::of_process();
     let matches = match command().try_get_matches() {
@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
         Err(error) => return ExitCode::from(misused::misused(&error, &around)),
     };
     let flags = setting::flags(&matches);
-    // Until the settings are known, or where they are at fault.
+    // Used until the settings are known, and if they are wrong.
     let format = Cell::new(error_format(&flags, &around));
     let session = Session {
         flags: &flags,
@@ -117,7 +117,7 @@ pub fn main() -> ExitCode {
 fn obey(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     if matches.value_source("token").is_some() {
         return Err(Error::invalid(
-            "--token: a token is not taken on the command line, where others can read it; expected CRM_TOKEN, \
+            "--token: a token must not be on the command line, where others can read it; expected CRM_TOKEN, \
              --token-file or the config file",
         )
         .into());
@@ -133,6 +133,6 @@ fn obey(session: &Session<'_>, matches: &ArgMatches) -> Ended {
         Some((op, noun, matches)) => {
             session.block_on(op.visit(run::Run::new(session, op, noun, matches)))
         }
-        None => Err(Error::invalid(format!("{} is no command", quoted(name))).into()),
+        None => Err(Error::invalid(format!("{} is not a command", quoted(name))).into()),
     }
 }

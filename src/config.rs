@@ -1,32 +1,32 @@
 //! Settings and where each comes from.
 //!
-//! A flag takes precedence over the environment, the environment over the config file, and the config file over the default.
-//! Only the value that decides is parsed: a `DATABASE_URL` that belongs to another program disturbs no command that names its
-//! database with `--db`. Only the config file is checked as a whole, because it is crm's own.
+//! A flag takes precedence over the environment, the environment over the config file, and the config file over the
+//! default. Only the value that decides is parsed. So a `DATABASE_URL` of another program does no harm to a command
+//! that names its database with `--db`. The config file is checked as a whole, because it belongs to crm alone.
 //!
-//! All settings stand in one table, [`table`]. A new one is a row there; its flag, its key in the config file, its row of
-//! `crm config` and its line in the manual follow from the row.
+//! All settings are in one table, [`table`]. A new setting is a row there. Its flag, its key in the config file, its
+//! row of `crm config` and its line in the manual are made from that row.
 //!
 //! The config file is `crm/config.toml` in the user's config directory. Every key is optional:
 //!
 //! ```toml
-//! database = "work.db"              # a relative path counts from the folder of this file
+//! database = "work.db"              # a relative path is relative to the folder of this file
 //! output = "json"
 //! backup_dir = "backups"            # this one too
 //! backup_every = "1h"
 //! max_connections = 2048
 //! ```
 //!
-//! A relative path in a flag or the environment counts from the current folder.
+//! A relative path in a flag or the environment is relative to the current folder.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | [`origin`] | a value with the flag, variable or key that it comes from |
 //! | [`parse`], [`format`](mod@format), [`location`] | the texts of values: plain ones, output formats, databases and URLs |
 //! | [`kind`], [`table`] | the kinds of settings, and the table |
-//! | [`flags`], [`surroundings`], [`file`](mod@file) | what can give a value: command line, environment, config file |
+//! | [`flags`], [`surroundings`], [`file`](mod@file) | the sources of values: command line, environment, config file |
 //! | [`levels`] | which of them takes precedence |
-//! | [`settings`], [`listen`], [`backups`], [`service`] | what the settings amount to, for those who read them |
+//! | [`settings`], [`listen`], [`backups`], [`service`] | the resulting settings, for the code that uses them |
 //! | [`row`], [`show`] | `crm config` and the manual's table |
 
 mod backups;

@@ -1,8 +1,8 @@
-//! The manual: the pages in `src/manual`, and the forms in which they are read.
+//! The manual: the pages in `src/manual`, and the forms in which they are shown.
 //!
-//! Each page is one topic, written in Markdown, so that it can be read in the repository as it is. The same text is a page
-//! in a terminal (`crm help TOPIC`), a page of a browser (`/docs/TOPIC`) and a manual page (`crm man`). All of it is in the
-//! binary: the manual belongs to the version that is running, and needs neither files nor internet access.
+//! Each page is one topic, written in Markdown, so that it can also be read in the repository. The same text is a page
+//! in a terminal (`crm help TOPIC`), a page in a browser (`/docs/TOPIC`) and a manual page (`crm man`). All of it is in
+//! the binary, so the manual always matches the version that is running, and needs neither files nor internet access.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ mod tests;
 
 use topics::{TOPICS, Topic};
 
-/// A topic's page for a terminal of this width, `None` for anything else that reads text.
+/// The page of a topic for a terminal of this width. `None` means that it is not a terminal.
 pub fn in_terminal(topic: &Topic, width: Option<usize>, color: bool) -> String {
     terminal::render(&page::parse(topic.text), width, color)
 }

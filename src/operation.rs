@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`about`] | the data of an operation |
 //! | [`asked`] | a request or a command line whose parts have been checked |
-//! | [`service`] | operations that tell about the service itself |
+//! | [`service`] | operations that report on the service itself |
 //! | [`fields`], [`describe`] | the words of the OpenAPI document |
 
 pub mod about;

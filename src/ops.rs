@@ -59,8 +59,8 @@ macro_rules! operations {
     (@visit $visitor:ident inform $operation:path) => { $visitor.inform::<$operation>().await };
 }
 
-// The list. A line has a file, its type, and a kind: `write` runs a rule, `inform` tells about the service, and the others
-// are reads with faster ways of their own.
+// The list. A line has a file, its type, and a kind: `write` runs a rule, `inform` reports on the service, and the
+// others are reads, which have faster paths.
 operations! {
     list::List: list,
     create::Create: write,
@@ -95,7 +95,7 @@ pub trait Visit: Sized {
     /// Visits a write.
     fn write<T: Operation>(self) -> impl Future<Output = Self::Out>;
 
-    /// Visits an operation that tells about the service.
+    /// Visits an operation that reports on the service.
     fn inform<T: Inform>(self) -> impl Future<Output = Self::Out>;
 }
 

@@ -1,4 +1,4 @@
-//! `crm backup`: the database in one file.
+//! `crm backup`: backs up the database to one file.
 
 use std::io;
 use std::path::PathBuf;
@@ -19,17 +19,17 @@ pub(super) const BACKUP: Plain = Plain { words, run };
 
 fn words() -> Command {
     Command::new("backup")
-        .about("Back the database up into a file")
+        .about("Back up the database to a file")
         .long_about(
-            "Back the database up into one file, which holds all that was written before. Others may go on working \
-             with it meanwhile. The file is checked and synced before it gets its name: what has that name is whole.",
+            "Back up the database to one file, which holds everything that was written before. The database may stay in \
+             use meanwhile. The file is checked and synced before it gets its name, so a file of that name is always whole.",
         )
-        .arg(file("The file to make"))
+        .arg(file("The file to create"))
         .arg(
             Arg::new("force")
                 .long("force")
                 .action(ArgAction::SetTrue)
-                .help("Replace a file that is there"),
+                .help("Replace the file if it exists"),
         )
         .arg(quiet())
         .after_help(examples(&[

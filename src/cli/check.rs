@@ -1,4 +1,4 @@
-//! `crm check`: whether the database is whole.
+//! `crm check`: checks that the database is whole.
 
 use std::io;
 
@@ -18,15 +18,15 @@ fn words() -> Command {
     Command::new("check")
         .about("Check that the database is whole")
         .long_about(
-            "Check that the database is whole: that its pages, indexes and rows hang together, that no record refers \
-             to one that is gone, and that its tables are those of crm. Prints `ok` and exits 0, or a line for \
-             each finding and exits 1. Changes nothing; others may go on working with the database meanwhile.",
+            "Check that the database is whole: that its pages, indexes and rows are consistent, that no record refers \
+             to one that does not exist, and that its tables are those of crm. Prints `ok` and exits 0, or prints a line \
+             for each finding and exits 1. Changes nothing; the database may stay in use meanwhile.",
         )
         .arg(
             Arg::new("file")
                 .value_name("FILE")
                 .value_hint(ValueHint::FilePath)
-                .help("The database, or a backup of one, instead of --db"),
+                .help("The database or backup to check, instead of --db"),
         )
         .arg(quiet())
         .after_help(examples(&[

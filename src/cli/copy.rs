@@ -1,4 +1,4 @@
-//! `crm copy`: everything into another database.
+//! `crm copy`: copies everything into another database.
 
 use std::io;
 
@@ -27,22 +27,22 @@ fn words() -> Command {
     Command::new("copy")
         .about("Copy everything into another database")
         .long_about(
-            "Copy all leads, actions and processes into an empty database, ids and times kept, and compare both at \
-             the end. What writes to the source has to be stopped meanwhile; where it was not, the copy fails. One that \
-             was interrupted goes on when the same command is given again; until it is finished the target cannot be \
-             used for anything else.",
+            "Copy all leads, actions and processes into an empty database, with their ids and times, and compare both \
+             databases at the end. Stop everything that writes to the source first: the copy fails if the source changes \
+             meanwhile. To continue a copy that was interrupted, run the same command again. Until the copy is finished, \
+             the target cannot be used for anything else.",
         )
         .arg(
             Arg::new("from")
                 .value_name("FROM")
                 .required(true)
-                .help("What is copied: a file, a postgres:// URL, or the http:// URL of another crm"),
+                .help("The source: a file, a postgres:// URL, or the http:// URL of another crm"),
         )
         .arg(
             Arg::new("to")
                 .value_name("TO")
                 .required(true)
-                .help("What it is copied to: a file or a postgres:// URL"),
+                .help("The target: a file or a postgres:// URL"),
         )
         .arg(quiet())
         .after_help(examples(&[
@@ -75,7 +75,8 @@ async fn copy_all(
     quiet: bool,
 ) -> Ended {
     if let Origin::Flag(name) = settings.target.origin {
-        let why = format!("{name}: not for copy, which takes both databases as FROM and TO");
+        let why =
+            format!("{name}: cannot be used with copy, which takes both databases as FROM and TO");
         return Err(Error::invalid(why).into());
     }
     let end = |name: &str, text: &str| {
@@ -84,12 +85,12 @@ async fn copy_all(
     };
     let (from, to) = (end("FROM", from)?, end("TO", to)?);
     if from == to {
-        return Err(Error::invalid("TO: expected another database than FROM").into());
+        return Err(Error::invalid("TO: expected a database other than FROM").into());
     }
     if flags.get(&table::TOKEN_FILE).is_some() && !matches!(from, Location::Url(_)) {
         say(NO_TOKEN);
     }
-    // Another server shows its tokens to an admin alone; that it was shown one tells enough.
+    // Only an admin may list the tokens of a server. If this command has a token for it, the server surely has some.
     let mut has_tokens = false;
     let source = match &from {
         Location::Url(url) => {
@@ -117,7 +118,7 @@ async fn copy_all(
     let mut watch = |stage| match stage {
         copy::Stage::Copied(noun, done, of) => bar.show(noun.plural, done, of),
         copy::Stage::Compared(_, done, of) => bar.show("comparing", done, of),
-        copy::Stage::Checked(_, done, of) => bar.show("looking again", done, of),
+        copy::Stage::Checked(_, done, of) => bar.show("checking the source", done, of),
     };
     let copied = copy::copy(&source, &target, &name_of(&from), &mut watch).await;
     drop(bar);
@@ -125,7 +126,7 @@ async fn copy_all(
         has_tokens = !source.tokens().await.unwrap_or_default().is_empty();
     }
     if has_tokens && copied.is_ok() {
-        let open = "tokens are not copied: a service over the copy is open to everybody until it has one of its own";
+        let open = "tokens are not copied: a service over the copy is open to everyone until the copy has its own token";
         warn(Some(open.into()));
     }
     let closed = (source.close().await, target.close().await);
@@ -142,11 +143,11 @@ async fn copy_all(
     Ok(0)
 }
 
-/// Connections of a copy: two lists are read side by side.
+/// The number of connections of a copy, which reads two lists side by side.
 const COPYING: usize = 2;
 
-/// What the target of a copy remembers its source by: a file's name from the root, as another time it may be called
-/// otherwise.
+/// The name by which the target of a copy remembers its source. The path of a file is absolute, because the next
+/// command may write it differently.
 fn name_of(source: &Location) -> String {
     match source {
         Location::Database(path) => match path.canonicalize() {
@@ -157,7 +158,7 @@ fn name_of(source: &Location) -> String {
     }
 }
 
-/// A target as it may be shown.
+/// The name of a source or a target, safe to show: without a password.
 fn shown(target: &Location) -> String {
     match target {
         Location::Database(path) => path.display().to_string(),

@@ -1,4 +1,4 @@
-//! The fields of a record on a command line: their flags, and the draft that is made of them.
+//! The fields of a record on the command line: their flags, and the draft that is made from them.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::model::record::{LARGEST, too_large};
 pub(super) enum DraftSource {
     /// From flags.
     Flags(Draft),
-    /// From a file with a JSON object, `-` for standard input.
+    /// From a file with a JSON object. `-` is standard input.
     Json(PathBuf),
 }
 
@@ -53,7 +53,7 @@ pub(super) fn kebab(name: &str) -> String {
     name.replace('_', "-")
 }
 
-/// A field's flag, with its second names.
+/// A field's flag, with its aliases.
 pub(super) fn flag(field: &'static Field) -> Arg {
     let mut arg = Arg::new(field.name)
         .long(kebab(field.name))
@@ -67,7 +67,7 @@ pub(super) fn flag(field: &'static Field) -> Arg {
     for other in [field.flag, field.old_name].into_iter().flatten() {
         arg = arg.visible_alias(kebab(other));
     }
-    // A time may be -2h.
+    // A time may begin with a hyphen: -2h.
     arg.allow_hyphen_values(matches!(field.kind, Kind::Time | Kind::Stamp))
 }
 
@@ -77,7 +77,7 @@ fn writable(noun: &'static Noun) -> impl Iterator<Item = &'static Field> {
         .filter(|field| field.presence != Presence::Automatic)
 }
 
-/// The flags of the fields that a record may be given.
+/// The flags of the fields that a create or an update may set.
 pub(super) fn field_args(noun: &'static Noun, purpose: Purpose) -> Vec<Arg> {
     let mut args: Vec<Arg> = writable(noun)
         .map(|field| {
@@ -101,7 +101,7 @@ pub(super) fn field_args(noun: &'static Noun, purpose: Purpose) -> Vec<Arg> {
     args.push(
         many("set")
             .value_name("KEY=VALUE")
-            .help("Set an attribute to a text, with KEY:=JSON to any other value"),
+            .help("Set an attribute to a text, or with KEY:=JSON to any JSON value"),
     );
     if purpose == Purpose::Update {
         args.push(many("unset").value_name("KEY").help("Remove an attribute"));
@@ -122,7 +122,7 @@ pub(super) fn json_arg(noun: &'static Noun) -> Arg {
         .value_parser(ValueParser::path_buf())
         .value_hint(ValueHint::FilePath)
         .help(
-            "Read the record as a JSON object from a file, - for standard input, instead of flags",
+            "Read the record from a file with a JSON object instead of flags; - is standard input",
         );
     for name in writable(noun).map(|field| field.name).chain(["set"]) {
         arg = arg.conflicts_with(name);
@@ -130,7 +130,7 @@ pub(super) fn json_arg(noun: &'static Noun) -> Arg {
     arg
 }
 
-/// The draft that the flags give.
+/// Reads the draft from the flags.
 pub(super) fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<DraftSource> {
     let all = |name: &str| -> Vec<&String> {
         match matches.try_get_many::<String>(name) {
@@ -142,7 +142,7 @@ pub(super) fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<DraftS
     if let Some(file) = matches.get_one::<PathBuf>("json") {
         return match has_flags {
             true => Err(Error::invalid(
-                "--json: expected no --unset or --clear beside it",
+                "--json: expected no --unset or --clear with it",
             )),
             false => Ok(DraftSource::Json(file.clone())),
         };
@@ -185,7 +185,7 @@ pub(super) fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<DraftS
         };
         match writable(noun).find(known) {
             Some(field) if matches.get_one::<String>(field.name).is_some() => {
-                draft.refuse("--clear", format!("{} is set by a flag too", field.name));
+                draft.refuse("--clear", format!("{} is also set by a flag", field.name));
             }
             Some(field) => draft.give(field.name, Input::Null),
             None => {
@@ -215,7 +215,7 @@ fn set(attributes: &mut Attributes, pair: &str) -> Result<(), String> {
         Some(key) => {
             attributes::check(value).map_err(|wrong| {
                 format!(
-                    "{key}:= takes JSON, and {} {wrong}; {key}= sets a text",
+                    "{key}:= takes JSON, but {} {wrong}; {key}= sets a text",
                     quoted(value)
                 )
             })?;

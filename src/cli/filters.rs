@@ -1,4 +1,4 @@
-//! The filters, the order and the page of a list on a command line.
+//! The filters, the order and the page of a list on the command line.
 
 use clap::{Arg, ArgAction, ArgMatches};
 
@@ -16,7 +16,7 @@ pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
         .map(|field| {
             let help = match field.kind {
                 Kind::Attributes => {
-                    "Filter by all attributes as text; by one with --where attributes.KEY=…".into()
+                    "Filter by all attributes as one text; for one attribute use --where attributes.KEY=…".into()
                 }
                 _ => format!("Filter by {}", field.name),
             };
@@ -32,18 +32,18 @@ pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
 pub(super) fn list_args(noun: &'static Noun) -> [Arg; 6] {
     [
         Arg::new("where").long("where").value_name("FIELD=FILTER").action(ArgAction::Append).help(
-            "A filter as the API writes it, such as status=ne:lost or attributes.company=Acme",
+            "A filter in the form of the API, such as status=ne:lost or attributes.company=Acme",
         ),
-        Arg::new("q").long("q").value_name("TEXT").help("Find a text in any of the text fields, whatever its case"),
+        Arg::new("q").long("q").value_name("TEXT").help("Find a text in any of the text fields, ignoring case"),
         Arg::new("sort").long("sort").value_name("FIELDS").allow_hyphen_values(true).help(
-            format!("Sort by these fields, comma-separated; - before a field sorts it descending [default: {}]", noun.default_order()),
+            format!("Sort by these comma-separated fields; a - before a field means descending order [default: {}]", noun.default_order()),
         ),
         Arg::new("limit")
             .long("limit")
             .value_name("COUNT")
-            .help("At most so many"),
-        Arg::new("after").long("after").value_name("CURSOR").help("Go on behind a page: the cursor that stands below its table, or in the API's Link header"),
-        Arg::new("count").long("count").action(ArgAction::SetTrue).help("Print how many there are, and nothing else"),
+            .help("The largest number of records to list"),
+        Arg::new("after").long("after").value_name("CURSOR").help("Continue after a page: the cursor from below its table or from the API's Link header"),
+        Arg::new("count").long("count").action(ArgAction::SetTrue).help("Print only the number of records"),
     ]
 }
 
@@ -60,7 +60,7 @@ pub(super) fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(St
         match filter.split_once('=') {
             Some((name, _)) if CONTROLS.contains(&name.trim()) => problems.push(
                 "--where",
-                format!("{0} is no filter; expected --{0}", name.trim()),
+                format!("{0} is not a filter; expected --{0}", name.trim()),
             ),
             Some((name, value)) => pairs.push((name.trim().into(), value.into())),
             None => problems.push(
@@ -89,7 +89,7 @@ pub(super) fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(St
     Ok(pairs)
 }
 
-/// A filter's value with the command line's words for times turned into times.
+/// Replaces the words for times that only the command line knows, such as `today` or `+3d`, in the value of a filter.
 fn times(filter: &str) -> String {
     let word = |text: &str| time::words(text).unwrap_or_else(|| text.into());
     match filter

@@ -1,4 +1,4 @@
-//! `crm health`: whether a running service takes writes.
+//! `crm health`: asks a running service whether it accepts writes.
 
 use clap::{ArgMatches, Command};
 
@@ -16,12 +16,12 @@ pub(super) const HEALTH: Plain = Plain { words, run };
 
 fn words() -> Command {
     Command::new("health")
-        .about("Ask a running service whether it takes writes")
+        .about("Ask a running service whether it accepts writes")
         .long_about(
-            "Ask a running service whether it takes writes: the one at --url or CRM_URL, else the one on this \
-             machine at HOST and PORT. Prints `ok` and exits 0, or says why not. With -o json it shows what \
-             /ready answers: the last commit, and where the service makes backups the last of them and since \
-             when they fail.",
+            "Ask a running service whether it accepts writes: the one at --url or CRM_URL, else the one on this \
+             machine at HOST and PORT. Prints `ok` and exits 0, or says why not. With -o json it prints the answer of \
+             /ready: the time of the last commit and, if the service makes backups, the time of the newest one and \
+             since when they have failed.",
         )
         .after_help(examples(&["crm health", "crm health --url http://localhost:8000"]))
 }
@@ -36,7 +36,7 @@ async fn ask(flags: &Flags, around: &Surroundings<'_>) -> Ended {
         Location::Url(url) => AnyStore::connect(&url, None)?,
         Location::Database(_) | Location::Postgres(_) => {
             let listen = Listen::find(flags, around)?;
-            // What listens everywhere listens here too.
+            // A service that listens on every address also listens on this one.
             let host = match listen.host.value.as_str() {
                 "0.0.0.0" => "127.0.0.1".to_string(),
                 "::" => "[::1]".to_string(),
@@ -71,7 +71,7 @@ async fn ask(flags: &Flags, around: &Surroundings<'_>) -> Ended {
             error.code.exit()
         }
     };
-    // In JSON it has been told.
+    // The JSON already has it.
     warn(
         report
             .and_then(|report| report.warning())

@@ -1,4 +1,4 @@
-//! `crm help`: the topics of the manual, what a command takes, and how help pages end.
+//! `crm help`: the topics of the manual, the help of each command, and the end of help pages.
 
 use clap::{Arg, ArgMatches, Command};
 
@@ -13,12 +13,12 @@ pub(super) const HELP: Plain = Plain { words, run };
 
 fn words() -> Command {
     Command::new("help")
-        .about("Show a topic of the manual, or what a command takes, as its --help does")
+        .about("Show a topic of the manual, or the help of a command")
         .arg(
             Arg::new("words")
                 .value_name("TOPIC|COMMAND")
                 .num_args(0..)
-                .help("A topic or a command; without one, all of them are listed"),
+                .help("A topic or a command; without it, all of them are listed"),
         )
         .after_help(examples(&[
             "crm help",
@@ -56,7 +56,7 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     Ok(0)
 }
 
-/// Shows a page of the manual: at a terminal page by page, if there is a pager, which then takes this process over.
+/// Shows a page of the manual. At a terminal a pager shows it, if there is one; the pager then replaces this process.
 fn show(topic: &Topic) -> Ended {
     let terminal = Terminal::stdout();
     let text = manual::in_terminal(topic, terminal.width, terminal.color);

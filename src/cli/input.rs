@@ -1,4 +1,4 @@
-//! What a command reads: ids and records from standard input and files.
+//! Reads the input of commands: ids and records, from standard input and from files.
 
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(super) fn extent(ids: &[String]) -> Extent {
     }
 }
 
-/// The ids, with those on standard input in the place of `-`.
+/// Replaces each `-` by the ids on standard input.
 pub(super) fn expand(ids: &[String]) -> Result<Vec<String>, Error> {
     let mut all = Vec::new();
     for id in ids {
@@ -30,7 +30,7 @@ pub(super) fn expand(ids: &[String]) -> Result<Vec<String>, Error> {
     Ok(all)
 }
 
-/// A file, or standard input for `-`.
+/// Reads a file. `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let read = match path.as_os_str() == "-" {

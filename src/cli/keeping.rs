@@ -1,4 +1,4 @@
-//! What the commands that keep a database share.
+//! Parts that `crm backup`, `crm restore`, `crm check` and `crm copy` share.
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ValueHint};
@@ -22,10 +22,10 @@ pub(super) fn quiet() -> Arg {
         .long("quiet")
         .short('q')
         .action(ArgAction::SetTrue)
-        .help("Print nothing but errors and warnings")
+        .help("Print only errors and warnings")
 }
 
-/// Shows how far a backup or a restore is.
+/// Shows the progress of a backup or a restore.
 pub(super) fn progress(quiet: bool) -> impl FnMut(BackupStage) {
     let bar = Bar::new(!quiet);
     move |stage| match stage {
@@ -34,7 +34,7 @@ pub(super) fn progress(quiet: bool) -> impl FnMut(BackupStage) {
     }
 }
 
-/// What a file holds, for a summary.
+/// The number of records of each noun and the size of a file, for a summary.
 pub(super) fn content(
     content: &Content,
 ) -> impl Iterator<Item = (&'static str, serde_json::Value)> {

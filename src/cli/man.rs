@@ -1,4 +1,4 @@
-//! `crm man`: the manual pages.
+//! `crm man`: writes the manual pages.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ fn words() -> Command {
                 .value_hint(ValueHint::DirPath)
                 .help(
                     "Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this folder, \
-                     which is made if it is not there",
+                     which is created if it does not exist",
                 ),
         )
         .after_help(examples(&["crm man > crm.1", "crm man --dir man"]))
@@ -51,7 +51,7 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     Ok(0)
 }
 
-/// The command line as its manual pages show it: they leave out the second names of flags, which `--help` adds by itself.
+/// Adds the aliases of flags to their help. `--help` shows aliases, but the manual pages of clap leave them out.
 fn spelled(whole: Command) -> Command {
     fn spelled_out(command: Command) -> Command {
         let names: Vec<String> = command

@@ -1,4 +1,4 @@
-//! Help and version, and command lines that are none of crm's.
+//! Help and version, and command lines that are not valid.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::config::table::OUTPUT;
 use crate::config::{Flags, Format, Surroundings, error_format};
 use crate::model::token;
 
-/// Help and version, or words that are no command line of crm's.
+/// Prints the help, the version, or what is wrong with a command line. Returns the exit code.
 pub(super) fn misused(error: &clap::Error, around: &Surroundings) -> u8 {
     let wanted = matches!(
         error.kind(),
@@ -49,7 +49,7 @@ pub(super) fn misused(error: &clap::Error, around: &Surroundings) -> u8 {
     2
 }
 
-/// `--output` of a command line that could not be read.
+/// The value of `--output` in a command line that clap refused.
 fn output_flag() -> Option<String> {
     let mut args = std::env::args_os()
         .skip(1)

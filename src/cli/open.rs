@@ -1,4 +1,4 @@
-//! The database that a command works on.
+//! Opens the database or the server that a command works on.
 
 use std::path::Path;
 
@@ -11,16 +11,16 @@ use crate::store::any::AnyStore;
 use crate::store::postgres::Postgres;
 use crate::store::sqlite::Work;
 
-/// What a command wants of a store.
+/// What a command needs from a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// It may have to be made.
+    /// To write, and to create the database if it does not exist.
     Make,
     Read,
     Write,
 }
 
-/// What a server is shown.
+/// The secret of the token for a server.
 fn secret(settings: &Settings) -> Option<&Secret> {
     settings.token.as_ref().map(|token| &token.value)
 }
@@ -29,14 +29,15 @@ fn secret(settings: &Settings) -> Option<&Secret> {
 pub(super) async fn open(settings: &Settings, wants: Wants) -> Result<AnyStore, Stop> {
     match &settings.target.value {
         Location::Url(url) => Ok(AnyStore::connect(url, secret(settings))?),
-        // As with a file below: a name with a slip in it would look like an empty database.
+        // Only a create makes the tables. Otherwise a mistyped name would look like an empty database, as with a file
+        // below.
         Location::Postgres(url) if wants == Wants::Make => {
             Ok(AnyStore::Postgres(Postgres::open(url, 1).await?))
         }
         Location::Postgres(url) => Ok(AnyStore::Postgres(Postgres::open_existing(url, 1).await?)),
         Location::Database(path) => {
             if settings.explicit() && wants != Wants::Make {
-                // A name with a slip in it would otherwise look like an empty database.
+                // Otherwise a mistyped name would look like an empty database.
                 there(path)?;
             }
             settings.create_default_folder()?;
@@ -53,7 +54,7 @@ pub(super) async fn open(settings: &Settings, wants: Wants) -> Result<AnyStore, 
     }
 }
 
-/// Fails where there is no such database.
+/// Fails if the file does not exist.
 pub(super) fn there(path: &Path) -> Result<(), Error> {
     match path.exists() {
         true => Ok(()),
@@ -74,16 +75,16 @@ pub(super) fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a P
                 _ => "pg_dump and pg_restore",
             };
             Err(Error::invalid(format!(
-                "{command}: expected a SQLite file; PostgreSQL has tools of its own for it, such as {tools}"
+                "{command}: expected a SQLite file; PostgreSQL has its own tools for this, such as {tools}"
             )))
         }
         Location::Url(url) => Err(Error::invalid(format!(
-            "{command}: expected a database and no URL ({url}); run it on the machine where the database is"
+            "{command}: expected a database, not a URL ({url}); run it on the machine where the database is"
         ))),
     }
 }
 
-/// Refuses what is no file's name before a sentence about files repeats it: a URL may hold a password.
+/// Refuses a URL instead of a file name. Later errors repeat the name, and a URL may hold a password.
 pub(super) fn no_url(file: &Path) -> Result<(), Error> {
     match file.to_string_lossy().contains("://") {
         true => Err(Error::invalid(

@@ -15,7 +15,7 @@ use crate::operation::about::{About, Body, CommandPart, Takes, Words, fill};
 use crate::ops::Op;
 use crate::views::VIEWS;
 
-/// The commands: `token`, one of each noun, and one of each view.
+/// The commands: `token`, one for each noun, and one for each view.
 pub(super) fn commands() -> Vec<Command> {
     let mut commands = vec![token()];
     commands.extend(NOUNS.iter().map(|noun| noun_command(noun)));
@@ -28,7 +28,7 @@ pub(super) fn commands() -> Vec<Command> {
     commands
 }
 
-/// The operation that a command line asks for, with its noun. `None` where it asks for none.
+/// The operation that a command line names, and its noun. `None` if it names none.
 pub(super) fn find<'m>(
     name: &str,
     matches: &'m ArgMatches,
@@ -58,11 +58,11 @@ fn verbs(
 fn token() -> Command {
     let group = Command::new("token")
         .disable_help_subcommand(true)
-        .about("Tokens: who may use the service; create, list, revoke")
+        .about("Tokens, which control access to the service: create, list, revoke")
         .long_about(
-            "Tokens: who may use the service. As long as a database has none, a service over it is open to everybody who \
-             reaches it; with the first one every request needs one, but for /health, /ready, /docs and /openapi.json. Works on \
-             the database itself, or over --url with a token of the scope admin.",
+            "Tokens control who may use the service. As long as a database has no token, a service over it is open to \
+             everyone who can reach it. From the first token on, every request needs one, except for /health, /ready, /docs \
+             and /openapi.json. These commands work on the database itself, or with --url and a token with the scope admin.",
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -104,7 +104,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .required(true)
                 .num_args(1..)
                 .help(fill(
-                    "One or more ids of {plural}, - to read them from standard input",
+                    "One or more ids of {plural}; - reads them from standard input",
                     noun,
                 )),
         ],
@@ -134,14 +134,14 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .long("etag")
                 .action(ArgAction::SetTrue)
                 .conflicts_with("show")
-                .help("Print the ETag instead, which changes with each change of the record"),
+                .help("Print only the ETag, which changes with each change of the record"),
         ],
         (CommandPart::IfMatch, _) => vec![
             Arg::new("if_match")
                 .long("if-match")
                 .value_name("ETAG")
                 .help(fill(
-                    "Only if this is the {name}'s ETag still, as `{name} get ID --etag` shows it",
+                    "Only if the {name} still has this ETag, which `{name} get ID --etag` prints",
                     noun,
                 )),
         ],
@@ -150,7 +150,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .long("yes")
                 .short('y')
                 .action(ArgAction::SetTrue)
-                .help("Do not ask"),
+                .help("Do not ask for confirmation"),
         ],
         (CommandPart::Key(help), _) => {
             vec![Arg::new("key").value_name("NAME").required(true).help(help)]
@@ -197,7 +197,7 @@ fn taking(arg: Arg, takes: Takes) -> Arg {
     }
 }
 
-/// The parameters that a command line gives.
+/// Reads the parameters of an operation from a command line.
 pub(super) fn parameters(
     about: &'static About,
     noun: Option<&'static Noun>,
@@ -217,7 +217,7 @@ pub(super) fn parameters(
     given.collect()
 }
 
-/// The body of an operation that takes an object, as a command line gives its fields.
+/// Makes the body of an operation that takes an object from the flags of its fields.
 pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<String> {
     let Body::Object(inputs) = about.body else {
         return None;
@@ -237,14 +237,16 @@ pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<Stri
     Some(serde_json::Value::Object(object).to_string())
 }
 
-/// The versions that `--if-match` names; a bare number is taken for the ETag that it is in.
+/// Reads the versions that `--if-match` names. A bare number stands for the ETag with this number.
 pub(super) fn versions(matches: &ArgMatches) -> Result<Option<Versions>> {
     let Some(text) = matches.get_one::<String>("if_match") else {
         return Ok(None);
     };
     let ids = matches.get_many::<String>("ids").into_iter().flatten();
     if ids.clone().count() > 1 || ids.into_iter().any(|id| id == "-") {
-        return Err(Error::invalid("--if-match: expected one id beside it"));
+        return Err(Error::invalid(
+            "--if-match: expected exactly one id with it",
+        ));
     }
     let versions = match text.parse::<u64>() {
         Ok(version) => Versions::parse(&etag(i64::try_from(version).unwrap_or(i64::MAX)), false),

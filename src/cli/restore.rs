@@ -1,4 +1,4 @@
-//! `crm restore`: a backup in the place of the database.
+//! `crm restore`: replaces the database by a backup.
 
 use std::io;
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ pub(super) const RESTORE: Plain = Plain { words, run };
 
 fn words() -> Command {
     Command::new("restore")
-        .about("Put a backup in the place of the database")
+        .about("Restore the database from a backup")
         .long_about(
-            "Put a backup in the place of the database, after it was checked. The database must not be in use. What \
-             was there is kept beside it under a name that is printed. The backup stays as it is.",
+            "Restore the database from a backup, after the backup is checked. The database must not be in use. The old \
+             database is kept beside the new one under a name that is printed. The backup itself stays unchanged.",
         )
         .arg(file("The backup"))
         .arg(quiet())

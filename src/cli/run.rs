@@ -1,4 +1,4 @@
-//! What the command of an operation does, whichever operation it is.
+//! Runs the command of any operation.
 
 use std::io::{self, IsTerminal, StdoutLock, Write as _};
 
@@ -35,7 +35,7 @@ pub(super) struct Run<'a> {
     about: &'static About,
 }
 
-/// What a command line gives to a write.
+/// The input of a write from the command line.
 struct Given {
     ids: Vec<String>,
     key: String,
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// What the operation wants of a store. What makes something new may make the database too.
+    /// What the operation needs from a store. An operation that creates something may create the database too.
     fn wants(&self) -> Wants {
         match self.about.writes() {
             false => Wants::Read,
@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         !self.about.at(self.noun, "{}").contains("{}")
     }
 
-    /// Opens the store, does something with it and closes it.
+    /// Opens the store, calls `act` with it, and closes it.
     async fn with_store(&self, act: impl AsyncFnOnce(&AnyStore, Look) -> Ended) -> Ended {
         let settings = self.session.settings()?;
         let store = open(&settings, self.wants()).await?;
@@ -200,7 +200,7 @@ impl Visit for Run<'_> {
     }
 }
 
-/// A write on records: one for each id, or one that has none.
+/// Runs a write on records: once for each id, or once if it takes no id.
 async fn on_records<T: Operation>(
     store: &AnyStore,
     look: Look,
@@ -224,7 +224,7 @@ async fn on_records<T: Operation>(
     {
         if is_piped || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             let verb = words.verb;
-            let why = format!("{verb}: expected --yes, as there is no terminal to ask on");
+            let why = format!("{verb}: expected --yes, because there is no terminal to ask at");
             return Err(Error::invalid(why).into());
         }
         if !confirmed(
@@ -266,13 +266,13 @@ async fn on_records<T: Operation>(
             Told::Saved(saved) => printer.record(&saved.record),
             Told::Record(record) => printer.record(&record),
             Told::Message(_) => printer.deleted(noun.parse_id(id)?),
-            Told::Token(..) => Err(Error::internal("a token was answered for a record").into()),
+            Told::Token(..) => Err(Error::internal("a write on a record returned a token").into()),
         }
     })
     .await
 }
 
-/// A write that is not on records.
+/// Runs a write that is not on records.
 async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Given) -> Ended {
     let told = one::<T>(store, None, &given.key, &given, None).await?;
     match told {
@@ -282,13 +282,13 @@ async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Given) -> Ende
             output::summary(io::stdout().lock(), look, &said)?;
         }
         Told::Saved(_) | Told::Record(_) => {
-            return Err(Error::internal("a record was answered for none").into());
+            return Err(Error::internal("a write on no record returned one").into());
         }
     }
     Ok(0)
 }
 
-/// One write.
+/// Runs one write.
 async fn one<T: Operation>(
     store: &AnyStore,
     noun: Option<&'static Noun>,
@@ -316,7 +316,7 @@ fn shown(noun: &'static Noun, fields: Option<&str>) -> Result<Option<Shown>, Err
     fields.map(|fields| Shown::parse(noun, fields)).transpose()
 }
 
-/// Does something with each id by itself, in order, and goes on after a failure. Ends with the first failure's code.
+/// Calls `act` with each id, in order, and continues after a failure. Returns the exit code of the first failure.
 async fn each(
     look: Look,
     noun: &'static Noun,
@@ -339,7 +339,7 @@ async fn each(
                 if code == 0 {
                     code = error.code.exit();
                 }
-                // Nothing that follows could be reached either.
+                // The server cannot be reached for the other ids either.
                 if error.code == Code::Unreachable {
                     break;
                 }
@@ -350,13 +350,13 @@ async fn each(
     Ok(code)
 }
 
-/// Asks at the terminal whether it is to be done.
+/// Asks for confirmation at the terminal.
 fn confirmed(verb: &str, noun: &Noun, ids: &[String], with: &str) -> Result<bool, Stop> {
     let what = match ids {
         [id] => format!("{} {id}", noun.name),
         ids => format!("{} {} ({})", ids.len(), noun.plural, ids.join(", ")),
     };
-    // Terminal escapes have no place in a question that is answered with y.
+    // Terminal escapes could make the question look different from what is confirmed.
     let what: String = what.chars().filter(|letter| !letter.is_control()).collect();
     let (first, rest) = verb.split_at(1);
     let verb = format!("{}{rest}", first.to_uppercase());
@@ -377,7 +377,7 @@ async fn count(
 ) -> Ended {
     if limit.is_some() || pairs.iter().any(|pair| pair.0 == "after") {
         return Err(Error::invalid(
-            "--count: expected no --limit or --after beside it, it counts all pages",
+            "--count: expected no --limit or --after with it, because it counts all pages",
         )
         .into());
     }
@@ -400,7 +400,7 @@ async fn list(
     fields: Option<String>,
 ) -> Ended {
     let shown = shown(noun, fields.as_deref())?;
-    // The id alone needs no fields, and may not be among those that are asked for.
+    // The id format needs no other field, and the requested fields may not include the id.
     if let (Some(fields), true) = (fields, look.format != Format::Id) {
         pairs.push(("fields".into(), fields));
     }
@@ -419,7 +419,7 @@ async fn list(
     Ok(0)
 }
 
-/// What a person at a terminal would miss: that there was nothing, or that there is more.
+/// Tells a person at a terminal that the list is empty, or that there are more records.
 fn epilogue(look: Look, noun: &Noun, count: u64, next: Option<String>) {
     if look.terminal.width.is_none() || look.format != Format::Table {
         return;
@@ -432,12 +432,12 @@ fn epilogue(look: Look, noun: &Noun, count: u64, next: Option<String>) {
     }
 }
 
-/// Prints a new token: for people and scripts the secret alone.
+/// Prints a new token. As a table or an id it is only the secret, so that scripts can use it.
 fn show_token(look: Look, token: Token, secret: Secret) -> output::Result {
     match look.format {
         Format::Table | Format::Id => {
             print(format!("{}\n", secret.text()).as_bytes())?;
-            // Nobody has to be told who has it in a file.
+            // The note is only for a person who sees the token at a terminal.
             if !io::stdout().is_terminal() {
                 return Ok(());
             }
@@ -446,7 +446,7 @@ fn show_token(look: Look, token: Token, secret: Secret) -> output::Result {
                 .as_ref()
                 .map_or_else(String::new, |at| format!(" until {at} UTC"));
             say(&format!(
-                "the token {} of the scope {} is valid{until}; it is shown this once",
+                "the token {} with the scope {} is valid{until}; it is shown only this once",
                 token.name,
                 token.scope.word()
             ));

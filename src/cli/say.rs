@@ -1,4 +1,4 @@
-//! What a command says beside its result: lines on standard error, and bytes on standard output.
+//! Prints lines to standard error and bytes to standard output. Records are printed by [`crate::output`].
 
 use std::io::{self, Write};
 
@@ -10,12 +10,13 @@ use crate::config::Format;
 use crate::model::token;
 use crate::output::{self, Stop, Terminal};
 
-/// A line on standard error. Nobody may be reading it, which stops nothing. That of a service goes into its log.
+/// Prints a line to standard error. In a service the line goes to the log. A failure is ignored, because nobody may be
+/// reading.
 pub fn say(line: &str) {
     if let Some(log) = log::current() {
         return log.say(line);
     }
-    // In one write, or the lines of commands that run side by side would get into one another.
+    // In one write, so that the lines of commands that run at the same time do not mix.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
@@ -25,20 +26,20 @@ pub fn complain(format: Format, error: &Error) {
         Some(log) => log.message(Level::ERROR, &error.message),
         None => {
             let text = output::error(format, Terminal::stderr().color, error);
-            // A token that was given in the wrong place is not to be shown to whoever looks on.
+            // The error may quote a token that was given in the wrong place.
             say(&token::hidden(&text));
         }
     }
 }
 
-/// What is to be told though all went well, and of a quiet command too.
+/// Prints a warning, if there is one. A quiet command prints it too.
 pub(super) fn warn(warning: Option<String>) {
     if let Some(warning) = warning {
         say(&format!("warning: {warning}"));
     }
 }
 
-/// Prints bytes on standard output.
+/// Prints bytes to standard output.
 pub(super) fn print(bytes: &[u8]) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;

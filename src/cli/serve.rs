@@ -32,8 +32,8 @@ fn words() -> Command {
     Command::new("serve")
         .about("Run the HTTP service")
         .long_about(
-            "Run the HTTP service. Prints one line with its address and its database when it is ready to answer. Ends on \
-             SIGTERM or SIGINT after it has answered what it accepted. The API is described at /docs and /openapi.json.",
+            "Run the HTTP service. Prints one line with its address and its database when it is ready. Ends on SIGTERM or \
+             SIGINT, after it has answered the requests that it accepted. /docs and /openapi.json describe the API.",
         )
         .args(of_serve().map(arg))
         .after_help(examples(&[
@@ -55,13 +55,13 @@ fn run(session: &Session<'_>, _matches: &ArgMatches) -> Ended {
     }
     let runtime = session.threads()?;
     let ended = runtime.block_on(serve(&found, &listen, backups, &service));
-    // Everything is answered and closed; what still runs is a read that nobody waits for.
+    // All requests are answered and the store is closed. Only reads that nobody waits for may still run.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
-/// Begins the log of a service. It is on standard error: standard output has the one line that says that the service is
-/// ready, for who waits for it.
+/// Starts the log of a service on standard error. Standard output only gets the line that says that the service is
+/// ready, so that a program can wait for it.
 fn begin_log(service: &ServiceSettings) -> Result<(), Error> {
     log::begin(log::Options {
         form: match service.word(&table::LOG) {
@@ -81,22 +81,22 @@ async fn serve(
 ) -> Ended {
     let mut serving = serving(service)?;
     let connections = &mut serving.connections.limits.connections;
-    // A connection that finds no descriptor would wait in the kernel's queue instead of being refused.
+    // Without a free descriptor, a connection would wait in the kernel's queue instead of being refused.
     let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
     if files < LEAST_FILES {
         return Err(Error::failed(format!(
-            "cannot start: expected the system to allow at least {LEAST_FILES} open files (ulimit -n), it allows {files}"
+            "cannot start: expected the system to allow at least {LEAST_FILES} open files (ulimit -n), but it allows {files}"
         ))
         .into());
     }
-    // Where there are few, both have to make do.
+    // If there are few, connections and other files share them.
     let others = OTHER_FILES.min(files / 3 * 2);
     let fit = usize::try_from(files - others).unwrap_or(usize::MAX);
     if *connections > fit.max(1) {
         *connections = fit.max(1);
         tracing::warn!(
-            "{connections} connections at most, as the system allows {files} open files"
+            "at most {connections} connections, because the system allows {files} open files"
         );
     }
     let place = (listen.host.value.as_str(), listen.port.value);
@@ -109,7 +109,7 @@ async fn serve(
     let address = listener
         .local_addr()
         .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;
-    // After the port is ours: a start that fails for want of it leaves all else alone.
+    // Only after the port is bound, so that a start that fails because of the port changes nothing.
     if let (Some(folder), Location::Database(path)) = (&backups.folder, &settings.target.value) {
         schedule::check_folder(path, &folder.value).map_err(|error| {
             let folder_name = folder.value.display();
@@ -122,7 +122,7 @@ async fn serve(
     let (store, database) = match &settings.target.value {
         Location::Url(_) => return Err(Error::internal("serve was given a URL").into()),
         Location::Postgres(_) if backups.folder.is_some() => {
-            let why = "--backup-dir: expected a SQLite file as the database; PostgreSQL has tools of its own for backups";
+            let why = "--backup-dir: expected a SQLite file as the database; PostgreSQL has its own tools for backups";
             return Err(Error::invalid(why).into());
         }
         Location::Postgres(url) => {
@@ -151,7 +151,7 @@ async fn serve(
     let signal = ended()?;
     let shutdown = async move {
         signal.await;
-        // A backup that runs has that long to end until the store is closed.
+        // A running backup may still finish before the store is closed.
         if let Some(stopper) = stopper {
             stopper.stop();
         }
@@ -163,7 +163,7 @@ async fn serve(
         None => "http",
     };
     let line = format!("crm {version} listens on {scheme}://{address}, database {database}\n");
-    // Nobody may be reading it, which is no reason not to serve.
+    // A failure is ignored: the service works even if nobody reads this line.
     let _ = print(line.as_bytes());
     let served = server::serve(listener, store, serving, shutdown).await;
     if let Some(scheduler) = scheduler {
@@ -173,7 +173,7 @@ async fn serve(
     Ok(0)
 }
 
-/// Says who may use the service, where that is everybody or nobody.
+/// Warns if everyone or nobody may use the service.
 async fn tell_of_tokens(
     store: &AnyStore,
     policy: Policy,
@@ -183,29 +183,29 @@ async fn tell_of_tokens(
     let is_beyond = !address.ip().to_canonical().is_loopback();
     match policy {
         Policy::Required if is_empty => say(
-            "warning: nobody is let in, as there is no token yet: make the first by `crm token create NAME --scope admin`",
+            "warning: nobody has access, because there is no token yet; create the first with `crm token create NAME --scope admin`",
         ),
         Policy::Open if is_beyond => say(&format!(
-            "warning: THE SERVICE IS OPEN: everybody who reaches {address} may read, change and delete all records, as it \
-             runs with --open"
+            "warning: THE SERVICE IS OPEN: everyone who reaches {address} may read, change and delete all records, because \
+             it runs with --open"
         )),
         Policy::FromFirstToken if is_empty && is_beyond => say(&format!(
-            "warning: THE SERVICE IS OPEN: everybody who reaches {address} may read, change and delete all records, as \
-             there is no token yet; make the first by `crm token create NAME --scope admin`, or listen on this machine \
-             alone by --host 127.0.0.1"
+            "warning: THE SERVICE IS OPEN: everyone who reaches {address} may read, change and delete all records, because \
+             there is no token yet; create the first with `crm token create NAME --scope admin`, or listen only on this \
+             machine with --host 127.0.0.1"
         )),
         Policy::Required | Policy::Open | Policy::FromFirstToken => {}
     }
     Ok(())
 }
 
-/// Open files that a server asks the system for, or more where it may have more connections: the default of those, and
-/// [`OTHER_FILES`] with much to spare.
+/// The number of open files that a server requests from the system: enough for the default number of connections and,
+/// with much to spare, for [`OTHER_FILES`]. A server with more connections requests more.
 const OPEN_FILES: u64 = 4_096;
 
-/// With fewer a server does not get so far as to take one connection.
+/// With fewer open files, a server cannot accept even one connection.
 const LEAST_FILES: u64 = 32;
 
-/// Open files that are no connections of clients: those of the database's connections, three each, for chunks of lists
-/// and sorted lists.
+/// Open files that are not connections of clients: those of the connections to the database, three each, for chunks of
+/// lists and for sorted lists.
 const OTHER_FILES: u64 = 300;

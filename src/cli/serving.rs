@@ -1,4 +1,4 @@
-//! The settings of the service, as the server takes them.
+//! Makes the settings of the server from those of the service.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::server::gate::Policy;
 use crate::server::limit::RequestLimits;
 use crate::server::settings::ServerSettings;
 
-/// Whether tokens are asked for.
+/// When a token is required.
 fn policy(service: &ServiceSettings) -> Policy {
     match (
         service.is_on(&table::OPEN),
@@ -25,7 +25,7 @@ fn policy(service: &ServiceSettings) -> Policy {
     }
 }
 
-/// What the service goes by, of what its settings say.
+/// Makes the settings of the server.
 pub(super) fn serving(service: &ServiceSettings) -> Result<ServerSettings, Error> {
     let rate = |knob| match service.number(knob) {
         0 => None,

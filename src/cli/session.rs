@@ -1,4 +1,4 @@
-//! What a command runs in: what was given, its settings, and a runtime.
+//! What every running command has: the flags, the settings, and a runtime.
 
 use std::cell::Cell;
 use std::os::unix::net::UnixStream;
@@ -12,39 +12,39 @@ use crate::config::table::TOKEN_FILE;
 use crate::config::{Asker, Flags, Format, Location, Settings, Surroundings};
 use crate::output::{Look, Stop, Terminal};
 
-/// How a command ended, when it could say everything itself: its exit code.
+/// How a command ended: its exit code if it printed everything itself, otherwise why it stopped.
 pub type Ended = Result<u8, Stop>;
 
-/// A command that is no operation.
+/// A command that is not an operation.
 pub(super) struct Plain {
-    /// Its words.
+    /// Its definition for clap.
     pub(super) words: fn() -> Command,
     /// What it does.
     pub(super) run: fn(&Session<'_>, &ArgMatches) -> Ended,
 }
 
-/// What a command runs in.
+/// What every running command has.
 pub(super) struct Session<'a> {
     pub(super) flags: &'a Flags,
     pub(super) around: &'a Surroundings<'a>,
     /// The whole command line of `crm`.
     pub(super) whole: fn() -> Command,
-    /// How errors are written.
+    /// The format of errors.
     pub(super) format: &'a Cell<Format>,
 }
 
-/// What is said of a token beside a database.
-pub(super) const NO_TOKEN: &str = "note: a database takes no token; --token-file is ignored";
+/// The note for a token that is given for a database.
+pub(super) const NO_TOKEN: &str = "note: a database needs no token; --token-file is ignored";
 
 impl Session<'_> {
-    /// The settings of a command.
+    /// Finds the settings of a command, and prints errors as they say.
     pub(super) fn settings(&self) -> Result<Settings, Error> {
         let found = self.settings_of(Asker::Command)?;
         self.set_format(&found);
         Ok(found)
     }
 
-    /// The settings. What was given and is of no use is told.
+    /// Finds the settings. Prints a note if a token file was given that has no effect.
     pub(super) fn settings_of(&self, asker: Asker) -> Result<Settings, Error> {
         let found = Settings::find(self.flags, self.around, asker)?;
         if self.flags.get(&TOKEN_FILE).is_some() && !matches!(found.target.value, Location::Url(_))
@@ -54,7 +54,7 @@ impl Session<'_> {
         Ok(found)
     }
 
-    /// From now on errors are written as the settings say.
+    /// Prints errors in the format of the settings from now on.
     pub(super) fn set_format(&self, settings: &Settings) {
         self.format.set(settings.output.value);
     }
@@ -79,7 +79,8 @@ impl Session<'_> {
 }
 
 fn runtime(mut builder: Builder) -> Result<Runtime, Error> {
-    // What the runtime opens for signals it cannot do without, and panics: all that it opens has to find room.
+    // The runtime panics if it cannot open its sockets for signals. So this first checks that there are enough
+    // descriptors for all that it opens.
     let spare: std::io::Result<Vec<_>> = (0..3).map(|_| UnixStream::pair()).collect();
     let built = spare.and_then(|spare| {
         drop(spare);

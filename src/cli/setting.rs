@@ -47,7 +47,7 @@ pub(super) fn arg(knob: &'static Knob) -> Arg {
     }
 }
 
-/// What was given as the flag of a setting.
+/// The value that the command line gives for a setting's flag.
 fn knob_given(knob: &Knob, matches: &ArgMatches) -> Option<OsString> {
     match knob.kind {
         SettingKind::Switch => matches.get_flag(knob.name).then(|| "true".into()),

@@ -1,4 +1,4 @@
-//! Signals: a service ends on them, and long work on a file is given up.
+//! Signals: they end a service and cancel long work on a file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,15 +11,15 @@ use crate::config::Settings;
 use crate::output::Stop;
 use crate::store::sqlite;
 
-/// Runs long work on a file beside a wait for SIGINT and SIGTERM, at which it is given up: it then removes what it
-/// has half made, and the command ends as one does that the signal has killed, by the shell's count. `lost` says what has
-/// not come of it. A second signal ends the process at once.
+/// Runs long work on a file, and cancels it on SIGINT or SIGTERM. Cancelled work removes what it has half made, and the
+/// command ends with the exit code that shells report for a program that the signal killed. `lost` says what was not
+/// done. A second signal ends the process at once.
 pub(super) async fn unless_stopped<R: Send + 'static>(
     settings: &Settings,
     lost: &str,
     work: impl FnOnce() -> Result<R, Error> + Send + 'static,
 ) -> Result<Result<R, u8>, Stop> {
-    // Not SIGHUP: `nohup` has it ignored, which listening would undo.
+    // Not SIGHUP: `nohup` makes the process ignore it, and listening would undo that.
     let kinds = [
         ("SIGINT", SignalKind::interrupt()),
         ("SIGTERM", SignalKind::terminate()),
@@ -30,7 +30,7 @@ pub(super) async fn unless_stopped<R: Send + 'static>(
         let tell = tell.clone();
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
-                // Nobody listens any more once the work is done.
+                // Once the work is done, nobody receives this.
                 let _ = tell.send((name, kind.as_raw_value()));
             }
         });
@@ -43,7 +43,7 @@ pub(super) async fn unless_stopped<R: Send + 'static>(
         tokio::select! {
             done = &mut task => break done.map_err(Error::internal)?,
             Some((name, number)) = told.recv() => {
-                // As shells count what a signal has ended: 128 and its number.
+                // As shells report a program that a signal ended: 128 plus the number of the signal.
                 let code = u8::try_from(128 + number).unwrap_or(1);
                 if by.is_some() {
                     std::process::exit(code.into());
@@ -67,7 +67,7 @@ fn listen(kind: SignalKind) -> Result<Signal, Error> {
     signal(kind).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))
 }
 
-/// Done at the first SIGTERM or SIGINT. A second one ends the process at once.
+/// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.
 pub(super) fn ended() -> Result<impl Future<Output = ()>, Error> {
     let (mut term, mut int) = (
         listen(SignalKind::terminate())?,

@@ -1,4 +1,4 @@
-//! The backups that `crm serve` makes by itself.
+//! The settings of the backups that `crm serve` makes at regular intervals.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,19 +12,19 @@ use crate::config::row::Row;
 use crate::config::surroundings::Surroundings;
 use crate::config::table::{BACKUP_DIR, BACKUP_EVERY, BACKUP_KEEP};
 
-/// Which backups `crm serve` makes.
+/// The settings of the backups that `crm serve` makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backups {
-    /// The folder for them; `None` makes none.
+    /// The folder for the backups. `None` makes no backups.
     pub folder: Option<Setting<PathBuf>>,
-    /// The time between two: a second to a year.
+    /// The time between two backups: a second to a year.
     pub every: Setting<Duration>,
-    /// How many are kept: 1 to 10,000.
+    /// How many backups are kept: 1 to 10,000.
     pub keep: Setting<usize>,
 }
 
 impl Backups {
-    /// Finds them. A time or a number without a folder is refused, because it would have no effect.
+    /// Finds the settings. A time or a number without a folder is refused, because it would have no effect.
     pub fn find(flags: &Flags, around: &Surroundings) -> Result<Backups> {
         let levels = Levels::read(flags, around)?;
         let folder = levels

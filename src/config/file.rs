@@ -16,7 +16,7 @@ use crate::config::table::{CONFIG, KNOBS, Knob};
 /// The config file. The default is one that does not exist.
 #[derive(Default)]
 pub(super) struct ConfigFile {
-    /// Its path; `None` for a user without a home who named none.
+    /// Its path. `None` if the user named no file and has no home directory.
     pub(super) path: Option<Setting<PathBuf>>,
     /// Whether it exists.
     pub(super) exists: bool,
@@ -42,7 +42,7 @@ impl ConfigFile {
             {
                 (false, toml::Table::new())
             }
-            // ENFILE and EMFILE: no fault of the file.
+            // ENFILE and EMFILE: the file is not at fault.
             Err(error) if matches!(error.raw_os_error(), Some(23 | 24)) => {
                 let path = path.value.display();
                 return Err(Error::failed(format!("cannot start: {path}: {error}")));
@@ -61,7 +61,7 @@ impl ConfigFile {
         })
     }
 
-    /// The value of a setting's key, a list as comma-separated text.
+    /// The value of a setting's key. A list becomes comma-separated text.
     pub(super) fn get(&self, knob: &Knob) -> Option<Setting<String>> {
         let key = knob.key?;
         let value = match self.keys.get(key)? {
@@ -77,7 +77,7 @@ impl ConfigFile {
         Some(Setting::new(value, Origin::File(path, key)))
     }
 
-    /// The folder that the file's relative paths count from.
+    /// The folder that relative paths in the file are relative to.
     pub(super) fn folder(&self) -> &Path {
         let folder = self.path.as_ref().and_then(|path| path.value.parent());
         folder.unwrap_or(Path::new(""))

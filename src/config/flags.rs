@@ -1,16 +1,16 @@
-//! The values that the flags of the command line gave.
+//! The values of the flags on the command line.
 
 use std::ffi::{OsStr, OsString};
 
 use crate::config::origin::{Origin, Setting};
 use crate::config::table::Knob;
 
-/// What the flags gave, not parsed yet.
+/// The values of the flags, not parsed yet.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     /// The FILE of `crm check`, which names the database as `--db` does.
     pub file: Option<String>,
-    /// The values by the names of their settings.
+    /// Each value with the name of its setting.
     values: Vec<(&'static str, OsString)>,
 }
 
@@ -27,7 +27,7 @@ impl Flags {
         found.map(|(_, value)| value.as_os_str())
     }
 
-    /// As [`Flags::get`], as text. Only paths can be anything but UTF-8, and they are read with `get`.
+    /// The same as [`Flags::get`], as text. Only paths may be other than UTF-8, and they are read with `get`.
     pub(super) fn text(&self, knob: &Knob) -> Option<Setting<String>> {
         let value = self.get(knob)?.to_string_lossy().into_owned();
         Some(Setting::new(value, Origin::Flag(knob.flag?)))

@@ -34,7 +34,7 @@ impl Format {
         row.map(|row| row.1)
     }
 
-    /// Reads a name; the error says which names there are.
+    /// Reads a name. The error lists the names.
     pub(super) fn read(word: &str) -> Result<Format, String> {
         let known = Self::WORDS.map(|row| row.0).join(", ");
         Format::parse(word).ok_or_else(|| format!("expected {known}, got {}", quoted(word)))

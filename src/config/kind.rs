@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::parse;
 
-/// What a setting takes.
+/// The kind of a setting.
 #[derive(Clone, Copy, Debug)]
 pub enum SettingKind {
     /// The path of a SQLite file or the URL of a PostgreSQL database.
@@ -39,13 +39,13 @@ pub enum SettingKind {
     Switch,
     /// One of these words.
     Word(&'static [&'static str]),
-    /// A comma-separated list; the flag may be given several times. The function checks each part, the text is what help
-    /// calls a part.
+    /// A comma-separated list; the flag may be given several times. The function checks each part. The text is the name
+    /// of a part in the help.
     Many(fn(&str) -> Result<(), String>, &'static str),
 }
 
 impl SettingKind {
-    /// What help calls a value, `None` for a switch.
+    /// The name of a value in the help. `None` for a switch.
     pub fn value_name(&self) -> Option<&'static str> {
         match self {
             SettingKind::Database => Some("PATH"),
@@ -66,7 +66,7 @@ impl SettingKind {
         }
     }
 
-    /// The range or the words that the manual gives, where the kind has such.
+    /// The range or the words for the manual, if the kind has them.
     pub(super) fn range(&self) -> Option<String> {
         let size = parse::show_size;
         match self {
@@ -109,10 +109,11 @@ impl SettingKind {
         }
     }
 
-    /// Reads a text. The error says what was expected. A relative path stays relative: the caller knows what it counts from.
+    /// Reads a text. The error says what was expected. A relative path stays relative, because only the caller knows
+    /// the folder that it is relative to.
     ///
-    /// A database, a URL, a format, a token and a path come back as they are, because their readers in
-    /// [`crate::config::settings`] have types of their own for them.
+    /// A database, a URL, a format, a token and a path are returned unchanged, because [`crate::config::settings`]
+    /// reads them into other types.
     pub(super) fn read(&self, text: &str) -> Result<SettingValue, String> {
         Ok(match *self {
             SettingKind::Database
@@ -172,7 +173,7 @@ pub enum SettingValue {
 }
 
 impl SettingValue {
-    /// The number of bytes or of something else; 0 if the value is no number.
+    /// The number of bytes or the count; 0 if the value is not a number.
     pub fn number(&self) -> usize {
         match self {
             SettingValue::Size(number) | SettingValue::Count(number) => {
@@ -182,7 +183,7 @@ impl SettingValue {
         }
     }
 
-    /// The time; zero if the value is no time.
+    /// The time; zero if the value is not a time.
     pub fn time(&self) -> Duration {
         match self {
             SettingValue::Time(time) => *time,
@@ -190,7 +191,7 @@ impl SettingValue {
         }
     }
 
-    /// The word; empty if the value is no word.
+    /// The word; empty if the value is not a word.
     pub fn word(&self) -> &'static str {
         match self {
             SettingValue::Word(word) => word,
@@ -198,7 +199,7 @@ impl SettingValue {
         }
     }
 
-    /// The path, if the value is one.
+    /// The path, if the value is a path.
     pub fn path(&self) -> Option<&Path> {
         match self {
             SettingValue::Path(path) => Some(path),
@@ -206,7 +207,7 @@ impl SettingValue {
         }
     }
 
-    /// The parts of a list; empty if the value is no list.
+    /// The parts of a list; empty if the value is not a list.
     pub fn many(&self) -> &[String] {
         match self {
             SettingValue::Many(parts) => parts,

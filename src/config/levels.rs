@@ -1,4 +1,4 @@
-//! The levels that a setting can be given at: a flag, the environment, the config file.
+//! The levels at which a setting can be given: a flag, the environment, the config file.
 
 use std::path::Path;
 
@@ -36,8 +36,8 @@ impl<'a> Levels<'a> {
         }
     }
 
-    /// The value at the highest level that gives one. Lower levels are not even looked at, so that a wrong value there, which
-    /// may be meant for another program, disturbs nothing.
+    /// The value at the highest level that has one. Lower levels are not read: a wrong value there may be meant for
+    /// another program, so it does no harm.
     pub(super) fn get(&self, knob: &Knob) -> Result<Option<Setting<String>>> {
         if let Some(given) = self.flags.text(knob) {
             return Ok(Some(given));
@@ -48,8 +48,8 @@ impl<'a> Levels<'a> {
         Ok(self.file.get(knob))
     }
 
-    /// The value at the highest level, read by the kind of the setting. A path is from the root. If no level gives a value, it
-    /// is the default of the table.
+    /// The value at the highest level, read by the kind of the setting. A path becomes absolute. If no level has a
+    /// value, the default of the table applies.
     pub(super) fn value(&self, knob: &Knob) -> Result<Setting<SettingValue>> {
         let given = match (self.get(knob)?, knob.default) {
             (Some(given), _) => given,
@@ -68,7 +68,8 @@ impl<'a> Levels<'a> {
         Ok(found)
     }
 
-    /// The folder that a relative path counts from: in the config file that of the file, elsewhere the current folder.
+    /// The folder that a relative path is relative to: for a path in the config file the folder of that file, otherwise
+    /// the current folder.
     pub(super) fn folder(&self, origin: &Origin) -> &Path {
         match origin {
             Origin::File(..) => self.file.folder(),

@@ -8,8 +8,8 @@ use crate::config::row::Row;
 use crate::config::surroundings::Surroundings;
 use crate::config::table::{HOST, PORT};
 
-/// The address of the service. It is apart from the other settings, so that a `PORT` that is meant for another program
-/// disturbs no command that has no use for it.
+/// The address of the service. It is separate from the other settings, so that a `PORT` that is meant for another
+/// program does no harm to commands that do not need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// An IP address without brackets, or a name.
@@ -25,7 +25,7 @@ impl Listen {
         Ok(Listen {
             host: levels.value(&HOST)?.map(|host| host.to_string()),
             port: levels.value(&PORT)?.map(|port| {
-                // The kind of the setting admits nothing larger.
+                // The kind of the setting allows nothing larger.
                 u16::try_from(port.number()).unwrap_or(u16::MAX)
             }),
         })

@@ -21,7 +21,7 @@ pub enum Location {
     Url(String),
 }
 
-/// Reads one end of a copy: a database as `--db` takes it, or the URL of a server.
+/// Reads the source or the target of a copy: a database as `--db` takes it, or the URL of a server.
 pub fn parse_end(text: &str, folder: &Path) -> Result<Location, String> {
     let lower = text.to_ascii_lowercase();
     if lower.starts_with("http://") || lower.starts_with("https://") {
@@ -30,7 +30,7 @@ pub fn parse_end(text: &str, folder: &Path) -> Result<Location, String> {
     parse_location(text, folder)
 }
 
-/// Reads a database as `--db` takes it. A relative path counts from `folder`.
+/// Reads a database as `--db` takes it. A relative path is relative to `folder`.
 pub(super) fn parse_location(text: &str, folder: &Path) -> Result<Location, String> {
     if is_postgres(text) {
         // tokio-postgres accepts only a lowercase scheme.

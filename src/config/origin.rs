@@ -85,7 +85,7 @@ impl<T> Setting<T> {
         Setting { value, origin }
     }
 
-    /// The value turned into another one, of the same origin.
+    /// The value converted with `turn`. The origin stays the same.
     pub(super) fn map<U>(&self, turn: impl FnOnce(&T) -> U) -> Setting<U> {
         Setting::new(turn(&self.value), self.origin.clone())
     }

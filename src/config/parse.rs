@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::base::error::quoted;
 use crate::model::token::Secret;
 
-/// Digits alone: the standard parser would also accept a plus sign.
+/// Reads digits only. The standard parser would also accept a plus sign.
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits)

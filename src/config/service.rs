@@ -1,4 +1,4 @@
-//! What `crm serve` goes by besides its address and its backups: limits, TLS, tokens, the log.
+//! The settings of `crm serve` except its address and its backups: limits, TLS, tokens, the log.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::config::table::{KNOBS, Knob, OPEN, REQUIRE_TOKEN, ReadBy, TLS_CERT, T
 pub struct ServiceSettings(Vec<(&'static str, Setting<SettingValue>)>);
 
 impl ServiceSettings {
-    /// Finds them, or says which one is wrong and what was expected.
+    /// Finds the settings. The error says which one is wrong and what was expected.
     pub fn find(flags: &Flags, around: &Surroundings) -> Result<ServiceSettings> {
         let levels = Levels::read(flags, around)?;
         let all = knobs().map(|knob| Ok((knob.name, levels.value(knob)?)));
@@ -63,7 +63,7 @@ impl ServiceSettings {
         &self.0[self.position(knob)].1
     }
 
-    /// A number of bytes or of something else; 0 if it is off.
+    /// A number of bytes or a count; 0 if it is off.
     pub fn number(&self, knob: &'static Knob) -> usize {
         self.setting(knob).value.number()
     }

@@ -1,4 +1,4 @@
-//! What every command goes by: where the records are, how they are printed, which token a server gets.
+//! The settings of every command: where the records are, how they are printed, and the token for a server.
 
 use std::fs::{self, DirBuilder};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::model::token::Secret;
 /// The name of the default database.
 const DEFAULT_DATABASE: &str = "crm.db";
 
-/// Who asks for settings.
+/// What the settings are needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
     /// A command on records, local or remote.
@@ -29,23 +29,23 @@ pub enum Asker {
     Serve,
 }
 
-/// What every command goes by.
+/// The settings of every command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where the records are.
     pub target: Setting<Location>,
     /// How they are printed.
     pub output: Setting<Format>,
-    /// The config file; `None` for a user without a home who named none.
+    /// The config file. `None` if the user named no file and has no home directory.
     pub file: Option<Setting<PathBuf>>,
     /// Whether the config file exists.
     pub file_exists: bool,
-    /// The token for the server. It is looked for only if the records are behind one.
+    /// The token for the server. It is only read if the records are behind a server.
     pub token: Option<Setting<Secret>>,
 }
 
 impl Settings {
-    /// Finds the settings, or says which flag, variable or file is wrong and what was expected.
+    /// Finds the settings. The error says which flag, variable or file is wrong and what was expected.
     pub fn find(flags: &Flags, around: &Surroundings, asker: Asker) -> Result<Settings> {
         let levels = Levels::read(flags, around)?;
         let target = target(&levels, asker)?;
@@ -62,13 +62,13 @@ impl Settings {
         })
     }
 
-    /// Whether the user named the database or the URL. Then a database that does not exist may be a typing error.
+    /// Whether the user named the database or the URL. If so, a database that does not exist may be a typing error.
     pub fn explicit(&self) -> bool {
         self.target.origin != Origin::Default
     }
 
-    /// Creates the folder of the default database, open to its user alone (the mode of the XDG base directory
-    /// specification). To be called when the database is about to be created. A folder that the user named is not created.
+    /// Creates the folder of the default database, accessible only to its user (the mode of the XDG base directory
+    /// specification). Call it just before the database is created. A folder that the user named is not created.
     pub fn create_default_folder(&self) -> Result<()> {
         let Location::Database(path) = &self.target.value else {
             return Ok(());
@@ -124,8 +124,8 @@ impl Settings {
     }
 }
 
-/// How errors are printed before the settings are known, or if the settings are wrong: in the format of the flag or of its
-/// variable, if that is a valid one.
+/// How errors are printed before the settings are known, or if the settings are wrong: in the format of the flag or of
+/// its variable, if that is valid.
 pub fn error_format(flags: &Flags, around: &Surroundings) -> Format {
     let given = flags.text(&OUTPUT).map(Ok);
     let given = given.or_else(|| around.variable(&OUTPUT).transpose());
@@ -207,7 +207,7 @@ fn target(levels: &Levels, asker: Asker) -> Result<Setting<Location>> {
         Some(folder) => folder.join("crm").join(DEFAULT_DATABASE),
         None => {
             return Err(Error::invalid(format!(
-                "--db: expected the path of a database, as there is neither {DEFAULT_DATABASE} in this folder nor a home \
+                "--db: expected the path of a database, because there is neither {DEFAULT_DATABASE} in this folder nor a home \
                  directory"
             )));
         }
@@ -231,7 +231,7 @@ fn check_same(argument: &str, db: &str, folder: &Path) -> Result<()> {
     }
 }
 
-/// What one level gave as database and as URL.
+/// Reads the database or the URL of one level. It must not have both.
 fn one_of(
     given: (Option<Setting<String>>, Option<Setting<String>>),
     folder: &Path,

@@ -8,7 +8,7 @@ use crate::config::service::ServiceSettings;
 use crate::config::settings::Settings;
 use crate::config::table::{DefaultValue, KNOBS, Knob};
 
-/// The rows of `crm config`, in the order of the table. The row of the token tells of the token's file too.
+/// The rows of `crm config`, in the order of the table. The row of the token also stands for the token's file.
 pub fn rows(
     settings: &Settings,
     listen: &Listen,

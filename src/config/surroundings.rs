@@ -1,4 +1,5 @@
-//! The process's surroundings: its environment and the folders of its user. Tests make up their own.
+//! The surroundings of the process: its environment and the folders of its user. They are data, so that tests can use
+//! their own.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,15 +10,15 @@ use crate::base::error::{Error, Result};
 use crate::config::origin::{Origin, Setting};
 use crate::config::table::Knob;
 
-/// What settings depend on besides the flags.
+/// What settings depend on, in addition to the flags.
 pub struct Surroundings<'a> {
     /// Reads an environment variable.
     pub environment: &'a dyn Fn(&str) -> Option<OsString>,
-    /// The current folder; empty if it is not known, and relative paths then stay relative.
+    /// The current folder. It is empty if it is not known; relative paths then stay relative.
     pub folder: PathBuf,
-    /// The user's folder for settings, `None` for a user without a home.
+    /// The user's folder for settings. `None` for a user without a home directory.
     pub config_folder: Option<PathBuf>,
-    /// The user's folder for data, `None` for a user without a home.
+    /// The user's folder for data. `None` for a user without a home directory.
     pub data_folder: Option<PathBuf>,
 }
 

@@ -29,7 +29,7 @@ pub struct Knob {
     pub read_by: ReadBy,
     /// What it takes, with its unit and range.
     pub kind: SettingKind,
-    /// Its value if nobody gives one.
+    /// Its value if none is given.
     pub default: DefaultValue,
     /// What it does, for help and the manual.
     pub about: &'static str,
@@ -50,10 +50,10 @@ pub enum ReadBy {
     ServiceSettings,
 }
 
-/// The value of a setting that nobody gives.
+/// The value of a setting that is not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultValue {
-    /// There is none: the setting is off.
+    /// No value: the setting is off.
     Unset,
     /// This one, written as a user would give it.
     Value(&'static str),

@@ -1,4 +1,4 @@
-//! Tests of the settings, each file on one part of them.
+//! Tests of the settings. Each file tests one part.
 
 mod location;
 mod service;

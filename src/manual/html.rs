@@ -1,11 +1,11 @@
-//! A page of a browser: plain HTML, without a script and without anything from elsewhere.
+//! A page for a browser: plain HTML, without scripts and without anything from other servers.
 
 use pulldown_cmark::{CowStr, Event, Tag, TagEnd, html};
 
 use crate::manual::page::events;
 use crate::manual::topics::{TOPICS, Topic};
 
-/// What the pages look like. It is a file of its own, as the pages forbid styles within them.
+/// The style sheet of the pages. It is a separate file, because the pages forbid inline styles.
 pub const STYLE: &str = "\
 :root { color-scheme: light dark; }
 body { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
@@ -17,7 +17,7 @@ table { display: block; overflow-x: auto; border-collapse: collapse; }
 th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid #8886; text-align: left; vertical-align: top; }
 ";
 
-/// The page of a topic. Its links count from the folder that it is in.
+/// The page of a topic. Its links are relative to the folder that it is in.
 pub fn render(topic: &Topic) -> String {
     let mut links = String::new();
     for other in TOPICS {
@@ -65,7 +65,7 @@ fn body(markdown: &str) -> String {
     out
 }
 
-/// A link to another page without the ending of its file.
+/// The target of a link. A link to another page loses the ending of its file.
 fn target<'a>(url: &CowStr<'a>) -> CowStr<'a> {
     match url.contains("://") {
         true => url.clone(),
@@ -73,7 +73,7 @@ fn target<'a>(url: &CowStr<'a>) -> CowStr<'a> {
     }
 }
 
-/// The text of the heading that the events begin with.
+/// The text of the heading at the start of the events.
 fn heading(events: &[Event<'_>]) -> String {
     let inner = events
         .iter()
@@ -85,7 +85,7 @@ fn heading(events: &[Event<'_>]) -> String {
     texts.collect()
 }
 
-/// What a link to a heading ends with, as GitHub makes it.
+/// The anchor of a heading, as GitHub makes it.
 pub fn anchor(heading: &str) -> String {
     let lower = heading.to_lowercase().replace(' ', "-");
     let kept = lower

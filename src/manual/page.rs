@@ -1,19 +1,19 @@
-//! A page as blocks: what a terminal and a manual page need of Markdown.
+//! A page as blocks, which terminals and manual pages are made from.
 //!
 //! Only what the manual uses is kept: headings, paragraphs, lists, code blocks and tables. Comments in HTML are left out.
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 
-/// How a piece of text stands out.
+/// The style of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// It does not.
+    /// Plain text.
     Plain,
     /// `**strong**`
     Strong,
     /// `*emphasis*`
     Emphasis,
-    /// Code within a line.
+    /// Code in a line.
     Code,
     /// The name of the topic that the text before it links to.
     Topic,
@@ -40,11 +40,11 @@ pub enum Block {
     Heading(u8, Text),
     /// A paragraph.
     Paragraph(Text),
-    /// A list; the number of its first item where it is numbered.
+    /// A list, with the number of its first item if it is numbered.
     List(Option<u64>, Vec<Vec<Block>>),
     /// Lines of code.
     Code(String),
-    /// The head of a table and its rows.
+    /// A table: its headings and its rows.
     Table(Vec<Text>, Vec<Vec<Text>>),
 }
 
@@ -75,8 +75,8 @@ pub fn plain(text: &[Span]) -> String {
     shown.map(|span| span.text.as_str()).collect()
 }
 
-/// The cells of a row behind the first as one text, for where the columns do not fit side by side. Each has its heading
-/// before it, unless there is only one.
+/// The cells of a row after the first as one text, for a table that is too wide. Each cell has its heading before it,
+/// unless there is only one.
 pub fn joined(head: &[Text], row: &[Text]) -> Text {
     let mut text = Text::new();
     for (heading, cell) in head.iter().zip(row).skip(1) {
@@ -97,7 +97,7 @@ pub fn joined(head: &[Text], row: &[Text]) -> Text {
     text
 }
 
-/// Reads blocks up to the end of what they are in. An item of a short list holds its text without a paragraph.
+/// Reads blocks up to the end of the element that they are in. An item of a tight list has text without a paragraph.
 fn blocks<'a>(events: &mut impl Iterator<Item = Event<'a>>) -> Vec<Block> {
     let mut found = Vec::new();
     let mut loose = Text::new();
@@ -150,7 +150,7 @@ fn table<'a>(events: &mut impl Iterator<Item = Event<'a>>) -> Block {
     Block::Table(rows.pop().unwrap_or_default(), rest)
 }
 
-/// Reads text up to the end of what it is in.
+/// Reads text up to the end of the element that it is in.
 fn text<'a>(events: &mut impl Iterator<Item = Event<'a>>) -> Text {
     let mut out = Text::new();
     fill(events, Style::Plain, &mut out);

@@ -1,14 +1,14 @@
-//! Shows a long text page by page, with the program that the user has chosen for it.
+//! Shows a long text page by page, with the pager that the user has chosen.
 
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-/// Becomes the pager that shows the text: `$PAGER`, or `less`, which ends by itself where the text fits the screen. Returns
-/// only where there is no pager.
+/// Replaces this process by the pager: `$PAGER`, or `less`, which ends at once if the text fits the screen. Returns
+/// only if there is no pager.
 ///
-/// The process is replaced rather than waited in, so that Ctrl-C belongs to the pager alone. The text is in a temporary
-/// file, so that it need not be written while somebody reads.
+/// The process is replaced instead of waiting for the pager, so that only the pager gets Ctrl-C. The text is in a
+/// temporary file, so that no process has to write it while the user reads.
 pub fn show(text: &str) -> io::Result<()> {
     let mut pager = match std::env::var("PAGER") {
         Ok(chosen) if chosen.trim().is_empty() || chosen.trim() == "cat" => return Ok(()),
@@ -26,7 +26,7 @@ pub fn show(text: &str) -> io::Result<()> {
     let mut file = tempfile::tempfile()?;
     file.write_all(text.as_bytes())?;
     file.seek(SeekFrom::Start(0))?;
-    // `less` shows bold text only where it is told to.
+    // `less` shows bold text only with the option `R`.
     if std::env::var_os("LESS").is_none() {
         pager.env("LESS", "FRX");
     }

@@ -1,4 +1,4 @@
-//! A page as a manual page, for `man 7 crm-TOPIC`.
+//! A page in the format of manual pages, for `man 7 crm-TOPIC`.
 
 use crate::manual::page::{Block, Span, Style, parse, plain};
 use crate::manual::terminal;
@@ -24,7 +24,7 @@ pub fn render(topic: &Topic) -> String {
 fn blocks(blocks: &[Block], out: &mut String) {
     for block in blocks {
         match block {
-            // The name says it.
+            // The name of the manual page already has the title.
             Block::Heading(1, _) => {}
             Block::Heading(2, text) => {
                 out.push_str(&format!(".SH {}\n", escape(&plain(text).to_uppercase())));
@@ -36,7 +36,7 @@ fn blocks(blocks: &[Block], out: &mut String) {
             }
             Block::Code(lines) => code(lines, 4, out),
             Block::List(first, items) => list(*first, items, out),
-            // As a terminal shows it: tables of roff take another program.
+            // As in a terminal, because tables in roff need another program.
             Block::Table(..) => {
                 let table = terminal::render(std::slice::from_ref(block), Some(WIDTH), false);
                 code(&table, 0, out);
@@ -92,7 +92,7 @@ fn escape(text: &str) -> String {
     guarded(escape_inner(text))
 }
 
-/// A dot or an apostrophe at the start of a line would make a request of it.
+/// Protects a dot or an apostrophe at the start of a line, which would make the line a request of roff.
 fn guarded(text: String) -> String {
     match text.starts_with(['.', '\'']) {
         true => format!("\\&{text}"),
@@ -100,7 +100,7 @@ fn guarded(text: String) -> String {
     }
 }
 
-/// Letters beyond ASCII are written by their numbers, as not every roff reads UTF-8.
+/// Escapes text. Letters beyond ASCII are written as numbers, because not every roff reads UTF-8.
 fn escape_inner(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

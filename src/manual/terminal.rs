@@ -1,14 +1,15 @@
-//! A page in a terminal: wrapped to its width, with bold headings and code where it shows them.
+//! A page in a terminal: wrapped to its width, with bold headings and bold code if color is on.
 //!
-//! Without colour the text is what a file or another program gets: code keeps its backticks, and nothing else is marked.
+//! Without color, which is also the form for files and other programs, code keeps its backticks and nothing else is
+//! marked.
 
 use unicode_width::UnicodeWidthStr;
 
 use crate::manual::page::{Block, Span, Style, Text, joined, plain};
 
-/// The widest that text is set. Longer lines are harder to read.
+/// The greatest width of text. Longer lines are harder to read.
 const WIDEST: usize = 80;
-/// The narrowest that the widest column of a table may become.
+/// The least width of the widest column of a table.
 const NARROWEST: usize = 24;
 /// The space between two columns.
 const GAP: usize = 2;
@@ -94,7 +95,7 @@ impl Page {
         }
     }
 
-    /// Wraps text; `start` stands before its first line and `margin` before the others.
+    /// Wraps text. `start` goes before its first line and `margin` before the others.
     fn paragraph(&mut self, text: &[Span], start: &str, margin: &str) {
         let lines = self.wrap(text, self.width.saturating_sub(margin.len()).max(10));
         if lines.is_empty() {
@@ -158,8 +159,8 @@ impl Page {
         }
     }
 
-    /// Draws a table whose widest column may wrap. If even that does not fit, it is a list: the first cell of a row, and
-    /// the others below it.
+    /// Writes a table. Its widest column may be wrapped. If it still does not fit, it becomes a list: the first cell of
+    /// a row, and the others below it.
     fn table(&mut self, head: &[Text], rows: &[Vec<Text>], indent: usize) {
         let all: Vec<&[Text]> = std::iter::once(head)
             .chain(rows.iter().map(Vec::as_slice))

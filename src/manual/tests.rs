@@ -1,3 +1,5 @@
+//! Tests of the forms in which pages of the manual are shown.
+
 use super::page::{Block, parse};
 use super::topics::{TOPICS, Topic, find, index};
 use super::{html, roff, terminal};

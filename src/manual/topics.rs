@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 /// One page of the manual.
 #[derive(Clone, Copy, Debug)]
 pub struct Topic {
-    /// What it is asked for by.
+    /// Its name in `crm help NAME` and `/docs/NAME`.
     pub name: &'static str,
     /// What it is about, in a few words.
     pub about: &'static str,
@@ -29,9 +29,9 @@ topics! {
     "commands", "The terminal tool: commands, flags, formats, exit codes";
     "settings", "Every setting: flag, environment variable, config file";
     "tokens", "Who may use the service";
-    "networks", "HTTPS, browsers of other sites, proxies";
-    "limits", "What the service limits, and what happens beyond";
-    "retries", "Idempotency keys and ETags: nothing twice, nothing overwritten";
+    "networks", "HTTPS, pages of other sites, proxies";
+    "limits", "The limits of the service, and what happens beyond them";
+    "retries", "Idempotency keys and ETags: nothing done twice, nothing overwritten";
     "backups", "Back up, restore, check, replicate";
     "postgres", "PostgreSQL instead of a file: copying, replicas, failover";
     "logs", "The log and the metrics";
@@ -45,7 +45,7 @@ pub fn find(name: &str) -> Option<&'static Topic> {
     TOPICS.iter().find(|topic| topic.name == name)
 }
 
-/// The names of all topics, separated by commas.
+/// The names of all topics, comma-separated.
 pub fn names() -> String {
     let names: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
     names.join(", ")

@@ -19,7 +19,7 @@ pub static ACTION: Noun = Noun {
             flag: Some("type"),
             kind: Kind::Word,
             presence: Presence::Required,
-            about: "What was done, a free word",
+            about: "What was done, any word",
             example: "call",
         },
         Field {
@@ -37,7 +37,7 @@ pub static ACTION: Noun = Noun {
             flag: Some("at"),
             kind: Kind::Time,
             presence: Presence::Now,
-            about: "When it happened, UTC; now when it is left out",
+            about: "When it happened, UTC; now if it is left out",
             example: "2026-01-31 09:30:00",
         },
         ATTRIBUTES,

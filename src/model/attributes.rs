@@ -69,7 +69,7 @@ impl Attributes {
         entry.map(|entry| entry.1.as_str())
     }
 
-    /// Roughly the bytes that it holds.
+    /// Its approximate size in bytes.
     pub fn size(&self) -> usize {
         let texts = self
             .entries
@@ -78,7 +78,7 @@ impl Attributes {
         texts.sum::<usize>() + self.entries.len() * size_of::<(String, String)>()
     }
 
-    /// Whether there is no key.
+    /// Whether it has no keys.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -87,7 +87,7 @@ impl Attributes {
     /// other keys stay. A null is never stored, so that an object that was read can be written back without a change. The
     /// time is linear in the size of both, since each may have a hundred thousand keys.
     pub fn merge(&mut self, change: &Attributes) {
-        // The map has the keys of the change, which are mostly few.
+        // The map has the keys of the change, which are usually few.
         let mut changed: HashMap<&str, Option<&str>> = change
             .entries
             .iter()

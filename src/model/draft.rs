@@ -1,8 +1,8 @@
-//! Drafts: the fields that somebody wants to create or change, and what is wrong with them.
+//! Drafts: the fields of a record to create or change, and the problems with them.
 //!
-//! A draft is checked when the stored record is at hand, because a value that does not change is always accepted: it may be
-//! older than the rules. Until then, the draft keeps unreadable fields as problems, so that one answer names everything that
-//! is wrong.
+//! A draft is checked when the stored record is known, because a value that does not change is always accepted: it may
+//! be older than the rules. Until then, the draft keeps unreadable fields as problems, so that one answer names
+//! everything that is wrong.
 
 use crate::base::error::{Error, Problem, Problems, Result, quoted};
 use crate::base::time;
@@ -152,7 +152,7 @@ impl Draft {
         self.given.is_empty() && self.problems.is_empty()
     }
 
-    /// Roughly the bytes that it holds.
+    /// Its approximate size in bytes.
     pub fn size(&self) -> usize {
         let size = |given: &GivenField| match &given.input {
             Input::Null | Input::Int(_) => 0,

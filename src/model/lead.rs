@@ -1,4 +1,4 @@
-//! A lead: a person to win.
+//! A lead: a person to win as a customer.
 
 use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, Presence, UPDATED_AT};
 use crate::model::kind::Kind;
@@ -36,7 +36,7 @@ pub static LEAD: Noun = Noun {
             flag: None,
             kind: Kind::Word,
             presence: Presence::Default("new"),
-            about: "How far it is, a free word",
+            about: "Status, any word",
             example: "new",
         },
         ATTRIBUTES,
@@ -71,20 +71,20 @@ pub static LEAD: Noun = Noun {
     },
 };
 
-/// What to do when a new lead's address is there already.
+/// What to do if another lead already has the address of a new lead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDuplicate {
     /// Create another lead with the same address.
     #[default]
     Create,
-    /// Refuse, naming the id that has the address.
+    /// Refuse, and name the id of the lead that has the address.
     Reject,
-    /// Change the lead that has the address, the one with the lowest id where there are several.
+    /// Change the lead that has the address, or the one with the lowest id if there are several.
     Update,
 }
 
 impl OnDuplicate {
-    /// The words, as the API and the command line take them.
+    /// The words that the API and the command line accept.
     pub const WORDS: [(&str, OnDuplicate); 3] = [
         ("create", OnDuplicate::Create),
         ("reject", OnDuplicate::Reject),

@@ -4,9 +4,9 @@
 //! writing JSON, the checks, the columns in SQL, the filters and the order of a list, the flags of a command, the OpenAPI
 //! document. A new field is one entry in the file of its noun, and one migration.
 //!
-//! Why plain data and not one struct per noun with derives: the rules need all failing fields at once, a difference between
-//! "not given" and "given as null", fields with two names, and values that are accepted because they did not change. No
-//! derive provides these.
+//! A noun is plain data and not a struct with derives, because the rules need all failing fields at once, a difference
+//! between "not given" and "given as null", fields with two names, and values that are accepted because they did not
+//! change. No derive provides these.
 
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::field::{Field, Presence};
@@ -27,7 +27,7 @@ pub struct Noun {
     pub fields: &'static [Field],
     /// Where its records are stored.
     pub relation: Relation,
-    /// Examples of its commands. A test runs them in order on a database with one record of each noun.
+    /// Examples of its commands. A test runs them in order, on a database with one record of each noun.
     pub examples: Examples,
 }
 
@@ -61,7 +61,7 @@ pub struct Examples {
 }
 
 impl Noun {
-    /// The place of a field, by its name or its old name.
+    /// The position of a field, by its name or its old name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields
             .iter()
@@ -116,7 +116,7 @@ impl Noun {
         nouns: &[&'static Noun],
     ) -> impl DoubleEndedIterator<Item = (&'static Noun, &'static Field, OnDelete)> {
         let mut found = Vec::new();
-        // A view holds nothing of its own.
+        // A view stores nothing.
         for noun in nouns.iter().filter(|noun| !noun.is_view()) {
             for field in noun.fields {
                 if let Kind::Reference(target) = field.kind

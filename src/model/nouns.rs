@@ -1,13 +1,13 @@
-//! Every noun: the one list.
+//! The list of all nouns.
 
 use super::{action, lead, process};
 use crate::model::kind::OnDelete;
 use crate::model::noun::Noun;
 
-/// Every noun, in the order in which they refer to one another.
+/// All nouns. Each refers only to those before it.
 pub const NOUNS: [&Noun; 3] = [&lead::LEAD, &action::ACTION, &process::PROCESS];
 
-/// What keeps a record of a noun from being deleted: `actions and processes`. `None` where nothing does.
+/// The records that can keep a record of a noun from being deleted: `actions and processes`. `None` if there are none.
 pub fn owned(noun: &'static Noun) -> Option<String> {
     let refusing = noun
         .referrers(&NOUNS)

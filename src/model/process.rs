@@ -28,7 +28,7 @@ pub static PROCESS: Noun = Noun {
             flag: None,
             kind: Kind::Word,
             presence: Presence::Optional,
-            about: "How the lead is reached, a free word",
+            about: "How the lead is contacted, any word",
             example: "email",
         },
         Field {
@@ -41,7 +41,7 @@ pub static PROCESS: Noun = Noun {
                 on_delete: OnDelete::SetNull,
             }),
             presence: Presence::Optional,
-            about: "The action that was done last; null again when that action is deleted",
+            about: "The action that was done last; null again if that action is deleted",
             example: "1",
         },
         Field {
@@ -59,7 +59,7 @@ pub static PROCESS: Noun = Noun {
             flag: None,
             kind: Kind::Word,
             presence: Presence::Default("active"),
-            about: "How far it is, a free word",
+            about: "Status, any word",
             example: "active",
         },
         ATTRIBUTES,

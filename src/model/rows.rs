@@ -20,7 +20,7 @@ pub trait Rows: Send + Sync + Sized + 'static {
         true
     }
 
-    /// Whether it accepts records as [`Record::to_json`] writes them, and gives back the JSON of the last record.
+    /// Whether it accepts records as [`Record::to_json`] writes them, and returns the JSON of the last record.
     fn is_json(&self) -> bool {
         false
     }

@@ -17,7 +17,7 @@ pub struct Shown(pub Vec<ShownField>);
 pub struct ShownField {
     /// The name that it is shown under, which may be the old name.
     pub name: &'static str,
-    /// Its place among the noun's fields.
+    /// Its position among the noun's fields.
     pub at: usize,
 }
 
@@ -27,7 +27,7 @@ impl Shown {
         Shown(every_field(noun).collect())
     }
 
-    /// Appends a record as compact JSON. `cell` returns the value of a field by its place.
+    /// Appends a record as compact JSON. `cell` returns the value of a field by its position.
     pub fn write_json<'a>(&self, noun: &Noun, cell: impl Fn(usize) -> Cell<'a>, out: &mut Vec<u8>) {
         write_fields(self.0.iter().copied(), noun, cell, out);
     }

@@ -1,8 +1,8 @@
 //! The conditions of a write: the version that the record must have (`If-Match`), and the key under which it is done at
 //! most once (`Idempotency-Key`).
 //!
-//! A record's version is a counter in its row: 1 when it is made, one more with each change. Its ETag is that number. So two
-//! changes within a second have different ETags, and a clock that is set back does no harm.
+//! A record's version is a counter in its row. It is 1 when the record is created, and grows by 1 with each change. Its
+//! ETag is that number. So two changes within a second have different ETags, and a clock that is set back does no harm.
 
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::token::{self, Hash};
@@ -14,7 +14,7 @@ pub fn etag(version: i64) -> String {
     ["\"", digits.format(version), "\""].concat()
 }
 
-/// Reads an ETag of crm, `None` for any other.
+/// Reads an ETag of crm. `None` if it is not one.
 pub fn parse_etag(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('"')?.strip_suffix('"')?;
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -31,8 +31,8 @@ pub enum Versions {
 }
 
 impl Versions {
-    /// Reads the list of a header: `*`, or comma-separated ETags. ETags that are not crm's name no version; neither do weak
-    /// ones, unless `weak` is true. The error says what was expected.
+    /// Reads the list of a header: `*`, or comma-separated ETags. ETags of other programs name no version. Weak ETags
+    /// only name one if `weak` is true. The error says what was expected.
     pub fn parse(text: &str, weak: bool) -> Result<Versions, String> {
         let text = text.trim();
         if text == "*" {
@@ -40,7 +40,7 @@ impl Versions {
         }
         let refused = || {
             format!(
-                "expected an ETag like \"3\" as an answer gave it, or *, got {}",
+                "expected an ETag from an answer, such as \"3\", or *, got {}",
                 quoted(text)
             )
         };
@@ -107,7 +107,7 @@ impl Versions {
     }
 }
 
-/// The key of a request that may be repeated and must be done once.
+/// The key of a request that may be sent again but must be done only once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// The key as it was given.
@@ -163,8 +163,8 @@ impl Key {
 /// The version that no record has.
 const NO_VERSION: i64 = 0;
 
-/// A version that a record with an unknown version has hardly ever had: 2^32 to 2^48. That leaves room for all further
-/// changes, and for thousands of restores, each of which adds as much.
+/// A random version from 2^32 to 2^48, which a record with an unknown version has almost certainly never had. That
+/// leaves room for all further changes, and for thousands of restores, each of which adds as much.
 pub fn unlikely_version() -> Result<i64> {
     const LEAST: i64 = 1 << 32;
     let random = token::nonce()?;
@@ -175,7 +175,7 @@ pub fn unlikely_version() -> Result<i64> {
 /// The conditions of a write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// The versions that the record may have, `None` for any.
+    /// The versions that the record may have. `None` means any.
     pub versions: Option<Versions>,
     /// The key under which it is done once.
     pub key: Option<Key>,

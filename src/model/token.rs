@@ -1,8 +1,8 @@
-//! Tokens: who may use a service.
+//! Tokens, which decide who may use a service.
 //!
-//! A token is `crm_` and 32 random letters and digits, which are 190 bits. It is shown once, when it is made. A database
-//! stores its SHA-256 and its first letters, so whoever reads the database cannot use it. A token that random needs no slow
-//! hash.
+//! A token is `crm_` and 32 random letters and digits, which are 190 bits. It is shown once, when it is made. A
+//! database stores its SHA-256 and its first letters, so whoever reads the database cannot use it. A random token of
+//! this length needs no slow hash.
 
 mod redact;
 mod secret;
@@ -30,7 +30,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The words, as the API and the command line take them.
+    /// The words that the API and the command line accept.
     pub const WORDS: [(&str, Scope); 3] = [
         ("read", Scope::Read),
         ("write", Scope::Write),
@@ -115,12 +115,12 @@ pub fn expiry(text: &str) -> Result<String, String> {
         .ok_or_else(expected)
 }
 
-/// What is known of a token.
+/// A token without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Given by the database, never given twice. 0 if another server stores it.
+    /// Assigned by the database and never reused. 0 if another server stores it.
     pub id: i64,
-    /// Given by people. No two tokens have the same.
+    /// Chosen by people. No two tokens have the same name.
     pub name: Arc<str>,
     /// What it lets its holder do.
     pub scope: Scope,
@@ -128,7 +128,7 @@ pub struct Token {
     pub start: String,
     /// As times are stored.
     pub created_at: String,
-    /// As times are stored. `None` if it does not expire.
+    /// In the stored form of times. `None` if it does not expire.
     pub expires_at: Option<String>,
 }
 
@@ -174,7 +174,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
     let is_word = name.chars().any(|c| c != '.');
     match fits && is_word && !name.contains(PREFIX) {
         true => Ok(()),
-        // The name may be a token by mistake, which must not be repeated.
+        // The name may be a token by mistake, and the error must not repeat a token.
         false if name.contains(PREFIX) => Err(format!(
             "expected a name without {PREFIX}, which begins a token"
         )),

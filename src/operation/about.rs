@@ -275,7 +275,7 @@ impl About {
         self.path.contains("{id}")
     }
 
-    /// The path to a noun's operation, with `key` in the place of its parameter.
+    /// The path to a noun's operation, with `key` instead of its parameter.
     pub fn at(&self, noun: Option<&'static Noun>, key: &str) -> String {
         let path = fill(self.path, noun);
         match (path.find('{'), path.find('}')) {
@@ -285,7 +285,7 @@ impl About {
     }
 }
 
-/// Puts the words of a noun into a text. Without a noun the text stays as it is.
+/// Puts the words of a noun into a text. Without a noun the text stays unchanged.
 pub fn fill(text: &str, noun: Option<&'static Noun>) -> String {
     let Some(noun) = noun else {
         return text.into();

@@ -120,7 +120,7 @@ pub trait Operation: Write {
     /// Takes the fields of a record from a command line.
     fn draft(&mut self, _draft: Draft) {}
 
-    /// Makes the result to show.
+    /// Makes the result that is shown.
     fn told(noun: Option<&'static Noun>, done: Self::Done) -> Told;
 }
 

@@ -100,7 +100,7 @@ pub fn given(fields: impl Iterator<Item = &'static Field>) -> Value {
 pub fn body(schema: &str, examples: Value) -> Value {
     json!({
         "required": true,
-        "description": "At most 1 MiB and 127 levels, unless the service is set to less.",
+        "description": "At most 1 MiB and 127 levels, unless the service has lower limits.",
         "content": media(reference("schemas", schema), examples),
     })
 }

@@ -1,4 +1,4 @@
-//! Operations that tell about the service itself, and what they need from it.
+//! Operations that report on the service itself, and what they need from it.
 
 use crate::base::error::{Error, Result};
 use crate::store::contract::{Ready, Report};
@@ -87,7 +87,7 @@ impl Answered {
     }
 }
 
-/// An operation that tells about the service.
+/// An operation that reports on the service.
 pub trait Inform {
     /// The data of the operation.
     const ABOUT: &'static About;

@@ -246,8 +246,8 @@ impl Write for Create {
     }
 }
 
-/// Finds the record with an address. Until the end of the transaction no other one can look for the address, and a record
-/// that will be updated is locked.
+/// Finds the record with an address. Until the end of the transaction no other transaction can look for the address,
+/// and a record that will be updated is locked.
 async fn with_address<T: Transaction>(
     tx: &mut T,
     noun: &Noun,

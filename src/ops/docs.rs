@@ -21,7 +21,7 @@ impl Inform for Docs {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::Nothing,
-        summary: "This document as a page that can send requests",
+        summary: "Show the documentation as a page",
         describe: Describe::Plain(|| {
             Described::new("").answers(
                 200,

@@ -1,4 +1,4 @@
-//! `GET /health`: tells that the process runs.
+//! `GET /health`: reports that the process runs.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
 use crate::operation::describe::{Described, answer, status};
 use crate::operation::service::{Answered, Inform, Service};
 
-/// Tells that the process runs. It does not use the database.
+/// Reports that the process runs. It does not use the database.
 pub struct Health;
 
 impl Inform for Health {
@@ -21,7 +21,7 @@ impl Inform for Health {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::NothingAlways,
-        summary: "Whether the process runs",
+        summary: "Show that the process runs",
         describe: Describe::Plain(|| {
             Described::new(
                 "Answers as long as the process runs, whatever the state of the database.",

@@ -21,7 +21,7 @@ impl Inform for Metrics {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::Nothing,
-        summary: "Metrics",
+        summary: "Show the metrics, for Prometheus",
         describe: Describe::Plain(|| {
             Described::new("For Prometheus, in the text format of OpenMetrics.").answers(200, answer("All metrics.", json!({
                 "application/openmetrics-text": {"schema": {"type": "string", "pattern": "# EOF\n$"}},

@@ -21,7 +21,7 @@ impl Inform for OpenApi {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::Nothing,
-        summary: "This document",
+        summary: "Show this description of the API",
         describe: Describe::Plain(|| {
             Described::new("").answers(
                 200,

@@ -1,4 +1,4 @@
-//! `GET /ready`: tells whether the service accepts writes.
+//! `GET /ready`: reports whether the service accepts writes.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::operation::describe::{Described, answer, status};
 use crate::operation::fields::TIME_STORED;
 use crate::operation::service::{Answered, Inform, Service};
 
-/// Tells whether the service accepts writes. The answer rests on a real commit to the database.
+/// Reports whether the service accepts writes. The answer is based on a real commit to the database.
 pub struct Readiness;
 
 impl Inform for Readiness {
@@ -22,7 +22,7 @@ impl Inform for Readiness {
         body: Body::None,
         answer: Answer::Other,
         needs: Needs::DatabaseAlways,
-        summary: "Whether the service accepts writes",
+        summary: "Show whether the service accepts writes",
         describe: Describe::Plain(describe),
         words: None,
     };
@@ -61,6 +61,6 @@ fn describe() -> Described {
             "examples": [null],
         },
     });
-    Described::new("The answer rests on a real commit to the database.")
+    Described::new("The answer is based on a real commit to the database.")
         .answers(200, answer("It accepts writes.", status("ready", more)))
 }

@@ -78,7 +78,7 @@ impl Operation for Update {
 }
 
 fn describe(noun: &'static Noun) -> Described {
-    let changed = whole(noun, &format!("The whole {} as it is now.", noun.name));
+    let changed = whole(noun, &format!("The whole {} after the change.", noun.name));
     let attributes = json!({"company": "Acme", "phone": null});
     let mut examples = json!({
         "attributes": {

@@ -21,9 +21,9 @@ pub(super) struct TableColumn {
     pub(super) name: &'static str,
     /// Aligned to the right, as numbers are.
     pub(super) right: bool,
-    /// Left out before any column is cut: the times of creation and of the last change are seldom needed.
+    /// Left out before any column is cut: the times of creation and of the last change are rarely needed.
     pub(super) spare: bool,
-    /// Not asked for by name. If it is empty in all rows, it is left out before any column is cut.
+    /// Not requested by name. If it is empty in all rows, it is left out before any column is cut.
     pub(super) usual: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Runs the operation of a request that has passed the gate.
 //!
-//! All writes go through [`Call::write`], whatever the operation. Reads of records have faster ways of their own: a record
-//! by its id comes from the cache, and the text of a list is written directly from the rows of the database.
+//! All writes go through [`Call::write`], whatever the operation. Reads of records have faster paths: a record by its
+//! id comes from the cache, and the text of a list is written directly from the rows of the database.
 
 use std::pin::pin;
 use std::sync::LazyLock;
@@ -44,7 +44,7 @@ struct Call<'a, S> {
 }
 
 impl Request<'_> {
-    /// Runs the operation, or says why there is none.
+    /// Runs the operation. The error says why there is none.
     pub(super) async fn answer<S, B>(
         &self,
         found: Option<Found<'_>>,
@@ -267,7 +267,7 @@ impl Service for Request<'_> {
 }
 
 impl Request<'_> {
-    /// The response of an operation that tells about the service.
+    /// The response of an operation that reports on the service.
     fn told(&self, answered: Answered) -> Response {
         let mut response = match &answered.error {
             None => {

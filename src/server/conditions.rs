@@ -35,8 +35,8 @@ impl Request<'_> {
         }))
     }
 
-    /// The idempotency key of an operation without a body. If a body is sent all the same, it counts: a different body makes
-    /// it a different request.
+    /// The idempotency key of an operation without a body. A body that is sent anyway counts: a different body makes it
+    /// a different request.
     pub(super) async fn key<S, B>(&self, body: S) -> Result<Option<Key>>
     where
         S: Stream<Item = Result<B, warp::Error>>,
@@ -79,9 +79,7 @@ impl Request<'_> {
     /// Refuses `If-None-Match`, which is for reads.
     pub(super) fn no_known_versions(&self) -> Result<()> {
         match self.head.headers.contains_key(&IF_NONE_MATCH) {
-            true => Err(Error::invalid(
-                "If-None-Match: not for a write; expected it with GET",
-            )),
+            true => Err(Error::invalid("If-None-Match: expected it only with GET")),
             false => Ok(()),
         }
     }
@@ -94,7 +92,7 @@ pub(super) struct Keyed {
 }
 
 impl Keyed {
-    /// The key with all that it stands for.
+    /// The key with the identity of its request.
     pub(super) fn key(self, body: &[u8]) -> Result<Key> {
         let request = self.request.each_ref().map(String::as_str);
         Key::parse(&self.text, &request, body)

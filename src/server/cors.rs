@@ -70,7 +70,8 @@ impl Cors {
             return;
         }
         let answer = response.headers_mut();
-        // Also if this page may not read it. Otherwise a cache could send this response to a page that may.
+        // Set even if this page may not read the response. Otherwise a cache could send this response to a page that
+        // may.
         answer.append(VARY, HeaderValue::from_static("origin"));
         if let Some(origin) = self.origin(asked) {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

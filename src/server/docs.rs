@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(page.matches("></script>").count(), scripts);
         assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" on"));
         assert!(!page.contains("://") && !text("start.js").contains("://"));
-        // A style sheet may load `data:` URLs, because they are inside of it.
+        // A style sheet may load `data:` URLs, because they are part of it.
         let css = text("swagger-ui.css");
         assert!(!css.contains("@import"));
         for url in css.split("url(").skip(1) {

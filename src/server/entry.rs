@@ -102,7 +102,7 @@ pub fn routes(
                         .catch_unwind()
                         .await;
                     let mut response = answered.unwrap_or_else(|_| {
-                        let error = Error::internal("an answer panicked");
+                        let error = Error::internal("answering a request panicked");
                         api.fail(error, peer.client(&headers), &method, path.as_str())
                     });
                     api.cors.open(&headers, &mut response);

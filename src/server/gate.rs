@@ -1,7 +1,8 @@
-//! The gate: decides whether a request may go on. Every request passes it, and what it does not know it refuses.
+//! The gate: decides whether a request may proceed. Every request passes through it, and it refuses everything that it
+//! does not know.
 //!
-//! By default a service is open until its database has a first token, so that it can be tried out without any. From then
-//! on every request needs a token with the scope of its operation.
+//! By default a service is open until its database has a first token, so that it can be tried out without a token. From
+//! then on every request needs a token with the scope of its operation.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is recorded of requests: a line in the log for each, and the metrics of `/metrics`.
+//! What is recorded about requests: a line in the log for each, and the metrics of `/metrics`.
 //!
 //! This code runs for every request. So the only lock is that of the log's buffer, and memory is allocated only for
 //! streamed answers.

@@ -57,7 +57,7 @@ meet both filters (`created_at=gte:2026-01-01&created_at=lt:2026-02-01`). Your o
 are compared as numbers: `attributes.company=Acme`.
 
 **Errors** are always JSON, `{\"error\": \"…\"}`. `fields` has all refused fields, at most the first 50. In addition to the \
-errors of each operation, an unknown path is 404, and a method that a path does not have is 405 with `Allow`. A request that \
+errors of each operation, an unknown path gets 404, and a method that a path does not have gets 405 with `Allow`. A request that \
 is not HTTP (400) or whose head is too large (431) is refused without a body.
 
 A trailing slash makes no difference. Every answer has an `X-Request-Id`, which is also in the log. A request may bring its \
@@ -137,7 +137,7 @@ fn operation(route: &Route) -> Option<Value> {
     let description = match about.access {
         Access::Public => described.description.clone(),
         Access::Token(scope) => format!(
-            "{} Takes a token of the scope `{}`.",
+            "{} Requires a token with the scope `{}`.",
             described.description,
             scope.word()
         ),

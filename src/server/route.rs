@@ -1,7 +1,7 @@
 //! The routes: which path and method lead to which operation. They are made from the list of operations.
 //!
-//! The filters of warp are not used for this: they do not tell which methods a path has, which a 405 needs for `Allow`, nor
-//! whether a path exists, which the metrics need.
+//! The filters of warp are not used for this: they show neither which methods a path has, which a 405 needs for
+//! `Allow`, nor whether a path exists, which the metrics need.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! What the service is set to.
+//! The settings of the HTTP service.
 
 use super::cors::Cors;
 use super::gate::Policy;

@@ -1,4 +1,4 @@
-//! Texts that name a database or a server.
+//! Tests of texts that name a database or a server.
 
 use crate::config::location::{parse_database, parse_url, without_password};
 use crate::config::tests::user::User;

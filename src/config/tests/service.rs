@@ -1,4 +1,4 @@
-//! Which address, backups and limits the service goes by.
+//! Tests of the service's address, backups and limits.
 
 use crate::config::parse::show_duration;
 use crate::config::service::ServiceSettings;
@@ -48,7 +48,7 @@ fn serve_listens_where_the_flags_or_the_environment_say() {
         assert!(error.message.starts_with("--host: expected"), "{host}");
     }
     assert!(User::new().flag("--port", "").listen().is_err());
-    // A setting that only serve reads disturbs no other command.
+    // A wrong setting that only serve reads does not affect other commands.
     let user = User::new().variable("PORT", "tcp://x");
     assert!(user.settings(Asker::Command).is_ok());
 }

@@ -1,4 +1,4 @@
-//! Which database, URL, output and token a command goes by.
+//! Tests of the database, the URL, the output and the token of a command.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The table of settings, and what is made from it.
+//! Tests of the table of settings, and of what is made from it.
 
 use crate::config::kind::{SettingKind, SettingValue};
 use crate::config::row::Row;

@@ -1,4 +1,4 @@
-//! A user for tests, with a home of folders, flags and an environment.
+//! A user for tests, with a home directory, flags and an environment.
 
 use std::ffi::OsString;
 use std::fs;

@@ -27,7 +27,8 @@ pub(crate) fn unreadable(error: &serde_json::Error) -> String {
     }
 }
 
-/// The same for a part of a text. It names no position, which would be counted from the beginning of the part and mislead.
+/// The same for a part of a text. It names no position, because that would be counted from the beginning of the part
+/// and mislead.
 pub(super) fn sentence(error: &serde_json::Error) -> String {
     match error.classify() {
         serde_json::error::Category::Data => unreadable(error),
@@ -127,7 +128,7 @@ fn twice(key: &str) -> String {
     format!("the key {} twice", quoted(key))
 }
 
-/// Reads a value, keeps nothing, and refuses what crm cannot store.
+/// Reads a value without keeping it, and refuses what crm cannot store.
 struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {

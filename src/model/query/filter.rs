@@ -25,7 +25,7 @@ pub struct Filter {
 /// The field or attribute that a filter compares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// A field of the noun, by its place.
+    /// A field of the noun, by its position.
     Field(usize),
     /// A key of the attributes.
     Attribute(String),

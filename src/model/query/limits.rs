@@ -18,8 +18,8 @@ pub const MOST_VALUES_IN_ALL: usize = 10_000;
 /// The longest pattern of `like` and the longest `q`, in characters. Every record is searched for it.
 pub const LONGEST_PATTERN: usize = 1_000;
 
-/// The largest size of all parameters together, in bytes as a URL writes them. It holds for a file too, so that a file and a
-/// server accept the same lists.
+/// The largest size of all parameters together, in bytes as a URL writes them. It applies to a file too, so that a file
+/// and a server accept the same lists.
 pub const LONGEST_QUERY: usize = 60_000;
 
 /// How many characters of a text a sort compares. Texts that are equal up to there are ordered by id. This keeps a cursor

@@ -7,7 +7,7 @@ use crate::model::noun::Noun;
 /// One sort key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// The place of the field.
+    /// The position of the field.
     pub at: usize,
     /// Whether the order is descending. Null is less than every value.
     pub descending: bool,
@@ -31,7 +31,7 @@ pub(super) fn order_text(noun: &Noun, order: &[Sort]) -> String {
     keys.join(",")
 }
 
-/// The text that null sorts as if it comes last. It is greater than every time.
+/// The text that null is sorted as if null comes last. It is greater than every time.
 pub const LAST: &str = "~";
 
 /// The order of a list without the parameter `sort`.

@@ -1,4 +1,4 @@
-//! What the parameters of a list are read as.
+//! Tests of how the parameters of a list are read.
 
 use crate::base::error::Result;
 use crate::model::lead::LEAD;
@@ -39,7 +39,7 @@ fn only_operators_before_the_first_colon_are_operators() {
 }
 
 #[test]
-fn what_is_wrong_is_told_at_once() {
+fn every_problem_is_reported_at_once() {
     let error = query(
         &PROCESS,
         "foo=1&lead_id=x&limit=0&sort=nope&after=zz&count=1&next_followup_datetime=lte:soon",

@@ -1,4 +1,4 @@
-//! Texts in which tokens are cut short.
+//! Cuts tokens short in texts for logs and messages, so that no log or message shows a whole token.
 
 use std::borrow::Cow;
 

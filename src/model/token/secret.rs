@@ -32,15 +32,15 @@ impl Secret {
         let mut random = [0; 64];
         while text.len() < PREFIX.len() + LENGTH {
             getrandom::fill(&mut random).map_err(|error| {
-                Error::failed(format!("the system gives no random numbers: {error}"))
+                Error::failed(format!("the system provides no random numbers: {error}"))
             })?;
             text.extend(letters(&random).take(PREFIX.len() + LENGTH - text.len()));
         }
         Ok(Secret(text))
     }
 
-    /// A token that only the holder of this one can make, always the same for the same words. The answer to a repeated
-    /// request can so show a token that was stored nowhere.
+    /// A token that only the holder of this one can make, always the same for the same words. So the answer to a
+    /// repeated request can show the token again, although it is stored nowhere.
     pub fn derive(&self, words: &[&str]) -> Secret {
         let mut text = String::from(PREFIX);
         let mut round = 0_u8;
@@ -61,7 +61,7 @@ impl Secret {
         Secret(text)
     }
 
-    /// Reads a token, `None` if the text is none.
+    /// Reads a token. `None` if the text is not one.
     pub fn parse(text: &str) -> Option<Secret> {
         let rest = text.strip_prefix(PREFIX)?;
         let plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -134,8 +134,9 @@ impl Hash {
 /// 32 random hexadecimal digits, which nobody can foresee and which do not repeat.
 pub fn nonce() -> Result<String> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|error| Error::failed(format!("the system gives no random numbers: {error}")))?;
+    getrandom::fill(&mut random).map_err(|error| {
+        Error::failed(format!("the system provides no random numbers: {error}"))
+    })?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

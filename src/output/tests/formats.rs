@@ -1,4 +1,4 @@
-//! Records in each format.
+//! Tests of records in each format.
 
 use std::io::{self, ErrorKind, Write};
 

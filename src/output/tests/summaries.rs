@@ -1,4 +1,4 @@
-//! Results that are no records.
+//! Tests of results that are not records.
 
 use crate::config::{Format, Row};
 use crate::output::rows::settings;

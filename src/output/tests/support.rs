@@ -1,4 +1,4 @@
-//! Records to print, and printing to memory.
+//! Helpers for the tests: records to print, and printing to memory.
 
 use crate::config::Format;
 use crate::model::lead::LEAD;

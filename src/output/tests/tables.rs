@@ -1,4 +1,4 @@
-//! Tables.
+//! Tests of tables.
 
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;

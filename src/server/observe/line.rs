@@ -12,8 +12,9 @@ use crate::model::token;
 /// The longest path that the log shows, in bytes; longer ones are cut.
 const LONGEST_PATH: usize = 512;
 
-/// The longest method that the log shows, in bytes; HTTP bounds none.
+/// The longest method that the log shows, in bytes. HTTP has no limit on it.
 const LONGEST_METHOD: usize = 16;
+
 /// What the log says about a request.
 pub(super) struct RequestLine<'a> {
     pub(super) method: &'a Method,

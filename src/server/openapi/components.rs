@@ -219,7 +219,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "Timeout",
         failure(
-            "The body did not arrive within 30 seconds, or the time that is set; nothing was changed.",
+            "The body did not arrive within 30 seconds, or the configured time; nothing was changed.",
             &[(
                 "slow",
                 error(Code::Timeout, "body: expected all of it within 30 seconds"),
@@ -229,7 +229,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "TooLarge",
         failure(
-            "The body is larger than 1 MiB, or the size that is set; nothing was changed.",
+            "The body is larger than 1 MiB, or the configured size; nothing was changed.",
             &[(
                 "large",
                 error(Code::TooLarge, "body: expected at most 1048576 bytes"),
@@ -239,7 +239,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     add(
         "UrlTooLong",
         failure(
-            "The path with its parameters is longer than 63 KiB, or the size that is set.",
+            "The path with its parameters is longer than 63 KiB, or the configured size.",
             &[(
                 "long",
                 error(
@@ -309,7 +309,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     not_modified["headers"]["ETag"] = reference("headers", "ETag");
     add("NotModified", not_modified);
     let mut limited = failure(
-        "Too many requests of this address or token within a second; nothing was done. Only if the service has such a limit.",
+        "Too many requests from this address or token within a second; nothing was done. This is only possible if the service has such a limit.",
         &[(
             "often",
             error(

@@ -42,7 +42,7 @@ pub fn markdown() -> String {
         let methods: Vec<String> = row
             .methods
             .iter()
-            .map(|(method, summary)| format!("`{method}` {}", sentence(summary, &row.paths)))
+            .map(|(method, summary)| format!("`{method}`: {}", sentence(summary, &row.paths)))
             .collect();
         table.push_str(&format!(
             "| {} | {} |\n",

@@ -47,7 +47,7 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
         format!("{title}Part"),
         json!({
             "type": "object",
-            "description": format!("{} {name} with the fields that were asked for with `fields`; all of them without it.", capital(noun.article())),
+            "description": format!("{} {name} with the fields that were requested with `fields`; without it, all of them.", capital(noun.article())),
             "properties": answer,
             "minProperties": 1,
             "additionalProperties": false,

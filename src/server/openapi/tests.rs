@@ -1,3 +1,5 @@
+//! Tests of the OpenAPI document.
+
 use super::*;
 use crate::base::time;
 use crate::model::draft::{Draft, Purpose};
@@ -56,14 +58,14 @@ fn every_reference_resolves_and_every_component_is_used() {
     for (kind, components) in referred {
         for name in components.as_object().unwrap().keys() {
             let path = format!("#/components/{kind}/{name}");
-            // A method that a path does not have is no operation, so that none can refer to its answer.
+            // A method that a path does not have is not an operation, so nothing refers to its answer.
             assert!(used.contains(&path) || name == "MethodNotAllowed", "{path}");
         }
     }
 }
 
 #[test]
-fn what_an_operation_has_not_is_not_there() {
+fn what_an_operation_does_not_have_is_left_out() {
     let root = parsed();
     for operations in root["paths"].as_object().unwrap().values() {
         for operation in operations.as_object().unwrap().values() {
@@ -159,7 +161,7 @@ fn every_operation_is_there_with_the_errors_it_can_answer() {
             "get /health" => "200 414 500",
             "get /metrics" => "200 401 403 414 429 500 503",
             "get /openapi.json" | "get /docs" => "200 414 429 500",
-            // Of an operation that has no line here, what each has.
+            // An operation without a line here has at least what every operation has.
             _ => {
                 for status in ["200", "414", "500"] {
                     assert!(statuses.contains(&&status.to_string()), "{place}");
