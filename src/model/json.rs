@@ -1,6 +1,7 @@
 //! Writes JSON.
 
 /// Appends a text as a JSON string.
+#[inline]
 pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     // Nearly no text needs an escape. Looking at every byte without a branch lets the compiler check many at once.
     let escaped = text.bytes().fold(false, |escaped, byte| {

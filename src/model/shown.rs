@@ -28,6 +28,7 @@ impl Shown {
     }
 
     /// Appends a record as compact JSON. `cell` returns the value of a field by its position.
+    #[inline]
     pub fn write_json<'a>(&self, noun: &Noun, cell: impl Fn(usize) -> Cell<'a>, out: &mut Vec<u8>) {
         write_fields(self.0.iter().copied(), noun, cell, out);
     }
@@ -78,6 +79,7 @@ pub(super) fn every_field(noun: &'static Noun) -> impl Iterator<Item = ShownFiel
     })
 }
 
+#[inline]
 pub(super) fn write_fields<'a>(
     shown: impl Iterator<Item = ShownField>,
     noun: &Noun,

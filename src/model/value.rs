@@ -15,6 +15,7 @@ pub enum Value {
 
 impl Value {
     /// The text. `None` for null and numbers.
+    #[inline]
     pub fn text(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
@@ -23,6 +24,7 @@ impl Value {
     }
 
     /// The number. `None` for null and text.
+    #[inline]
     pub fn int(&self) -> Option<i64> {
         match self {
             Value::Int(int) => Some(*int),
@@ -44,6 +46,7 @@ pub enum Cell<'a> {
 
 impl Value {
     /// Borrows the value.
+    #[inline]
     pub fn cell(&self) -> Cell<'_> {
         match self {
             Value::Null => Cell::Null,

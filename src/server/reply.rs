@@ -243,23 +243,28 @@ impl Rows for Written {
         }
     }
 
+    #[inline]
     fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
         let shown = self.shown.clone();
         self.one(|text| shown.write_json(noun, |at| cells[at], text));
     }
 
+    #[inline]
     fn wants_versions(&self) -> bool {
         false
     }
 
+    #[inline]
     fn is_json(&self) -> bool {
         self.whole
     }
 
+    #[inline]
     fn push_json(&mut self, json: &[u8]) {
         self.one(|text| text.extend_from_slice(json));
     }
 
+    #[inline]
     fn last_json(&self) -> &[u8] {
         let json = &self.text[self.last..];
         json.strip_suffix(b"\n").unwrap_or(json)

@@ -47,6 +47,7 @@ impl<R: Rows> Chunk<R> {
     }
 
     /// Adds a record: one cell for each field of its noun.
+    #[inline]
     pub(crate) fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
         // The approximate size in memory.
         let weight = |cell: &Cell<'_>| match cell {
@@ -62,6 +63,7 @@ impl<R: Rows> Chunk<R> {
         self.rows.push(noun, cells);
     }
 
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.size >= CHUNK
     }

@@ -45,8 +45,13 @@ pub(crate) type CacheKey = (u8, i64);
 /// The key of a row, if its table belongs to one of these nouns.
 pub(crate) fn key(nouns: &[&Noun], table: &str, id: i64) -> Option<CacheKey> {
     let at = nouns.iter().position(|noun| noun.plural == table)?;
-    let at = u8::try_from(at).ok().filter(|_| !nouns[at].is_view())?;
-    Some((at, id))
+    place(nouns, at).map(|at| (at, id))
+}
+
+/// The position of a noun in a key. A view is not cached.
+#[inline]
+fn place(nouns: &[&Noun], at: usize) -> Option<u8> {
+    u8::try_from(at).ok().filter(|_| !nouns[at].is_view())
 }
 
 /// The size of a cached record.
@@ -125,9 +130,18 @@ impl Cache {
         self.others.load(Ordering::Acquire)
     }
 
+    /// The key of a record. It is needed for each record that is read, so that no texts are compared.
+    #[inline]
+    fn key(&self, noun: &'static Noun, id: i64) -> Option<CacheKey> {
+        let mut nouns = self.nouns.iter();
+        let at = nouns.position(|known| std::ptr::eq(*known, noun))?;
+        place(self.nouns, at).map(|at| (at, id))
+    }
+
     /// A cached record.
+    #[inline]
     pub(crate) fn get(&self, noun: &'static Noun, id: i64) -> Option<Snapshot> {
-        self.kept.get(&key(self.nouns, noun.plural, id)?)
+        self.kept.get(&self.key(noun, id)?)
     }
 
     /// The generation, to be noted before a read.
@@ -145,8 +159,7 @@ impl Cache {
 
     /// Caches a record that was read, unless it may be older than a commit.
     pub(crate) fn keep(&self, noted: Generation, noun: &'static Noun, id: i64, read: &Snapshot) {
-        let Some(key) = key(self.nouns, noun.plural, id).filter(|_| read.json.len() <= LARGEST)
-        else {
+        let Some(key) = self.key(noun, id).filter(|_| read.json.len() <= LARGEST) else {
             return;
         };
         // Locked until the record is in, so that a commit that begins now finds and drops it.

@@ -21,6 +21,7 @@ impl ToSql for Value {
 
 /// A column's value. The tables are strict, so it is null, an integer or text. Another program may have stored text that is
 /// not UTF-8. It cannot be shown.
+#[inline]
 fn cell(value: ValueRef<'_>) -> Result<Cell<'_>> {
     match value {
         ValueRef::Integer(int) => Ok(Cell::Int(int)),

@@ -40,6 +40,7 @@ pub(crate) fn number(connection: &Connection, select: &Select) -> Result<i64> {
 }
 
 /// The whole number in a column.
+#[inline]
 pub(crate) fn int(row: &rusqlite::Row<'_>, at: usize) -> Result<i64> {
     row.get(at).map_err(|error| map_err(&error))
 }
