@@ -197,7 +197,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__action)
-            opts="-o -h --db --url --config --output --token-file --token --help list create get update delete"
+            opts="-o -h --db --url --config --output --token-file --token --help create get list update delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1232,7 +1232,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__followups)
-            opts="-o -h --id --next --next-followup-datetime --name --status --channel --lead --lead-id --lead-name --lead-email --lead-status --last-action-type --last-action-at --last-action-timestamp --where --q --sort --limit --after --count --fields --db --url --config --output --token-file --token --help"
+            opts="-o -h --id --next --next-followup-datetime --lead-name --lead-email --name --last-action-type --last-action-at --last-action-timestamp --status --channel --lead-status --lead --lead-id --where --q --sort --limit --after --count --fields --db --url --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1250,26 +1250,6 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --status)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --channel)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --lead-id)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --lead)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --lead-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1278,7 +1258,7 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --lead-status)
+                --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1291,6 +1271,26 @@ _crm() {
                     return 0
                     ;;
                 --last-action-at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --channel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lead-status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lead-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lead)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1537,7 +1537,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__lead)
-            opts="-o -h --db --url --config --output --token-file --token --help list create get update delete"
+            opts="-o -h --db --url --config --output --token-file --token --help create get list update delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2141,19 +2141,12 @@ _crm() {
             return 0
             ;;
         crm__subcmd__man)
-            opts="-o -h --dir --db --url --config --output --token-file --token --help"
+            opts="-o -h --db --url --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --dir)
-                    COMPREPLY=()
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o plusdirs
-                    fi
-                    return 0
-                    ;;
                 --db)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -2223,7 +2216,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__process)
-            opts="-o -h --db --url --config --output --token-file --token --help list create get update delete"
+            opts="-o -h --db --url --config --output --token-file --token --help create get list update delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3162,7 +3155,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__token)
-            opts="-o -h --db --url --config --output --token-file --token --help list create revoke"
+            opts="-o -h --db --url --config --output --token-file --token --help create list revoke"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -38,9 +38,9 @@ complete -c crm -n "__fish_crm_needs_command" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_needs_command" -s V -l version -d 'Print version'
 complete -c crm -n "__fish_crm_needs_command" -f -a "serve" -d 'Run the HTTP service'
 complete -c crm -n "__fish_crm_needs_command" -f -a "token" -d 'Tokens, which control access to the service: create, list, revoke'
-complete -c crm -n "__fish_crm_needs_command" -f -a "lead" -d 'A person to win: list, create, get, update, delete'
-complete -c crm -n "__fish_crm_needs_command" -f -a "action" -d 'Something done with a lead, such as a mail or a call: list, create, get, update, delete'
-complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: list, create, get, update, delete'
+complete -c crm -n "__fish_crm_needs_command" -f -a "lead" -d 'A person to win: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_needs_command" -f -a "action" -d 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
+complete -c crm -n "__fish_crm_needs_command" -f -a "process" -d 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
 complete -c crm -n "__fish_crm_needs_command" -f -a "followups" -d 'Whom to contact next: the open processes, with their lead and their last action'
 complete -c crm -n "__fish_crm_needs_command" -f -a "backup" -d 'Back up the database to a file'
 complete -c crm -n "__fish_crm_needs_command" -f -a "restore" -d 'Restore the database from a backup'
@@ -88,31 +88,20 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l open -d 'Allow everyon
 complete -c crm -n "__fish_crm_using_subcommand serve" -l require-token -d 'Refuse access without a token, even if the database has no token yet [env: CRM_REQUIRE_TOKEN] [config: require_token]'
 complete -c crm -n "__fish_crm_using_subcommand serve" -l quiet -d 'Log only warnings and errors, without a line for each request [env: CRM_QUIET] [config: quiet]'
 complete -c crm -n "__fish_crm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -f -a "list" -d 'List the tokens, without their secrets'
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -f -a "create" -d 'Create a token and print it; it is never shown again'
-complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from list create revoke" -f -a "revoke" -d 'Revoke a token; it stops working at once'
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
-json\t''
-ndjson\t''
-csv\t''
-id\t''"
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -f -a "create" -d 'Create a token and print it; it is never shown again'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -f -a "list" -d 'List the tokens, without their secrets'
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -f -a "revoke" -d 'Revoke a token; it stops working at once'
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l scope -d 'What its holder may do: read; write, which includes read; admin, which includes both and manages tokens' -r -f -a "read\t''
 write\t''
 admin\t''"
@@ -128,6 +117,17 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
@@ -139,47 +139,22 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -f -a "list" -d 'List leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -f -a "create" -d 'Create a lead'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -f -a "get" -d 'Show leads by their ids'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -f -a "update" -d 'Change the given fields of leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from list create get update delete" -f -a "delete" -d 'Delete leads'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l email -d 'Filter by email' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
-json\t''
-ndjson\t''
-csv\t''
-id\t''"
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create a lead'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show leads by their ids'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "list" -d 'List leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "update" -d 'Change the given fields of leads'
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -f -a "delete" -d 'Delete leads'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l email -d 'The e-mail address, international ones included (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l name -d 'The person\'s name' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l status -d 'Status, any word [default: new]' -r
@@ -214,6 +189,31 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l etag -d 'Print only the ETag, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l email -d 'Filter by email' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l email -d 'The e-mail address, international ones included' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l name -d 'The person\'s name' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l status -d 'Status, any word' -r
@@ -249,48 +249,22 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask for confirmation'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l cascade -d 'Also delete the actions and processes of the lead'
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -f -a "list" -d 'List actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -f -a "create" -d 'Create an action'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -f -a "get" -d 'Show actions by their ids'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -f -a "update" -d 'Change the given fields of actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from list create get update delete" -f -a "delete" -d 'Delete actions'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l action-type -l type -d 'Filter by action_type' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l details -l description -d 'Filter by details' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l timestamp -l at -d 'Filter by timestamp' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
-json\t''
-ndjson\t''
-csv\t''
-id\t''"
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create an action'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show actions by their ids'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "list" -d 'List actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "update" -d 'Change the given fields of actions'
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -f -a "delete" -d 'Delete actions'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l action-type -l type -d 'What was done, any word (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l details -l description -d 'What it was about' -r
@@ -323,6 +297,32 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l etag -d 'Print only the ETag, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l action-type -l type -d 'Filter by action_type' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l details -l description -d 'Filter by details' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l timestamp -l at -d 'Filter by timestamp' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l action-type -l type -d 'What was done, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l details -l description -d 'What it was about' -r
@@ -358,50 +358,22 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask for confirmation'
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -f -a "list" -d 'List processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -f -a "create" -d 'Create a process'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -f -a "get" -d 'Show processes by their ids'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -f -a "update" -d 'Change the given fields of processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from list create get update delete" -f -a "delete" -d 'Delete processes'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l channel -d 'Filter by channel' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l last-action-id -l last-action -d 'Filter by last_action_id' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
-json\t''
-ndjson\t''
-csv\t''
-id\t''"
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "create" -d 'Create a process'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "get" -d 'Show processes by their ids'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "list" -d 'List processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "update" -d 'Change the given fields of processes'
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -f -a "delete" -d 'Delete processes'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l name -d 'What the process is called (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l channel -d 'How the lead is contacted, any word' -r
@@ -436,6 +408,34 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l etag -d 'Print only the ETag, which changes with each change of the record'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l id -d 'Filter by id' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l channel -d 'Filter by channel' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l last-action-id -l last-action -d 'Filter by last_action_id' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields, ignoring case' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: id]' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l limit -d 'The largest number of records to list' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l after -d 'Continue after a page: the cursor from below its table or from the API\'s Link header' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+id\t''"
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l token -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l count -d 'Print only the number of records'
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l name -d 'What the process is called' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l channel -d 'How the lead is contacted, any word' -r
@@ -475,16 +475,16 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand followups" -l id -d 'Filter by id' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l name -d 'Filter by name' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l status -d 'Filter by status' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l channel -d 'Filter by channel' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-id -l lead -d 'Filter by lead_id' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-name -d 'Filter by lead_name' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-email -d 'Filter by lead_email' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-status -d 'Filter by lead_status' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l name -d 'Filter by name' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l last-action-type -d 'Filter by last_action_type' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l last-action-timestamp -l last-action-at -d 'Filter by last_action_timestamp' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l status -d 'Filter by status' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l channel -d 'Filter by channel' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-status -d 'Filter by lead_status' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-id -l lead -d 'Filter by lead_id' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l where -d 'A filter in the form of the API, such as status=ne:active' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l q -d 'Find a text in any of the text fields, ignoring case' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l sort -d 'Sort by these comma-separated fields; a - before a field means descending order [default: next_followup_datetime]' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l limit -d 'The largest number of records to list' -r
@@ -595,7 +595,6 @@ id\t''"
 complete -c crm -n "__fish_crm_using_subcommand help" -l token-file -d 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand help" -s h -l help -d 'Print help'
-complete -c crm -n "__fish_crm_using_subcommand man" -l dir -d 'Write a page for each command (crm-lead-list.1) and each topic (crm-backups.7) into this folder, which is created if it does not exist' -r -f -a "(__fish_complete_directories)"
 complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand man" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F

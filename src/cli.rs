@@ -66,6 +66,7 @@ pub fn command() -> Command {
             "crm lead list --status new",
             "crm followups",
             "crm config",
+            "crm help backups",
         ]))
         .subcommand_required(true)
         .arg_required_else_help(true)

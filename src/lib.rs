@@ -21,7 +21,7 @@
 //! # Invariants
 //!
 //! - A field of a noun is declared in one place, its noun's table; SQL, JSON, flags and documentation follow from it.
-//! - The nouns know nothing of SQL, warp or reqwest, and no store knows another.
+//! - The nouns know nothing of SQL, warp or reqwest (a view has one query), and no store knows another.
 //! - Every acknowledged write has been committed and synced.
 //! - A read sees every commit of its own process at once, and a commit of another process within 5 ms.
 //! - A write whose result is unknown is reported as such, and never sent to the database again.

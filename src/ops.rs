@@ -62,13 +62,13 @@ macro_rules! operations {
 // The list. A line has a file, its type, and a kind: `write` runs a rule, `inform` reports on the service, and the
 // others are reads, which have faster paths.
 operations! {
-    list::List: list,
     create::Create: write,
     get::Get: get,
+    list::List: list,
     update::Update: write,
     delete::Delete: write,
-    list_tokens::ListTokens: tokens,
     create_token::CreateToken: write,
+    list_tokens::ListTokens: tokens,
     revoke_token::RevokeToken: write,
     health::Health: inform,
     ready::Readiness: inform,
@@ -119,7 +119,7 @@ pub struct Route {
 /// All routes, in the order of the OpenAPI document: those of each noun, then the others.
 pub fn routes() -> Vec<Route> {
     let nouns = NOUNS.iter().chain(VIEWS).map(|noun| Some(*noun));
-    let mut routes = Vec::new();
+    let mut routes: Vec<Route> = Vec::new();
     for noun in nouns.chain([None]) {
         let ops = Op::ALL.iter().copied();
         for op in ops.filter(|op| op.about().is_with(noun)) {
@@ -134,6 +134,15 @@ pub fn routes() -> Vec<Route> {
             }));
         }
     }
+    // The operations are in the order of the help. The document has the methods of a path together, GET first.
+    let paths: Vec<String> = routes.iter().map(|route| route.path.clone()).collect();
+    routes.sort_by_key(|route| {
+        let path = paths.iter().position(|path| *path == route.path);
+        let method = ["GET", "POST"]
+            .iter()
+            .position(|known| *known == route.method);
+        (path, method.unwrap_or(usize::MAX))
+    });
     routes
 }
 

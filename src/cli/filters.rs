@@ -32,7 +32,10 @@ pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
 pub(super) fn list_args(noun: &'static Noun) -> [Arg; 6] {
     [
         Arg::new("where").long("where").value_name("FIELD=FILTER").action(ArgAction::Append).help(
-            "A filter in the form of the API, such as status=ne:lost or attributes.company=Acme",
+            match noun.has_attributes() {
+                true => "A filter in the form of the API, such as status=ne:lost or attributes.company=Acme",
+                false => "A filter in the form of the API, such as status=ne:active",
+            },
         ),
         Arg::new("q").long("q").value_name("TEXT").help("Find a text in any of the text fields, ignoring case"),
         Arg::new("sort").long("sort").value_name("FIELDS").allow_hyphen_values(true).help(

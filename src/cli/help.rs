@@ -35,6 +35,13 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     {
         return show(topic);
     }
+    if let [first, second, ..] = words[..]
+        && topics::find(first).is_some()
+    {
+        let (first, second) = (quoted(first), quoted(second));
+        let why = format!("help: {first} is a topic; expected nothing after it, got {second}");
+        return Err(Error::invalid(why).into());
+    }
     let mut page = (session.whole)();
     page.build();
     for word in &words {
@@ -59,7 +66,8 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
 /// Shows a page of the manual. At a terminal a pager shows it, if there is one; the pager then replaces this process.
 fn show(topic: &Topic) -> Ended {
     let terminal = Terminal::stdout();
-    let text = manual::in_terminal(topic, terminal.width, terminal.color);
+    let color = terminal.color && manual::pager::shows_bold();
+    let text = manual::in_terminal(topic, terminal.width, color);
     if terminal.width.is_some() {
         let _ = manual::pager::show(&text);
     }

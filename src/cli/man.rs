@@ -18,7 +18,6 @@ fn words() -> Command {
         .about("Print the manual page of crm, or write all manual pages into a folder")
         .arg(
             Arg::new("dir")
-                .long("dir")
                 .value_name("DIR")
                 .value_parser(ValueParser::path_buf())
                 .value_hint(ValueHint::DirPath)
@@ -27,7 +26,7 @@ fn words() -> Command {
                      which is created if it does not exist",
                 ),
         )
-        .after_help(examples(&["crm man > crm.1", "crm man --dir man"]))
+        .after_help(examples(&["crm man > crm.1", "crm man ./man"]))
 }
 
 fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 pub fn show(text: &str) -> io::Result<()> {
     let mut pager = match std::env::var("PAGER") {
         Ok(chosen) if chosen.trim().is_empty() || chosen.trim() == "cat" => return Ok(()),
+        Ok(chosen) if !exists(&chosen) => return Ok(()),
         Ok(chosen) => {
             let mut shell = Command::new("sh");
             shell.args(["-c", &chosen]);
@@ -31,4 +32,28 @@ pub fn show(text: &str) -> io::Result<()> {
         pager.env("LESS", "FRX");
     }
     Err(pager.stdin(Stdio::from(file)).exec())
+}
+
+/// Whether the pager shows bold text: `less` with its option `R`, or no pager at all.
+pub fn shows_bold() -> bool {
+    let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".into());
+    let has_option = |options: &str| options.contains('R') || options.contains("RAW");
+    match pager.split_whitespace().next() {
+        None | Some("cat") => true,
+        Some(program) if program == "less" || program.ends_with("/less") => {
+            has_option(&pager) || std::env::var("LESS").map_or(true, |options| has_option(&options))
+        }
+        Some(program) => !exists(program),
+    }
+}
+
+/// Whether the shell finds the program of a command line.
+fn exists(command: &str) -> bool {
+    let program = command.split_whitespace().next().unwrap_or_default();
+    let found = Command::new("sh")
+        .args(["-c", "command -v \"$1\"", "sh", program])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    found.is_ok_and(|status| status.success())
 }

@@ -40,7 +40,7 @@ pub enum Relation {
     View {
         /// The query, with one column for each field, followed by the `version`.
         select: &'static str,
-        /// The default order of a list, in the form of the parameter `sort`. Null comes last in it.
+        /// The default order of a list, in the form of the parameter `sort`. In a view a missing time comes last.
         order: &'static str,
     },
 }

@@ -32,7 +32,7 @@ pub use limits::{
     SORTED_LETTERS,
 };
 pub use parameters::{CONTROLS, boolean, escape, pairs};
-pub use sort::{LAST, Sort};
+pub use sort::Sort;
 
 /// A list of records of one noun.
 #[derive(Clone, Debug)]

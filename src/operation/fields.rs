@@ -218,18 +218,23 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         .collect();
     let text = noun.fields.iter().find(|field| field.searchable());
     let text = text.map_or("id", |field| field.name);
+    let default = noun.default_order();
+    let example = match noun.position("created_at") {
+        Some(_) => "-created_at",
+        None => default,
+    };
     list.push(json!({
         "name": "sort",
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The order: comma-separated fields, each with a `-` before it for descending order. Null sorts first; records that are equal in it are sorted by id. The default is the id. Example: `sort=-created_at,{text}`."),
+        "description": format!("The order: comma-separated fields, each with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id. The default is `{default}`. Example: `sort={example},{text}`.", if noun.is_view() { ", but a missing time last" } else { "" }),
         "schema": {
             "type": "array",
             "items": {"type": "string", "enum": sortable},
             "minItems": 1,
             "uniqueItems": true,
-            "examples": [["-created_at", text]],
+            "examples": [[example, text]],
         },
     }));
     for name in ["Limit", "After"] {

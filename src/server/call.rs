@@ -142,7 +142,11 @@ where
     async fn run<T: Operation>(self) -> Result<Response> {
         let request = self.request;
         let head = request.head;
-        let key = percent_encoding::percent_decode_str(self.key).decode_utf8_lossy();
+        // An id is digits alone. A name may need escapes.
+        let key = match T::ABOUT.has_id() {
+            true => self.key.into(),
+            false => percent_encoding::percent_decode_str(self.key).decode_utf8_lossy(),
+        };
         let parameters = query::pairs(head.query)?;
         let mut asked = Asked::new(T::ABOUT, self.noun, &key, &parameters)?;
         if head.headers.contains_key(&IDEMPOTENCY_KEY) {

@@ -46,29 +46,6 @@ pub static FOLLOWUP: Noun = Noun {
             ..TEXT
         },
         Field {
-            name: "name",
-            kind: Kind::Word,
-            presence: Presence::Required,
-            about: "The name of the process",
-            example: "Spring campaign",
-            ..TEXT
-        },
-        Field {
-            name: "status",
-            kind: Kind::Word,
-            presence: Presence::Required,
-            about: "The status of the process",
-            example: "active",
-            ..TEXT
-        },
-        Field {
-            name: "channel",
-            about: "The channel to the lead",
-            example: "email",
-            ..TEXT
-        },
-        LEAD_ID,
-        Field {
             name: "lead_name",
             about: "The name of the lead",
             example: "Ada Lovelace",
@@ -76,14 +53,17 @@ pub static FOLLOWUP: Noun = Noun {
         },
         Field {
             name: "lead_email",
+            kind: Kind::Email,
             about: "The e-mail address of the lead",
             example: "ada@example.com",
             ..TEXT
         },
         Field {
-            name: "lead_status",
-            about: "The status of the lead",
-            example: "contacted",
+            name: "name",
+            kind: Kind::Word,
+            presence: Presence::Required,
+            about: "The name of the process",
+            example: "Spring campaign",
             ..TEXT
         },
         Field {
@@ -100,6 +80,27 @@ pub static FOLLOWUP: Noun = Noun {
             example: "2026-01-31 09:30:00",
             ..TEXT
         },
+        Field {
+            name: "status",
+            kind: Kind::Word,
+            presence: Presence::Required,
+            about: "The status of the process",
+            example: "active",
+            ..TEXT
+        },
+        Field {
+            name: "channel",
+            about: "The channel to the lead",
+            example: "email",
+            ..TEXT
+        },
+        Field {
+            name: "lead_status",
+            about: "The status of the lead",
+            example: "contacted",
+            ..TEXT
+        },
+        LEAD_ID,
     ],
     relation: Relation::View {
         select: SELECT,

@@ -43,7 +43,15 @@ fn blocks(text: &str, mark: &str) -> Vec<String> {
     let mut found = Vec::new();
     while lines.by_ref().any(|line| line == fence) {
         let block = lines.by_ref().take_while(|line| *line != "```");
-        found.extend(block.map(str::to_string));
+        // A backslash at the end continues a line.
+        let mut begun = String::new();
+        for line in block {
+            begun.push_str(line.trim_start());
+            match begun.strip_suffix('\\') {
+                Some(rest) => begun = rest.to_string(),
+                None => found.push(std::mem::take(&mut begun)),
+            }
+        }
     }
     found
 }
@@ -574,7 +582,7 @@ fn help_shows_topics_commands_and_a_sentence_for_the_rest() {
 fn man_writes_a_page_for_each_command_and_topic() {
     let home = Home::new();
     assert!(home.crm(["man"]).ok().contains(".TH crm 1"));
-    home.crm(["man", "--dir", "pages"]).ok();
+    home.crm(["man", "pages"]).ok();
     for words in commands() {
         let name = [&["crm".to_string()], &words[..]].concat().join("-");
         assert!(home.path(&format!("pages/{name}.1")).exists(), "{name}");

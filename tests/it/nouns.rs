@@ -257,9 +257,9 @@ async fn followups(store: &AnyStore) {
     assert_eq!(
         all[0],
         concat!(
-            r#"{"id":3,"next_followup_datetime":"2026-02-01 09:30:00","name":"soon","status":"active","channel":"phone","#,
-            r#""lead_id":2,"lead_name":"Bob","lead_email":"bob@example.com","lead_status":"contacted","#,
-            r#""last_action_type":"call","last_action_timestamp":"2026-01-05 10:00:00"}"#
+            r#"{"id":3,"next_followup_datetime":"2026-02-01 09:30:00","lead_name":"Bob","lead_email":"bob@example.com","#,
+            r#""name":"soon","last_action_type":"call","last_action_timestamp":"2026-01-05 10:00:00","status":"active","#,
+            r#""channel":"phone","lead_status":"contacted","lead_id":2}"#
         )
     );
     let names = |records: &[String]| -> Vec<String> {
@@ -279,6 +279,11 @@ async fn followups(store: &AnyStore) {
         ("next_followup_datetime=lte:2026-03-01", &["soon", "late"]),
         ("lead_status=ne:new", &["soon", "alone", "none either"]),
         ("last_action_type=is:notnull", &["soon"]),
+        ("lead_email=BOB@example.com", &["soon", "none either"]),
+        (
+            "sort=-next_followup_datetime&limit=3",
+            &["none", "none either", "alone"],
+        ),
         ("q=bob", &["soon", "none either"]),
         (
             "sort=-id",
@@ -286,7 +291,7 @@ async fn followups(store: &AnyStore) {
         ),
         (
             "sort=next_followup_datetime",
-            &["none", "none either", "soon", "late", "alone"],
+            &["soon", "late", "alone", "none", "none either"],
         ),
         ("sort=lead_name,name&limit=2", &["alone", "late"]),
     ] {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::model::noun::Noun;
 use crate::model::query::limits::SORTED_LETTERS;
-use crate::model::query::sort::{LAST, Sort, order_text};
+use crate::model::query::sort::{Sort, order_text};
 use crate::model::record::Record;
 use crate::model::value::Value;
 
@@ -17,7 +17,6 @@ impl Cursor {
     /// The cursor of a page that ends with the record `last`.
     pub fn of(order: &[Sort], last: &Record) -> Cursor {
         let key = |sort: &Sort| match &last.values[sort.at] {
-            Value::Null if sort.nulls_last => Value::Text(LAST.into()),
             Value::Text(text) => Value::Text(text.chars().take(SORTED_LETTERS).collect()),
             value => value.clone(),
         };

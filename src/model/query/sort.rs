@@ -11,8 +11,15 @@ pub struct Sort {
     pub at: usize,
     /// Whether the order is descending. Null is less than every value.
     pub descending: bool,
-    /// Whether null comes last instead. It does in the default order of a view.
-    pub nulls_last: bool,
+    /// Whether null is greater than every value instead. It is for the times of a view: whatever has no time comes last.
+    pub null_is_greatest: bool,
+}
+
+impl Sort {
+    /// Whether null comes after all values in this order.
+    pub fn ends_with_null(self) -> bool {
+        self.descending != self.null_is_greatest
+    }
 }
 
 /// Writes the order as the parameter `sort` does. A cursor carries this text, because it is only valid with its order.
@@ -21,26 +28,18 @@ pub(super) fn order_text(noun: &Noun, order: &[Sort]) -> String {
         .iter()
         .map(|sort| {
             format!(
-                "{}{}{}",
+                "{}{}",
                 if sort.descending { "-" } else { "" },
-                noun.fields[sort.at].name,
-                if sort.nulls_last { LAST } else { "" }
+                noun.fields[sort.at].name
             )
         })
         .collect();
     keys.join(",")
 }
 
-/// The text that null is sorted as if null comes last. It is greater than every time.
-pub const LAST: &str = "~";
-
 /// The order of a list without the parameter `sort`.
 pub(super) fn default_order(noun: &'static Noun) -> Result<Vec<Sort>> {
-    let mut order = order(noun, noun.default_order())?;
-    for sort in &mut order {
-        sort.nulls_last = noun.is_view() && noun.fields[sort.at].nullable();
-    }
-    Ok(order)
+    order(noun, noun.default_order())
 }
 
 /// Reads an order, `name,-created_at`. The id is added where it is missing, so that the order is total.
@@ -71,10 +70,11 @@ pub(super) fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
         if order.iter().any(|sort| sort.at == at) {
             return Err(Error::field("sort", format!("{name} is given twice")));
         }
+        let is_time = matches!(noun.fields[at].kind, Kind::Time | Kind::Stamp);
         order.push(Sort {
             at,
             descending,
-            nulls_last: false,
+            null_is_greatest: noun.is_view() && is_time,
         });
     }
     // Ids are unique, so a key after the id has no effect.
@@ -83,7 +83,7 @@ pub(super) fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
         None => order.push(Sort {
             at: 0,
             descending: false,
-            nulls_last: false,
+            null_is_greatest: false,
         }),
     }
     Ok(order)

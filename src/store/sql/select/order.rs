@@ -2,7 +2,7 @@
 
 use super::text::Select;
 use crate::model::noun::Noun;
-use crate::model::query::{LAST, Query, SORTED_LETTERS, Sort};
+use crate::model::query::{Query, SORTED_LETTERS, Sort};
 use crate::model::value::Value;
 
 impl Select {
@@ -12,7 +12,6 @@ impl Select {
         let column = format!("{}.{}", noun.plural, field.name);
         match field.searchable() {
             true => format!("substr({column}, 1, {SORTED_LETTERS})"),
-            false if sort.nulls_last => format!("coalesce({column}, '{LAST}')"),
             false => column,
         }
     }
@@ -21,14 +20,16 @@ impl Select {
         let mut before = " ORDER BY ";
         for sort in &query.order {
             self.push(before).push(&Self::key(query.noun, sort));
-            // This is SQLite's default. PostgreSQL needs it in the text.
-            let has_null = query.noun.fields[sort.at].nullable() && !sort.nulls_last;
-            match (has_null, sort.descending) {
-                (true, false) => self.push(" NULLS FIRST"),
-                (true, true) => self.push(" DESC NULLS LAST"),
-                (false, false) => self,
-                (false, true) => self.push(" DESC"),
-            };
+            if sort.descending {
+                self.push(" DESC");
+            }
+            // The default differs from one database to the other.
+            if query.noun.fields[sort.at].nullable() {
+                self.push(match sort.ends_with_null() {
+                    true => " NULLS LAST",
+                    false => " NULLS FIRST",
+                });
+            }
             before = ", ";
         }
         self
@@ -42,7 +43,7 @@ impl Select {
             return self.push("1 = 0");
         };
         let key = Self::key(noun, sort);
-        let nullable = noun.fields[sort.at].nullable() && !sort.nulls_last;
+        let nullable = noun.fields[sort.at].nullable();
         if !nullable && !order.is_empty() {
             // Redundant, but it lets an index begin at the cursor.
             self.push(&key)
@@ -51,15 +52,15 @@ impl Select {
                 .push(" AND ");
         }
         self.push("(");
-        match (value, sort.descending) {
+        let sign = if sort.descending { " < " } else { " > " };
+        match (value, sort.ends_with_null()) {
             (Value::Null, false) => self.push(&key).push(" IS NOT NULL"),
             (Value::Null, true) => self.push("1 = 0"),
-            (value, false) => self.push(&key).push(" > ").value(value.clone()),
             (value, true) if nullable => {
-                self.push("(").push(&key).push(" < ").value(value.clone());
+                self.push("(").push(&key).push(sign).value(value.clone());
                 self.push(" OR ").push(&key).push(" IS NULL)")
             }
-            (value, true) => self.push(&key).push(" < ").value(value.clone()),
+            (value, _) => self.push(&key).push(sign).value(value.clone()),
         };
         if !order.is_empty() {
             self.push(" OR (").push(&key);
