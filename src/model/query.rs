@@ -20,6 +20,7 @@ use crate::base::text::Pattern;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::shown::Shown;
+use crate::model::value::Value;
 use filter::filter;
 use limits::limit;
 use parameters::written;
@@ -167,6 +168,12 @@ impl Query {
     /// The cursor of the page that ends with the record `last`.
     pub fn cursor(&self, last: &Record) -> String {
         Cursor::of(&self.order, last).encode(self.noun, &self.order)
+    }
+
+    /// The cursor of the page that ends with this id, if the list is [ordered by id](Query::by_id) only. It needs no record.
+    pub fn cursor_by_id(&self, id: i64) -> Option<String> {
+        let cursor = Cursor(vec![Value::Int(id)]);
+        self.by_id().then(|| cursor.encode(self.noun, &self.order))
     }
 
     /// Whether the list is ordered by id only.

@@ -89,9 +89,11 @@ pub(crate) fn cached_page<R: Rows>(
             for kept in &kept {
                 listing.first.push_json(&kept.json);
             }
-            if let Some(last) = kept.last().filter(|_| follows) {
-                listing.next =
-                    Record::from_json(query.noun, &last.json).map(|last| query.cursor(&last));
+            if let (true, Some(id), Some(last)) = (follows, ids.last(), kept.last()) {
+                // Most lists are in the order of ids, and reading a record from its JSON is a tenth of a page's time.
+                listing.next = query.cursor_by_id(*id).or_else(|| {
+                    Record::from_json(query.noun, &last.json).map(|last| query.cursor(&last))
+                });
             }
             return Ok(Vec::new());
         }
