@@ -257,7 +257,7 @@ async fn on_records<T: Operation>(
     };
     let out = io::stdout().lock();
     let printer = match T::ABOUT.answer {
-        Answer::Message => Printer::deletions(out, look, noun, extent),
+        Answer::Message => Printer::messages(out, look, noun, extent),
         _ => Printer::records(out, look, noun, shown, extent),
     };
     each(look, noun, &ids, printer, async |id, printer| {
@@ -265,7 +265,7 @@ async fn on_records<T: Operation>(
         match told {
             Told::Saved(saved) => printer.record(&saved.record),
             Told::Record(record) => printer.record(&record),
-            Told::Message(_) => printer.deleted(noun.parse_id(id)?),
+            Told::Message(message) => printer.message(noun.parse_id(id)?, &message),
             Told::Token(..) => Err(Error::internal("a write on a record returned a token").into()),
         }
     })

@@ -51,8 +51,8 @@ impl<W: Write> Printer<W> {
         Self::new(out, look, noun, Some(shown), "", extent)
     }
 
-    /// Prints which records of a noun were deleted.
-    pub fn deletions(out: W, look: Look, noun: &'static Noun, extent: Extent) -> Printer<W> {
+    /// Prints a message on each of several records of a noun.
+    pub fn messages(out: W, look: Look, noun: &'static Noun, extent: Extent) -> Printer<W> {
         Self::new(out, look, noun, None, "message", extent)
     }
 
@@ -119,20 +119,24 @@ impl<W: Write> Printer<W> {
         self.after()
     }
 
-    /// Prints that a record is deleted.
-    pub fn deleted(&mut self, id: i64) -> Result {
+    /// Prints a message on a record, such as `Lead deleted`. A table has the id in it: `Lead 1 deleted`.
+    pub fn message(&mut self, id: i64, message: &str) -> Result {
         self.before()?;
         let title = self.noun.title;
         match self.look.format {
             Format::Json | Format::Ndjson => {
-                write!(self.buffer, r#"{{"id":{id},"message":"{title} deleted"}}"#)?;
+                let object = serde_json::json!({"id": id, "message": message});
+                write!(self.buffer, "{object}")?;
             }
             Format::Csv => csv_line(
-                [id.to_string(), format!("{title} deleted")].into_iter(),
+                [id.to_string(), message.to_string()].into_iter(),
                 &mut self.buffer,
             ),
             Format::Id => write!(self.buffer, "{id}")?,
-            Format::Table => writeln!(self.buffer, "{title} {id} deleted")?,
+            Format::Table => match message.strip_prefix(title) {
+                Some(rest) => writeln!(self.buffer, "{title} {id}{rest}")?,
+                None => writeln!(self.buffer, "{title} {id}: {message}")?,
+            },
         }
         self.after()
     }

@@ -110,9 +110,9 @@ fn deletions_in_each_format() {
     let print = |format, extent, ids: &[i64]| {
         let mut out = Vec::new();
         let look = look(format, PLAIN);
-        let mut printer = Printer::deletions(&mut out, look, &LEAD, extent);
+        let mut printer = Printer::messages(&mut out, look, &LEAD, extent);
         for id in ids {
-            printer.deleted(*id).unwrap();
+            printer.message(*id, "Lead deleted").unwrap();
         }
         printer.end().unwrap();
         text(out)
