@@ -9,8 +9,8 @@
 //! | [`manual`] | the pages of the manual, for terminals, browsers and `man` |
 //! | [`net`] | connections and their limits: the accept loop, TLS, the memory of bodies and answers; it knows no record and no route |
 //! | [`model`] | records: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
-//! | [`store`] | the contract of a store, and the stores: `sqlite`, `postgres`, `remote`; `sql` has the SQL text and the rules that the databases share, `copy` copies everything from one store to another |
 //! | [`views`] | nouns that are only read: fields over a query, one file each |
+//! | [`store`] | the contract of a store, and the stores: `sqlite`, `postgres`, `remote`; `sql` has the SQL text and the rules that the databases share, `copy` copies everything from one store to another |
 //! | [`operation`] | the description of an operation, as data |
 //! | [`ops`] | the operations, one file each, and their list |
 //! | [`server`] | routes, tokens and the answers to requests |
@@ -44,9 +44,9 @@ pub mod net;
 
 pub mod model;
 
-pub mod store;
-
 pub mod views;
+
+pub mod store;
 
 pub mod operation;
 

@@ -247,6 +247,22 @@ pub enum CommandPart {
 }
 
 impl About {
+    /// The start of an operation on the service: a GET without parameters, body and command. Each names its own access.
+    pub const SERVICE: About = About {
+        of: Of::Service,
+        methods: &[],
+        path: "",
+        access: ADMIN,
+        conditional: false,
+        parameters: &[],
+        body: Body::None,
+        answer: Answer::Other,
+        needs: Needs::Nothing,
+        summary: "",
+        describe: Describe::Hidden,
+        words: None,
+    };
+
     /// Its parameters for a noun.
     pub fn parameters(
         &self,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::base::error::{Code, Error, Result, quoted};
-use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
+use crate::operation::about::{About, Access, Describe};
 use crate::operation::describe::{Described, answer};
 use crate::operation::service::{Answered, Inform, Service};
 
@@ -12,15 +12,9 @@ pub struct Docs;
 
 impl Inform for Docs {
     const ABOUT: &'static About = &About {
-        of: Of::Service,
         methods: &[("GET", "docs")],
         path: "/docs/{rest}",
         access: Access::Public,
-        conditional: false,
-        parameters: &[],
-        body: Body::None,
-        answer: Answer::Other,
-        needs: Needs::Nothing,
         summary: "Show the documentation as a page",
         describe: Describe::Plain(|| {
             Described::new("").answers(
@@ -33,7 +27,7 @@ impl Inform for Docs {
                 ),
             )
         }),
-        words: None,
+        ..About::SERVICE
     };
 
     async fn inform(service: &impl Service, rest: &str) -> Result<Answered> {

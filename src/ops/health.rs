@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::base::error::Result;
-use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
+use crate::operation::about::{About, Access, Describe, Needs};
 use crate::operation::describe::{Described, answer, status};
 use crate::operation::service::{Answered, Inform, Service};
 
@@ -12,14 +12,9 @@ pub struct Health;
 
 impl Inform for Health {
     const ABOUT: &'static About = &About {
-        of: Of::Service,
         methods: &[("GET", "health")],
         path: "/health",
         access: Access::Public,
-        conditional: false,
-        parameters: &[],
-        body: Body::None,
-        answer: Answer::Other,
         needs: Needs::NothingAlways,
         summary: "Show that the process runs",
         describe: Describe::Plain(|| {
@@ -28,7 +23,7 @@ impl Inform for Health {
             )
             .answers(200, answer("It runs.", status("ok", json!({}))))
         }),
-        words: None,
+        ..About::SERVICE
     };
 
     async fn inform(_service: &impl Service, _rest: &str) -> Result<Answered> {

@@ -1,7 +1,7 @@
 //! `GET /`: redirects to the documentation.
 
 use crate::base::error::Result;
-use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
+use crate::operation::about::{About, Access};
 use crate::operation::service::{Answered, Inform, Service};
 
 /// Redirects a browser to the documentation. The location is relative, so that it works behind a proxy that adds a prefix
@@ -10,18 +10,11 @@ pub struct Home;
 
 impl Inform for Home {
     const ABOUT: &'static About = &About {
-        of: Of::Service,
         methods: &[("GET", "home")],
         path: "/",
         access: Access::Public,
-        conditional: false,
-        parameters: &[],
-        body: Body::None,
-        answer: Answer::Other,
-        needs: Needs::Nothing,
         summary: "Redirect to the documentation",
-        describe: Describe::Hidden,
-        words: None,
+        ..About::SERVICE
     };
 
     async fn inform(_service: &impl Service, _rest: &str) -> Result<Answered> {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::base::error::Result;
-use crate::operation::about::{About, Answer, Body, Describe, Needs, Of, READ};
+use crate::operation::about::{About, Describe, READ};
 use crate::operation::describe::{Described, answer};
 use crate::operation::service::{Answered, Inform, Service};
 
@@ -12,22 +12,16 @@ pub struct Metrics;
 
 impl Inform for Metrics {
     const ABOUT: &'static About = &About {
-        of: Of::Service,
         methods: &[("GET", "metrics")],
         path: "/metrics",
         access: READ,
-        conditional: false,
-        parameters: &[],
-        body: Body::None,
-        answer: Answer::Other,
-        needs: Needs::Nothing,
         summary: "Show the metrics, for Prometheus",
         describe: Describe::Plain(|| {
             Described::new("For Prometheus, in the text format of OpenMetrics.").answers(200, answer("All metrics.", json!({
                 "application/openmetrics-text": {"schema": {"type": "string", "pattern": "# EOF\n$"}},
             })))
         }),
-        words: None,
+        ..About::SERVICE
     };
 
     async fn inform(service: &impl Service, _rest: &str) -> Result<Answered> {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::base::error::Result;
-use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
+use crate::operation::about::{About, Access, Describe};
 use crate::operation::describe::{Described, answer};
 use crate::operation::service::{Answered, Inform, Service};
 
@@ -12,15 +12,9 @@ pub struct OpenApi;
 
 impl Inform for OpenApi {
     const ABOUT: &'static About = &About {
-        of: Of::Service,
         methods: &[("GET", "openapi")],
         path: "/openapi.json",
         access: Access::Public,
-        conditional: false,
-        parameters: &[],
-        body: Body::None,
-        answer: Answer::Other,
-        needs: Needs::Nothing,
         summary: "Show this description of the API",
         describe: Describe::Plain(|| {
             Described::new("").answers(
@@ -33,7 +27,7 @@ impl Inform for OpenApi {
                 ),
             )
         }),
-        words: None,
+        ..About::SERVICE
     };
 
     async fn inform(service: &impl Service, _rest: &str) -> Result<Answered> {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::base::error::Result;
-use crate::operation::about::{About, Access, Answer, Body, Describe, Needs, Of};
+use crate::operation::about::{About, Access, Describe, Needs};
 use crate::operation::describe::{Described, answer, status};
 use crate::operation::fields::TIME_STORED;
 use crate::operation::service::{Answered, Inform, Service};
@@ -13,18 +13,13 @@ pub struct Readiness;
 
 impl Inform for Readiness {
     const ABOUT: &'static About = &About {
-        of: Of::Service,
         methods: &[("GET", "ready")],
         path: "/ready",
         access: Access::Public,
-        conditional: false,
-        parameters: &[],
-        body: Body::None,
-        answer: Answer::Other,
         needs: Needs::DatabaseAlways,
         summary: "Show whether the service accepts writes",
         describe: Describe::Plain(describe),
-        words: None,
+        ..About::SERVICE
     };
 
     async fn inform(service: &impl Service, _rest: &str) -> Result<Answered> {

@@ -1,11 +1,13 @@
 //! The paths of the API as the table of the manual.
 
+use crate::model::noun::Noun;
 use crate::operation::about::{Describe, fill};
 use crate::ops::{Route, routes};
 
 /// A row: the paths that have the same methods, and what each method does.
 struct Row {
     template: &'static str,
+    noun: Option<&'static Noun>,
     paths: Vec<String>,
     methods: Vec<(&'static str, &'static str)>,
 }
@@ -22,6 +24,7 @@ pub fn markdown() -> String {
             Some(row) => row.methods.push(method),
             None => single.push(Row {
                 template: about.path,
+                noun: route.noun,
                 paths: vec![path],
                 methods: vec![method],
             }),
@@ -42,7 +45,7 @@ pub fn markdown() -> String {
         let methods: Vec<String> = row
             .methods
             .iter()
-            .map(|(method, summary)| format!("`{method}`: {}", sentence(summary, &row.paths)))
+            .map(|(method, summary)| format!("`{method}`: {}", sentence(summary, &row)))
             .collect();
         table.push_str(&format!(
             "| {} | {} |\n",
@@ -54,12 +57,9 @@ pub fn markdown() -> String {
 }
 
 /// A summary within a sentence. For several nouns it speaks of records.
-fn sentence(summary: &str, paths: &[String]) -> String {
-    let text = match paths.len() {
-        1 => {
-            let noun = routes().into_iter().find(|route| route.path == paths[0]);
-            fill(summary, noun.and_then(|route| route.noun))
-        }
+fn sentence(summary: &str, row: &Row) -> String {
+    let text = match row.paths.len() {
+        1 => fill(summary, row.noun),
         _ => summary
             .replace("{plural}", "records")
             .replace("{a} {name}", "a record"),
