@@ -3,10 +3,11 @@
 //! Every format except the table is written record by record, so memory does not grow with the length of a list. If a list
 //! fails in the middle, its JSON array is not closed, so nobody can mistake a part for the whole.
 //!
-//! On a terminal, a table of several records fits the width. The widest columns are cut first. If a column would become
-//! narrower than [`NARROWEST`], the last columns are left out and a line below the table names them. A single record is
-//! printed with one field per line; long values are wrapped and never cut. When standard output is not a terminal,
-//! nothing is cut, wrapped or left out.
+//! On a terminal, a table of several records fits the width. If the columns do not fit, the last ones are left out until
+//! the others show at least a whole time, then the widest are cut. Columns that were requested by name are cut down to
+//! [`NARROWEST`] before they are left out. A line below the table names what was left out. A single record is printed with
+//! one field per line; long values are wrapped and never cut. When standard output is not a terminal, nothing is cut,
+//! wrapped or left out.
 //!
 //! Tables and errors escape characters that would control the terminal or reorder a line. JSON has escapes of its own,
 //! and CSV is for programs.

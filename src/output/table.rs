@@ -14,6 +14,10 @@ use crate::output::text::{cut, wrapped};
 /// The least width of a cut column, in terminal columns. It leaves room for the date of a time and `…`.
 pub const NARROWEST: usize = 11;
 
+/// The least width of a cut column that was not requested by name, in terminal columns: a whole time. The last ones are
+/// left out instead of cutting all columns further.
+const READABLE: usize = 19;
+
 /// The number of blanks between two columns.
 const GAP: usize = 2;
 
@@ -23,7 +27,7 @@ pub(super) struct TableColumn {
     pub(super) right: bool,
     /// Left out before any column is cut: the times of creation and of the last change are rarely needed.
     pub(super) spare: bool,
-    /// Not requested by name. If it is empty in all rows, it is left out before any column is cut.
+    /// Not requested by name. If it is empty in all rows, it is left out before any column is cut. See [`READABLE`].
     pub(super) usual: bool,
 }
 
@@ -95,7 +99,12 @@ pub(super) fn table(
             widths.remove(at);
             rows.iter_mut().for_each(|row| drop(row.remove(at)));
         }
-        widths = fit(&widths, width);
+        let readable: Vec<usize> = widths.iter().map(|width| (*width).min(READABLE)).collect();
+        let mut kept = columns.len();
+        while whole(&readable[..kept]) > width && kept > 1 && columns[kept - 1].usual {
+            kept -= 1;
+        }
+        widths = fit(&widths[..kept], width);
     }
     left_out.splice(0..0, columns.split_off(widths.len()));
     for row in &mut rows {

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use tokio_postgres::Row;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::model::value::{Cell, Value};
 
@@ -36,17 +36,34 @@ impl ToSql for Value {
 }
 
 /// A column's value. The tables have only texts and 8-byte integers.
+#[inline]
 pub(super) fn cell(row: &Row, at: usize) -> Cell<'_> {
-    let is_number = *row.columns()[at].type_() == Type::INT8;
-    let cell = match is_number {
-        true => row
-            .try_get::<_, Option<i64>>(at)
-            .map(|int| int.map(Cell::Int)),
-        false => row
-            .try_get::<_, Option<&str>>(at)
-            .map(|text| text.map(Cell::Text)),
-    };
-    cell.ok().flatten().unwrap_or(Cell::Null)
+    row.try_get::<_, Option<ReadCell<'_>>>(at)
+        .ok()
+        .flatten()
+        .map_or(Cell::Null, |read| read.0)
+}
+
+/// A cell that is read from a row. One type for both kinds of columns, so that a column's type is looked at once.
+struct ReadCell<'a>(Cell<'a>);
+
+impl<'a> FromSql<'a> for ReadCell<'a> {
+    #[inline]
+    fn from_sql(
+        kind: &Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let cell = match *kind {
+            Type::INT8 => Cell::Int(i64::from_be_bytes(raw.try_into()?)),
+            _ => Cell::Text(<&str>::from_sql(kind, raw)?),
+        };
+        Ok(ReadCell(cell))
+    }
+
+    #[inline]
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::INT8 || <&str as FromSql>::accepts(kind)
+    }
 }
 
 /// All values of a row.

@@ -8,6 +8,7 @@ use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::value::{Cell, Value};
+use crate::store::sql::row;
 
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -55,9 +56,6 @@ pub(crate) fn query(
     Ok(all)
 }
 
-/// Records of up to this many columns are read without an allocation.
-const COLUMNS: usize = 16;
-
 /// Passes on a row of [`columns`](crate::store::sql::statements::columns) or of
 /// [`fields`](crate::store::sql::statements::fields) without copying its texts.
 pub(crate) fn with_cells<T>(
@@ -66,19 +64,8 @@ pub(crate) fn with_cells<T>(
     take: impl FnOnce(&[Cell<'_>]) -> T,
 ) -> Result<T> {
     let width = row.as_ref().column_count().min(noun.fields.len() + 1);
-    let mut few = [Cell::Null; COLUMNS];
-    let mut many = Vec::new();
-    let cells = match few.get_mut(..width) {
-        Some(cells) => cells,
-        None => {
-            many.resize(width, Cell::Null);
-            &mut many[..]
-        }
-    };
-    for (at, place) in cells.iter_mut().enumerate() {
-        *place = cell(row.get_ref(at).map_err(|error| map_err(&error))?)?;
-    }
-    Ok(take(cells))
+    let cell = |at| cell(row.get_ref(at).map_err(|error| map_err(&error))?);
+    row::with_cells(width, cell, take)
 }
 
 /// The record in a row of [`columns`](crate::store::sql::statements::columns) or of

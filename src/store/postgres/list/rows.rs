@@ -1,5 +1,7 @@
 //! The rows of a select, one after the other.
 
+use std::convert::Infallible;
+
 use futures_util::{FutureExt, StreamExt, pin_mut};
 use tokio_postgres::{Client, Row, Statement};
 
@@ -12,6 +14,7 @@ use crate::store::postgres::database::{LIST_PATIENCE, PATIENCE, PgDatabase};
 use crate::store::postgres::failure::{Failure, within};
 use crate::store::postgres::link::PgSession;
 use crate::store::postgres::reading::ReadSession;
+use crate::store::sql::row;
 use crate::store::sql::select::Select;
 
 /// A select with more parameters is not kept prepared: there are too many such selects.
@@ -90,12 +93,17 @@ pub(super) async fn stream(
 ) -> Result<(), Failure> {
     let rows = within(LIST_PATIENCE, client.query_raw(statement, slice(params))).await?;
     pin_mut!(rows);
-    while let Some(row) = within(LIST_PATIENCE, rows.next().map(Option::transpose)).await? {
-        if !each(&row) {
-            break;
+    loop {
+        // Most rows have been received with the one before. They need no timer.
+        let row = match rows.next().now_or_never() {
+            Some(row) => row.transpose()?,
+            None => within(LIST_PATIENCE, rows.next().map(Option::transpose)).await?,
+        };
+        match row {
+            Some(row) if each(&row) => {}
+            _ => return Ok(()),
         }
     }
-    Ok(())
 }
 
 /// The number in the single row of a select.
@@ -113,8 +121,8 @@ pub(super) async fn number(database: &PgDatabase, select: &Select) -> Result<i64
 
 /// Passes on a row of [`columns`](crate::store::sql::statements::columns) without copying it.
 pub(super) fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>])) {
-    let cells: Vec<Cell<'_>> = (0..=noun.fields.len()).map(|at| cell(row, at)).collect();
-    take(&cells);
+    let cell = |at| Ok::<_, Infallible>(cell(row, at));
+    let Ok(()) = row::with_cells(noun.fields.len() + 1, cell, take);
 }
 
 /// The record that these cells hold.
