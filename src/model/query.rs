@@ -32,7 +32,7 @@ pub use limits::{
     LARGEST_LIMIT, LONGEST_PATTERN, LONGEST_QUERY, MOST_FILTERS, MOST_VALUES, MOST_VALUES_IN_ALL,
     SORTED_LETTERS,
 };
-pub use parameters::{CONTROLS, boolean, escape, pairs};
+pub use parameters::{CONTROLS, LISTS, boolean, escape, list_of, pairs};
 pub use sort::Sort;
 
 /// A list of records of one noun.
@@ -85,7 +85,9 @@ impl Query {
         let mut cursor = None;
         for (at, (name, value)) in pairs.iter().enumerate() {
             let is_control = CONTROLS.contains(&name.as_str());
-            let read = if is_control && pairs[..at].iter().any(|pair| pair.0 == *name) {
+            let is_list = LISTS.contains(&name.as_str());
+            let again = is_control && pairs[..at].iter().any(|pair| pair.0 == *name);
+            let read = if again && !is_list {
                 Err(Error::field(name, "is given twice"))
             } else if value.contains('\0') {
                 Err(Error::field(name, "must not contain a NUL character"))
@@ -93,6 +95,12 @@ impl Query {
                 // Read at the end, because it needs the order.
                 cursor = Some(value);
                 Ok(())
+            } else if is_list {
+                // The first one reads all of them.
+                match list_of(&pairs, name).filter(|_| !again) {
+                    Some(list) => query.read(name, &list),
+                    None => Ok(()),
+                }
             } else {
                 query.read(name, value)
             };

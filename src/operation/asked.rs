@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, quoted};
 use crate::model::draft::Draft;
 use crate::model::noun::Noun;
-use crate::model::query::boolean;
+use crate::model::query::{LISTS, boolean};
 use crate::model::record::Record;
 use crate::model::token::{Secret, Token};
 use crate::store::contract::{Saved, Write};
@@ -18,7 +18,7 @@ pub struct Asked<'a> {
     pub key: &'a str,
     /// The id in the path. 0 if there is none.
     pub id: i64,
-    /// The parameters after the `?`. Each is known to the operation and occurs once.
+    /// The parameters after the `?`. Each is known to the operation and occurs once, except for a list.
     pub parameters: &'a [(String, String)],
     /// The secret of the client, if the request has an idempotency key.
     pub asker: Option<Secret>,
@@ -82,7 +82,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Refuses parameters that are not in `known` or that are given twice.
+/// Refuses parameters that are not in `known`, and those that are given twice and are no list.
 pub fn known_parameters(parameters: &[(String, String)], known: &[&str]) -> Result<()> {
     for (at, (name, _)) in parameters.iter().enumerate() {
         if !known.contains(&name.as_str()) {
@@ -95,7 +95,8 @@ pub fn known_parameters(parameters: &[(String, String)], known: &[&str]) -> Resu
                 format!("no such parameter; this path takes {known}"),
             ));
         }
-        if parameters[..at].iter().any(|pair| pair.0 == *name) {
+        let is_list = LISTS.contains(&name.as_str());
+        if !is_list && parameters[..at].iter().any(|pair| pair.0 == *name) {
             return Err(Error::field(name, "is given twice"));
         }
     }

@@ -151,7 +151,7 @@ pub fn message(description: &str, example: &str, text: &str) -> Value {
 
 /// `{"status": …}` with more fields. A field that may be null may also be left out.
 pub fn status(word: &str, more: Value) -> Value {
-    let mut properties = json!({"status": {"const": word}});
+    let mut properties = json!({"status": {"type": "string", "const": word}});
     let mut example = json!({"status": word});
     let mut required = vec![json!("status")];
     for (name, schema) in object(more) {

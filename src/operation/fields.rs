@@ -2,10 +2,14 @@
 //!
 //! The description of a request is never stricter than the service, so that a generated client refuses nothing that the
 //! service accepts. Answers are described exactly.
+//!
+//! No schema has a `default`. Most generated clients send the default of a field that was left out, which in an update
+//! would overwrite the stored value. The defaults of a create are described in words.
 
 use serde_json::{Value, json};
 
 use super::reference::reference;
+use crate::model::draft::Purpose;
 use crate::model::field::{Field, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
@@ -35,8 +39,9 @@ fn time_taken() -> String {
 pub const TIME_STORED: &str =
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
 
-/// The schema of a field in a request. It is the same for create and update, because an update never clears a required field.
-pub fn taken(field: &Field) -> Value {
+/// The schema of a field in a request. A create and an update take the same values. What a missing field or null means
+/// differs, and so do the descriptions.
+pub fn taken(field: &Field, purpose: Purpose) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
         Kind::Text => json!({"type": "string", "pattern": NO_NUL}),
@@ -44,7 +49,10 @@ pub fn taken(field: &Field) -> Value {
         // `email` means the addresses of RFC 5321 only. `idn-email` means those of RFC 6531, which includes them.
         Kind::Email => json!({"type": "string", "format": "idn-email"}),
         Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": time_taken()}),
-        Kind::Attributes => json!({"type": "object", "propertyNames": {"pattern": NO_NUL}}),
+        Kind::Attributes => json!({
+            "anyOf": [attributes(), {"type": "null"}],
+            "propertyNames": {"pattern": NO_NUL},
+        }),
     };
     let mut about = format!("{}.", field.about);
     match field.kind {
@@ -56,21 +64,31 @@ pub fn taken(field: &Field) -> Value {
         Kind::Reference(target) => about.push_str(&format!(" It has to be the id of {} {} that exists.", article(target.name), target.name)),
         _ => {}
     }
-    if field.kind == Kind::Attributes {
-        about.push_str(" `null` is the same as `{}`.");
-    }
-    if field.nullable() || field.kind == Kind::Attributes {
+    if field.nullable() {
         schema["type"] = json!([schema["type"], "null"]);
     }
-    if let Presence::Default(text) = field.presence {
-        schema["default"] = match field.kind {
-            Kind::Attributes => json!({}),
-            _ => text.into(),
-        };
-    }
+    let missing = match (purpose, field.kind, field.presence) {
+        (Purpose::Create, Kind::Attributes, _) => {
+            " `{}` unless given; `null` is the same as `{}`.".into()
+        }
+        (Purpose::Create, _, Presence::Default(text)) => format!(" `{text}` unless given."),
+        (Purpose::Create, _, Presence::Now) => " The time of the create unless given.".into(),
+        (Purpose::Update, Kind::Attributes, _) => {
+            " `{}` changes nothing; `null` instead of an object removes all keys.".into()
+        }
+        (Purpose::Update, _, Presence::Optional) => " `null` clears it.".into(),
+        _ => String::new(),
+    };
+    about.push_str(&missing);
     schema["description"] = about.into();
     schema["examples"] = json!([example(field)]);
     schema
+}
+
+/// The schema of attributes. It is one component of the document: a generator that names a type after the place where it
+/// finds an object would make several types of it, some with the same name.
+fn attributes() -> Value {
+    reference("schemas", "Attributes")
 }
 
 /// `a` or `an`.
@@ -88,7 +106,7 @@ pub fn answered(field: &Field) -> Value {
         Kind::Id | Kind::Reference(_) => id_schema(),
         Kind::Text | Kind::Word | Kind::Email => json!({"type": "string"}),
         Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
-        Kind::Attributes => json!({"type": "object"}),
+        Kind::Attributes => attributes(),
     };
     if field.nullable() {
         schema["type"] = json!([schema["type"], "null"]);
@@ -150,12 +168,33 @@ fn filter(name: &str, field: &Field) -> Value {
         }
         Kind::Text | Kind::Word | Kind::Email => "text",
     };
-    json!({
-        "name": name,
-        "in": "query",
-        "description": format!("Filter: `value` or `op:value` with {operators}, where the value is {what}. Examples: {}.", shown.join(", ")),
-        "schema": {"type": "string", "examples": examples},
-    })
+    let about = format!(
+        "Filter: `value` or `op:value` with {operators}, where the value is {what}. Examples: {}.",
+        shown.join(", ")
+    );
+    match field.kind {
+        // A period has two ends. Any filter can be repeated, but as a list other fields would look as if one of its values
+        // were enough.
+        Kind::Time | Kind::Stamp => json!({
+            "name": name,
+            "in": "query",
+            "style": "form",
+            "explode": true,
+            "description": format!("{about} If it is repeated, a record has to meet each: `{name}=gte:2026-01-01&{name}=lt:2026-02-01`."),
+            "schema": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "examples": [["gte:2026-01-01", "lt:2026-02-01"]],
+            },
+        }),
+        _ => json!({
+            "name": name,
+            "in": "query",
+            "description": about,
+            "schema": {"type": "string", "examples": examples},
+        }),
+    }
 }
 
 /// Examples of filters by a field.
@@ -228,12 +267,12 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The order: comma-separated fields, each with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id. The default is `{default}`. Example: `sort={example},{text}`.", if noun.is_view() { ", but a missing time last" } else { "" }),
+        "description": format!("The order: comma-separated fields, each once and with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id. The default is `{default}`. Example: `sort={example},{text}`, or repeated, `sort={example}&sort={text}`.", if noun.is_view() { ", but a missing time last" } else { "" }),
         "schema": {
             "type": "array",
             "items": {"type": "string", "enum": sortable},
+            // Not `uniqueItems`: generated clients would take a set, which has no order.
             "minItems": 1,
-            "uniqueItems": true,
             "examples": [[example, text]],
         },
     }));
@@ -255,12 +294,12 @@ pub fn fields_parameter(noun: &'static Noun) -> Value {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The fields to return, comma-separated and in this order. The default is all fields. Example: `fields=id,{text}`."),
+        "description": format!("The fields to return, comma-separated, each once and in this order. The default is all fields. Example: `fields=id,{text}`, or repeated, `fields=id&fields={text}`."),
         "schema": {
             "type": "array",
             "items": {"type": "string", "enum": all},
+            // Not `uniqueItems`: generated clients would take a set, which has no order.
             "minItems": 1,
-            "uniqueItems": true,
             "examples": [["id", text]],
         },
     })

@@ -179,7 +179,7 @@ pub(super) fn name() -> Json {
 pub(super) fn known() -> Json {
     json!({
         "name": {"type": "string", "description": "Chosen by people and unique."},
-        "scope": {"enum": SCOPES},
+        "scope": {"type": "string", "enum": SCOPES},
         "start": {"type": "string", "description": "The first letters of the secret."},
         "created_at": {"type": "string", "pattern": TIME_STORED},
         "expires_at": {"type": ["string", "null"], "pattern": TIME_STORED},
@@ -205,7 +205,7 @@ fn describe() -> Described {
         "required": ["name", "scope"],
         "properties": {
             "name": name(),
-            "scope": {"enum": SCOPES},
+            "scope": {"type": "string", "enum": SCOPES},
             "expires": {
                 "type": ["string", "null"],
                 "description": "When it expires: a duration from now like `90d`, `12h` or `2w`, or a time. It never expires if this is left out.",

@@ -18,7 +18,8 @@ impl Inform for Metrics {
         summary: "Show the metrics, for Prometheus",
         describe: Describe::Plain(|| {
             Described::new("For Prometheus, in the text format of OpenMetrics.").answers(200, answer("All metrics.", json!({
-                "application/openmetrics-text": {"schema": {"type": "string", "pattern": "# EOF\n$"}},
+                "application/openmetrics-text": {"schema": {"type": "string"}},
+                "text/plain": {"schema": {"type": "string"}},
             })))
         }),
         ..About::SERVICE

@@ -95,9 +95,10 @@ impl Request<'_> {
 
     async fn get(&self, noun: &'static Noun, id: &str) -> Result<Response> {
         let id = noun.parse_id(id)?;
-        let read = match self.parameters(&["fields"])?.first() {
-            Some((_, fields)) => {
-                let shown = Shown::parse(noun, fields)?;
+        let parameters = self.parameters(&["fields"])?;
+        let read = match query::list_of(&parameters, "fields") {
+            Some(fields) => {
+                let shown = Shown::parse(noun, &fields)?;
                 let record = self.api.store.get(noun, id).await?;
                 let mut json = Vec::with_capacity(256);
                 record.write_json(&shown, &mut json);

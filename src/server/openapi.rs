@@ -182,17 +182,22 @@ fn parameters(about: &About, noun: Option<&'static Noun>, described: &Described)
 }
 
 fn parameter(parameter: &Parameter, noun: Option<&'static Noun>) -> Value {
-    let schema = match parameter.takes {
-        Takes::Switch => json!({"type": "boolean", "default": false}),
-        Takes::Word(_, words) => {
-            json!({"type": "string", "enum": words, "default": words.first()})
-        }
-        Takes::Text(_) => json!({"type": "string"}),
+    let (schema, default) = match parameter.takes {
+        Takes::Switch => (json!({"type": "boolean"}), Some("false")),
+        Takes::Word(_, words) => (
+            json!({"type": "string", "enum": words}),
+            words.first().copied(),
+        ),
+        Takes::Text(_) => (json!({"type": "string"}), None),
     };
+    let mut about = fill(parameter.about, noun);
+    if let Some(default) = default {
+        about.push_str(&format!(" The default is `{default}`."));
+    }
     json!({
         "name": parameter.name,
         "in": "query",
-        "description": fill(parameter.about, noun),
+        "description": about,
         "schema": schema,
     })
 }

@@ -77,7 +77,7 @@ impl Request<'_> {
         Error::new(code, message)
     }
 
-    /// Reads parameters. Refuses any that is not known or that is given twice.
+    /// Reads parameters. Refuses any that is not known, and any that is given twice and is no list.
     pub(super) fn parameters(&self, known: &[&str]) -> Result<Vec<(String, String)>> {
         let pairs = query::pairs(self.head.query)?;
         known_parameters(&pairs, known)?;

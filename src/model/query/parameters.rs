@@ -1,5 +1,7 @@
 //! The names and values of parameters as text, and as the query part of a URL.
 
+use std::borrow::Cow;
+
 use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
 };
@@ -8,6 +10,10 @@ use crate::base::error::{Error, Result, quoted};
 
 /// The parameters that are not filters.
 pub const CONTROLS: [&str; 6] = ["q", "sort", "limit", "after", "fields", "count"];
+
+/// The parameters that are lists. Generated clients repeat such a parameter for each item, `fields=id&fields=email`. It means
+/// the same as the items with commas between them.
+pub const LISTS: [&str; 2] = ["sort", "fields"];
 
 /// Everything except the characters that the query of a URL needs no escape for (RFC 3986, section 2.3).
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -49,11 +55,23 @@ pub fn pairs(query: &str) -> Result<Vec<(String, String)>> {
         .collect()
 }
 
-/// Reads `true` or `false`.
+/// The value of a parameter that may be repeated: all its values as one list, in the order given.
+pub fn list_of<'a>(pairs: &'a [(String, String)], name: &str) -> Option<Cow<'a, str>> {
+    let mut values = pairs.iter().filter(|pair| pair.0 == name);
+    let mut list = Cow::Borrowed(values.next()?.1.as_str());
+    for (_, value) in values {
+        let list = list.to_mut();
+        list.push(',');
+        list.push_str(value);
+    }
+    Some(list)
+}
+
+/// Reads `true` or `false` in any case. Clients in Python and R send `True` and `TRUE`.
 pub fn boolean(name: &str, text: &str) -> Result<bool> {
     match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
+        _ if text.eq_ignore_ascii_case("true") => Ok(true),
+        _ if text.eq_ignore_ascii_case("false") => Ok(false),
         _ => Err(Error::field(
             name,
             format!("expected true or false, got {}", quoted(text)),

@@ -7,7 +7,7 @@ use crate::base::time;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::{LARGEST_LIMIT, LONGEST_PATTERN};
-use crate::operation::describe::{answer, failure, media, object, reference};
+use crate::operation::describe::{answer, failure, object, reference};
 use crate::operation::fields::id_schema;
 
 /// Schemas that do not belong to a noun.
@@ -36,6 +36,11 @@ pub(super) fn common_schemas() -> Map<String, Value> {
             "required": ["error"],
             "additionalProperties": false,
         },
+        "Attributes": {
+            "type": "object",
+            "description": "Your own fields: any JSON values by their keys.",
+            "additionalProperties": true,
+        },
         "Message": {
             "type": "object",
             "description": "What was done.",
@@ -52,9 +57,9 @@ pub(super) fn parameters() -> Value {
     json!({
         "IdempotencyKey": {
             "name": "Idempotency-Key", "in": "header",
-            "description": "With a key, a request is done once, no matter how often it is sent within 24 hours. The same key with the same body gets the first answer again. A key belongs to a token, a method, a path and its parameters.",
+            "description": "With a key, a request is done once, no matter how often it is sent within 24 hours. The same key with the same body gets the first answer again. A key belongs to a token, a method, a path and its parameters. Use a new one for each new request, such as a random UUID.",
+            // Without an example: pages that try requests out would send it with every request.
             "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-            "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
         },
         "IfMatch": {
             "name": "If-Match", "in": "header",
@@ -80,7 +85,7 @@ pub(super) fn parameters() -> Value {
         "Limit": {
             "name": "limit", "in": "query",
             "description": "The largest number of records in this page. Without it the whole list is streamed.",
-            "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "examples": [100]},
+            "schema": {"type": "integer", "format": "int64", "minimum": 1, "maximum": LARGEST_LIMIT, "examples": [100]},
         },
         "After": {
             "name": "after", "in": "query",
@@ -89,8 +94,8 @@ pub(super) fn parameters() -> Value {
         },
         "Count": {
             "name": "count", "in": "query",
-            "description": "Whether `X-Total-Count` has the number of records that match the filters, counted at the start of the answer.",
-            "schema": {"type": "boolean", "default": false},
+            "description": "Whether `X-Total-Count` has the number of records that match the filters, counted at the start of the answer. The default is `false`.",
+            "schema": {"type": "boolean"},
         },
     })
 }
@@ -110,7 +115,7 @@ pub(super) fn headers() -> Value {
         },
         "TotalCount": {
             "description": "With `count=true`: the number of records that match the filters.",
-            "schema": {"type": "integer", "minimum": 0},
+            "schema": {"type": "integer", "format": "int64", "minimum": 0},
             "example": 42,
         },
         "RetryAfter": {
@@ -130,7 +135,7 @@ pub(super) fn headers() -> Value {
         },
         "IdempotentReplayed": {
             "description": "`true` if this is the answer to an earlier request with the same Idempotency-Key. Nothing was done again.",
-            "schema": {"const": "true"},
+            "schema": {"type": "string", "const": "true"},
         },
         "WwwAuthenticate": {
             "description": "How to authenticate (RFC 6750).",
@@ -153,17 +158,9 @@ pub(super) fn headers() -> Value {
 
 /// The 404 of a noun.
 pub(super) fn not_found(noun: &'static Noun) -> Value {
-    let error = noun.not_found();
-    let schema = json!({
-        "type": "object",
-        "properties": {"error": {"const": error.message}},
-        "required": ["error"],
-        "additionalProperties": false,
-    });
-    let example = json!({"missing": {"value": {"error": error.message}}});
-    answer(
+    failure(
         &format!("No {} has this id.", noun.name),
-        media(schema, example),
+        &[("missing", noun.not_found())],
     )
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::model::draft::Purpose;
 use crate::model::field::{Field, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
-use crate::operation::describe::reference;
 use crate::operation::fields::{answered, automatic, id_schema, names, record, taken};
 
 /// The schemas of a noun's requests and answers. A view has no request with a record.
@@ -17,15 +17,16 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
         pairs.collect::<Map<String, Value>>()
     };
     let answer = properties(answered, &mut fields.clone());
-    let writable = properties(taken, &mut fields.clone().filter(|field| !automatic(field)));
+    let given = || fields.clone().filter(|field| !automatic(field));
+    let create = properties(|field| taken(field, Purpose::Create), &mut given());
     let required: Vec<&str> = fields
         .clone()
         .filter(|field| field.presence == Presence::Required)
         .map(|field| field.name)
         .collect();
 
-    let mut update = writable.clone();
-    for field in fields.filter(|field| automatic(field)) {
+    let mut update = properties(|field| taken(field, Purpose::Update), &mut given());
+    for field in fields.clone().filter(|field| automatic(field)) {
         let put_back = match field.kind {
             Kind::Id => {
                 let mut schema = id_schema();
@@ -61,10 +62,11 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
     add(
         title.into(),
         json!({
-            "description": format!("{}.", noun.about),
-            "allOf": [reference("schemas", &format!("{title}Part"))],
             "type": "object",
+            "description": format!("{}.", noun.about),
+            "properties": answer,
             "required": all,
+            "additionalProperties": false,
             "examples": [record(noun)],
         }),
     );
@@ -73,7 +75,7 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
         json!({
             "type": "object",
             "description": format!("A new {name}."),
-            "properties": writable,
+            "properties": create,
             "required": required,
             "additionalProperties": false,
         }),
