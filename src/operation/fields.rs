@@ -222,6 +222,9 @@ fn filter_examples(field: &Field) -> Vec<String> {
 }
 
 /// The parameters of a list, besides the header.
+///
+/// The items of `sort` and `fields` are texts with a pattern. As an `enum` a generated client would take them in names of
+/// its own, such as `VALUE_1` for `-id`. They are not `uniqueItems` either: it would take a set, which has no order.
 pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
     let mut list: Vec<Value> = Vec::new();
     for field in noun.fields {
@@ -248,12 +251,11 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         }));
     }
     list.push(reference("parameters", "Search"));
-    let sortable: Vec<String> = noun
+    let sortable: Vec<&str> = noun
         .fields
         .iter()
         .filter(|field| field.kind != Kind::Attributes)
         .flat_map(names)
-        .flat_map(|name| [name.to_string(), format!("-{name}")])
         .collect();
     let text = noun.fields.iter().find(|field| field.searchable());
     let text = text.map_or("id", |field| field.name);
@@ -270,8 +272,7 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         "description": format!("The order: comma-separated fields, each once and with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id. The default is `{default}`. Example: `sort={example},{text}`, or repeated, `sort={example}&sort={text}`.", if noun.is_view() { ", but a missing time last" } else { "" }),
         "schema": {
             "type": "array",
-            "items": {"type": "string", "enum": sortable},
-            // Not `uniqueItems`: generated clients would take a set, which has no order.
+            "items": {"type": "string", "pattern": format!("^-?({})$", sortable.join("|"))},
             "minItems": 1,
             "examples": [[example, text]],
         },
@@ -297,8 +298,7 @@ pub fn fields_parameter(noun: &'static Noun) -> Value {
         "description": format!("The fields to return, comma-separated, each once and in this order. The default is all fields. Example: `fields=id,{text}`, or repeated, `fields=id&fields={text}`."),
         "schema": {
             "type": "array",
-            "items": {"type": "string", "enum": all},
-            // Not `uniqueItems`: generated clients would take a set, which has no order.
+            "items": {"type": "string", "pattern": format!("^({})$", all.join("|"))},
             "minItems": 1,
             "examples": [["id", text]],
         },

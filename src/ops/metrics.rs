@@ -17,10 +17,16 @@ impl Inform for Metrics {
         access: READ,
         summary: "Show the metrics, for Prometheus",
         describe: Describe::Plain(|| {
-            Described::new("For Prometheus, in the text format of OpenMetrics.").answers(200, answer("All metrics.", json!({
-                "application/openmetrics-text": {"schema": {"type": "string"}},
-                "text/plain": {"schema": {"type": "string"}},
-            })))
+            Described::new("For Prometheus, in the text format of OpenMetrics.").answers(
+                200,
+                answer(
+                    "All metrics.",
+                    json!({
+                        "application/openmetrics-text": {"schema": {"type": "string"}},
+                        "text/plain": {"schema": {"type": "string"}},
+                    }),
+                ),
+            )
         }),
         ..About::SERVICE
     };
