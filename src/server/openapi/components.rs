@@ -74,8 +74,8 @@ pub(super) fn parameters() -> Value {
         "Id": {
             "name": "id", "in": "path", "required": true,
             "description": "The record's id, a whole number of 1 or more.",
+            // Without an example: pages that try requests out would fill it in, also for a delete.
             "schema": id_schema(),
-            "example": 1,
         },
         "Search": {
             "name": "q", "in": "query",

@@ -1,6 +1,6 @@
 """The client that openapi-python-client makes of /openapi.json, used as it is.
 
-CRM_URL is the address of a service that is open.
+OPEN_URL is the address of a service that is open.
 """
 
 import os
@@ -29,7 +29,7 @@ from crm_client.models import (
     ProcessUpdate,
 )
 
-URL = os.environ["CRM_URL"]
+URL = os.environ["OPEN_URL"]
 
 
 def next_cursor(response):

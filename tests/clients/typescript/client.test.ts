@@ -1,13 +1,13 @@
 // The client that openapi-typescript and openapi-fetch make of /openapi.json, used as it is.
-// CRM_URL is the address of a service that is open.
+// OPEN_URL is the address of a service that is open.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import createClient from "openapi-fetch";
 import type { components, paths } from "./crm.js";
 
-const url = process.env.CRM_URL;
-assert(url, "CRM_URL");
+const url = process.env.OPEN_URL;
+assert(url, "OPEN_URL");
 // Without a media type the answer of a list has the type of its NDJSON, a text, too.
 const client = createClient<paths, "application/json">({ baseUrl: url });
 type LeadUpdate = components["schemas"]["LeadUpdate"];
