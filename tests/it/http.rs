@@ -984,7 +984,29 @@ fn fields_are_shown_as_asked() {
         api.get("/actions/1?fields=description").text(),
         r#"{"description":"Asked for a quote"}"#
     );
-    for query in ["fields=colour", "fields=", "fields=id,id", "fields=id,"] {
+    // Generated clients repeat the parameter.
+    for query in [
+        "fields=email&fields=id",
+        "fields=email&count=True&fields=id&sort=-id&sort=email",
+    ] {
+        assert_eq!(
+            api.get(&format!("/leads?{query}")).text(),
+            r#"[{"email":"ada@example.com","id":1}]"#
+        );
+    }
+    assert_eq!(
+        api.get("/actions/1?fields=description&fields=id,lead_id")
+            .text(),
+        r#"{"description":"Asked for a quote","id":1,"lead_id":1}"#
+    );
+    for query in [
+        "fields=colour",
+        "fields=",
+        "fields=id,id",
+        "fields=id,",
+        "fields=id&fields=id",
+        "fields=id&fields=",
+    ] {
         for path in ["/leads", "/leads/1"] {
             assert_eq!(
                 api.get(&format!("{path}?{query}")).refused(),
@@ -1012,6 +1034,7 @@ fn links_lead_through_all_pages_and_counts_count_them_all() {
         "limit=7",
         "limit=2&sort=-name&status=new&count=true",
         "limit=1&q=j%C3%B6rg+%26&sort=name,-id&fields=id",
+        "limit=2&sort=name&fields=id&sort=-id&fields=name",
     ] {
         let whole: Vec<&str> = query
             .split('&')

@@ -69,14 +69,58 @@ fn every_problem_is_reported_at_once() {
         "limit=-1",
         "limit=9223372036854775807",
         "limit=1&limit=2",
+        "q=a&q=b",
+        "count=true&count=true",
+        "after=a&after=a",
         "fields=id,id",
+        "fields=id&fields=id",
+        "fields=id&fields=",
+        "fields=id&fields=colour",
         "sort=id,id",
+        "sort=name&sort=-name",
+        "sort=name&sort=",
         "id=+1",
         "name=%00",
     ] {
         assert!(query(&LEAD, bad).is_err(), "{bad}");
     }
     assert!(pairs("name=%ff").is_err());
+}
+
+#[test]
+fn a_list_that_is_repeated_is_one_list_in_the_order_given() {
+    let one = query(&LEAD, "fields=name,id,email&sort=-name,email").unwrap();
+    for repeated in [
+        "fields=name&sort=-name&fields=id&fields=email&sort=email",
+        "sort=-name&fields=name,id&status=new&fields=email&sort=email",
+    ] {
+        let repeated = query(&LEAD, repeated).unwrap();
+        assert_eq!(repeated.shown, one.shown);
+        assert_eq!(repeated.order, one.order);
+    }
+    // The error names the parameter once.
+    let error = query(&LEAD, "fields=id&fields=a&fields=b&sort=c&sort=id").unwrap_err();
+    let fields: Vec<&str> = error
+        .problems
+        .iter()
+        .map(|problem| problem.field.as_str())
+        .collect();
+    assert_eq!(fields, ["fields", "sort"]);
+}
+
+#[test]
+fn a_switch_is_taken_in_any_case() {
+    for (text, count) in [
+        ("True", true),
+        ("TRUE", true),
+        ("false", false),
+        ("False", false),
+    ] {
+        assert_eq!(query(&LEAD, &format!("count={text}")).unwrap().count, count);
+    }
+    for text in ["", "1", "yes", "t", "null"] {
+        assert!(query(&LEAD, &format!("count={text}")).is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -77,6 +77,127 @@ fn what_an_operation_does_not_have_is_left_out() {
 }
 
 #[test]
+fn no_schema_has_a_default() {
+    // A generated client sends the default of a field that was left out, and an update would write it.
+    walk(&parsed(), &mut |map| {
+        assert!(!map.contains_key("default"), "{map:?}");
+    });
+}
+
+#[test]
+fn what_a_missing_field_means_is_described() {
+    let root = parsed();
+    let about = |schema: &str, field: &str| {
+        let field = &root["components"]["schemas"][schema]["properties"][field];
+        field["description"].as_str().unwrap().to_string()
+    };
+    assert!(about("LeadCreate", "status").ends_with(" `new` unless given."));
+    assert!(about("ProcessCreate", "status").ends_with(" `active` unless given."));
+    assert!(about("ActionCreate", "timestamp").ends_with(" The time of the create unless given."));
+    assert!(about("LeadCreate", "attributes").ends_with(" `null` is the same as `{}`."));
+    for noun in NOUNS {
+        let update = format!("{}Update", noun.title);
+        assert!(root["components"]["schemas"][&update]["required"].is_null());
+        for field in noun.fields {
+            let about = about(&update, field.name);
+            assert!(!about.contains("unless given"), "{update} {}", field.name);
+            assert_eq!(
+                about.contains("`null` clears it"),
+                field.nullable(),
+                "{about}"
+            );
+        }
+        let attributes = about(&update, "attributes");
+        assert!(!attributes.contains("the same as"), "{attributes}");
+        assert!(attributes.contains("`null` instead of an object removes all keys"));
+    }
+}
+
+#[test]
+fn a_form_that_is_filled_from_the_document_names_no_record_and_no_key() {
+    let root = parsed();
+    for name in ["Id", "IdempotencyKey", "IfMatch", "IfNoneMatch", "After"] {
+        let parameter = &root["components"]["parameters"][name];
+        for shown in ["example", "examples"] {
+            assert!(
+                parameter[shown].is_null() && parameter["schema"][shown].is_null(),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_schema_can_be_a_type_of_a_generated_client() {
+    let root = parsed();
+    walk(&root, &mut |map| {
+        // Without a type, generators take these for any value.
+        for word in ["enum", "const"] {
+            assert!(
+                !map.contains_key(word) || map["type"] == "string",
+                "{map:?}"
+            );
+        }
+        // As a set, the items have no order.
+        assert!(!map.contains_key("uniqueItems"), "{map:?}");
+        // Generators take a whole number without a format for one of 32 bits.
+        if map.get("type").is_some_and(|of| *of == "integer") && map.contains_key("maximum") {
+            assert_eq!(map["format"], "int64", "{map:?}");
+        }
+    });
+    let schemas = root["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        // An object within an object would be named after its place. Two such names can be the same.
+        let properties = schema["properties"].as_object();
+        for (field, schema) in properties.into_iter().flatten() {
+            let text = schema.to_string();
+            let is_object = text.contains(r#""type":"object""#);
+            assert!(!is_object || name == "Error", "{name} {field}");
+        }
+        assert!(schema["allOf"].is_null(), "{name}");
+    }
+    // Filters by a time have two ends. Each parameter that is a list says how it is written.
+    for (place, operation) in operations(&root) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let parameter = resolve(&root, parameter);
+            if parameter["schema"]["type"] == "array" {
+                let name = parameter["name"].as_str().unwrap();
+                let is_one_list = ["sort", "fields"].contains(&name);
+                assert_eq!(parameter["style"], "form", "{place} {name}");
+                assert_eq!(parameter["explode"], !is_one_list, "{place} {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_patterns_of_lists_take_the_names_that_the_service_takes() {
+    let root = parsed();
+    for noun in NOUNS.iter().chain(VIEWS) {
+        let list = &root["paths"][format!("/{}", noun.plural)]["get"]["parameters"];
+        for (name, prefix) in [("sort", "-?"), ("fields", "")] {
+            let list = list.as_array().unwrap();
+            let parameter = list.iter().find(|one| one["name"] == name).unwrap();
+            let pattern = parameter["schema"]["items"]["pattern"].as_str().unwrap();
+            let known = pattern.strip_prefix(&format!("^{prefix}(")).unwrap();
+            for item in known.strip_suffix(")$").unwrap().split('|') {
+                let pairs = vec![(name.into(), item.into())];
+                crate::model::query::Query::new(noun, pairs).unwrap();
+            }
+            for field in noun
+                .fields
+                .iter()
+                .filter(|field| name == "fields" || field.kind != Kind::Attributes)
+            {
+                for known_as in names(field) {
+                    assert!(known.contains(known_as), "{pattern}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_field_is_in_the_schemas_and_a_list_parameter() {
     let root = parsed();
     for noun in NOUNS {
