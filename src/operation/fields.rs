@@ -232,10 +232,11 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
     }
     if noun.has_attributes() {
         // Only the keys of an exploded object are sent, not its name. It is the only way to describe a family of parameters.
+        // The service refuses the name, which is what a client sends that cannot write such an object.
         list.push(json!({
-            "name": "attributes.KEY",
+            "name": "own_fields",
             "in": "query",
-            "description": "Filter by your own fields: one parameter `attributes.KEY` for each key, with `value` or `op:value` as for a text field. Numbers are compared as numbers, other values as text; a missing key counts as null. Examples: `attributes.company=Acme`, `attributes.size=gte:50`, `attributes.company=is:null`.",
+            "description": "Filter by your own fields: an object with one parameter `attributes.KEY` for each key, and no parameter of this name. Its values are `value` or `op:value` as for a text field. Numbers are compared as numbers, other values as text; a missing key counts as null. Examples: `attributes.company=Acme`, `attributes.size=gte:50`, `attributes.company=is:null`.",
             "style": "form",
             "explode": true,
             "schema": {

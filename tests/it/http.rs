@@ -840,6 +840,13 @@ fn an_unknown_field_or_parameter_is_refused_with_those_that_are_known() {
     ] {
         assert!(sentence.contains(known), "{sentence}");
     }
+    // A client that does not write an object as the description says is refused, and does not filter by something else.
+    for path in [
+        "/leads?own_fields=%7Battributes.company%3DAcme%7D",
+        "/leads?own_fields%5Battributes.company%5D=Acme",
+    ] {
+        api.get(path).error(400);
+    }
     for answer in [
         api.get("/leads/1?colour=red"),
         api.post("/leads?colour=red", r#"{"email": "a@example.com"}"#),

@@ -24,7 +24,7 @@ from crm_client.models import (
     Lead,
     LeadCreate,
     LeadUpdate,
-    ListLeadsAttributesKEY,
+    ListLeadsOwnFields,
     ProcessCreate,
     ProcessUpdate,
 )
@@ -139,8 +139,8 @@ class ClientTest(unittest.TestCase):
         for end, count in (("9999-01-01", 6), ("2026-01-02", 0)):
             period = ["gte:2026-01-01", f"lt:{end}"]
             self.assertEqual(len(list_leads.sync(**filters, created_at=period)), count)
-        key = ListLeadsAttributesKEY.from_dict({"attributes.size": "gte:5"})
-        self.assertEqual([lead.id for lead in list_leads.sync(**filters, attributes_key=key)], made[5:])
+        key = ListLeadsOwnFields.from_dict({"attributes.size": "gte:5"})
+        self.assertEqual([lead.id for lead in list_leads.sync(**filters, own_fields=key)], made[5:])
 
         refused = list_leads.sync(client=self.client, fields=["id", "colour"])
         self.assertEqual(list(refused.fields.to_dict()), ["fields"])

@@ -153,7 +153,7 @@ test("a list is filtered, sorted, cut to fields and read page by page", async ()
   }
   const large = await done(
     client.GET("/leads", {
-      params: { query: { ...filters, "attributes.KEY": { "attributes.size": "gte:5" } } },
+      params: { query: { ...filters, own_fields: { "attributes.size": "gte:5" } } },
       // As the document says. The client does not read this from it.
       querySerializer: { object: { style: "form", explode: true } },
     }),
