@@ -180,7 +180,9 @@ fn the_patterns_of_lists_take_the_names_that_the_service_takes() {
             let parameter = list.iter().find(|one| one["name"] == name).unwrap();
             let pattern = parameter["schema"]["items"]["pattern"].as_str().unwrap();
             let known = pattern.strip_prefix(&format!("^{prefix}(")).unwrap();
-            for item in known.strip_suffix(")$").unwrap().split('|') {
+            let items = known.strip_suffix(")$").unwrap().split('|');
+            // What is no plain name is a pattern itself.
+            for item in items.filter(|item| !item.contains('\\')) {
                 let pairs = vec![(name.into(), item.into())];
                 crate::model::query::Query::new(noun, pairs).unwrap();
             }
