@@ -29,6 +29,8 @@ after(() => browser?.close());
 /** Opens the page and runs `use` on it. Nothing may be loaded from elsewhere, and no script may fail. */
 async function opened(url: string, use: (page: Page) => Promise<void>) {
   const page = await browser.newPage({ viewport: { width: 1300, height: 1600 } });
+  // Long enough for a machine that is busy with other tests.
+  page.setDefaultTimeout(120_000);
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("request", (request) => {
