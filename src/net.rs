@@ -37,7 +37,8 @@
 //! | [`accept`], `admission`, `seats` | the accept loop; whether a connection is admitted; which one is evicted for it |
 //! | `connection`, [`service`], [`exchange`], `checks` | one connection; its requests and responses; the rules of HTTP/1.1 |
 //! | `watch`, `pace` | the state of a connection and when it is cut; how quickly its peer reads |
-//! | `socket`, `transport`, [`certificate`] | the TCP socket; the stream with or without TLS; the certificate in its files |
+//! | `socket`, `reset` | the TCP socket; whether its peer is gone while the service works |
+//! | `transport`, [`certificate`] | the stream with or without TLS; the certificate in its files |
 //! | [`body`] | request bodies: size, depth, time and memory |
 //! | [`responses`], `memory`, [`held`] | the memory of large responses; that of one response; how a connection learns of it |
 //! | [`rate`] | requests a second |
@@ -58,6 +59,7 @@ pub mod meter;
 mod pace;
 pub mod peer;
 pub mod rate;
+mod reset;
 pub mod responses;
 mod seats;
 pub mod service;

@@ -124,8 +124,8 @@ pub async fn serve<S, B>(
 /// The settings of hyper.
 fn http(limits: &ConnectionLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
-    // A peer that ends its side counts as gone: the work for its request is abandoned.
-    http.half_close(false)
+    // A peer that ends its side after a request still gets its response. The socket looks for a peer that is really gone.
+    http.half_close(true)
         .header_read_timeout(None)
         .max_buf_size(limits.head_bytes);
     // hyper parses its default number of headers on the stack. With any other number, and also with the same number given

@@ -40,7 +40,18 @@ impl AsyncRead for Transport {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_read(cx, buffer))
+        let read = match self.get_mut() {
+            Transport::Plain(stream) => return Pin::new(stream).poll_read(cx, buffer),
+            Transport::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
+        };
+        match read {
+            // A peer may end its side without telling TLS. Nothing can be cut off unnoticed that way, as every part of a
+            // request has a length or a mark at its end.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Poll::Ready(Ok(()))
+            }
+            read => read,
+        }
     }
 }
 

@@ -4,13 +4,9 @@
 //! and responses that end, and the connection's task calls [`Watch::check`] after every step. Bytes are not parsed here.
 //! A request begins when hyper hands it to the service, so hyper alone decides what a request is.
 //!
-//! The watch cannot see two things:
-//!
-//! - The next request may begin in the same packet in which the previous one ended. Its first bytes are then already in
-//!   hyper's buffer, and the time for its head starts with its next byte. Such a connection ends after the idle time plus
-//!   the head time at the latest.
-//! - A peer that read much at full speed and then slows down to a few kilobytes a second has up to megabytes in its own
-//!   kernel. Until it has read those, it looks as if it had stopped, and it is cut.
+//! The watch cannot see that the next request begins in the same packet in which the previous one ended. The first bytes
+//! of that request are then already in hyper's buffer, and the time for its head starts with its next byte. Such a
+//! connection ends after the idle time plus the head time at the latest.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -128,6 +124,11 @@ impl Watch {
         self.unread
     }
 
+    /// Whether the service works on a request that was received completely.
+    pub(super) fn is_answering(&self) -> bool {
+        self.open > 0 && !self.unread
+    }
+
     /// The response to a request ended. Its last bytes may still have to be written.
     pub(super) fn response_ends(&mut self, now: Instant) {
         self.open -= 1;
@@ -158,14 +159,14 @@ impl Watch {
         self.pace.waits(now);
     }
 
-    /// Whether the peer reads as fast as it can, see [`Pace::is_quick`].
-    pub(super) fn is_quick(&self) -> bool {
-        self.pace.is_quick()
-    }
-
     /// The writing side was shut down, and the peer may finish sending.
     pub(super) fn lingers(&mut self, now: Instant) {
         self.lingering = Some(now);
+    }
+
+    /// Whether the peer may finish sending.
+    pub(super) fn is_lingering(&self) -> bool {
+        self.lingering.is_some()
     }
 
     /// The cost of an eviction, and since when the connection is quiet. `None` while the service works on a request that
