@@ -10,6 +10,7 @@
 
 mod alike;
 mod backup;
+mod balancer;
 mod cli;
 mod cluster;
 mod config;
@@ -19,6 +20,7 @@ mod docs;
 mod durability;
 mod fresh;
 mod gate;
+mod half_close;
 mod house;
 mod http;
 mod imports;

@@ -7,6 +7,7 @@ use std::process::ChildStderr;
 use std::time::Duration;
 
 use serde_json::Value;
+use socket2::SockRef;
 
 use crate::http::Answer;
 use crate::support::{Home, Server, wait_for};
@@ -530,6 +531,10 @@ fn a_request_whose_client_has_gone_is_told_without_a_status() {
     wait_for("the write to wait", || {
         metrics(&mut client)["crm_waiting_writes"] == 1.0
     });
+    // It resets the connection. The end of its side alone would not say that it has gone.
+    SockRef::from(leaves.reader.get_ref())
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
     drop(leaves);
     wait_for("the request to be given up", || {
         metrics(&mut client)["crm_http_requests_abandoned_total"] == 1.0

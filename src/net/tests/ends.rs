@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::net::limits::ConnectionLimits;
-use crate::net::tests::server::{Server, generous, within};
+use crate::net::tests::server::{Client, Server, generous, within};
 
 #[tokio::test]
 async fn an_early_response_reaches_a_client_that_keeps_sending() {
@@ -118,12 +118,81 @@ async fn stopping_cuts_responses_that_do_not_end() {
     assert_eq!(end, Some(io::ErrorKind::ConnectionReset));
 }
 
-#[tokio::test]
-async fn work_for_a_client_that_has_gone_is_given_up() {
-    let mut server = Server::start(generous()).await;
+/// Begins a request that takes until it is released.
+async fn held(server: &Server) -> Client {
     let mut client = server.connect().await;
     client.get("/held").await;
     within(server.began.notified()).await;
+    client
+}
+
+/// Resets the connection.
+fn reset(client: Client) {
+    client.0.set_zero_linger().expect("an open socket");
+}
+
+#[tokio::test]
+async fn a_client_that_ends_only_its_side_gets_its_response() {
+    let server = Server::start(generous()).await;
+    let mut client = held(&server).await;
+    client.0.shutdown().await.expect("an open socket");
+    // The end has come to the server before these responses.
+    let mut other = server.connect().await;
+    other.get("/now").await;
+    other.get("/now").await;
+    other.0.shutdown().await.expect("an open socket");
+    let answer = other.rest().await;
+    assert_eq!(answer.matches("\r\n\r\nnow").count(), 2, "{answer}");
+
+    server.release.notify_one();
+    let answer = client.rest().await;
+    assert!(answer.ends_with("\r\n\r\nheld"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_ends_too_early_is_refused() {
+    let server = Server::start(generous()).await;
+    for request in [
+        "POST /length HTTP/1.1\r\nHost: crm\r\nContent-Length: 6\r\n\r\nabc",
+        "POST /length HTTP/1.1\r\nHost: crm\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    ] {
+        let mut client = server.connect().await;
+        client.send(request).await;
+        client.0.shutdown().await.expect("an open socket");
+        let answer = client.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
+    // So is half a head, to which there is nothing to say.
+    let mut client = server.connect().await;
+    client.send("GET /now HTTP/1.1\r\nHost").await;
+    client.0.shutdown().await.expect("an open socket");
+    assert_eq!(client.rest().await, "");
+}
+
+#[tokio::test]
+async fn work_for_a_client_that_has_reset_the_connection_is_given_up() {
+    let mut server = Server::start(generous()).await;
+    reset(held(&server).await);
+    assert_eq!(within(server.dropped.recv()).await, Some(()));
+
+    // Its end, or its next request, is there already and unread.
+    let mut client = held(&server).await;
+    client.0.shutdown().await.expect("an open socket");
+    reset(client);
+    assert_eq!(within(server.dropped.recv()).await, Some(()));
+    let mut client = held(&server).await;
+    client.get("/now").await;
+    reset(client);
+    assert_eq!(within(server.dropped.recv()).await, Some(()));
+}
+
+#[tokio::test]
+async fn a_client_that_has_closed_is_noticed_by_writing() {
+    let mut server = Server::start(generous()).await;
+    let mut client = server.connect().await;
+    client.get("/endless").await;
+    client.read_until("xxxx").await;
     drop(client);
     assert_eq!(within(server.dropped.recv()).await, Some(()));
 }

@@ -1,6 +1,7 @@
 //! The time limits, tested with a simulated clock.
 
 use super::*;
+use crate::net::pace::BACKLOG;
 
 const WINDOW: Duration = Duration::from_secs(30);
 
@@ -40,16 +41,57 @@ fn a_peer_that_takes_nothing_is_cut_after_the_window() {
 }
 
 #[test]
-fn a_peer_that_stops_is_cut_a_window_later() {
-    let stops = Duration::from_secs(100);
-    let cut = cut_after(1_000_000, Duration::from_secs(1), stops);
-    assert_eq!(cut, Some(stops + WINDOW));
+fn a_peer_that_stops_is_cut_when_it_could_not_have_been_reading_what_it_took() {
+    let (second, rate) = (Duration::from_secs(1), 512);
+    // It took ten times what it had to, and has that time left.
+    let cut = cut_after(10 * rate, second, 10 * second);
+    assert_eq!(cut, Some(WINDOW + 100 * second));
+    let cut = cut_after(0, second, NEVER);
+    assert_eq!(cut, Some(WINDOW));
 }
 
 #[test]
-fn a_peer_above_the_rate_stays_even_where_it_takes_in_lumps() {
-    assert_eq!(cut_after(520, Duration::from_secs(1), NEVER), None);
-    assert_eq!(cut_after(14_500, Duration::from_secs(28), NEVER), None);
+fn a_peer_above_the_rate_stays_however_large_its_lumps_are() {
+    let second = Duration::from_secs(1);
+    assert_eq!(cut_after(520, second, NEVER), None);
+    assert_eq!(cut_after(14_500, 28 * second, NEVER), None);
+}
+
+/// A program reads steadily at `rate` through a buffer of `buffer` bytes, which takes more only when `lump` bytes in it are
+/// free. Returns when the connection is cut; `None` if not within 4,000 lumps.
+fn cut_behind_buffer(rate: u64, buffer: u64, lump: u64) -> Option<Duration> {
+    let start = Instant::now();
+    let mut watch = Watch::new(ConnectionLimits::default(), start);
+    watch.request_begins(false, true);
+    watch.bytes_went(buffer as usize, start);
+    watch.write_waits(start);
+    let every = Duration::from_millis(1_000 * lump / rate);
+    let mut now = start;
+    for _ in 0..4_000 {
+        if let Err(cut) = watch.check(now + every) {
+            assert_eq!(cut, CutReason::Slow);
+            return Some(now + every - start);
+        }
+        now += every;
+        watch.bytes_went(lump as usize, now);
+        watch.write_waits(now);
+    }
+    None
+}
+
+#[test]
+fn a_steady_program_is_not_cut_whatever_the_buffer_in_between() {
+    const MIB: u64 = 1 << 20;
+    for buffer in [MIB / 16, MIB / 4, MIB, 4 * MIB, 32 * MIB] {
+        for lump in [4_096, buffer / 16, buffer / 2, buffer] {
+            for rate in [513, 1_000, 20_000, 100_000, 300_000] {
+                let cut = cut_behind_buffer(rate, buffer, lump);
+                assert_eq!(cut, None, "{rate} B/s, {lump} of {buffer} bytes");
+            }
+            let cut = cut_behind_buffer(100, buffer, lump);
+            assert!(cut.is_some(), "100 B/s, {lump} of {buffer} bytes");
+        }
+    }
 }
 
 #[test]
@@ -57,6 +99,20 @@ fn a_peer_below_the_rate_is_cut() {
     // It earns back half of what it uses up.
     let cut = cut_after(256, Duration::from_secs(1), NEVER).expect("too slow");
     assert!((59..=60).contains(&cut.as_secs()), "{cut:?}");
+}
+
+#[test]
+fn what_was_taken_long_ago_does_not_count() {
+    let start = Instant::now();
+    let mut watch = Watch::new(ConnectionLimits::default(), start);
+    watch.request_begins(false, true);
+    for _ in 0..3 {
+        watch.bytes_went(BACKLOG as usize, start);
+    }
+    watch.write_waits(start);
+    let end = start + WINDOW + Duration::from_secs(BACKLOG) / 512;
+    assert_eq!(watch.check(start), Ok(Some(end)));
+    assert_eq!(watch.check(end), Err(CutReason::Slow));
 }
 
 /// Memory that is held since a time, and wanted or not.
