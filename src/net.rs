@@ -17,7 +17,8 @@
 //!   even if all connections are taken: a connection of an address that has many is evicted. One that may be saving
 //!   something is never evicted.
 //! - **A response is complete, or it looks broken.** A client that misses a part of its response gets a reset, not a normal
-//!   end. A client that gets its response early can finish sending, so that no reset destroys the response.
+//!   end. A client that gets its response early can finish sending, so that no reset destroys the response. A client that
+//!   ends only its own side after a request gets the whole response.
 //! - **Each time a limit is reached, this is counted**, see [`hits`]. `/metrics` shows the counts.
 //!
 //! # Timers

@@ -36,8 +36,8 @@ const RESERVE: usize = 16 * 1024 * 1024;
 /// How many streamed responses may read their next part before they know its size.
 const READ_TURNS: usize = 16;
 
-/// How long a response waits for memory if it can no longer be refused. A client that takes nothing is cut within this
-/// time.
+/// How long a response waits for memory if it can no longer be refused. A client that holds wanted memory and takes nothing
+/// is cut within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The budget of all large responses. Clones share it.
