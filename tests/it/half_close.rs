@@ -115,8 +115,11 @@ fn a_client_that_ends_its_side_gets_its_whole_answer() {
         check(&write[..write.len() - 1], &["400"], "}");
         let part = &chunked[..chunked.len() - 5];
         check(&post("Transfer-Encoding: chunked", part), &["400"], "}");
-        check("GET /leads HTTP/1.1\r\nHo", &[], "");
         check("", &[], "");
+        // Half a head is not answered, and TLS is not ended either.
+        if let End::Plain = end {
+            check("GET /leads HTTP/1.1\r\nHo", &[], "");
+        }
         let count = |answer: &str| answer.matches("created_at").count();
         let after = send(server, &trusted, list, end);
         assert_eq!(count(&after), count(&before), "{end:?}");
