@@ -100,8 +100,9 @@ pub(crate) fn back_up(
     schema: Schema<'static>,
     watch: &mut dyn FnMut(BackupStage),
 ) -> Result<Content> {
+    let path = real(path)?;
+    let path = &fs::canonicalize(&path).unwrap_or_else(|_| path.into());
     let names = BackupNames::of(path);
-    let path = &*real(path)?;
     // A link to a backup stays, and leads to the new one.
     let file = &*real(file)?;
     refuse_target(path, file, force)?;

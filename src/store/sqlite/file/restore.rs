@@ -80,7 +80,8 @@ fn restore_with(
     watch: &mut dyn FnMut(BackupStage),
     step: &mut dyn FnMut(RestoreStep),
 ) -> Result<Restored> {
-    let path = &*real(path)?;
+    let path = real(path)?;
+    let path = &fs::canonicalize(&path).unwrap_or_else(|_| path.into());
     let file = &*real(file)?;
     if belongs_to(file, path) {
         return Err(Error::invalid(format!(
@@ -94,7 +95,6 @@ fn restore_with(
             "is not an ordinary file, expected a database",
         ));
     }
-    one_name(path)?;
     let source = RestoreSource::open(file)?;
     if let Some(name) = path.file_name().map(|name| name.to_string_lossy()) {
         sweep(path, |of| {
@@ -108,6 +108,7 @@ fn restore_with(
     watch(BackupStage::Checking);
     let (new, content, upgraded) = bring_up(&part, file, schema)?;
     let (kept, warnings) = loop {
+        one_name(path)?;
         // Locked only now, so that a faulty backup is reported even while a program has the database open.
         let mut old = OldDatabase::lock(path)?;
         if let OldDatabase::Whole(old) = &old {
