@@ -53,7 +53,9 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
 /// Refuses to make a backup under the name by which commands find the database of a folder. From then on, commands in that
 /// folder would work on the backup without saying so.
 fn not_a_database(file: &Path) -> Result<(), Error> {
-    let is_default = file.file_name().is_some_and(|name| name == DEFAULT_DATABASE);
+    let is_default = file
+        .file_name()
+        .is_some_and(|name| name == DEFAULT_DATABASE);
     match is_default && !file.exists() {
         false => Ok(()),
         true => Err(Error::invalid(format!(

@@ -17,6 +17,7 @@ mod contract;
 mod copying;
 mod docs;
 mod durability;
+mod files;
 mod fresh;
 mod gate;
 mod house;

@@ -87,7 +87,8 @@ impl BackupNames {
         let (opened, is_used) = match opened {
             // Held until the file is gone, so that nobody begins to use it meanwhile. SQLite's locks collide with this one.
             Ok(opened) => {
-                let lock = rustix::fs::fcntl_lock(&opened, FlockOperation::NonBlockingLockExclusive);
+                let lock =
+                    rustix::fs::fcntl_lock(&opened, FlockOperation::NonBlockingLockExclusive);
                 (opened, lock.is_err())
             }
             // The permission to remove a file is the folder's.

@@ -80,7 +80,10 @@ impl Kept {
             });
             let copied = copied.map_err(|error| match cancelled() {
                 true => stopped(),
-                false => unkept(&part.target, self::failed(&from, "cannot be copied", &error)),
+                false => unkept(
+                    &part.target,
+                    self::failed(&from, "cannot be copied", &error),
+                ),
             });
             if let Err(error) = copied.and_then(|()| sync_folder(path)) {
                 kept.undo();

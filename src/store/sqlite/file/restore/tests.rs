@@ -1,9 +1,9 @@
 use super::*;
-use rusqlite::config::DbConfig;
 use crate::store::sqlite::file::paths::{live_sides, with_end};
 use crate::store::sqlite::file::place::FileId;
 use crate::store::sqlite::opening::Work;
 use crate::store::sqlite::store::Sqlite;
+use rusqlite::config::DbConfig;
 use std::process::Command;
 use tempfile::TempDir;
 
