@@ -55,7 +55,7 @@ pub use location::{Location, parse_database, parse_end, parse_url, without_passw
 pub use origin::{Origin, Setting};
 pub use row::Row;
 pub use service::ServiceSettings;
-pub use settings::{Asker, Settings, error_format, find_token};
+pub use settings::{Asker, DEFAULT_DATABASE, Settings, error_format, find_token};
 pub use show::{markdown, rows};
 pub use surroundings::Surroundings;
 

@@ -1,7 +1,7 @@
 //! `crm backup`: backs up the database to one file.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -11,9 +11,10 @@ use super::open::{file_of, no_url, there};
 use super::say::warn;
 use super::session::{Ended, Plain, Session};
 use super::signals::unless_stopped;
-use crate::config::Settings;
+use crate::base::error::Error;
+use crate::config::{DEFAULT_DATABASE, Settings};
 use crate::output;
-use crate::store::sqlite::backup;
+use crate::store::sqlite::{backup, check};
 
 pub(super) const BACKUP: Plain = Plain { words, run };
 
@@ -49,16 +50,34 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     session.block_on(back_up(&settings, file, force, quiet))
 }
 
+/// Refuses to make a backup under the name by which commands find the database of a folder. From then on, commands in that
+/// folder would work on the backup without saying so.
+fn not_a_database(file: &Path) -> Result<(), Error> {
+    let is_default = file
+        .file_name()
+        .is_some_and(|name| name == DEFAULT_DATABASE);
+    match is_default && !file.exists() {
+        false => Ok(()),
+        true => Err(Error::invalid(format!(
+            "{}: commands in that folder would take the backup for their database, because it is named \
+             {DEFAULT_DATABASE}; expected another name, such as crm-backup.db",
+            file.display()
+        ))),
+    }
+}
+
 async fn back_up(settings: &Settings, file: PathBuf, force: bool, quiet: bool) -> Ended {
     let path = file_of(settings, "backup")?;
     no_url(&file)?;
     there(path)?;
+    not_a_database(&file)?;
     let (from, to) = (path.to_path_buf(), file.clone());
     let work = move || backup::backup(&from, &to, force, &mut progress(quiet));
     let made = match unless_stopped(settings, "no backup was made", work).await? {
         Ok(made) => made,
         Err(code) => return Ok(code),
     };
+    warn(check::names(path));
     warn(made.warning(&file));
     if quiet {
         return Ok(0);

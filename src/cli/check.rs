@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, Command, ValueHint};
 use super::help::examples;
 use super::keeping::quiet;
 use super::open::{file_of, there};
+use super::say::warn;
 use super::session::{Ended, Plain, Session};
 use crate::base::error::Code;
 use crate::output;
@@ -42,6 +43,7 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     let path = file_of(settings, "check")?;
     there(path)?;
     let found = check::check(path)?;
+    warn(check::names(path));
     if quiet && found.is_empty() {
         return Ok(0);
     }

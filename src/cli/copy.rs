@@ -47,7 +47,7 @@ fn words() -> Command {
         .arg(quiet())
         .after_help(examples(&[
             "crm backup backup.db && crm copy backup.db copy.db",
-            "crm backup crm.db --force && crm copy crm.db postgres://crm@localhost/crm",
+            "crm backup backup.db && crm copy backup.db postgres://crm@localhost/crm",
         ]))
 }
 

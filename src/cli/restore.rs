@@ -57,11 +57,8 @@ async fn put_back(settings: &Settings, file: PathBuf, quiet: bool) -> Ended {
     if quiet {
         return Ok(0);
     }
-    if done.upgraded {
-        say(&format!(
-            "{}: brought up to date from an older schema",
-            path.display()
-        ));
+    if let Some(line) = done.upgraded {
+        say(&line);
     }
     let kept = done.kept.map(|kept| kept.to_string_lossy().into_owned());
     let said: Vec<_> = std::iter::once(("database", path.to_string_lossy().into()))

@@ -17,8 +17,8 @@ use crate::config::surroundings::Surroundings;
 use crate::config::table::{CONFIG, DATABASE, OUTPUT, TOKEN, TOKEN_FILE, URL};
 use crate::model::token::Secret;
 
-/// The name of the default database.
-const DEFAULT_DATABASE: &str = "crm.db";
+/// The name of the database that commands find in the current folder.
+pub const DEFAULT_DATABASE: &str = "crm.db";
 
 /// What the settings are needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -702,6 +702,14 @@ fn commands_that_start_during_restores_lose_nothing_and_damage_nothing() {
                 }
             });
         }
+        for _ in 0..2 {
+            let (home, over) = (&home, &over);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    home.line("lead list -o id --db crm.db").ok();
+                }
+            });
+        }
         let start = Instant::now();
         while (start.elapsed() < Duration::from_secs(3) || done < 5)
             && start.elapsed() < Duration::from_secs(30)

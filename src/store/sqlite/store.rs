@@ -80,6 +80,7 @@ impl Sqlite {
     /// The same as [`Sqlite::open`] with these settings.
     pub fn open_with(path: &Path, opening: Opening) -> Result<(Sqlite, Option<String>)> {
         open::check_version()?;
+        let path = &*place::real(path)?;
         place::ordinary(path)?;
         let made = made::make(path);
         let opened = Sqlite::open_made(path, made, opening);

@@ -19,7 +19,7 @@ use super::backup_names::BackupNames;
 use super::check::{self, Finding};
 use super::part::PartFile;
 use super::paths::{SIDES, because, exists, failed, is_locked, owner, sync_folder, with_end};
-use super::place::belongs_to;
+use super::place::{belongs_to, real};
 use super::refusal::unusable_or_full;
 use super::schema::{FileState, Schema};
 use super::snapshot::FileSnapshot;
@@ -100,9 +100,11 @@ pub(crate) fn back_up(
     schema: Schema<'static>,
     watch: &mut dyn FnMut(BackupStage),
 ) -> Result<Content> {
+    let path = real(path)?;
+    let path = &fs::canonicalize(&path).unwrap_or_else(|_| path.into());
     let names = BackupNames::of(path);
-    // SQLite follows a link to a database, and keeps the log beside the target.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    // A link to a backup stays, and leads to the new one.
+    let file = &*real(file)?;
     refuse_target(path, file, force)?;
     let from = FileSnapshot::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, is_ours, schema)?;
     let state = match &from.state {
@@ -126,7 +128,10 @@ pub(crate) fn back_up(
     let mut to = part
         .connect()
         .map_err(|error| unusable_or_full(file, &error))?;
-    copy(&from.connection, &part, &mut to, watch).map_err(|error| match is_read(&error) {
+    let copied = copy_pages(&from.connection, &part, &mut to, &mut |done, of| {
+        watch(BackupStage::Copied { done, of });
+    });
+    copied.map_err(|error| match is_read(&error) {
         true => unusable_or_full(path, &error),
         false => explain(file, &error),
     })?;
@@ -213,26 +218,23 @@ fn refuse_target(path: &Path, file: &Path, force: bool) -> Result<()> {
     }
 }
 
-/// Copies all pages.
-fn copy(
+/// Copies all pages into a part. Reports to `watch` how many bytes of how many are copied.
+pub(crate) fn copy_pages(
     from: &Connection,
     part: &PartFile,
     to: &mut Connection,
-    watch: &mut dyn FnMut(BackupStage),
+    watch: &mut dyn FnMut(u64, u64),
 ) -> rusqlite::Result<()> {
-    // Set before the first lock is taken. The lock is then kept until the connection is closed, and the log that the copy
-    // has for a short time needs no shared memory.
-    to.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     let page: u32 = from.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * u64::from(page);
     let backup = rusqlite::backup::Backup::new(from, to)?;
     loop {
         let step = backup.step(STEP)?;
         let progress = backup.progress();
-        watch(BackupStage::Copied {
-            done: bytes(progress.pagecount - progress.remaining),
-            of: bytes(progress.pagecount),
-        });
+        watch(
+            bytes(progress.pagecount - progress.remaining),
+            bytes(progress.pagecount),
+        );
         match step {
             StepResult::Done => return Ok(()),
             StepResult::More if cancelled() => {
@@ -253,6 +255,16 @@ fn refusal(code: i32) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
 }
 
+/// Turns a copy into one file without a log.
+pub(crate) fn plain(to: &Connection) -> rusqlite::Result<()> {
+    let mode: String = to.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+    match mode == "delete" {
+        true => Ok(()),
+        // Nobody else has the copy open.
+        false => Err(refusal(rusqlite::ffi::SQLITE_BUSY)),
+    }
+}
+
 /// Turns a copy into one plain file, without a log or a journal beside it, and checks it. The connection must be in
 /// exclusive locking mode, and keeps its lock. `damaged` makes the error for a finding.
 pub(crate) fn finish(
@@ -264,15 +276,7 @@ pub(crate) fn finish(
     damaged: impl FnOnce(&Finding) -> Error,
 ) -> Result<Content> {
     let refuse = |error: rusqlite::Error| explain(file, &error);
-    let mode: String = to
-        .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
-        .map_err(refuse)?;
-    if mode != "delete" {
-        return Err(Error::internal(format!(
-            "{}: the copy keeps a log ({mode})",
-            file.display()
-        )));
-    }
+    plain(to).map_err(refuse)?;
     let found = check::structure(to, schema, state).map_err(refuse)?;
     if let Some(first) = found.first() {
         return Err(damaged(first));

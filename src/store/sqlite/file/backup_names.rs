@@ -2,23 +2,34 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::paths::BEGIN;
+use rustix::fs::FlockOperation;
+
+use super::paths::{BEGIN, SIDES, exists, is_locked, with_end};
+use super::place::FileId;
 use crate::base::time;
 
 /// The names of a database's backups: the database's name without its extension, a time, and `.db`.
 pub(crate) struct BackupNames {
     stem: String,
+    /// The database itself. It is not opened here: closing it again would end this process's locks on it.
+    database: PathBuf,
 }
 
 impl BackupNames {
     pub(crate) fn of(path: &Path) -> BackupNames {
         let stem = path.file_stem().unwrap_or(OsStr::new("crm"));
+        BackupNames::of_stem(&stem.to_string_lossy(), path)
+    }
+
+    /// The same with another stem than the database's.
+    pub(crate) fn of_stem(stem: &str, database: &Path) -> BackupNames {
         BackupNames {
-            stem: stem.to_string_lossy().into_owned(),
+            stem: stem.into(),
+            database: database.into(),
         }
     }
 
@@ -42,7 +53,7 @@ impl BackupNames {
         let mut made: Vec<(SystemTime, PathBuf)> = entries
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
             .filter_map(|entry| Some((self.read(entry.file_name().to_str()?)?, entry.path())))
-            .filter(|(at, file)| *at <= now && is_database(file))
+            .filter(|(at, file)| *at <= now && self.is_backup(file))
             .collect();
         made.sort();
         made
@@ -54,12 +65,49 @@ impl BackupNames {
     }
 }
 
-/// Whether a file begins like a database. A file that only has the name of a backup does not count as one, and is not
-/// removed.
-fn is_database(file: &Path) -> bool {
-    let mut begin = [0; 16];
-    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut begin));
-    read.is_ok() && begin == *BEGIN
+impl BackupNames {
+    /// Whether a file with the name of a backup is one. A file that does not begin like a database is none. Nor is a
+    /// database that is in use: it has a log beside it. Nor is one that was in use before: crm turns the write-ahead log on,
+    /// which the header shows, and a backup never has one.
+    fn is_backup(&self, file: &Path) -> bool {
+        if FileId::same(file, &self.database) || has_side(file) {
+            return false;
+        }
+        let mut begin = [0; 20];
+        let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut begin));
+        read.is_ok() && begin[..BEGIN.len()] == *BEGIN && !begin[18..].contains(&2)
+    }
+
+    /// Removes a backup, unless a program uses it. Returns whether it was removed.
+    pub(crate) fn remove(&self, file: &Path) -> io::Result<bool> {
+        if !self.is_backup(file) {
+            return Ok(false);
+        }
+        let opened = fs::File::options().read(true).write(true).open(file);
+        let (opened, is_used) = match opened {
+            // Held until the file is gone, so that nobody begins to use it meanwhile. SQLite's locks collide with this one.
+            Ok(opened) => {
+                let lock =
+                    rustix::fs::fcntl_lock(&opened, FlockOperation::NonBlockingLockExclusive);
+                (opened, lock.is_err())
+            }
+            // The permission to remove a file is the folder's.
+            Err(_) => {
+                let opened = fs::File::open(file)?;
+                let is_used = is_locked(&opened);
+                (opened, is_used)
+            }
+        };
+        if is_used || has_side(file) || !FileId::of_file(&opened.metadata()?).holds(file) {
+            return Ok(false);
+        }
+        fs::remove_file(file)?;
+        Ok(true)
+    }
+}
+
+fn has_side(file: &Path) -> bool {
+    SIDES.iter().any(|side| exists(&with_end(file, side)))
 }
 
 #[cfg(test)]

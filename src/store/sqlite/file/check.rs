@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::paths::live_sides;
+use super::place::{one_name, real};
 use super::refusal::{FileRefusal, unusable_or_full};
 use super::schema::{FileState, Schema};
 use super::snapshot::FileSnapshot;
@@ -44,6 +45,7 @@ impl Finding {
 /// Everything is read from one snapshot of the file, so the write-ahead log is not reset during the check. Errors mean that
 /// the file cannot be read.
 pub fn check(path: &Path) -> Result<Vec<Finding>> {
+    let path = &*real(path)?;
     // With a journal beside the file, SQLite rolls back an unfinished write as soon as it reads the file, if it may write
     // to it.
     let flags = match live_sides(path).contains(&"-journal") {
@@ -55,6 +57,13 @@ pub fn check(path: &Path) -> Result<Vec<Finding>> {
     let found = findings(path, schema, &snapshot);
     snapshot.close(path)?;
     found
+}
+
+/// A warning in one line about a file that has several names, each with its own log. Such a file can still be read.
+pub fn names(path: &Path) -> Option<String> {
+    one_name(&*real(path).ok()?)
+        .err()
+        .map(|error| error.message)
 }
 
 fn findings(path: &Path, schema: Schema<'_>, snapshot: &FileSnapshot) -> Result<Vec<Finding>> {

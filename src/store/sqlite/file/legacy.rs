@@ -13,6 +13,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::refusal::FileRefusal;
+use crate::base::error::quoted;
 use crate::base::time;
 use crate::model::action::ACTION;
 use crate::model::lead::LEAD;
@@ -56,17 +57,26 @@ fn table(conn: &Connection, noun: &Noun) -> rusqlite::Result<Option<String>> {
         .optional()
 }
 
+/// Whether a copy of the old file is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Copy,
+    Nothing,
+}
+
 /// An upgrade that is complete except for its commit. The copy of the file is removed unless [`Upgraded::keep_copy`] is
 /// called.
 pub(crate) struct Upgraded {
     line: String,
-    copy: KeptCopy,
+    copy: Option<KeptCopy>,
 }
 
 impl Upgraded {
     /// Keeps the copy. Called after the commit; returns the line for the user.
     pub(crate) fn keep_copy(mut self) -> String {
-        self.copy.keep = true;
+        if let Some(copy) = &mut self.copy {
+            copy.keep = true;
+        }
         std::mem::take(&mut self.line)
     }
 }
@@ -76,6 +86,7 @@ impl Upgraded {
 pub(crate) fn upgrade(
     path: &Path,
     tx: &Connection,
+    keep: Keep,
     create: impl FnOnce(&Connection) -> rusqlite::Result<()>,
 ) -> Result<Upgraded, FileRefusal> {
     // All refusals come before anything is written.
@@ -88,10 +99,15 @@ pub(crate) fn upgrade(
         check_ids(tx, noun, &table)?;
         old.push((noun, table));
     }
-    let copy = KeptCopy::make(path)?;
-    let mut aside = Vec::new();
+    let copy = match keep {
+        Keep::Copy => Some(KeptCopy::make(path)?),
+        Keep::Nothing => None,
+    };
+    let (mut aside, mut triggers) = (Vec::new(), Vec::new());
     for (noun, table) in old {
-        aside.push((noun, set_aside(tx, noun, &table)?));
+        let (table, dropped) = set_aside(tx, noun, &table)?;
+        aside.push((noun, table));
+        triggers.extend(dropped);
     }
     create(tx)?;
     let indexes = take_indexes(tx)?;
@@ -105,12 +121,22 @@ pub(crate) fn upgrade(
         counts.push(format!("{count} {what}"));
     }
     tx.execute_batch(&indexes)?;
-    let line = format!(
-        "{}: brought up to date from the earlier service: {}; the file as it was is kept as {}",
+    let mut line = format!(
+        "{}: brought up to date from the earlier service: {}",
         path.display(),
-        counts.join(", "),
-        copy.path.display()
+        counts.join(", ")
     );
+    if !triggers.is_empty() {
+        let many = if triggers.len() == 1 { "" } else { "s" };
+        let names = triggers.join(", ");
+        line.push_str(&format!(
+            "; the trigger{many} {names} on these tables did not fit the new ones and had to be dropped"
+        ));
+    }
+    if let Some(copy) = &copy {
+        let kept = copy.path.display();
+        line.push_str(&format!("; the file as it was is kept as {kept}"));
+    }
     Ok(Upgraded { line, copy })
 }
 
@@ -148,11 +174,20 @@ fn made_on(conn: &Connection, kind: &str, table: &str) -> rusqlite::Result<Vec<(
         .collect()
 }
 
-/// Renames an old table, and returns its new name. Drops its indexes and triggers, because crm may need their names.
-fn set_aside(conn: &Connection, noun: &Noun, table: &str) -> rusqlite::Result<String> {
+/// Renames an old table, and returns its new name and the names of its triggers. Drops its indexes and triggers: crm may
+/// need their names, and a trigger refers to columns that may be gone.
+fn set_aside(
+    conn: &Connection,
+    noun: &Noun,
+    table: &str,
+) -> rusqlite::Result<(String, Vec<String>)> {
+    let mut triggers = Vec::new();
     for kind in ["index", "trigger"] {
         for (own, _) in made_on(conn, kind, table)? {
             conn.execute_batch(&format!("DROP {kind} {}", name(&own)))?;
+            if kind == "trigger" {
+                triggers.push(quoted(&own));
+            }
         }
     }
     let mut aside = format!("{}_before_upgrade", noun.plural);
@@ -167,7 +202,7 @@ fn set_aside(conn: &Connection, noun: &Noun, table: &str) -> rusqlite::Result<St
         name(table),
         name(&aside)
     ))?;
-    Ok(aside)
+    Ok((aside, triggers))
 }
 
 /// Drops the indexes of crm's own tables and returns the SQL that makes them again: sorting all rows once is several times

@@ -1,12 +1,12 @@
 //! Makes the file of a new database, and removes it again if it stays unused, so that a failed command leaves no file.
 
-use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
-use super::paths::{SIDES, with_end};
+use super::paths::{SIDES, new_mode, with_end};
 use super::place::FileId;
 use super::way;
 
@@ -15,9 +15,15 @@ use super::way;
 pub(crate) fn make(path: &Path) -> Option<FileId> {
     let is_free = std::fs::symlink_metadata(path).is_err();
     let mut make = File::options();
-    // The permissions that SQLite gives a new database.
-    make.write(true).create_new(true).mode(0o644);
-    let made = is_free.then(|| make.open(path))?.ok()?.metadata().ok()?;
+    // SQLite would let everyone read it.
+    make.write(true).create_new(true).mode(0o600);
+    let made = is_free.then(|| make.open(path))?.ok()?;
+    let mode = new_mode();
+    if mode != 0o600 {
+        // If this fails, the file stays its owner's.
+        let _ = made.set_permissions(Permissions::from_mode(mode));
+    }
+    let made = made.metadata().ok()?;
     Some(FileId::of_file(&made))
 }
 

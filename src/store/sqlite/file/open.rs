@@ -50,6 +50,9 @@ pub(crate) fn check_version() -> Result<()> {
 pub(crate) fn open_to_read(path: &Path, schema: Schema<'_>) -> Result<Opened> {
     place::settled(path, |id| {
         let (connection, way, notice) = connect_to_read(path, id, schema)?;
+        let warning = place::one_name(path).err();
+        let warning = warning.map(|error| format!("warning: {}", error.message));
+        let notice = notice.or(warning);
         Ok(Opened {
             connection,
             way,
@@ -148,6 +151,7 @@ fn connect_to_write(
     if connection.is_readonly("main").map_err(refuse)? {
         return Err(unwritable(path));
     }
+    place::one_name(path)?;
     let notice = prepare(path, id, &mut connection, schema)?;
     // Only after the schema, because preparing it sets another busy timeout and removes it again.
     connection.busy_handler(Some(turn::again)).map_err(refuse)?;

@@ -5,6 +5,9 @@
 //! and the lock ends with the process, however that ends. So a part without a lock was left over, and
 //! [`sweep`](super::sweep) removes it while holding the lock itself. Once a process has the lock on its new part, it checks
 //! that the part still exists.
+//!
+//! SQLite takes the lock over: when it releases its own last lock on a file, it releases all locks of the process on it. So
+//! a connection to a part keeps its first lock until it is closed, and a part has one connection at a time.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
@@ -86,10 +89,13 @@ impl PartFile {
         self.file.set_permissions(fs::Permissions::from_mode(mode))
     }
 
-    /// A connection to it.
+    /// The connection to it. A second one would find it locked.
     pub(crate) fn connect(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
+        // Before anything else. Most pragmas read the schema, and would release all locks afterwards. With this setting, the
+        // log that the part may have for a short time needs no shared memory either.
+        connection.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
         connection.busy_timeout(BUSY)?;
         set_up(&mut connection)?;
         connection.execute_batch("PRAGMA synchronous = FULL")?;

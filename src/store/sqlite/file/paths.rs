@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -89,6 +90,40 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// The permissions of a new file that holds records: nobody but its owner may read it. If the process's umask gives access
+/// to the group and to no one else, such as 0027, that is on purpose, and the group gets it.
+pub(crate) fn new_mode() -> u32 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    let mask = mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok());
+    private(0o666 & !mask.unwrap_or(0o077))
+}
+
+/// The permissions of a new file after those of another one: everyone's access is not taken over, and the group's only if
+/// the other file is closed to everyone else.
+pub(crate) fn private(mode: u32) -> u32 {
+    match mode & 0o007 {
+        0 => mode & 0o060 | 0o600,
+        _ => 0o600,
+    }
+}
+
+/// Gives a new file the owner, the group and the permissions of another file. Where this user may not give it away, it stays
+/// with this user, and a group that it does not belong to gets no access.
+pub(crate) fn give_like(new: &File, like: &fs::Metadata) -> io::Result<()> {
+    let found = new.metadata()?;
+    let mut mode = like.permissions().mode() & 0o777;
+    let same = (found.uid(), found.gid()) == (like.uid(), like.gid());
+    if !same
+        && fchown(new, Some(like.uid()), Some(like.gid())).is_err()
+        && found.gid() != like.gid()
+        && fchown(new, None, Some(like.gid())).is_err()
+    {
+        mode &= 0o707;
+    }
+    new.set_permissions(fs::Permissions::from_mode(mode))
+}
+
 /// Syncs the folder of this file, so that the names in it survive a power cut.
 pub(crate) fn sync_folder(file: &Path) -> Result<()> {
     // A folder that cannot be opened, or does not support a sync, needs none.
@@ -117,4 +152,26 @@ pub(crate) fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
 /// The error for this reason, in one line that begins with the file.
 pub(crate) fn because(file: &Path, why: impl std::fmt::Display) -> Error {
     Error::failed(format!("{}: {why}", file.display()).replace(['\n', '\r'], " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_its_owners_unless_only_the_group_was_let_in() {
+        for (mode, expected) in [
+            (0o666, 0o600),
+            (0o644, 0o600),
+            (0o664, 0o600),
+            (0o640, 0o640),
+            (0o660, 0o660),
+            (0o600, 0o600),
+            (0o400, 0o600),
+            (0o440, 0o640),
+            (0o604, 0o600),
+        ] {
+            assert_eq!(private(mode), expected, "{mode:o}");
+        }
+    }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::legacy;
+use super::legacy::{self, Keep};
 use super::paths::size;
-use super::place::FileId;
+use super::place::{FileId, several_names};
 use super::refusal::{FileRefusal, NOT_WRITABLE};
 use super::schema::{FileState, Schema};
 use crate::base::error::Result;
@@ -34,9 +34,28 @@ pub(crate) fn prepare(
     conn: &mut Connection,
     schema: Schema<'_>,
 ) -> Result<Option<String>> {
+    prepare_with(path, id, conn, schema, Keep::Copy)
+}
+
+/// The same for a file that is itself a copy of another one.
+pub(crate) fn prepare_copy(
+    path: &Path,
+    conn: &mut Connection,
+    schema: Schema<'_>,
+) -> Result<Option<String>> {
+    prepare_with(path, FileId::of(path), conn, schema, Keep::Nothing)
+}
+
+fn prepare_with(
+    path: &Path,
+    id: FileId,
+    conn: &mut Connection,
+    schema: Schema<'_>,
+    keep: Keep,
+) -> Result<Option<String>> {
     // A program that ended without closing the file may have left committed pages in its log.
     let log = size(conn, "-wal") > 0;
-    patiently(conn, |conn| bring_up(path, id, conn, schema)).map_err(|refused| {
+    patiently(conn, |conn| bring_up(path, id, conn, schema, keep)).map_err(|refused| {
         if log {
             // Closing would write the log into the file, which must stay unchanged. If this fails, the refusal is still the
             // error to report.
@@ -63,6 +82,7 @@ fn bring_up(
     id: FileId,
     conn: &mut Connection,
     schema: Schema<'_>,
+    keep: Keep,
 ) -> Result<Option<String>, FileRefusal> {
     // In a transaction, so that everything is read from one snapshot of the file.
     if schema.state(&*conn.transaction()?)? == FileState::Ready {
@@ -82,7 +102,7 @@ fn bring_up(
         before.push((setting, conn.db_config(setting)?));
         conn.set_db_config(setting, during)?;
     }
-    let done = change(path, id, conn, schema);
+    let done = change(path, id, conn, schema, keep);
     for (setting, value) in before {
         conn.set_db_config(setting, value)?;
     }
@@ -95,10 +115,14 @@ fn change(
     id: FileId,
     conn: &mut Connection,
     schema: Schema<'_>,
+    keep: Keep,
 ) -> Result<Option<String>, FileRefusal> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if !id.holds(path) {
         return FileRefusal::because("is being replaced; try again in a moment");
+    }
+    if let Some(names) = several_names(path) {
+        return FileRefusal::because(names);
     }
     match schema.state(&tx)? {
         FileState::Ready => Ok(None),
@@ -119,7 +143,7 @@ fn change(
             )))
         }
         FileState::Earlier => {
-            let upgraded = legacy::upgrade(path, &tx, |tx| schema.apply(tx, 0))?;
+            let upgraded = legacy::upgrade(path, &tx, keep, |tx| schema.apply(tx, 0))?;
             check_references(&tx, schema, 0)?;
             tx.commit()?;
             Ok(Some(upgraded.keep_copy()))

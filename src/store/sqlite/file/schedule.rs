@@ -208,8 +208,11 @@ impl BackupThread {
         let many = (others.len() + 1).saturating_sub(keep.max(1));
         for (_, file) in others.into_iter().take(many) {
             let shown = file.display();
-            match fs::remove_file(&file) {
-                Ok(()) => tracing::info!("backup {shown}: removed, there are {keep} newer ones"),
+            match self.names.remove(&file) {
+                Ok(true) => tracing::info!("backup {shown}: removed, there are {keep} newer ones"),
+                Ok(false) => tracing::warn!(
+                    "{shown}: is not removed, because a program uses it; there are {keep} newer backups"
+                ),
                 Err(error) => {
                     tracing::error!("{shown}: an old backup could not be removed: {error}")
                 }
@@ -248,7 +251,7 @@ mod tests {
     fn rotation_removes_the_oldest_of_its_own_and_never_the_new_one() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str| {
-            fs::write(folder.path().join(name), "SQLite format 3\0").unwrap();
+            fs::write(folder.path().join(name), "SQLite format 3\0\x10\0\x01\x01").unwrap();
         };
         // The backup from 2999 was made while the clock was wrong.
         for name in [
@@ -310,5 +313,39 @@ mod tests {
         ] {
             assert!(folder.path().join(other).exists(), "{other}");
         }
+    }
+
+    /// A database may have the name of a backup. Neither one that is in use is removed, nor one that was used before.
+    #[test]
+    fn rotation_removes_no_database_that_is_or_was_in_use() {
+        use crate::store::sqlite::opening::Work;
+        use crate::store::sqlite::store::Sqlite;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |day: u32| folder.path().join(format!("crm-2026010{day}T000000Z.db"));
+        for day in 1..=5 {
+            drop(Sqlite::open(&at(day), Work::Command).unwrap());
+        }
+        let plain = |path: &Path| {
+            let connection = rusqlite::Connection::open(path).unwrap();
+            let sql = "PRAGMA journal_mode = DELETE";
+            connection.query_row(sql, [], |_| Ok(())).unwrap();
+            connection
+        };
+        // 1 was used, 2 is used with a log, 4 is its own database, 3 and 5 are backups.
+        let used = Sqlite::open(&at(2), Work::Command).unwrap();
+        for day in [3, 4, 5] {
+            drop(plain(&at(day)));
+        }
+        let names = BackupNames::of_stem("crm", &at(4));
+        let made = names.made(folder.path(), SystemTime::now());
+        let made: Vec<PathBuf> = made.into_iter().map(|(_, file)| file).collect();
+        assert_eq!(made, [at(3), at(5)]);
+        for day in [1, 2, 4] {
+            assert_eq!(names.remove(&at(day)).ok(), Some(false), "{day}");
+            assert!(at(day).exists(), "{day}");
+        }
+        assert_eq!(names.remove(&at(3)).ok(), Some(true));
+        assert!(!at(3).exists());
+        drop(used);
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn sweep_forgotten(target: &Path) {
     }
 }
 
-/// The age at which a part without a lock is certainly left over. A part that a restore reads is without a lock at moments.
+/// The age at which a part without a lock is certainly left over. On a file system without locks, nothing else tells.
 const FORGOTTEN: Duration = Duration::from_secs(3_600);
 
 /// The parts in the folder of `target` of those files that are `ours`. Includes parts of which only a side file exists.

@@ -2,12 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::store::sqlite::file::paths::{BEFORE_UPGRADE, folder_of, with_end};
+use crate::store::sqlite::file::paths::{BEFORE_UPGRADE, folder_of, give_like, with_end};
 use crate::store::sqlite::file::refusal::FileRefusal;
 
 /// A copy of the unchanged file, beside it. It is removed when this is dropped, unless `keep` is set.
@@ -38,7 +39,10 @@ impl KeptCopy {
             if number > 1 {
                 path = with_end(&path, &format!("-{number}"));
             }
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+            let mut make = OpenOptions::new();
+            // Nobody else may read it until it has the permissions of the file.
+            make.write(true).create_new(true).mode(0o600);
+            match make.open(&path) {
                 Ok(_) => return Ok(KeptCopy { path, keep: false }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
                 Err(error) => {
@@ -52,8 +56,6 @@ impl KeptCopy {
     }
 
     fn fill(&self, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-        // Set while the copy is still empty: a user who may not read the file may not read its copy either.
-        fs::set_permissions(&self.path, fs::metadata(path)?.permissions())?;
         let from = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut to = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Nobody else can write in the meantime, so one step over all pages neither waits nor has to start again.
@@ -62,7 +64,9 @@ impl KeptCopy {
             other => return Err(format!("the backup stopped with {other:?}").into()),
         }
         to.close().map_err(|(_, error)| error)?;
-        File::open(&self.path)?.sync_all()?;
+        let copy = File::open(&self.path)?;
+        give_like(&copy, &fs::metadata(path)?)?;
+        copy.sync_all()?;
         // Its name must survive a power cut too. A folder that cannot be opened needs no sync.
         if let Ok(folder) = File::open(folder_of(&self.path)) {
             folder.sync_all()?;

@@ -232,15 +232,35 @@ fn the_copy_is_the_file_as_it_was() {
     }
 }
 
+#[test]
+fn the_triggers_that_are_dropped_are_named() {
+    let folder = Folder::with(&format!(
+        "{DOCUMENTED}; CREATE TRIGGER \"on lead\" AFTER INSERT ON leads BEGIN SELECT 1; END;
+        CREATE TRIGGER log AFTER DELETE ON actions BEGIN SELECT 1; END;
+        CREATE TABLE own (x); CREATE TRIGGER stays AFTER INSERT ON own BEGIN SELECT 1; END"
+    ));
+    let line = folder.prepare().unwrap().unwrap();
+    assert!(
+        line.contains("; the triggers \"on lead\", \"log\" on these tables did not fit"),
+        "{line}"
+    );
+    assert!(!line.contains("stays"), "{line}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_user_who_may_not_read_the_file_may_not_read_its_copy() {
+    use std::os::unix::fs::MetadataExt;
     use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::with(DOCUMENTED);
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o600)).unwrap();
-    folder.prepare().unwrap().unwrap();
-    let copy = fs::metadata(format!("{}.before-upgrade", folder.path().display())).unwrap();
-    assert_eq!(copy.permissions().mode() & 0o777, 0o600);
+    for mode in [0o600, 0o640, 0o664] {
+        let folder = Folder::with(DOCUMENTED);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let old = fs::metadata(folder.path()).unwrap();
+        folder.prepare().unwrap().unwrap();
+        let copy = fs::metadata(format!("{}.before-upgrade", folder.path().display())).unwrap();
+        assert_eq!(copy.permissions().mode() & 0o777, mode);
+        assert_eq!((copy.uid(), copy.gid()), (old.uid(), old.gid()));
+    }
 }
 
 #[test]

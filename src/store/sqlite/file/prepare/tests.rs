@@ -257,7 +257,8 @@ fn what_another_did_meanwhile_is_not_done_again() {
             &folder.path(),
             FileId::of(&folder.path()),
             &mut folder.open(),
-            Schema::of(&NOUNS)
+            Schema::of(&NOUNS),
+            Keep::Copy
         )
         .unwrap(),
         None

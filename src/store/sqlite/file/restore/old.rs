@@ -19,31 +19,31 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The time between two checks of whether it is still open.
 const NAP: Duration = Duration::from_millis(5);
 
-fn is_busy(error: &rusqlite::Error) -> bool {
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
     )
 }
 
-fn in_use(path: &Path) -> Error {
+pub(super) fn in_use(path: &Path) -> Error {
     Error::new(
         Code::Conflict,
         format!(
-            "{}: is in use by a server or another program; stop it, then restore",
+            "{}: is in use by a server or another program; stop the server, or try again in a moment; nothing was restored",
             path.display()
         ),
     )
 }
 
-/// The present owner of the name that the new file will get, with the lock on it.
+/// What is in the place of the database, with the lock on it.
 pub(crate) enum OldDatabase {
     /// Nothing.
     Nothing,
     /// One plain file that holds everything. The lock is the connection's.
     Whole(Connection),
     /// A file that SQLite cannot open. The lock is on the whole file, and collides with SQLite's locks.
-    Damaged(#[expect(dead_code, reason = "held for its lock")] File),
+    Damaged(File),
 }
 
 impl OldDatabase {
@@ -78,9 +78,8 @@ impl OldDatabase {
         })
     }
 
-    /// Whether there is an old database.
-    pub(crate) fn exists(&self) -> bool {
-        !matches!(self, OldDatabase::Nothing)
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, OldDatabase::Nothing)
     }
 
     /// Warnings about tokens: whom a service admits with the new database but did not admit with this one.
@@ -143,6 +142,7 @@ fn plain(path: &Path) -> rusqlite::Result<Connection> {
         let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
         return Err(rusqlite::Error::SqliteFailure(busy, None));
     }
-    old.execute_batch("BEGIN EXCLUSIVE")?;
+    // In this locking mode, the lock outlives the transaction.
+    old.execute_batch("BEGIN EXCLUSIVE; COMMIT")?;
     Ok(old)
 }

@@ -1,7 +1,9 @@
 use super::*;
-use crate::store::sqlite::file::paths::live_sides;
+use crate::store::sqlite::file::paths::{live_sides, with_end};
+use crate::store::sqlite::file::place::FileId;
 use crate::store::sqlite::opening::Work;
 use crate::store::sqlite::store::Sqlite;
+use rusqlite::config::DbConfig;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -68,17 +70,11 @@ fn at_each_step(folder: &Path) -> Vec<(RestoreStep, TempDir)> {
     let (path, backup) = (folder.join("crm.db"), folder.join("backup.db"));
     let mut look = |step| left.push((step, copy(folder)));
     restore_with(&path, &backup, Schema::of(&NOUNS), &mut |_| {}, &mut look).unwrap();
-    let steps: Vec<RestoreStep> = left.iter().map(|(step, _)| *step).collect();
-    assert_eq!(
-        steps,
-        [
-            RestoreStep::Ready,
-            RestoreStep::Kept,
-            RestoreStep::Cleared,
-            RestoreStep::Placed
-        ]
-    );
     left
+}
+
+fn steps(left: &[(RestoreStep, TempDir)]) -> Vec<RestoreStep> {
+    left.iter().map(|(step, _)| *step).collect()
 }
 
 /// A database that a program left without closing it: its last lead is only in the log.
@@ -104,20 +100,23 @@ fn a_kill_at_any_step_leaves_the_old_database_or_the_new_one() {
         ["old@example.com", "logged@example.com"],
         ["new@example.com"],
     );
-    for (step, left) in at_each_step(folder.path()) {
+    let all = at_each_step(folder.path());
+    use RestoreStep::{Kept, Placed, Ready};
+    assert_eq!(steps(&all), [Ready, Kept, Placed]);
+    for (step, left) in all {
         let path = left.path().join("crm.db");
         let found = emails(&path);
         match step {
-            RestoreStep::Placed => assert_eq!(found, new),
+            Placed => assert_eq!(found, new),
             _ => assert_eq!(found, old, "{step:?}"),
         }
-        // The next restore continues from there, keeps the old database, and leaves nothing of the restore before it.
+        // The next restore keeps the database again, and leaves nothing of the restore before it.
         restore(&path, &left.path().join("backup.db"), &mut |_| {}).unwrap();
         assert_eq!(emails(&path), new, "{step:?}");
         let kept = left.path().join("crm.db.before-restore");
         assert_eq!(emails(&kept), old, "{step:?}");
         let mut expected = vec!["backup.db", "crm.db", "crm.db.before-restore"];
-        if step == RestoreStep::Placed {
+        if step != Ready {
             expected.push("crm.db.before-restore-2");
         }
         assert_eq!(names(left.path()), expected, "{step:?}");
@@ -136,8 +135,16 @@ fn a_damaged_database_is_kept_with_its_log() {
     let mut log = read("crm.db-wal");
     log[..32].fill(b'y');
     fs::write(folder.path().join("crm.db-wal"), &log).unwrap();
-    for (step, left) in at_each_step(folder.path()) {
+    let all = at_each_step(folder.path());
+    use RestoreStep::{Cleared, Kept, Placed, Ready};
+    assert_eq!(steps(&all), [Ready, Kept, Cleared, Placed]);
+    for (step, left) in all {
         let path = left.path().join("crm.db");
+        if step == Placed {
+            assert_eq!(emails(&path), ["new@example.com"], "{step:?}");
+        } else {
+            assert_eq!(fs::read(&path).unwrap(), "x".repeat(5_000).as_bytes());
+        }
         restore(&path, &left.path().join("backup.db"), &mut |_| {}).unwrap();
         assert_eq!(emails(&path), ["new@example.com"], "{step:?}");
         let kept = |end: &str| {
@@ -159,9 +166,12 @@ fn a_log_without_its_database_is_moved_out_of_the_way() {
     let folder = folder();
     crashed(folder.path());
     fs::remove_file(folder.path().join("crm.db")).unwrap();
-    for (step, left) in at_each_step(folder.path()) {
+    let all = at_each_step(folder.path());
+    use RestoreStep::{Kept, Placed, Ready};
+    assert_eq!(steps(&all), [Ready, Kept, Placed]);
+    for (step, left) in all {
         let path = left.path().join("crm.db");
-        assert_eq!(path.exists(), step == RestoreStep::Placed, "{step:?}");
+        assert_eq!(path.exists(), step == Placed, "{step:?}");
         if step == RestoreStep::Placed {
             assert_eq!(emails(&path), ["new@example.com"]);
         }
@@ -197,21 +207,61 @@ fn a_journal_of_the_old_database_does_not_meet_the_new_one() {
     assert_eq!(emails(&kept), ["old@example.com"]);
 }
 
+/// The new content is written in several steps, and the old pages are in a journal meanwhile.
+#[test]
+fn a_kill_in_the_middle_of_the_writing_is_rolled_back() {
+    let folder = folder();
+    let path = folder.path().join("crm.db");
+    let big = |path: &Path, letter: &str| {
+        let conn = Connection::open(path).unwrap();
+        let sql = "UPDATE leads SET name = printf('%.*c', 9000000, ?1)";
+        conn.execute(sql, [letter]).unwrap();
+    };
+    database(&path, "old@example.com");
+    big(&path, "o");
+    big(&folder.path().join("backup.db"), "n");
+    let old = fs::read(&path).unwrap();
+    let mut begun = 0;
+    for (step, left) in at_each_step(folder.path()) {
+        let path = left.path().join("crm.db");
+        if step == RestoreStep::Begun {
+            begun += 1;
+            assert_eq!(live_sides(&path), ["-journal"]);
+            assert!(fs::read(&path).unwrap() != old);
+            // A command that only reads rolls it back as well.
+            drop(Sqlite::open(&path, Work::Reading).unwrap());
+            assert!(fs::read(&path).unwrap() == old);
+        }
+        let expected = match step {
+            RestoreStep::Placed => "new@example.com",
+            _ => "old@example.com",
+        };
+        assert_eq!(emails(&path), [expected], "{step:?}");
+    }
+    assert!(begun > 1, "{begun}");
+}
+
 #[test]
 fn what_fails_in_the_middle_is_undone() {
     let folder = folder();
     crashed(folder.path());
     let path = folder.path().join("crm.db");
+    let backup = folder.path().join("backup.db");
     fs::write(&path, "x".repeat(5_000)).unwrap();
     let log = folder.path().join("crm.db-wal");
     fs::write(&log, "y".repeat(5_000)).unwrap();
-    let mut part = PartFile::beside(&path, 0o600).unwrap();
-    // It cannot be given its name.
-    fs::remove_file(&part.path).unwrap();
-    let old = OldDatabase::lock(&path).unwrap();
-    assert!(matches!(old, OldDatabase::Damaged(_)));
-    assert!(exchange(&mut part, &path, old.exists(), &mut |_| {}).is_err());
-    drop((part, old));
+    // Another program begins to use the file after its log was cleared, and SQLite cannot lock it.
+    let mut step = |step| {
+        if step == RestoreStep::Cleared {
+            let conn = Connection::open(&path).unwrap();
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_RESET_DATABASE, true)
+                .unwrap();
+            conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+            std::mem::forget(conn);
+        }
+    };
+    let done = restore_with(&path, &backup, Schema::of(&NOUNS), &mut |_| {}, &mut step);
+    assert_eq!(done.unwrap_err().code, Code::Conflict);
     assert_eq!(names(folder.path()), ["backup.db", "crm.db", "crm.db-wal"]);
     assert_eq!(fs::read(log).unwrap(), "y".repeat(5_000).as_bytes());
 }
