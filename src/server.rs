@@ -7,7 +7,7 @@
 //! | [`gate`], [`cors`] | tokens, and requests from the pages of other sites |
 //! | [`observe`] | the log and the metrics of requests |
 //! | [`api`] | what all requests share |
-//! | [`request`], [`conditions`] | a request, its conditions and its idempotency key |
+//! | [`request`], [`preference`], [`conditions`] | a request, what its client prefers, its conditions and its idempotency key |
 //! | [`reply`], [`written`] | responses, and the responses to writes |
 //! | [`openapi`], [`docs`] | the OpenAPI document, and the page that shows it |
 //! | [`call`] | runs the operation of a request |
@@ -37,6 +37,7 @@ pub mod gate;
 pub mod limit;
 pub mod observe;
 pub mod openapi;
+mod preference;
 mod reply;
 mod request;
 mod route;

@@ -81,16 +81,32 @@ impl Cors {
     }
 }
 
-/// Checks that a text is an origin as browsers write it (RFC 6454, section 6.2). The error says what was expected.
+/// Checks that a text is an origin as browsers write it (RFC 6454, section 6.2). The error says what was expected. The URL
+/// parser also takes characters that no name of a host has, so that an origin with them would never match.
 pub fn check_origin(text: &str) -> Result<(), String> {
     let is_one = Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+        let named = url.domain().is_none_or(is_name);
+        let is_web = matches!(url.scheme(), "http" | "https");
+        named && is_web && url.origin().ascii_serialization() == text
     });
     match is_one {
         true => Ok(()),
+        false if text.contains('*') => Err(format!(
+            "expected each origin in full, like https://app.example.com, without *, got {}",
+            quoted(text)
+        )),
         false => Err(format!(
             "expected an origin like https://app.example.com, got {}",
             quoted(text)
         )),
     }
+}
+
+/// Whether a text is the name of a host: letters, digits, hyphens and underscores between dots. It may end in a dot.
+pub(super) fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
+    labels
+        .into_iter()
+        .all(|label| !label.is_empty() && label.chars().all(plain))
 }

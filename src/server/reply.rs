@@ -8,9 +8,10 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use warp::Reply;
 use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::{HeaderMap, HeaderValue, StatusCode};
 use warp::reply::Response;
 
+use super::preference;
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::model::rows::Rows;
@@ -30,19 +31,10 @@ pub(super) enum Media {
 }
 
 impl Media {
-    /// The first of the two formats in the header `Accept`. JSON if it names neither.
-    pub(super) fn asked(accept: Option<&HeaderValue>) -> Media {
-        let accept = accept
-            .and_then(|accept| accept.to_str().ok())
-            .unwrap_or_default();
-        let named = accept
-            .split(',')
-            .filter_map(|part| match part.split(';').next()?.trim() {
-                "application/x-ndjson" => Some(Media::Ndjson),
-                "application/json" => Some(Media::Json),
-                _ => None,
-            });
-        named.into_iter().next().unwrap_or(Media::Json)
+    /// The format that the client prefers.
+    pub(super) fn asked(headers: &HeaderMap) -> Media {
+        let offered = [Media::Json, Media::Ndjson];
+        offered[preference::media_type(headers, &offered.map(Media::name))]
     }
 
     fn name(self) -> &'static str {

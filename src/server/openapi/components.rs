@@ -109,9 +109,9 @@ pub(super) fn headers() -> Value {
             "schema": {"type": "string", "minLength": 1},
         },
         "Link": {
-            "description": "The next page, if there is a `limit` and there are more records: `<…>; rel=\"next\"`.",
+            "description": "The next page, if there is a `limit` and there are more records: `<…>; rel=\"next\"`. It is relative to the URL of the request.",
             "schema": {"type": "string"},
-            "example": "</leads?limit=100&after=WyJpZCIsMTAwXQ>; rel=\"next\"",
+            "example": "<leads?limit=100&after=WyJpZCIsMTAwXQ>; rel=\"next\"",
         },
         "TotalCount": {
             "description": "With `count=true`: the number of records that match the filters.",
