@@ -99,13 +99,11 @@ async fn serve(
             "at most {connections} connections, because the system allows {files} open files"
         );
     }
+    // Clients use the name that the service was told to listen on.
+    serving.hosts.allowed.push(listen.host.value.clone());
     let place = (listen.host.value.as_str(), listen.port.value);
-    let listener = TcpListener::bind(place).await.map_err(|error| {
-        Error::failed(format!(
-            "cannot listen on {} port {}: {error}",
-            place.0, place.1
-        ))
-    })?;
+    let listener = TcpListener::bind(place).await;
+    let listener = listener.map_err(|error| listen.refused(&error))?;
     let address = listener
         .local_addr()
         .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;

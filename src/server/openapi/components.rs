@@ -246,6 +246,19 @@ pub(super) fn common_responses() -> Map<String, Value> {
             )],
         ),
     );
+    add(
+        "Misdirected",
+        failure(
+            "`Host` names a host that the service does not answer for; nothing was done. This is only possible if it listens on a loopback address and has no token.",
+            &[(
+                "host",
+                error(
+                    Code::Misdirected,
+                    "Host: expected localhost, a loopback address or a host that --allowed-host names, got \"crm.example.com\"",
+                ),
+            )],
+        ),
+    );
     let mut unauthenticated = failure(
         "A token is required, or the given token is not valid; nothing was done.",
         &[(
@@ -259,7 +272,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     unauthenticated["headers"]["WWW-Authenticate"] = reference("headers", "WwwAuthenticate");
     add("Unauthenticated", unauthenticated);
     let mut denied = failure(
-        "The scope of the token does not allow this; nothing was done.",
+        "The scope of the token does not allow this, or a write is from a page of another site; nothing was done.",
         &[(
             "scope",
             error(
