@@ -1,7 +1,7 @@
 //! `crm serve`: the HTTP service.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{ArgMatches, Command};
 use tokio::net::TcpListener;
@@ -18,6 +18,7 @@ use crate::config::{
     Asker, Backups, Listen, Location, ServiceSettings, Settings, table, without_password,
 };
 use crate::model::token;
+use crate::net::clock;
 use crate::server;
 use crate::server::gate::Policy;
 use crate::store::any::AnyStore;
@@ -80,6 +81,8 @@ async fn serve(
     service: &ServiceSettings,
 ) -> Ended {
     let mut serving = serving(service)?;
+    clock::check(SystemTime::now())
+        .map_err(|expected| Error::failed(format!("cannot start: {expected}")))?;
     let connections = &mut serving.connections.limits.connections;
     // Without a free descriptor, a connection would wait in the kernel's queue instead of being refused.
     let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);

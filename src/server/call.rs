@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use warp::http::header::{
-    CACHE_CONTROL, HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY,
+    HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY,
 };
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
@@ -130,7 +130,7 @@ impl Request<'_> {
         let tokens = self.api.store.tokens().await?;
         let tokens: Vec<serde_json::Value> = tokens.iter().map(Token::to_json).collect();
         let json = serde_json::Value::Array(tokens).to_string();
-        Ok(uncached(reply::json(StatusCode::OK, json)))
+        Ok(reply::json(StatusCode::OK, json))
     }
 }
 
@@ -195,7 +195,7 @@ where
             Told::Token(token, secret) => {
                 let mut json = token.to_json();
                 json["token"] = secret.text().into();
-                uncached(reply::json(StatusCode::CREATED, json.to_string()))
+                reply::json(StatusCode::CREATED, json.to_string())
             }
         };
         Ok(request.marked(response, outcome.replayed))
@@ -288,7 +288,10 @@ impl Request<'_> {
         let mut response = match &answered.error {
             None => {
                 let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::OK);
-                reply::bytes(status, answered.content_type, answered.body)
+                match answered.content_type {
+                    reply::JSON => reply::json(status, answered.body),
+                    other => reply::bytes(status, other, answered.body),
+                }
             }
             Some(error) => {
                 let mut response = reply::error(error, self.request_id);
@@ -306,13 +309,6 @@ impl Request<'_> {
         }
         response
     }
-}
-
-fn uncached(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// How a relative reference (RFC 3986, section 4.2) from the path of a noun to something below it begins. A client resolves

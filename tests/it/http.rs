@@ -59,6 +59,14 @@ impl Api {
         request.extend_from_slice(body);
         let answer = exchange(self.server.address(), &request, method == "HEAD");
         assert!(answer.header("x-request-id").is_some(), "{answer:?}");
+        if answer.header("content-type") == Some("application/json") {
+            let caches = match answer.header("etag") {
+                Some(_) => "private, no-cache",
+                None => "no-store",
+            };
+            assert_eq!(answer.header("cache-control"), Some(caches));
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        }
         if answer.status >= 400 {
             assert_eq!(
                 answer.header("content-type"),
@@ -193,7 +201,7 @@ impl Answer {
 
     /// The error's sentence, after its status was compared.
     #[track_caller]
-    fn error(&self, status: u16) -> String {
+    pub fn error(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.text());
         self.json()["error"].as_str().unwrap().to_string()
     }
@@ -635,7 +643,7 @@ fn a_connection_ends_with_a_body_that_was_not_read_and_with_no_other() {
     assert_eq!(api.post("/leads", &lead_of(1024 * 1024)).status, 201);
     let patch = |media: &str, announced: usize, body: &str| {
         format!(
-            "PATCH /leads/1 HTTP/1.1\r\nHost: x\r\nContent-Type: {media}\r\n\
+            "PATCH /leads/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media}\r\n\
              Content-Length: {announced}\r\n\r\n{body}"
         )
     };
@@ -665,7 +673,7 @@ fn a_client_that_asks_before_it_sends_a_body_is_answered() {
     let api = Api::start();
     let head = |length: usize| {
         format!(
-            "POST /leads HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n\
+            "POST /leads HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         )
     };
@@ -931,9 +939,9 @@ fn every_answer_names_its_request() {
 fn a_request_has_one_host() {
     let api = Api::start();
     for (hosts, status) in [
-        ("Host: a\r\n", 200),
+        ("Host: localhost\r\n", 200),
         ("", 400),
-        ("Host: a\r\nHost: b\r\n", 400),
+        ("Host: localhost\r\nHost: b\r\n", 400),
     ] {
         let request = format!("GET /health HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
         let answer = exchange(api.server.address(), request.as_bytes(), false);
@@ -950,11 +958,11 @@ fn a_request_line_and_headers_are_bounded() {
     for (request, statuses) in [
         // Which of the two depends on whether the line or the buffer is full first.
         (
-            format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"),
+            format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
             &[414, 431][..],
         ),
         (
-            format!("GET /health HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"),
+            format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: {long}\r\n\r\n"),
             &[431],
         ),
         ("this is no HTTP\r\n\r\n".to_string(), &[400]),
@@ -971,11 +979,11 @@ fn a_connection_takes_one_request_after_the_other() {
     let mut stream = connect(api.server.address());
     let body = lead_of(100);
     let create = format!(
-        "POST /leads HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     // Three in one piece.
-    let three = format!("{create}GET /leads/7 HTTP/1.1\r\nHost: a\r\n\r\n{create}");
+    let three = format!("{create}GET /leads/7 HTTP/1.1\r\nHost: localhost\r\n\r\n{create}");
     stream.write_all(three.as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
     let statuses = [(); 3].map(|()| Answer::read(&mut reader, false).status);
@@ -1143,7 +1151,7 @@ fn head_is_get_without_its_body() {
     // What follows the head on a connection is the next answer, not a body.
     let mut stream = connect(api.server.address());
     let requests = ["HEAD /leads/1", "GET /leads/9"]
-        .map(|start| format!("{start} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        .map(|start| format!("{start} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     stream.write_all(requests.concat().as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
     assert_eq!(Answer::read(&mut reader, true).status, 200);
@@ -1225,7 +1233,7 @@ fn a_list_that_breaks_is_never_closed() {
             let mut stream = connect(api.server.address());
             write!(
                 stream,
-                "GET /leads{sort} HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\n\r\n"
+                "GET /leads{sort} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n"
             )
             .unwrap();
             let mut reader = BufReader::new(stream);
@@ -1264,7 +1272,7 @@ fn large_answers_that_nobody_reads_share_their_room() {
         stream.write_all(request.as_bytes()).unwrap();
         BufReader::with_capacity(256, stream)
     };
-    let get = |path: &str| ask(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    let get = |path: &str| ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     for path in ["/leads/1", "/leads/1?fields=id,name", "/leads?limit=2"] {
         let mut list = get("/leads");
         assert!(list.fill_buf().unwrap().starts_with(b"HTTP/1.1 200"));
@@ -1285,7 +1293,7 @@ fn large_answers_that_nobody_reads_share_their_room() {
         let status = format!("seen by {}", path.len());
         let change = json!({ "status": status }).to_string();
         let mut written = ask(&format!(
-            "PATCH /leads/2 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
+            "PATCH /leads/2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{change}",
             change.len()
         ));
@@ -1325,7 +1333,7 @@ fn a_target_that_is_no_path_is_refused() {
     let api = Api::start();
     for head in [
         "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ] {
         let mut stream = connect(api.server.address());
         stream.write_all(head.as_bytes()).unwrap();

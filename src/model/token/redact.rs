@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::secret::{LENGTH, PREFIX, SHOWN};
 
-/// A text for logs: everything in it that looks like a token is cut short.
+/// A text for logs: everything in it that looks like a token or a part of one is cut short. A short word in small letters,
+/// such as `crm_tokens`, is a name.
 pub fn redacted(text: &str) -> Cow<'_, str> {
     cut(text, SHOWN)
 }
@@ -26,18 +27,21 @@ fn cut(text: &str, most: usize) -> Cow<'_, str> {
             at += 1;
             continue;
         };
-        let (mut end, mut letters, mut kept) = (begin, 0, begin);
+        let (mut end, mut letters, mut kept, mut is_word) = (begin, 0, begin, true);
         while let Some((letter, next)) = read(text, end)
             && letter.is_ascii_alphanumeric()
             && after(text, end, PREFIX.bytes()).is_none()
         {
+            // Letters of a name are written as they are.
+            is_word &= letter.is_ascii_lowercase() && next == end + 1;
             end = next;
             letters += 1;
             if letters <= SHOWN {
                 kept = end;
             }
         }
-        if letters > most {
+        // Half of a token, or more, is never a name. Of shorter parts, few have small letters alone.
+        if letters > most && !(is_word && letters <= LENGTH / 2) {
             shown.push_str(&text[done..kept]);
             shown.push('…');
             done = end;
@@ -112,5 +116,16 @@ mod tests {
         assert_eq!(redacted(plain), plain);
         assert_eq!(hidden(&text), format!("/leads/{start}…?a={start}…&crm_x"));
         assert_eq!(hidden("crm_customers.db"), "crm_customers.db");
+        for name in [
+            "no such table: crm_tokens",
+            "crm_http_requests_total",
+            "crm_connections",
+            "/srv/crm_customers.db",
+        ] {
+            assert_eq!(redacted(name), name);
+        }
+        for part in ["crm_tokenS", "crm_toke1", "crm_abcdefghijklmnopq", "crm_abcd%65"] {
+            assert!(redacted(part).ends_with('…'), "{part}");
+        }
     }
 }

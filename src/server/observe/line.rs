@@ -36,7 +36,9 @@ impl RequestLine<'_> {
     }
 
     fn write(&self, form: Form, line: &mut Vec<u8>) {
-        let method = cut(self.method.as_str(), LONGEST_METHOD);
+        // A method may be any word. It is looked through before it is cut, because a part of a token is harder to see.
+        let method = token::redacted(self.method.as_str());
+        let method = cut(&method, LONGEST_METHOD);
         let path = cut(self.path, LONGEST_PATH);
         let more = if path.len() < self.path.len() {
             "…"
