@@ -21,6 +21,14 @@ pub fn parse_etag(text: &str) -> Option<i64> {
     digits.parse().ok().filter(|_| plain)
 }
 
+/// ETags for a message: as they are if they are short and plain, because quoting their quotation marks hides them.
+fn shown(given: &str) -> String {
+    match given.len() <= 60 && given.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => given.into(),
+        false => quoted(given),
+    }
+}
+
 /// The versions that a condition names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versions {
@@ -93,12 +101,13 @@ impl Versions {
         let why = match self {
             // The record may not have changed at all, so the client must not be told that it has.
             Versions::Unusable(given) if given.starts_with("W/") => format!(
-                "expected a strong ETag, got the weak {}, as a proxy makes it that compresses answers; the record's ETag",
-                quoted(given)
+                "expected a strong ETag, got {}, which is weak; a proxy that compresses answers makes ETags weak; the \
+                 record's ETag",
+                shown(given)
             ),
             Versions::Unusable(given) => format!(
                 "expected an ETag as this service wrote it, got {}, which a proxy may have changed; the record's ETag",
-                quoted(given)
+                shown(given)
             ),
             Versions::Any | Versions::Of(_) => "the record has changed meanwhile, its ETag".into(),
         };
@@ -114,7 +123,9 @@ impl Versions {
                 let all: Vec<String> = versions.iter().map(|version| etag(*version)).collect();
                 all.join(", ")
             }
-            Versions::Unusable(given) if given.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => {
+            Versions::Unusable(given)
+                if given.bytes().all(|byte| (b' '..=b'~').contains(&byte)) =>
+            {
                 given.clone()
             }
             // Not every header can be sent, and without one there would be no condition.
@@ -260,7 +271,10 @@ mod tests {
         );
         assert_eq!(read("\"3-gzip\"", true), Ok(Versions::Of(vec![])));
         for (unusable, told) in [
-            ("W/\"2\"", "expected a strong ETag, got the weak"),
+            (
+                "W/\"2\"",
+                "expected a strong ETag, got W/\"2\", which is weak",
+            ),
             ("\"2-gzip\"", "expected an ETag as this service wrote it"),
         ] {
             let read = read(unusable, false).unwrap();

@@ -246,8 +246,18 @@ mod tests {
             ("10.1.2.3", true, &all[..1], "https://crm:8000"),
             ("11.1.2.3", false, &all[..], "http://crm:8000"),
             ("11.1.2.3", true, &all[..], "https://crm:8000"),
-            ("10.1.2.3", true, &[("x-forwarded-proto", "http")], "http://-"),
-            ("10.1.2.3", true, &[("x-forwarded-proto", "wss")], "https://-"),
+            (
+                "10.1.2.3",
+                true,
+                &[("x-forwarded-proto", "http")],
+                "http://-",
+            ),
+            (
+                "10.1.2.3",
+                true,
+                &[("x-forwarded-proto", "wss")],
+                "https://-",
+            ),
             ("10.1.2.3", false, &[("x-forwarded-host", "")], "http://-"),
         ] {
             assert_eq!(asked(peer, is_tls, lines), expected, "{peer} {lines:?}");

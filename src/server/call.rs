@@ -8,9 +8,7 @@ use std::sync::LazyLock;
 
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
-use warp::http::header::{
-    HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY,
-};
+use warp::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use warp::http::{HeaderMap, Method};
 use warp::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use warp::http::{HeaderMap, Method};
 use warp::reply::Response;
 
 use super::api::Api;

@@ -164,7 +164,10 @@ mod tests {
             (&["application/json, application/x-ndjson"], 0),
             (&["application/x-ndjson;q=0.5, application/json"], 0),
             (&["application/json;q=0.5, application/x-ndjson;q=0.51"], 1),
-            (&["application/json ; Q=0.2 , application/x-ndjson;q=0.3"], 1),
+            (
+                &["application/json ; Q=0.2 , application/x-ndjson;q=0.3"],
+                1,
+            ),
             (&["application/x-ndjson;q=0, application/json"], 0),
             (&["application/json;q=0, application/x-ndjson"], 1),
             (&["application/json;q=0, */*"], 1),

@@ -244,7 +244,8 @@ fn bodies_that_are_no_record_are_refused() {
             "/leads/%00",
             "/leads/%ff",
         ] {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
             target.refused(request.as_bytes());
         }
         // The digits of a number are the user's own matter.

@@ -110,7 +110,11 @@ mod tests {
             (1 << 42, "9999-12-30T22:00:00.000Z"),
         ] {
             let mut line = Vec::new();
-            clock.write(SystemTime::UNIX_EPOCH + Duration::new(second, 0), 3, &mut line);
+            clock.write(
+                SystemTime::UNIX_EPOCH + Duration::new(second, 0),
+                3,
+                &mut line,
+            );
             assert_eq!(String::from_utf8(line).unwrap(), shown);
         }
         for (second, nanos, shown) in [

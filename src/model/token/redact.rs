@@ -124,7 +124,12 @@ mod tests {
         ] {
             assert_eq!(redacted(name), name);
         }
-        for part in ["crm_tokenS", "crm_toke1", "crm_abcdefghijklmnopq", "crm_abcd%65"] {
+        for part in [
+            "crm_tokenS",
+            "crm_toke1",
+            "crm_abcdefghijklmnopq",
+            "crm_abcd%65",
+        ] {
             assert!(redacted(part).ends_with('…'), "{part}");
         }
     }

@@ -99,7 +99,10 @@ fn misleading_characters_and_secrets_are_not_in_a_line() {
         let line = line(&method, "/leads");
         for form in [Form::Text, Form::Json] {
             let written = written(form, &line);
-            assert!(written.contains(&format!("{}…", secret.start())), "{written}");
+            assert!(
+                written.contains(&format!("{}…", secret.start())),
+                "{written}"
+            );
             assert!(!written.contains(&secret.text()[..9]), "{written}");
         }
     }
