@@ -70,7 +70,7 @@ fn begin_log(service: &ServiceSettings) -> Result<(), Error> {
             _ => log::Form::Text,
         },
         quiet: service.is_on(&table::QUIET),
-        redact: token::redacted,
+        redact: token::logged,
     })
 }
 

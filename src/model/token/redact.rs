@@ -4,20 +4,26 @@ use std::borrow::Cow;
 
 use super::secret::{LENGTH, PREFIX, SHOWN};
 
-/// A text for logs: everything in it that looks like a token or a part of one is cut short. A short word in small letters,
-/// such as `crm_tokens`, is a name.
+/// A text in which everything that looks like a token or a part of one is cut short.
 pub fn redacted(text: &str) -> Cow<'_, str> {
-    cut(text, SHOWN)
+    cut(text, SHOWN, 0)
+}
+
+/// A text for logs: as [`redacted`], but a short word in small letters, such as `crm_tokens`, is a name. Few parts of a token
+/// have small letters alone, and half of a token or more is always cut short.
+pub fn logged(text: &str) -> Cow<'_, str> {
+    cut(text, SHOWN, LENGTH / 2)
 }
 
 /// A text for messages that repeat a user's own words: only what is longer than half a token is cut short. Anything shorter
 /// is a name.
 pub fn hidden(text: &str) -> Cow<'_, str> {
-    cut(text, LENGTH / 2)
+    cut(text, LENGTH / 2, 0)
 }
 
-/// Cuts short what looks like a token with more than `most` letters, even if some of them are percent-encoded (`%41`).
-fn cut(text: &str, most: usize) -> Cow<'_, str> {
+/// Cuts short what looks like a token with more than `most` letters, even if some of them are percent-encoded (`%41`). A word
+/// in small letters may have `longest_word`.
+fn cut(text: &str, most: usize, longest_word: usize) -> Cow<'_, str> {
     if !text.contains(PREFIX) && !text.contains('%') {
         return Cow::Borrowed(text);
     }
@@ -40,8 +46,8 @@ fn cut(text: &str, most: usize) -> Cow<'_, str> {
                 kept = end;
             }
         }
-        // Half of a token, or more, is never a name. Of shorter parts, few have small letters alone.
-        if letters > most && !(is_word && letters <= LENGTH / 2) {
+        let is_name = is_word && letters <= longest_word;
+        if letters > most && !is_name {
             shown.push_str(&text[done..kept]);
             shown.push('…');
             done = end;
@@ -102,7 +108,7 @@ mod tests {
         ] {
             let letters = &secret.text()[4..];
             let path = format!("/leads/a%20b{written}{letters}/ä%");
-            for shown in [redacted(&path), hidden(&path)] {
+            for shown in [redacted(&path), logged(&path), hidden(&path)] {
                 assert!(!shown.contains(&letters[8..]), "{shown}");
                 assert!(
                     shown.starts_with("/leads/a%20b") && shown.ends_with("…/ä%"),
@@ -122,15 +128,17 @@ mod tests {
             "crm_connections",
             "/srv/crm_customers.db",
         ] {
-            assert_eq!(redacted(name), name);
+            assert_eq!(logged(name), name);
         }
+        assert_eq!(logged(&text), redacted(&text));
+        assert_eq!(redacted("crm_tokens"), "crm_toke…");
         for part in [
             "crm_tokenS",
             "crm_toke1",
             "crm_abcdefghijklmnopq",
             "crm_abcd%65",
         ] {
-            assert!(redacted(part).ends_with('…'), "{part}");
+            assert!(logged(part).ends_with('…'), "{part}");
         }
     }
 }
