@@ -42,19 +42,26 @@ impl Hosts {
     }
 
     fn has(&self, host: &str) -> bool {
-        is_same(host, "localhost")
-            || address(host).is_some_and(|address| address.is_loopback())
-            || self.allowed.iter().any(|allowed| is_same(host, allowed))
+        let mut allowed = self.allowed.iter();
+        match address(host) {
+            Some(ip) => ip.is_loopback() || allowed.any(|allowed| address(allowed) == Some(ip)),
+            None => is_same_name(host, "localhost") || allowed.any(|name| is_same_name(host, name)),
+        }
     }
 }
 
 /// Whether two hosts are the same, in any spelling.
 pub(super) fn is_same(one: &str, other: &str) -> bool {
-    let absolute = |name| str::strip_suffix(name, '.').unwrap_or(name);
     match (address(one), address(other)) {
-        (None, None) => absolute(one).eq_ignore_ascii_case(absolute(other)),
+        (None, None) => is_same_name(one, other),
         (one, other) => one == other,
     }
+}
+
+/// Whether two names are the same. The dot at the end of a name makes no difference.
+fn is_same_name(one: &str, other: &str) -> bool {
+    let absolute = |name| str::strip_suffix(name, '.').unwrap_or(name);
+    absolute(one).eq_ignore_ascii_case(absolute(other))
 }
 
 /// Reads an address; IPv6 is in brackets or not.

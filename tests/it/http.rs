@@ -167,7 +167,7 @@ impl Answer {
             body: Vec::new(),
             whole: true,
         };
-        if bodiless || status == 100 {
+        if bodiless || matches!(status, 100 | 304) {
             return answer;
         }
         if let Some(length) = answer.header("content-length") {
