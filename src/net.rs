@@ -43,6 +43,7 @@
 //! | [`body`] | request bodies: size, depth, time and memory |
 //! | [`responses`], `memory`, [`held`] | the memory of large responses; that of one response; how a connection learns of it |
 //! | [`rate`] | requests a second |
+//! | [`clock`] | whether the system's clock shows a time that responses can have |
 
 pub mod accept;
 mod address;
@@ -50,6 +51,7 @@ mod admission;
 pub mod body;
 pub mod certificate;
 mod checks;
+pub mod clock;
 mod connection;
 pub mod exchange;
 pub mod held;

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`settings`], [`limit`] | the settings of the service, and the limits of one request |
 //! | [`route`] | which path and method lead to which operation |
-//! | [`gate`], [`cors`] | tokens, and requests from the pages of other sites |
+//! | [`gate`], [`cors`], [`hosts`] | tokens, requests from the pages of other sites, and the hosts that requests name |
 //! | [`observe`] | the log and the metrics of requests |
 //! | [`api`] | what all requests share |
-//! | [`request`], [`conditions`] | a request, its conditions and its idempotency key |
+//! | [`request`], [`preference`], [`conditions`] | a request, what its client prefers, its conditions and its idempotency key |
 //! | [`reply`], [`written`] | responses, and the responses to writes |
 //! | [`openapi`], [`docs`] | the OpenAPI document, and the page that shows it |
 //! | [`call`] | runs the operation of a request |
@@ -34,9 +34,11 @@ pub mod cors;
 pub mod docs;
 pub mod entry;
 pub mod gate;
+pub mod hosts;
 pub mod limit;
 pub mod observe;
 pub mod openapi;
+mod preference;
 mod reply;
 mod request;
 mod route;
@@ -49,13 +51,17 @@ mod written;
 pub async fn serve(
     listener: TcpListener,
     store: AnyStore,
-    settings: ServerSettings,
+    mut settings: ServerSettings,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
+    let address = listener.local_addr();
+    settings.hosts.is_local =
+        address.is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let api = Arc::new(Api::new(store.clone(), &settings));
     let proxies = settings.connections.proxies.clone();
+    let is_tls = settings.connections.tls.is_some();
     let service = |address| {
-        let routes = entry::routes(api.clone(), Peer::new(address, &proxies));
+        let routes = entry::routes(api.clone(), Peer::new(address, &proxies, is_tls));
         hyper_util::service::TowerToHyperService::new(warp::service(routes))
     };
     let refuse = {

@@ -42,6 +42,8 @@ pub enum Code {
     Limited,
     /// The caller may not do this.
     Denied,
+    /// The request names a host that this service does not answer for. Nothing was done.
+    Misdirected,
     /// The record no longer has the version that the request names. Nothing was changed.
     Stale,
     /// The idempotency key belongs to another request. Nothing was changed.
@@ -67,6 +69,7 @@ impl Code {
         (Code::TooLarge, Some(413), 2),
         (Code::UrlTooLong, Some(414), 2),
         (Code::MediaType, Some(415), 2),
+        (Code::Misdirected, Some(421), 2),
         (Code::KeyReused, Some(422), 5),
         (Code::Limited, Some(429), 1),
         (Code::Denied, Some(403), 4),

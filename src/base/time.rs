@@ -54,6 +54,11 @@ fn at_most(moment: SystemTime) -> DateTime {
     TimeZone::UTC.to_datetime(Timestamp::try_from(moment).unwrap_or(beyond))
 }
 
+/// A time in its stored form, or the nearest one that has such a form.
+pub fn nearest(at: SystemTime) -> String {
+    show(at_most(at))
+}
+
 /// The form of a time in a file name: RFC 3339 without its separators. The order of such names is the order of the times.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 

@@ -1,7 +1,7 @@
 //! `crm serve`: the HTTP service.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{ArgMatches, Command};
 use tokio::net::TcpListener;
@@ -18,6 +18,7 @@ use crate::config::{
     Asker, Backups, Listen, Location, ServiceSettings, Settings, table, without_password,
 };
 use crate::model::token;
+use crate::net::clock;
 use crate::server;
 use crate::server::gate::Policy;
 use crate::store::any::AnyStore;
@@ -69,7 +70,7 @@ fn begin_log(service: &ServiceSettings) -> Result<(), Error> {
             _ => log::Form::Text,
         },
         quiet: service.is_on(&table::QUIET),
-        redact: token::redacted,
+        redact: token::logged,
     })
 }
 
@@ -80,6 +81,8 @@ async fn serve(
     service: &ServiceSettings,
 ) -> Ended {
     let mut serving = serving(service)?;
+    clock::check(SystemTime::now())
+        .map_err(|expected| Error::failed(format!("cannot start: {expected}")))?;
     let connections = &mut serving.connections.limits.connections;
     // Without a free descriptor, a connection would wait in the kernel's queue instead of being refused.
     let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);
@@ -99,13 +102,11 @@ async fn serve(
             "at most {connections} connections, because the system allows {files} open files"
         );
     }
+    // Clients use the name that the service was told to listen on.
+    serving.hosts.allowed.push(listen.host.value.clone());
     let place = (listen.host.value.as_str(), listen.port.value);
-    let listener = TcpListener::bind(place).await.map_err(|error| {
-        Error::failed(format!(
-            "cannot listen on {} port {}: {error}",
-            place.0, place.1
-        ))
-    })?;
+    let listener = TcpListener::bind(place).await;
+    let listener = listener.map_err(|error| listen.refused(&error))?;
     let address = listener
         .local_addr()
         .map_err(|error| Error::failed(format!("cannot listen: {error}")))?;

@@ -10,6 +10,7 @@ use crate::net::peer::Proxies;
 use crate::net::settings::ConnectionSettings;
 use crate::server::cors::Cors;
 use crate::server::gate::Policy;
+use crate::server::hosts::Hosts;
 use crate::server::limit::RequestLimits;
 use crate::server::settings::ServerSettings;
 
@@ -72,6 +73,10 @@ pub(super) fn serving(service: &ServiceSettings) -> Result<ServerSettings, Error
             per_address: rate(&table::RATE_PER_ADDRESS),
         },
         cors: Cors::new(service.many(&table::CORS_ORIGIN)),
+        hosts: Hosts {
+            allowed: service.many(&table::ALLOWED_HOST).to_vec(),
+            ..Hosts::default()
+        },
         policy: policy(service),
     })
 }
@@ -98,6 +103,7 @@ mod tests {
         assert_eq!(made.requests, own.requests);
         assert_eq!(made.connections.proxies, own.connections.proxies);
         assert_eq!(made.cors, own.cors);
+        assert_eq!(made.hosts, own.hosts);
         assert!(made.connections.tls.is_none() && own.connections.tls.is_none());
     }
 }

@@ -110,7 +110,10 @@ pub fn parse_database(text: &str) -> Result<PathBuf, String> {
     match path {
         ":memory:" => expected("a database in memory, which would be lost after the command"),
         path if path.trim().is_empty() => expected("none"),
-        path if path.contains('\0') => expected("a NUL character"),
+        // A line end at the end would make a second database, whose name looks like that of the first.
+        path if path.contains(char::is_control) => {
+            expected("one with a line end or another control character")
+        }
         path => Ok(path.into()),
     }
 }

@@ -34,7 +34,9 @@ impl Surroundings<'_> {
         }
     }
 
-    /// The value of a setting's variable. An empty variable counts as unset.
+    /// The value of a setting's variable, without the blanks and line ends around it, which files of variables and scripts
+    /// leave there. A variable without anything else counts as unset. The error does not repeat the value, which may be
+    /// secret.
     pub(super) fn variable(&self, knob: &Knob) -> Result<Option<Setting<String>>> {
         let Some(name) = knob.variable else {
             return Ok(None);
@@ -42,9 +44,16 @@ impl Surroundings<'_> {
         let Some(value) = (self.environment)(name).filter(|value| !value.is_empty()) else {
             return Ok(None);
         };
-        match value.into_string() {
-            Ok(value) => Ok(Some(Setting::new(value, Origin::Environment(name)))),
-            Err(_) => Err(Error::invalid(format!("{name}: expected UTF-8 text"))),
+        let Ok(value) = value.into_string() else {
+            return Err(Error::invalid(format!("{name}: expected UTF-8 text")));
+        };
+        let value = value.trim();
+        if value.contains(char::is_control) {
+            return Err(Error::invalid(format!(
+                "{name}: expected one line without control characters"
+            )));
         }
+        let is_set = !value.is_empty();
+        Ok(is_set.then(|| Setting::new(value.into(), Origin::Environment(name))))
     }
 }

@@ -11,6 +11,7 @@ use crate::config::kind::SettingKind::{
 use crate::model::record::LARGEST;
 use crate::net::peer::check_network;
 use crate::server::cors::check_origin;
+use crate::server::hosts::check_host;
 use DefaultValue::{Rule, Unset, Value};
 use ReadBy::{Backups, Commands, Everything, Listen, ServiceSettings};
 
@@ -146,6 +147,9 @@ knobs! {
     TRUSTED_PROXY: "trusted_proxy", "--trusted-proxy", "CRM_TRUSTED_PROXY", "trusted_proxy";
         ServiceSettings, Many(check_network, "ADDRESS"), Unset;
         "Trust X-Forwarded-For from this proxy, an address or a network like 10.0.0.0/8; may be given several times";
+    ALLOWED_HOST: "allowed_host", "--allowed-host", "CRM_ALLOWED_HOST", "allowed_host";
+        ServiceSettings, Many(check_host, "HOST"), Unset;
+        "Also answer requests for this host, where the service listens on a loopback address and has no token; may be given several times";
     LOG: "log", "--log", "CRM_LOG", "log";
         ServiceSettings, Word(&["text", "json"]), Value("text");
         "The format of the log on standard error";
@@ -181,7 +185,7 @@ knobs! {
         ServiceSettings, Time(HOUR), Value("1m");
         "How long a response may take to begin, from the end of the request";
     IDLE_TIMEOUT: "idle_timeout", "--idle-timeout", "CRM_IDLE_TIMEOUT", "idle_timeout";
-        ServiceSettings, Time(HOUR), Value("30s");
+        ServiceSettings, Time(HOUR), Value("75s");
         "How long a connection may be idle between two requests";
     RATE_PER_TOKEN: "rate_per_token", "--rate-per-token", "CRM_RATE_PER_TOKEN", "rate_per_token";
         ServiceSettings, Rate(1_000_000), Value("off");

@@ -21,6 +21,14 @@ pub fn parse_etag(text: &str) -> Option<i64> {
     digits.parse().ok().filter(|_| plain)
 }
 
+/// ETags for a message: as they are if they are short and plain, because quoting their quotation marks hides them.
+fn shown(given: &str) -> String {
+    match given.len() <= 60 && given.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => given.into(),
+        false => quoted(given),
+    }
+}
+
 /// The versions that a condition names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versions {
@@ -28,11 +36,13 @@ pub enum Versions {
     Any,
     /// One of these.
     Of(Vec<i64>),
+    /// None, because no strong ETag of crm was given. The text is what was given.
+    Unusable(String),
 }
 
 impl Versions {
     /// Reads the list of a header: `*`, or comma-separated ETags. ETags of other programs name no version. Weak ETags
-    /// only name one if `weak` is true. The error says what was expected.
+    /// only name one if `weak` is true; this is the case for `If-None-Match`. The error says what was expected.
     pub fn parse(text: &str, weak: bool) -> Result<Versions, String> {
         let text = text.trim();
         if text == "*" {
@@ -68,7 +78,10 @@ impl Versions {
             }
             rest = &rest[rest.len() - skip(rest)..];
         }
-        Ok(Versions::Of(versions))
+        match versions.is_empty() && !weak {
+            true => Ok(Versions::Unusable(text.into())),
+            false => Ok(Versions::Of(versions)),
+        }
     }
 
     /// Whether a version is one of them.
@@ -76,33 +89,47 @@ impl Versions {
         match self {
             Versions::Any => true,
             Versions::Of(versions) => versions.contains(&version),
+            Versions::Unusable(_) => false,
         }
     }
 
     /// Refuses a record that now has another version.
     pub fn hold(&self, version: i64) -> Result<()> {
-        match self.have(version) {
-            true => Ok(()),
-            false => Err(Error::new(
-                Code::Stale,
-                format!(
-                    "If-Match: the record has changed meanwhile, its ETag is {} now",
-                    etag(version)
-                ),
-            )),
+        if self.have(version) {
+            return Ok(());
         }
+        let why = match self {
+            // The record may not have changed at all, so the client must not be told that it has.
+            Versions::Unusable(given) if given.starts_with("W/") => format!(
+                "expected a strong ETag, got {}, which is weak; a proxy that compresses answers makes ETags weak; the \
+                 record's ETag",
+                shown(given)
+            ),
+            Versions::Unusable(given) => format!(
+                "expected an ETag as this service wrote it, got {}, which a proxy may have changed; the record's ETag",
+                shown(given)
+            ),
+            Versions::Any | Versions::Of(_) => "the record has changed meanwhile, its ETag".into(),
+        };
+        let message = format!("If-Match: {why} is {} now", etag(version));
+        Err(Error::new(Code::Stale, message))
     }
 
     /// The text of the header.
     pub fn text(&self) -> String {
         match self {
             Versions::Any => "*".into(),
-            // Only foreign or weak tags were given. A header without any tag would be no condition, or could not be read.
-            Versions::Of(versions) if versions.is_empty() => etag(NO_VERSION),
             Versions::Of(versions) => {
                 let all: Vec<String> = versions.iter().map(|version| etag(*version)).collect();
                 all.join(", ")
             }
+            Versions::Unusable(given)
+                if given.bytes().all(|byte| (b' '..=b'~').contains(&byte)) =>
+            {
+                given.clone()
+            }
+            // Not every header can be sent, and without one there would be no condition.
+            Versions::Unusable(_) => etag(NO_VERSION),
         }
     }
 }
@@ -242,6 +269,22 @@ mod tests {
             read(", \"1\",, \"2\" ,", false),
             Ok(Versions::Of(vec![1, 2]))
         );
+        assert_eq!(read("\"3-gzip\"", true), Ok(Versions::Of(vec![])));
+        for (unusable, told) in [
+            (
+                "W/\"2\"",
+                "expected a strong ETag, got W/\"2\", which is weak",
+            ),
+            ("\"2-gzip\"", "expected an ETag as this service wrote it"),
+        ] {
+            let read = read(unusable, false).unwrap();
+            assert_eq!(read, Versions::Unusable(unusable.into()));
+            assert_eq!(read.text(), unusable);
+            let error = read.hold(2).unwrap_err();
+            assert_eq!(error.code, Code::Stale);
+            assert!(error.message.contains(told), "{error}");
+            assert!(!error.message.contains("meanwhile"), "{error}");
+        }
         for wrong in ["", ",", "1", "\"", "\"1\" \"2\"", "\"1\",2", "W/1"] {
             assert!(read(wrong, false).is_err(), "{wrong}");
         }

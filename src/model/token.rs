@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use crate::base::error::{Result, quoted};
 use crate::base::time;
 
-pub use redact::{hidden, redacted};
+pub use redact::{hidden, logged, redacted};
 pub use secret::{Hash, PREFIX, Secret, nonce};
 
 /// What a token lets its holder do. Each scope includes those before it.

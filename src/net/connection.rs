@@ -16,6 +16,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep_until};
 
 use crate::net::certificate::Certificate;
+use crate::net::clock;
 use crate::net::exchange::ResponseBody;
 use crate::net::hits::Limit;
 use crate::net::seats::Seat;
@@ -46,6 +47,9 @@ impl<S, R> Connection<S, R> {
         B: Body<Data = Bytes> + Unpin + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
+        if !clock::is_usable() {
+            return None;
+        }
         let (seat, socket, mut stopped) = (self.seat, self.socket, self.stopped);
         let mut overdue = pin!(overdue(self.watch));
         let mut evicted = pin!(seat.evicted());

@@ -40,7 +40,7 @@ impl Default for ConnectionLimits {
             head: Duration::from_secs(10),
             head_bytes: 64 * 1024,
             headers: DEFAULT_HEADERS,
-            idle: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
             rate: 512,
             rate_window: Duration::from_secs(30),
             hold: Duration::from_secs(10),

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::HeaderMap;
+use hyper::header::HOST;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::base::error::quoted;
@@ -34,15 +35,49 @@ pub struct Peer {
     address: IpAddr,
     /// The trusted proxies, if the peer is one of them.
     proxies: Option<Proxies>,
+    /// Whether the connection is encrypted.
+    is_tls: bool,
+}
+
+/// Where a client sent a request to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// The host, with its port unless it is that of the scheme.
+    pub host: Option<&'a str>,
 }
 
 impl Peer {
     /// The peer at an address.
-    pub fn new(address: SocketAddr, proxies: &Proxies) -> Peer {
+    pub fn new(address: SocketAddr, proxies: &Proxies, is_tls: bool) -> Peer {
         let address = address.ip().to_canonical();
         Peer {
             address,
             proxies: proxies.trusts(address).then(|| proxies.clone()),
+            is_tls,
+        }
+    }
+
+    /// Where the client sent a request to. A trusted proxy may say it in `X-Forwarded-Proto` and `X-Forwarded-Host`. If
+    /// several proxies have, the first one knows what the client used.
+    pub fn asked<'a>(&self, headers: &'a HeaderMap) -> Asked<'a> {
+        let said = |name: &str| {
+            self.proxies.as_ref()?;
+            let said = headers.get(name)?.to_str().ok()?;
+            let first = said.split(',').next().unwrap_or_default().trim();
+            Some(first).filter(|first| !first.is_empty())
+        };
+        let own = if self.is_tls { "https" } else { "http" };
+        let scheme = match said("x-forwarded-proto") {
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
+            Some(scheme) if scheme.eq_ignore_ascii_case("http") => "http",
+            _ => own,
+        };
+        let host = || headers.get(HOST)?.to_str().ok();
+        Asked {
+            scheme,
+            host: said("x-forwarded-host").or_else(host),
         }
     }
 
@@ -133,7 +168,8 @@ mod tests {
             headers.append("x-forwarded-for", HeaderValue::from_str(line).unwrap());
         }
         let address = SocketAddr::new(peer.parse().unwrap(), 1);
-        Peer::new(address, &proxies).client(&headers).to_string()
+        let peer = Peer::new(address, &proxies, false);
+        peer.client(&headers).to_string()
     }
 
     #[test]
@@ -183,6 +219,48 @@ mod tests {
             &["203.0.113.7 10.0.0.1"],
         ] {
             assert_eq!(client("10.1.2.3", lines), "10.1.2.3", "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_where_a_request_was_sent_to() {
+        let proxies = Proxies::new(&["10.0.0.0/8".to_string()]);
+        let asked = |peer: &str, is_tls, lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            let address = SocketAddr::new(peer.parse().unwrap(), 1);
+            let peer = Peer::new(address, &proxies, is_tls);
+            let asked = peer.asked(&headers);
+            format!("{}://{}", asked.scheme, asked.host.unwrap_or("-"))
+        };
+        let all = [
+            ("host", "crm:8000"),
+            ("x-forwarded-proto", "HTTPS , http"),
+            ("x-forwarded-host", "crm.example.com, crm:80"),
+        ];
+        for (peer, is_tls, lines, expected) in [
+            ("10.1.2.3", false, &all[..], "https://crm.example.com"),
+            ("10.1.2.3", false, &all[..2], "https://crm:8000"),
+            ("10.1.2.3", true, &all[..1], "https://crm:8000"),
+            ("11.1.2.3", false, &all[..], "http://crm:8000"),
+            ("11.1.2.3", true, &all[..], "https://crm:8000"),
+            (
+                "10.1.2.3",
+                true,
+                &[("x-forwarded-proto", "http")],
+                "http://-",
+            ),
+            (
+                "10.1.2.3",
+                true,
+                &[("x-forwarded-proto", "wss")],
+                "https://-",
+            ),
+            ("10.1.2.3", false, &[("x-forwarded-host", "")], "http://-"),
+        ] {
+            assert_eq!(asked(peer, is_tls, lines), expected, "{peer} {lines:?}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Incoming};
+use hyper::header::{HOST, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response};
 use pin_project_lite::pin_project;
@@ -43,7 +44,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, B>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let body = !request.body().is_end_stream();
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         let (open, may_begin) = OpenRequest::new(self.watch.clone(), body, reads);
@@ -56,6 +57,7 @@ where
         });
         match checked {
             Ok(()) => {
+                name_host(&mut request);
                 let watch = self.watch.clone();
                 ResponseFuture::Serving {
                     response: self
@@ -78,6 +80,21 @@ where
             }
         }
     }
+}
+
+/// Makes `Host` what the target of the request names, if that is a whole URL. Such a target counts instead of the header
+/// (RFC 9112, section 3.2.2).
+fn name_host<B>(request: &mut Request<B>) {
+    let Some(authority) = request.uri().authority() else {
+        return;
+    };
+    let authority = authority.as_str();
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    // A host in a URL has no character that a header must not have. If it had one, the request would name no host.
+    let host = HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("?"));
+    request.headers_mut().insert(HOST, host);
 }
 
 pin_project! {
@@ -105,6 +122,26 @@ where
                 Poll::Ready(response.map(|response| open.respond(response)))
             }
             Projected::Refused { response } => Poll::Ready(Ok(response.take().expect(ONCE))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_url_as_the_target_decides_about_the_host() {
+        for (target, expected) in [
+            ("/leads", "own"),
+            ("http://evil.com:80/leads?a=@b", "evil.com:80"),
+            ("https://user:word@[::1]:1/", "[::1]:1"),
+        ] {
+            let request = Request::builder().uri(target).header(HOST, "own");
+            let mut request = request.body(()).unwrap();
+            name_host(&mut request);
+            let hosts = request.headers().get_all(HOST).iter();
+            assert_eq!(hosts.collect::<Vec<_>>(), [expected], "{target}");
         }
     }
 }

@@ -13,14 +13,22 @@ pub trait Service: Sync {
     /// The state of its backups. `None` if it makes none.
     fn backups(&self) -> Option<Report>;
 
-    /// Its metrics in the text format of OpenMetrics.
-    fn metrics(&self) -> String;
+    /// Its metrics, in the format that the client prefers.
+    fn metrics(&self) -> MetricsText;
 
     /// The OpenAPI document.
     fn document(&self) -> bytes::Bytes;
 
-    /// A file of the documentation, by its path after `/docs/`.
+    /// A file of the documentation, by its path after `/docs/`, in the coding that the client prefers.
     fn page(&self, path: &str) -> Option<DocsFile>;
+}
+
+/// All metrics in one of their formats.
+pub struct MetricsText {
+    /// Its `Content-Type`.
+    pub content_type: &'static str,
+    /// The metrics.
+    pub text: String,
 }
 
 /// A file of the documentation.
@@ -30,8 +38,6 @@ pub struct DocsFile {
     pub bytes: bytes::Bytes,
     /// Its `Content-Type`.
     pub content_type: &'static str,
-    /// Whether the bytes are compressed.
-    pub gzip: bool,
     /// More headers.
     pub headers: Vec<(&'static str, &'static str)>,
 }

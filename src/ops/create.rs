@@ -98,10 +98,10 @@ impl Operation for Create {
 
 fn describe(noun: &'static Noun) -> Described {
     let location = json!({
-        "description": format!("The path of the {}.", noun.name),
+        "description": format!("The URL of the {}, relative to that of the request.", noun.name),
         "required": true,
         "schema": {"type": "string"},
-        "example": format!("/{}/1", noun.plural),
+        "example": format!("{}/1", noun.plural),
     });
     let mut created = whole(noun, &format!("The new {}.", noun.name));
     created["headers"]["Location"] = location.clone();

@@ -37,9 +37,6 @@ impl Inform for Docs {
         })?;
         let mut answered = Answered::ok(page.content_type, page.bytes);
         answered.headers.extend(page.headers);
-        if page.gzip {
-            answered.headers.push(("content-encoding", "gzip"));
-        }
         Ok(answered)
     }
 }

@@ -17,7 +17,10 @@ impl Inform for Metrics {
         access: READ,
         summary: "Show the metrics, for Prometheus",
         describe: Describe::Plain(|| {
-            Described::new("For Prometheus, in the text format of OpenMetrics.").answers(
+            Described::new(
+                "For Prometheus, as OpenMetrics, or in its older text format if `Accept` prefers `text/plain`.",
+            )
+            .answers(
                 200,
                 answer(
                     "All metrics.",
@@ -32,7 +35,8 @@ impl Inform for Metrics {
     };
 
     async fn inform(service: &impl Service, _rest: &str) -> Result<Answered> {
-        const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        Ok(Answered::ok(MEDIA, service.metrics()).uncached())
+        let metrics = service.metrics();
+        let answered = Answered::ok(metrics.content_type, metrics.text);
+        Ok(answered.uncached().header("vary", "accept"))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cors::Cors;
 use super::gate::Policy;
+use super::hosts::Hosts;
 use super::limit::RequestLimits;
 use super::observe::Observer;
 use super::route;
@@ -22,6 +23,7 @@ pub struct Api {
     pub(super) answers: ResponseBudget,
     pub(super) observer: Observer,
     pub(super) cors: Cors,
+    pub(super) hosts: Hosts,
     pub(super) limits: RequestLimits,
     pub(super) rates: Rates,
     pub(super) hits: Arc<Hits>,
@@ -39,6 +41,7 @@ impl Api {
             answers: ResponseBudget::default(),
             observer,
             cors: settings.cors.clone(),
+            hosts: settings.hosts.clone(),
             limits,
             rates: Rates::new(limits.per_token, limits.per_address, hits.clone()),
             hits,

@@ -8,9 +8,7 @@ use std::sync::LazyLock;
 
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
-use warp::http::header::{
-    ACCEPT, CACHE_CONTROL, HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY,
-};
+use warp::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION, VARY};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
@@ -19,7 +17,7 @@ use super::reply::{Media, Written};
 use super::request::Request;
 use super::route::{Act, Found};
 use super::written::tagged;
-use super::{docs, gate, openapi, reply};
+use super::{docs, gate, openapi, preference, reply};
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::noun::Noun;
 use crate::model::query::{self, Query};
@@ -30,7 +28,7 @@ use crate::model::token::Token;
 use crate::net::body;
 use crate::operation::about::Body;
 use crate::operation::asked::{Asked, Operation, Told};
-use crate::operation::service::{Answered, DocsFile, Inform, Service};
+use crate::operation::service::{Answered, DocsFile, Inform, MetricsText, Service};
 use crate::ops::Visit;
 use crate::store::contract::{Ready, Report, Store};
 
@@ -77,7 +75,7 @@ impl Request<'_> {
     async fn list(&self, noun: &'static Noun) -> Result<Response> {
         let query = Query::new(noun, query::pairs(self.head.query)?)?;
         let pairs = query.pairs.clone();
-        let media = Media::asked(self.head.headers.get(ACCEPT));
+        let media = Media::asked(self.head.headers);
         let rows = Written::new(noun, query.shown.clone(), media);
         let mut listing = self.api.store.list_into(query, rows).await?;
         let (total, next) = (listing.total, listing.next.take());
@@ -87,7 +85,7 @@ impl Request<'_> {
         if let Some(total) = total {
             headers.insert("x-total-count", total.into());
         }
-        if let Some(link) = next.and_then(|next| next_link(noun, &pairs, &next)) {
+        if let Some(link) = next.and_then(|next| next_link(self.head.path, noun, &pairs, &next)) {
             headers.insert(LINK, link);
         }
         Ok(response)
@@ -130,7 +128,7 @@ impl Request<'_> {
         let tokens = self.api.store.tokens().await?;
         let tokens: Vec<serde_json::Value> = tokens.iter().map(Token::to_json).collect();
         let json = serde_json::Value::Array(tokens).to_string();
-        Ok(uncached(reply::json(StatusCode::OK, json)))
+        Ok(reply::json(StatusCode::OK, json))
     }
 }
 
@@ -180,9 +178,9 @@ where
                     false => StatusCode::OK,
                 };
                 let record = saved.record;
-                let location = format!("/{}/{}", record.noun.plural, record.id());
+                let location = location(head.path, record.noun, record.id());
                 let mut response = request.written(status, record).await;
-                if let Ok(location) = HeaderValue::from_str(&location) {
+                if let Some(location) = location {
                     response.headers_mut().insert(LOCATION, location);
                 }
                 response
@@ -195,7 +193,7 @@ where
             Told::Token(token, secret) => {
                 let mut json = token.to_json();
                 json["token"] = secret.text().into();
-                uncached(reply::json(StatusCode::CREATED, json.to_string()))
+                reply::json(StatusCode::CREATED, json.to_string())
             }
         };
         Ok(request.marked(response, outcome.replayed))
@@ -257,8 +255,19 @@ impl Service for Request<'_> {
         self.api.store.backups()
     }
 
-    fn metrics(&self) -> String {
-        self.api.observer.metrics()
+    fn metrics(&self) -> MetricsText {
+        let observer = &self.api.observer;
+        let offered = ["application/openmetrics-text", "text/plain"];
+        match preference::media_type(self.head.headers, &offered) {
+            0 => MetricsText {
+                content_type: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                text: observer.open_metrics(),
+            },
+            _ => MetricsText {
+                content_type: "text/plain; version=0.0.4; charset=utf-8",
+                text: observer.plain_metrics(),
+            },
+        }
     }
 
     fn document(&self) -> Bytes {
@@ -267,7 +276,7 @@ impl Service for Request<'_> {
     }
 
     fn page(&self, path: &str) -> Option<DocsFile> {
-        docs::file(path)
+        docs::file(path, preference::wants_gzip(self.head.headers))
     }
 }
 
@@ -277,7 +286,10 @@ impl Request<'_> {
         let mut response = match &answered.error {
             None => {
                 let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::OK);
-                reply::bytes(status, answered.content_type, answered.body)
+                match answered.content_type {
+                    reply::JSON => reply::json(status, answered.body),
+                    other => reply::bytes(status, other, answered.body),
+                }
             }
             Some(error) => {
                 let mut response = reply::error(error, self.request_id);
@@ -297,24 +309,73 @@ impl Request<'_> {
     }
 }
 
-fn uncached(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+/// How a relative reference (RFC 3986, section 4.2) from the path of a noun to something below it begins. A client resolves
+/// the reference against the URL that it used itself, so it is right behind a proxy that adds a prefix to the path or has
+/// another name. It begins with the last segment of the path: `leads` for `/leads`, and nothing for `/leads/`. A reference
+/// that is only a query, `?limit=50`, would do for both, but some clients resolve it wrongly, such as that of Java.
+fn last_segment<'a>(path: &str, noun: &'a Noun) -> &'a str {
+    match path.ends_with('/') {
+        true => "",
+        false => noun.plural,
+    }
 }
 
-/// The link to the next page: `</leads?limit=50&after=…>; rel="next"`. It is relative to the server, because only a proxy
-/// knows the outside name.
-fn next_link(noun: &Noun, pairs: &[(String, String)], next: &str) -> Option<HeaderValue> {
-    let mut link = format!("</{}?", noun.plural);
+/// The reference to a record that was saved: `leads/7`.
+fn location(path: &str, noun: &Noun, id: i64) -> Option<HeaderValue> {
+    let mut digits = itoa::Buffer::new();
+    let (begin, digits) = (last_segment(path, noun), digits.format(id));
+    let slash = if begin.is_empty() { "" } else { "/" };
+    HeaderValue::try_from([begin, slash, digits].concat()).ok()
+}
+
+/// The link to the next page: `<leads?limit=50&after=…>; rel="next"`.
+fn next_link(
+    path: &str,
+    noun: &Noun,
+    pairs: &[(String, String)],
+    next: &str,
+) -> Option<HeaderValue> {
+    let mut link = ["<", last_segment(path, noun), "?"].concat();
     for (name, value) in pairs.iter().filter(|pair| pair.0 != "after") {
-        link.push_str(&format!(
-            "{}={}&",
-            query::escape(name),
-            query::escape(value)
-        ));
+        let (name, value) = (query::escape(name), query::escape(value));
+        link.push_str(&format!("{name}={value}&"));
     }
     link.push_str(&format!("after={}>; rel=\"next\"", query::escape(next)));
-    HeaderValue::from_str(&link).ok()
+    HeaderValue::try_from(link).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Url;
+
+    use super::*;
+    use crate::model::nouns::NOUNS;
+
+    /// What a client makes of a reference in the answer to a request that it sent to `asked`, which reached the service as
+    /// `path`.
+    fn resolved(asked: &str, reference: &HeaderValue) -> String {
+        let asked = Url::parse(asked).unwrap();
+        asked.join(reference.to_str().unwrap()).unwrap().into()
+    }
+
+    #[test]
+    fn references_are_right_below_any_prefix() {
+        let lead = NOUNS[0];
+        for host in ["http://h:8000", "https://h/crm", "https://h/a/b%2Fc"] {
+            for path in ["/leads", "/leads/"] {
+                for query in ["", "?on_duplicate=update", "?q=a/b", "?"] {
+                    let asked = format!("{host}{path}{query}");
+                    let location = location(path, lead, 7).unwrap();
+                    assert_eq!(resolved(&asked, &location), format!("{host}/leads/7"));
+                    let pairs = [("q".to_string(), "a/b:?".to_string())];
+                    let link = next_link(path, lead, &pairs, "x=").unwrap();
+                    let link = link.to_str().unwrap().strip_prefix('<').unwrap();
+                    let target = link.strip_suffix(">; rel=\"next\"").unwrap();
+                    let target = HeaderValue::from_str(target).unwrap();
+                    let next = format!("{host}{path}?q=a%2Fb%3A%3F&after=x%3D");
+                    assert_eq!(resolved(&asked, &target), next);
+                }
+            }
+        }
+    }
 }

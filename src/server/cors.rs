@@ -9,7 +9,9 @@ use warp::http::header::{
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
-use crate::base::error::quoted;
+use super::hosts;
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::net::peer::Peer;
 
 /// The request headers that a page may set, in addition to those that every page may set.
 const REQUEST_HEADERS: &str =
@@ -64,6 +66,29 @@ impl Cors {
         Some(response)
     }
 
+    /// Refuses a write from a page of another site, unless its origin is one of these. A browser names the page's origin
+    /// with every write; `null` stands for a page that has none. A program that is not a browser sends no `Origin`.
+    pub(super) fn admit(&self, peer: &Peer, headers: &HeaderMap) -> Result<()> {
+        for given in headers.get_all(ORIGIN) {
+            let is_listed = self.0.iter().any(|origin| origin.as_bytes() == given);
+            if is_listed || is_own(peer, headers, given) {
+                continue;
+            }
+            let mut message = format!(
+                "Origin: expected the origin of this service or one that --cors-origin names, got {}",
+                quoted(&String::from_utf8_lossy(given.as_bytes()))
+            );
+            if ["x-forwarded-for", "x-forwarded-proto", "via", "forwarded"]
+                .iter()
+                .any(|name| headers.contains_key(*name))
+            {
+                message += "; a proxy has to pass Host and X-Forwarded-Proto on, and --trusted-proxy has to name it";
+            }
+            return Err(Error::new(Code::Denied, message));
+        }
+        Ok(())
+    }
+
     /// Lets the page that sent the request read the response, if its origin is allowed. Errors are included.
     pub(super) fn open(&self, asked: &HeaderMap, response: &mut Response) {
         if self.0.is_empty() {
@@ -81,16 +106,50 @@ impl Cors {
     }
 }
 
-/// Checks that a text is an origin as browsers write it (RFC 6454, section 6.2). The error says what was expected.
+/// Whether an origin is that of the service itself: the scheme, host and port that the request was sent to.
+fn is_own(peer: &Peer, headers: &HeaderMap, origin: &HeaderValue) -> bool {
+    let read = || {
+        let (scheme, authority) = origin.to_str().ok()?.split_once("://")?;
+        let port = |port: Option<u16>| match scheme {
+            "https" => Some(port.unwrap_or(443)),
+            "http" => Some(port.unwrap_or(80)),
+            _ => None,
+        };
+        let asked = peer.asked(headers);
+        let (host, given) = hosts::split(authority)?;
+        let (own_host, own) = hosts::split(asked.host?)?;
+        let is_same = hosts::is_same(host, own_host) && port(given)? == port(own)?;
+        Some(is_same && scheme == asked.scheme)
+    };
+    read().unwrap_or(false)
+}
+
+/// Checks that a text is an origin as browsers write it (RFC 6454, section 6.2). The error says what was expected. The URL
+/// parser also takes characters that no name of a host has, so that an origin with them would never match.
 pub fn check_origin(text: &str) -> Result<(), String> {
     let is_one = Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+        let named = url.domain().is_none_or(is_name);
+        let is_web = matches!(url.scheme(), "http" | "https");
+        named && is_web && url.origin().ascii_serialization() == text
     });
     match is_one {
         true => Ok(()),
+        false if text.contains('*') => Err(format!(
+            "expected each origin in full, like https://app.example.com, without *, got {}",
+            quoted(text)
+        )),
         false => Err(format!(
             "expected an origin like https://app.example.com, got {}",
             quoted(text)
         )),
     }
+}
+
+/// Whether a text is the name of a host: letters, digits, hyphens and underscores between dots. It may end in a dot.
+pub(super) fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
+    labels
+        .into_iter()
+        .all(|label| !label.is_empty() && label.chars().all(plain))
 }

@@ -71,14 +71,13 @@ static INDEX: LazyLock<String> = LazyLock::new(|| {
     PAGE.replace("TOPICS", &links.join("\n      "))
 });
 
-/// The file at a path, or `None` if there is none. The path is what follows `/docs/`. `""` is the page; `"start.js"` and
+/// The file at a path, or `None` if there is none. `gzip` says whether the client asks for that coding. The path is what follows `/docs/`. `""` is the page; `"start.js"` and
 /// `"docs/start.js"` are the same file. `"backups"` is a page of the manual, and `"backups/api"` is the target of a link to
 /// `api` on the page `/docs/backups/`.
-pub fn file(path: &str) -> Option<DocsFile> {
+pub fn file(path: &str, gzip: bool) -> Option<DocsFile> {
     let own = |bytes: Bytes, content_type| DocsFile {
         bytes,
         content_type,
-        gzip: false,
         headers: SAFE.to_vec(),
     };
     let text =
@@ -98,12 +97,15 @@ pub fn file(path: &str) -> Option<DocsFile> {
                 return Some(own(page.into(), HTML));
             }
             let found = swagger::file(name)?;
-            Some(DocsFile {
-                bytes: found.bytes.clone(),
-                content_type: found.content_type,
-                gzip: found.gzip,
-                headers: SAFE.to_vec(),
-            })
+            let mut given = own(found.plain().clone(), found.content_type);
+            if let Some(compressed) = found.compressed() {
+                given.headers.push(("vary", "accept-encoding"));
+                if gzip {
+                    given.bytes = compressed.clone();
+                    given.headers.push(("content-encoding", "gzip"));
+                }
+            }
+            Some(given)
         }
     }
 }
@@ -116,16 +118,39 @@ mod tests {
 
     use super::*;
 
+    fn file(path: &str) -> Option<DocsFile> {
+        super::file(path, false)
+    }
+
     fn text(path: &str) -> String {
-        let file = file(path).unwrap();
-        let mut text = String::new();
-        match file.gzip {
-            true => GzDecoder::new(&*file.bytes)
-                .read_to_string(&mut text)
-                .unwrap(),
-            false => (&*file.bytes).read_to_string(&mut text).unwrap(),
-        };
-        text
+        String::from_utf8(file(path).unwrap().bytes.into()).unwrap()
+    }
+
+    #[test]
+    fn files_are_compressed_for_those_who_ask() {
+        for (path, is_compressed) in [
+            ("swagger-ui-bundle.js", true),
+            ("swagger-ui.css", true),
+            ("favicon-32x32.png", false),
+            ("start.js", false),
+            ("backups", false),
+        ] {
+            let [plain, asked] = [false, true].map(|gzip| super::file(path, gzip).unwrap());
+            let coding = ("content-encoding", "gzip");
+            assert!(!plain.headers.contains(&coding), "{path}");
+            assert_eq!(asked.headers.contains(&coding), is_compressed, "{path}");
+            let mut bytes = asked.bytes.to_vec();
+            if is_compressed {
+                bytes.clear();
+                let mut decoder = GzDecoder::new(&*asked.bytes);
+                decoder.read_to_end(&mut bytes).unwrap();
+            }
+            assert!(plain.bytes == bytes, "{path}");
+            for file in [plain, asked] {
+                let varies = file.headers.contains(&("vary", "accept-encoding"));
+                assert_eq!(varies, is_compressed, "{path}");
+            }
+        }
     }
 
     /// The values of an attribute in the page.

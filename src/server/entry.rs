@@ -18,16 +18,17 @@ use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use super::api::Api;
-use super::gate;
+use super::gate::{self, Refusal};
 use super::reply;
 use super::request::{Head, Request};
 use super::route::{self, Found};
 use crate::base::error::{Code, Error, Result};
+use crate::model::token::Token;
 use crate::net::hits::Limit;
 use crate::net::peer::Peer;
 use crate::net::rate::RateNotice;
 use crate::net::service::RefusedRequest;
-use crate::operation::about::READ;
+use crate::operation::about::{Access, READ};
 
 /// The header that names a request in answers and in the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -133,7 +134,7 @@ where
     let mut response = match api.begin(peer, asked, &told, found) {
         Ok(Some(preflight)) => preflight,
         Err(error) => reply::error(&error, request_id),
-        Ok(None) => match gate::admit(&api.store, api.policy, access, asked.headers).await {
+        Ok(None) => match admit(api, peer, access, asked).await {
             Err(refusal) => {
                 let response = refusal.respond(request_id);
                 token = refusal.who;
@@ -162,6 +163,16 @@ where
     told.write(response.headers_mut());
     let response = seen.answered(response, token.as_ref().map(|token| &token.name));
     named(response, id)
+}
+
+async fn admit(
+    api: &Api,
+    peer: &Peer,
+    access: Access,
+    asked: Head<'_>,
+) -> Result<Option<Arc<Token>>, Refusal> {
+    gate::admit_site(api, peer, access, asked.method, asked.headers).await?;
+    gate::admit(&api.store, api.policy, access, asked.headers).await
 }
 
 /// Adds the id of the request to its response.

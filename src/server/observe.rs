@@ -9,12 +9,13 @@
 //! | [`tables`], [`limits`] | metrics by route, method and status; metrics of limits |
 //! | [`counts`] | all counts of requests |
 //! | [`streamed`], [`seen`] | a streamed answer; a request from its arrival to its answer |
-//! | [`observer`] | the observer of all requests, and the registry of metrics |
+//! | [`observer`], [`plain`](mod@plain) | the observer of all requests, and the registry of metrics; their plain text |
 
 mod counts;
 mod limits;
 mod line;
 mod observer;
+mod plain;
 mod seen;
 mod streamed;
 mod tables;

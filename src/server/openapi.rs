@@ -215,6 +215,7 @@ fn responses(
             .or_insert_with(|| reference("responses", name));
     };
     add("UrlTooLong", Code::UrlTooLong);
+    add("Misdirected", Code::Misdirected);
     add("Internal", Code::Internal);
     if about.needs.limited() {
         add("Limited", Code::Limited);

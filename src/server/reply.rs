@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use warp::Reply;
-use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use warp::http::{HeaderValue, StatusCode};
+use warp::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use warp::http::{HeaderMap, HeaderValue, StatusCode};
 use warp::reply::Response;
 
+use super::preference;
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::model::rows::Rows;
@@ -19,6 +20,9 @@ use crate::model::token;
 use crate::model::value::Cell;
 use crate::net::responses::ResponseBudget;
 use crate::store::contract::Listing;
+
+/// The type of JSON.
+pub(super) const JSON: &str = "application/json";
 
 /// The format of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,24 +34,15 @@ pub(super) enum Media {
 }
 
 impl Media {
-    /// The first of the two formats in the header `Accept`. JSON if it names neither.
-    pub(super) fn asked(accept: Option<&HeaderValue>) -> Media {
-        let accept = accept
-            .and_then(|accept| accept.to_str().ok())
-            .unwrap_or_default();
-        let named = accept
-            .split(',')
-            .filter_map(|part| match part.split(';').next()?.trim() {
-                "application/x-ndjson" => Some(Media::Ndjson),
-                "application/json" => Some(Media::Json),
-                _ => None,
-            });
-        named.into_iter().next().unwrap_or(Media::Json)
+    /// The format that the client prefers.
+    pub(super) fn asked(headers: &HeaderMap) -> Media {
+        let offered = [Media::Json, Media::Ndjson];
+        offered[preference::media_type(headers, &offered.map(Media::name))]
     }
 
     fn name(self) -> &'static str {
         match self {
-            Media::Json => "application/json",
+            Media::Json => JSON,
             Media::Ndjson => "application/x-ndjson",
         }
     }
@@ -55,17 +50,29 @@ impl Media {
 
 /// A response with a body.
 pub(super) fn bytes(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(body.into().into());
+    typed(Response::new(body.into().into()), status, media)
+}
+
+/// A response in JSON. No cache may store it, unless it is [`tagged`](super::written::tagged): it may hold personal data, and
+/// nothing says when it changes.
+pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    uncached(bytes(status, JSON, body))
+}
+
+/// Sets the status and the type. A browser must not guess another type from the body, which is the text of others.
+fn typed(mut response: Response, status: StatusCode, media: &'static str) -> Response {
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-/// A response in JSON.
-pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
-    bytes(status, "application/json", body)
+/// Forbids caches to store a response.
+fn uncached(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A response with an error. An internal error is logged with the id of the request; the client gets no details of it.
@@ -118,7 +125,12 @@ pub(super) fn list(
     let Some(rest) = listing.rest else {
         out.extend_from_slice(&end);
         let out = answers.hold(out.into())?;
-        return Ok(out.respond(|out| bytes(StatusCode::OK, media.name(), out)));
+        return Ok(out.respond(|out| {
+            let mut response = Response::new(out.into());
+            // Room for all headers of a list at once.
+            response.headers_mut().reserve(10);
+            uncached(typed(response, StatusCode::OK, media.name()))
+        }));
     };
     let (out, memory) = answers.hold(out.into())?.open(answers);
     let (answers, request_id) = (answers.clone(), request_id.to_string());
@@ -156,7 +168,7 @@ pub(super) fn list(
 pub(super) fn broken(status: StatusCode, error: Error, request_id: &str) -> Response {
     tracing::error!("request {request_id}: a write is saved, but its response failed: {error}");
     let chunks = futures_util::stream::once(async { Err(error) });
-    stream(status, "application/json", chunks)
+    stream(status, JSON, chunks)
 }
 
 fn stream(
@@ -165,12 +177,8 @@ fn stream(
     chunks: impl Stream<Item = Result<Bytes>> + Send + 'static,
 ) -> Response {
     let chunks: BoxedChunks = Box::pin(chunks);
-    let mut response = warp::reply::stream(Shared(Mutex::new(chunks))).into_response();
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(media));
-    response
+    let response = warp::reply::stream(Shared(Mutex::new(chunks))).into_response();
+    uncached(typed(response, status, media))
 }
 
 /// The text of some records of a list, written directly from the rows of the database. In JSON each record starts with a

@@ -2,6 +2,7 @@
 
 use super::cors::Cors;
 use super::gate::Policy;
+use super::hosts::Hosts;
 use super::limit::RequestLimits;
 use crate::net::settings::ConnectionSettings;
 
@@ -14,6 +15,8 @@ pub struct ServerSettings {
     pub requests: RequestLimits,
     /// Which pages of other sites may use the API.
     pub cors: Cors,
+    /// Which hosts requests may name.
+    pub hosts: Hosts,
     /// Whether requests need a token.
     pub policy: Policy,
 }

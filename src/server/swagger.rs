@@ -1,12 +1,14 @@
 //! The files of Swagger UI, out of the archive that its package ships.
 //!
-//! The archive holds them compressed, and a browser takes them so: the compressed bytes get the frame of gzip and are
-//! never unpacked here.
+//! The archive holds them compressed, and a browser takes them so: the compressed bytes get the frame of gzip. They are only
+//! unpacked for a client that does not accept gzip, and then once, because such clients must not cost memory for each
+//! request.
 
 use std::io::{Cursor, Read};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -21,9 +23,30 @@ const FILES: [(&str, &str); 3] = [
 pub(super) struct SwaggerFile {
     name: &'static str,
     pub(super) content_type: &'static str,
-    pub(super) bytes: Bytes,
+    bytes: Bytes,
     /// Whether the bytes are compressed with gzip.
-    pub(super) gzip: bool,
+    is_compressed: bool,
+    unpacked: OnceLock<Bytes>,
+}
+
+impl SwaggerFile {
+    /// Its bytes compressed with gzip. `None` for a file that is not compressed.
+    pub(super) fn compressed(&self) -> Option<&Bytes> {
+        self.is_compressed.then_some(&self.bytes)
+    }
+
+    /// Its bytes as they are.
+    pub(super) fn plain(&self) -> &Bytes {
+        if !self.is_compressed {
+            return &self.bytes;
+        }
+        self.unpacked.get_or_init(|| {
+            let mut plain = Vec::new();
+            // The bytes are part of the program, so this does not fail.
+            let read = GzDecoder::new(&*self.bytes).read_to_end(&mut plain);
+            read.map(|_| plain.into()).unwrap_or_default()
+        })
+    }
 }
 
 static FOUND: LazyLock<Vec<SwaggerFile>> = LazyLock::new(|| {
@@ -52,15 +75,15 @@ fn unpack(
         .file_names()
         .position(|path| path.is_ok_and(|path| path.ends_with(&end)))?;
     let mut entry = archive.by_index_raw(at).ok()?;
-    let gzip = entry.compression() != CompressionMethod::Stored;
+    let is_compressed = entry.compression() != CompressionMethod::Stored;
     let (crc, size) = (entry.crc32(), entry.size());
     let mut bytes = Vec::new();
-    if gzip {
+    if is_compressed {
         // The frame of RFC 1952: no name, no time, an unknown system.
         bytes.extend([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
     }
     entry.read_to_end(&mut bytes).ok()?;
-    if gzip {
+    if is_compressed {
         bytes.extend(crc.to_le_bytes());
         bytes.extend(u32::try_from(size).ok()?.to_le_bytes());
     }
@@ -68,6 +91,7 @@ fn unpack(
         name,
         content_type,
         bytes: bytes.into(),
-        gzip,
+        is_compressed,
+        unpacked: OnceLock::new(),
     })
 }

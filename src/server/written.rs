@@ -1,7 +1,7 @@
 //! Responses to writes.
 
 use warp::http::StatusCode;
-use warp::http::header::{ETAG, HeaderValue};
+use warp::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use warp::reply::Response;
 
 use super::reply;
@@ -73,10 +73,14 @@ impl Request<'_> {
     }
 }
 
-/// Adds the ETag of a version.
+/// Adds the ETag of a version. The client's own cache may store the response, but has to ask each time whether it is still
+/// right.
 pub(super) fn tagged(mut response: Response, version: i64) -> Response {
+    let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::try_from(terms::etag(version)) {
-        response.headers_mut().insert(ETAG, tag);
+        headers.insert(ETAG, tag);
     }
+    let checked = HeaderValue::from_static("private, no-cache");
+    headers.insert(CACHE_CONTROL, checked);
     response
 }

@@ -227,7 +227,7 @@ impl Served {
     /// How long it takes to refuse a token, in nanoseconds.
     fn refused(&mut self, wrong: &Secret) -> f64 {
         let request = format!(
-            "GET /leads/1 HTTP/1.1\r\nHost: crm\r\nAuthorization: Bearer {}\r\n\r\n",
+            "GET /leads/1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
             wrong.text()
         );
         let start = Instant::now();

@@ -47,7 +47,7 @@ fn ask(address: &str, line: &str) -> String {
     let (method, path) = (words.next().unwrap(), words.next().unwrap());
     let body = words.next().unwrap_or_default();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -349,7 +349,7 @@ fn write_over_http(server: &str, name: &str, told: &Acknowledged, over: &AtomicB
             false => {
                 let body = format!(r#"{{"action_type": "call", "details": "{text}"}}"#);
                 format!(
-                    "POST /actions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                    "POST /actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
                     body.len()
                 )
                 .into_bytes()

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Service, client};
+use crate::support::{Service, client, resolved};
 
 /// The documented bound.
 const BOUND: Duration = Duration::from_millis(5);
@@ -251,7 +251,7 @@ async fn a_page_is_of_one_state_of_the_file() {
                 let answer = request.send().await.unwrap();
                 page = answer.headers().get("link").map(|link| {
                     let link = link.to_str().unwrap();
-                    link[1..link.find('>').unwrap()].to_string()
+                    resolved(&path, &link[1..link.find('>').unwrap()])
                 });
                 let leads: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
                 for lead in leads.as_array().unwrap() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::{Home, Server};
+use crate::support::{Home, Server, resolved};
 
 /// Longer than any limit of the service: a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,6 +59,14 @@ impl Api {
         request.extend_from_slice(body);
         let answer = exchange(self.server.address(), &request, method == "HEAD");
         assert!(answer.header("x-request-id").is_some(), "{answer:?}");
+        if answer.header("content-type") == Some("application/json") {
+            let caches = match answer.header("etag") {
+                Some(_) => "private, no-cache",
+                None => "no-store",
+            };
+            assert_eq!(answer.header("cache-control"), Some(caches));
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        }
         if answer.status >= 400 {
             assert_eq!(
                 answer.header("content-type"),
@@ -159,7 +167,7 @@ impl Answer {
             body: Vec::new(),
             whole: true,
         };
-        if bodiless || status == 100 {
+        if bodiless || matches!(status, 100 | 304) {
             return answer;
         }
         if let Some(length) = answer.header("content-length") {
@@ -193,7 +201,7 @@ impl Answer {
 
     /// The error's sentence, after its status was compared.
     #[track_caller]
-    fn error(&self, status: u16) -> String {
+    pub fn error(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.text());
         self.json()["error"].as_str().unwrap().to_string()
     }
@@ -281,12 +289,10 @@ fn a_create_answers_201_with_the_record_and_its_location() {
     ] {
         let created = api.post(path, body);
         assert_eq!(created.status, 201, "{}", created.text());
-        assert_eq!(
-            created.header("location"),
-            Some(format!("{path}/1").as_str())
-        );
+        let location = created.header("location").unwrap();
+        assert_eq!(location, format!("{}/1", &path[1..]));
         assert_eq!(created.json()[member], value);
-        let read = api.get(created.header("location").unwrap());
+        let read = api.get(&resolved(path, location));
         assert_eq!((read.status, read.text()), (200, created.text()));
     }
 }
@@ -459,10 +465,14 @@ fn a_trailing_slash_changes_nothing() {
         );
     }
     assert_eq!(api.get("/leads/?status=none").text(), "[]");
+    let created = api.post("/leads/", r#"{"email": "b@example.com"}"#);
     assert_eq!(
-        api.post("/leads/", r#"{"email": "b@example.com"}"#).status,
-        201
+        (created.status, created.header("location")),
+        (201, Some("2"))
     );
+    let page = api.get("/leads/?limit=1");
+    let link = page.header("link").unwrap();
+    assert!(link.starts_with("<?limit=1&after="), "{link}");
     assert_eq!(api.put("/leads/2/", r#"{"name": "B"}"#).status, 200);
     assert_eq!(api.delete("/leads/2/").status, 200);
 }
@@ -633,7 +643,7 @@ fn a_connection_ends_with_a_body_that_was_not_read_and_with_no_other() {
     assert_eq!(api.post("/leads", &lead_of(1024 * 1024)).status, 201);
     let patch = |media: &str, announced: usize, body: &str| {
         format!(
-            "PATCH /leads/1 HTTP/1.1\r\nHost: x\r\nContent-Type: {media}\r\n\
+            "PATCH /leads/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media}\r\n\
              Content-Length: {announced}\r\n\r\n{body}"
         )
     };
@@ -663,7 +673,7 @@ fn a_client_that_asks_before_it_sends_a_body_is_answered() {
     let api = Api::start();
     let head = |length: usize| {
         format!(
-            "POST /leads HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n\
+            "POST /leads HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         )
     };
@@ -929,9 +939,9 @@ fn every_answer_names_its_request() {
 fn a_request_has_one_host() {
     let api = Api::start();
     for (hosts, status) in [
-        ("Host: a\r\n", 200),
+        ("Host: localhost\r\n", 200),
         ("", 400),
-        ("Host: a\r\nHost: b\r\n", 400),
+        ("Host: localhost\r\nHost: b\r\n", 400),
     ] {
         let request = format!("GET /health HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
         let answer = exchange(api.server.address(), request.as_bytes(), false);
@@ -948,11 +958,11 @@ fn a_request_line_and_headers_are_bounded() {
     for (request, statuses) in [
         // Which of the two depends on whether the line or the buffer is full first.
         (
-            format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"),
+            format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
             &[414, 431][..],
         ),
         (
-            format!("GET /health HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"),
+            format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: {long}\r\n\r\n"),
             &[431],
         ),
         ("this is no HTTP\r\n\r\n".to_string(), &[400]),
@@ -969,11 +979,11 @@ fn a_connection_takes_one_request_after_the_other() {
     let mut stream = connect(api.server.address());
     let body = lead_of(100);
     let create = format!(
-        "POST /leads HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     // Three in one piece.
-    let three = format!("{create}GET /leads/7 HTTP/1.1\r\nHost: a\r\n\r\n{create}");
+    let three = format!("{create}GET /leads/7 HTTP/1.1\r\nHost: localhost\r\n\r\n{create}");
     stream.write_all(three.as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
     let statuses = [(); 3].map(|()| Answer::read(&mut reader, false).status);
@@ -1067,7 +1077,9 @@ fn links_lead_through_all_pages_and_counts_count_them_all() {
             };
             let (target, relation) = link.split_once('>').unwrap();
             assert_eq!(relation, "; rel=\"next\"");
-            path = target.strip_prefix('<').unwrap().to_string();
+            let target = target.strip_prefix('<').unwrap();
+            assert!(target.starts_with("leads?"), "{target}");
+            path = resolved(&path, target);
         }
         assert_eq!(found, whole, "{query}");
     }
@@ -1139,7 +1151,7 @@ fn head_is_get_without_its_body() {
     // What follows the head on a connection is the next answer, not a body.
     let mut stream = connect(api.server.address());
     let requests = ["HEAD /leads/1", "GET /leads/9"]
-        .map(|start| format!("{start} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        .map(|start| format!("{start} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     stream.write_all(requests.concat().as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
     assert_eq!(Answer::read(&mut reader, true).status, 200);
@@ -1221,7 +1233,7 @@ fn a_list_that_breaks_is_never_closed() {
             let mut stream = connect(api.server.address());
             write!(
                 stream,
-                "GET /leads{sort} HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\n\r\n"
+                "GET /leads{sort} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n"
             )
             .unwrap();
             let mut reader = BufReader::new(stream);
@@ -1260,7 +1272,7 @@ fn large_answers_that_nobody_reads_share_their_room() {
         stream.write_all(request.as_bytes()).unwrap();
         BufReader::with_capacity(256, stream)
     };
-    let get = |path: &str| ask(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    let get = |path: &str| ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     for path in ["/leads/1", "/leads/1?fields=id,name", "/leads?limit=2"] {
         let mut list = get("/leads");
         assert!(list.fill_buf().unwrap().starts_with(b"HTTP/1.1 200"));
@@ -1281,7 +1293,7 @@ fn large_answers_that_nobody_reads_share_their_room() {
         let status = format!("seen by {}", path.len());
         let change = json!({ "status": status }).to_string();
         let mut written = ask(&format!(
-            "PATCH /leads/2 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
+            "PATCH /leads/2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{change}",
             change.len()
         ));
@@ -1321,7 +1333,7 @@ fn a_target_that_is_no_path_is_refused() {
     let api = Api::start();
     for head in [
         "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ] {
         let mut stream = connect(api.server.address());
         stream.write_all(head.as_bytes()).unwrap();

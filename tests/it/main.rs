@@ -33,4 +33,5 @@ mod process;
 mod property;
 mod raw;
 mod reading;
+mod site;
 mod support;

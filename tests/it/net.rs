@@ -77,12 +77,12 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> String {
 }
 
 fn get(path: &str, headers: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: crm\r\nConnection: close\r\n{headers}\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")
 }
 
 fn post(body: &str) -> String {
     format!(
-        "POST /leads HTTP/1.1\r\nHost: crm\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "POST /leads HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -276,7 +276,7 @@ fn only_pages_of_listed_origins_may_use_the_api() {
     let ask = |request: &str| exchange(tcp(server.address()), request);
     let preflight = |path: &str, origin: &str| {
         ask(&format!(
-            "OPTIONS {path} HTTP/1.1\r\nHost: crm\r\nConnection: close\r\nOrigin: {origin}\r\n\
+            "OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nOrigin: {origin}\r\n\
              Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type\r\n\r\n"
         ))
     };
@@ -336,7 +336,7 @@ fn only_pages_of_listed_origins_may_use_the_api() {
         !answer.contains("access-control") && !answer.contains("origin"),
         "{answer}"
     );
-    let options = "OPTIONS /leads HTTP/1.1\r\nHost: crm\r\nConnection: close\r\n\r\n";
+    let options = "OPTIONS /leads HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let answer = exchange(tcp(closed.address()), options);
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }
@@ -402,7 +402,7 @@ fn sizes_are_refused_by_their_settings() {
 fn is_served(address: &str) -> bool {
     let mut stream = tcp(address);
     let mut byte = [0];
-    let asked = stream.write_all(b"GET /health HTTP/1.1\r\nHost: crm\r\n\r\n");
+    let asked = stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
     asked.is_ok() && matches!(stream.read(&mut byte), Ok(1))
 }
 
@@ -422,7 +422,7 @@ fn one_address_cannot_take_every_connection() {
     for _ in 0..3 {
         let mut stream = tcp(server.address());
         stream
-            .write_all(b"GET /health HTTP/1.1\r\nHost: crm\r\n\r\n")
+            .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .unwrap();
         stream.read_exact(&mut [0]).unwrap();
         open.push(stream);

@@ -108,7 +108,7 @@ impl Target {
 /// A create with these further lines of its head.
 fn json(lines: &[&str], body: &[u8]) -> Vec<u8> {
     let head = format!(
-        "POST /leads HTTP/1.1\r\nHost: crm\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "POST /leads HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n{}\r\n",
         body.len(),
         lines.concat()
@@ -121,7 +121,7 @@ const LEAD: &[u8] = br#"{"email":"a@example.com"}"#;
 #[test]
 fn heads_that_may_be_read_in_two_ways_are_refused() {
     let create = |lines: &str| {
-        let head = "POST /leads HTTP/1.1\r\nHost: crm\r\nContent-Type: application/json\r\n";
+        let head = "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
         [head.as_bytes(), lines.as_bytes(), b"\r\n", LEAD].concat()
     };
     let head = |lines: &str| format!("GET /leads HTTP/1.1\r\n{lines}\r\n").into_bytes();
@@ -140,19 +140,19 @@ fn heads_that_may_be_read_in_two_ways_are_refused() {
             create("Transfer-Encoding: gzip, chunked\r\n"),
             create("Transfer-Encoding: chunked, chunked\r\n"),
             create("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
-            head("Host: crm\r\nFolded: one\r\n two\r\n"),
-            head("Host: crm\r\n folded: first\r\n"),
+            head("Host: localhost\r\nFolded: one\r\n two\r\n"),
+            head("Host: localhost\r\n folded: first\r\n"),
             head("Host : crm\r\n"),
-            head("Host: crm\r\nNo colon\r\n"),
-            head("Host: crm\r\nNull: a\0b\r\n"),
-            head("Host: crm\r\nLone: a\rb\r\n"),
+            head("Host: localhost\r\nNo colon\r\n"),
+            head("Host: localhost\r\nNull: a\0b\r\n"),
+            head("Host: localhost\r\nLone: a\rb\r\n"),
             head(""),
-            head("Host: crm\r\nHost: crm\r\n"),
+            head("Host: localhost\r\nHost: localhost\r\n"),
             b"GET /leads\r\n\r\n".to_vec(),
-            b"GET /leads HTTP/2.0\r\nHost: crm\r\n\r\n".to_vec(),
-            b"GET  /leads HTTP/1.1\r\nHost: crm\r\n\r\n".to_vec(),
-            b"\0GET /leads HTTP/1.1\r\nHost: crm\r\n\r\n".to_vec(),
-            b"CONNECT crm:80 HTTP/1.1\r\nHost: crm\r\n\r\n".to_vec(),
+            b"GET /leads HTTP/2.0\r\nHost: localhost\r\n\r\n".to_vec(),
+            b"GET  /leads HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+            b"\0GET /leads HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+            b"CONNECT crm:80 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
         ] {
             target.refused(&request);
         }
@@ -166,16 +166,17 @@ fn heads_that_may_be_read_in_two_ways_are_refused() {
 #[test]
 fn what_one_way_of_reading_is_left_for_is_read_in_that_way() {
     for target in Target::both() {
-        let answer = target.send([&b"GET /leads HTTP/1.1\nHost: crm\nConnection: close\n\n"[..]]);
+        let answer =
+            target.send([&b"GET /leads HTTP/1.1\nHost: localhost\nConnection: close\n\n"[..]]);
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 
-        let smuggled = "GET /health HTTP/1.1\r\nHost: crm\r\n\r\n";
+        let smuggled = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
         for lines in [
             "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
             "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
         ] {
             let request = format!(
-                "POST /leads HTTP/1.1\r\nHost: crm\r\nContent-Type: application/json\r\n{lines}\r\n\
+                "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{lines}\r\n\
                  19\r\n{}\r\n0\r\n\r\n{smuggled}",
                 String::from_utf8_lossy(LEAD)
             );
@@ -186,7 +187,7 @@ fn what_one_way_of_reading_is_left_for_is_read_in_that_way() {
         // A chunk's size is hexadecimal and nothing else.
         for size in ["+19", "-1", "0x19", "19 19", "ffffffffffffffffff", ""] {
             let request = format!(
-                "POST /leads HTTP/1.1\r\nHost: crm\r\nContent-Type: application/json\r\n\
+                "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                  Transfer-Encoding: chunked\r\n\r\n{size}\r\n{}\r\n0\r\n\r\n",
                 String::from_utf8_lossy(LEAD)
             );
@@ -244,7 +245,8 @@ fn bodies_that_are_no_record_are_refused() {
             "/leads/%00",
             "/leads/%ff",
         ] {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: crm\r\nConnection: close\r\n\r\n");
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
             target.refused(request.as_bytes());
         }
         // The digits of a number are the user's own matter.
@@ -262,7 +264,7 @@ fn what_is_too_much_is_refused_and_not_kept() {
     for target in Target::both() {
         let before = target.peak();
         let line = format!("X: {}\r\n", "x".repeat(1_000));
-        let start = "GET /leads HTTP/1.1\r\nHost: crm\r\n";
+        let start = "GET /leads HTTP/1.1\r\nHost: localhost\r\n";
         let many = [start, &line.repeat(500), "\r\n"].concat();
         let answer = target.refused(many.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
@@ -273,14 +275,14 @@ fn what_is_too_much_is_refused_and_not_kept() {
         let answer = target.refused(short.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
         let long = format!(
-            "GET /leads?q={} HTTP/1.1\r\nHost: crm\r\nConnection: close\r\n\r\n",
+            "GET /leads?q={} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
             "x".repeat(64_600)
         );
         let answer = target.refused(long.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 414 "), "{answer}");
 
         // 300 MB of a body that does not say how long it is.
-        let head = "POST /leads HTTP/1.1\r\nHost: crm\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let head = "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
         let chunk = [&b"100000\r\n"[..], &vec![b' '; 1 << 20], b"\r\n"].concat();
         let chunks = std::iter::repeat_n(&chunk[..], 300);
         let answer = target.send(std::iter::once(head.as_bytes()).chain(chunks));

@@ -34,6 +34,13 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
+/// The path and query that a relative reference in an answer leads to. `asked` is the path of the request.
+pub fn resolved(asked: &str, reference: &str) -> String {
+    let asked = reqwest::Url::parse("http://host").unwrap().join(asked);
+    let target = asked.unwrap().join(reference).unwrap().to_string();
+    target.strip_prefix("http://host").unwrap().to_string()
+}
+
 /// An empty folder that is home, current folder and temporary folder of what runs in it.
 pub struct Home {
     folder: TempDir,

@@ -43,10 +43,7 @@ impl LineClock {
         };
         if self.second != second || self.shown.is_empty() {
             self.second = second;
-            self.shown = time::stored(at)
-                .unwrap_or_default()
-                .replace(' ', "T")
-                .into();
+            self.shown = time::nearest(at).replace(' ', "T").into();
         }
         line.extend_from_slice(&self.shown);
         line.push(b'.');
@@ -106,6 +103,18 @@ mod tests {
             let mut line = Vec::new();
             let at = SystemTime::UNIX_EPOCH + Duration::new(second, nanos);
             clock.write(at, 3, &mut line);
+            assert_eq!(String::from_utf8(line).unwrap(), shown);
+        }
+        for (second, shown) in [
+            (253_402_300_800, "9999-12-30T22:00:00.000Z"),
+            (1 << 42, "9999-12-30T22:00:00.000Z"),
+        ] {
+            let mut line = Vec::new();
+            clock.write(
+                SystemTime::UNIX_EPOCH + Duration::new(second, 0),
+                3,
+                &mut line,
+            );
             assert_eq!(String::from_utf8(line).unwrap(), shown);
         }
         for (second, nanos, shown) in [

@@ -36,7 +36,7 @@ fn serve_listens_where_the_flags_or_the_environment_say() {
         ),
         "::1 (flag --host), 65535 (flag --port)"
     );
-    for port in ["65536", "-1", "+80", "http", " 80", "8e3"] {
+    for port in ["65536", "-1", "+80", "http", "8 0", "8e3"] {
         let error = User::new().variable("PORT", port).listen().unwrap_err();
         assert_eq!(
             error.message,
@@ -48,6 +48,47 @@ fn serve_listens_where_the_flags_or_the_environment_say() {
         assert!(error.message.starts_with("--host: expected"), "{host}");
     }
     assert!(User::new().flag("--port", "").listen().is_err());
+    assert!(User::new().flag("--port", " 80").listen().is_err());
+    let padded = User::new()
+        .variable("HOST", "\t::1 \n")
+        .variable("PORT", " 8000\r\n");
+    assert_eq!(
+        show(padded),
+        "::1 (environment HOST), 8000 (environment PORT)"
+    );
+    for platform in [
+        "x86_64-conda-linux-gnu",
+        "aarch64-conda-linux-gnu",
+        "arm64-apple-darwin20.0.0",
+        "x86_64-pc-linux-gnu",
+        "x86_64-w64-mingw32",
+    ] {
+        let error = User::new().variable("HOST", platform).listen().unwrap_err();
+        assert!(error.message.starts_with("HOST: expected"), "{error}");
+        assert!(error.message.contains("conda"), "{error}");
+        let given = User::new().variable("HOST", platform).flag("--host", "h");
+        assert_eq!(given.listen().unwrap().host.value, "h");
+    }
+    assert!(
+        User::new()
+            .variable("HOST", "arm64-linux-1")
+            .listen()
+            .is_ok()
+    );
+    let error = std::io::Error::other("no");
+    let refused = |user: User| user.listen().unwrap().refused(&error).message;
+    assert_eq!(
+        refused(environment()),
+        "HOST and PORT: cannot listen on localhost port 0: no"
+    );
+    assert_eq!(
+        refused(environment().flag("--host", "h")),
+        "PORT: cannot listen on h port 0: no"
+    );
+    assert_eq!(
+        refused(User::new()),
+        "cannot listen on 0.0.0.0 port 8000: no"
+    );
     // A wrong setting that only serve reads does not affect other commands.
     let user = User::new().variable("PORT", "tcp://x");
     assert!(user.settings(Asker::Command).is_ok());
@@ -189,7 +230,10 @@ fn settings_of_the_service_that_are_wrong_are_refused() {
         ("head_timeout", "2h", "from 1s to 1h"),
         ("log", "xml", "expected text or json"),
         ("cors_origin", "https://a/", "an origin like"),
-        ("cors_origin", "https://a,*", "an origin like"),
+        ("cors_origin", "https://a,*", "each origin in full"),
+        ("cors_origin", "https://*.a", "each origin in full"),
+        ("cors_origin", "https://.a", "an origin like"),
+        ("allowed_host", "a,b:80", "without a port"),
         ("trusted_proxy", "10.0.0.0/33", "an address like"),
         ("tls_cert", "c.pem", "--tls-key"),
         ("tls_key", "k.pem", "--tls-cert"),

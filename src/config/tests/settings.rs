@@ -173,6 +173,41 @@ fn an_empty_variable_is_unset_and_one_below_a_flag_is_not_read() {
     assert_eq!(user.command(), "~/here/g.db (flag --db)");
 }
 
+#[test]
+fn blanks_and_line_ends_around_a_variable_are_ignored() {
+    for (name, value, shown) in [
+        ("DATABASE_URL", "n.db\n", "~/here/n.db"),
+        ("DATABASE_URL", " postgres://h/crm\r\n", "postgres://h/crm"),
+        ("CRM_URL", "\thttp://h:8000 ", "http://h:8000"),
+    ] {
+        let user = User::new().variable(name, value);
+        assert_eq!(user.command(), format!("{shown} (environment {name})"));
+    }
+    let user = User::new()
+        .variable("DATABASE_URL", " \n")
+        .variable("CRM_OUTPUT", "\n");
+    assert_eq!(user.command(), "~/data/crm/crm.db (default)");
+    // Every variable of a setting takes this way.
+    for knob in KNOBS {
+        let Some(name) = knob.variable else { continue };
+        let read = |value: &str| {
+            let user = User::new().variable(name, value);
+            user.ask(|_, around| around.variable(knob))
+        };
+        let value = read(" a b\n").unwrap().unwrap().value;
+        assert_eq!((value.as_str(), name), ("a b", name));
+        assert!(read("\n\t ").unwrap().is_none());
+        for inner in ["se\ncret", "se\u{7f}cret", "se\u{85}cret"] {
+            assert_eq!(
+                read(inner).unwrap_err().message,
+                format!("{name}: expected one line without control characters")
+            );
+        }
+    }
+    let error = User::new().flag("--db", "n.db\n").refusal();
+    assert!(error.starts_with("--db: expected a path") && error.contains("line end"));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_variable_that_is_not_utf_8_is_refused_by_its_name() {

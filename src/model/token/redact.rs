@@ -4,19 +4,26 @@ use std::borrow::Cow;
 
 use super::secret::{LENGTH, PREFIX, SHOWN};
 
-/// A text for logs: everything in it that looks like a token is cut short.
+/// A text in which everything that looks like a token or a part of one is cut short.
 pub fn redacted(text: &str) -> Cow<'_, str> {
-    cut(text, SHOWN)
+    cut(text, SHOWN, 0)
+}
+
+/// A text for logs: as [`redacted`], but a short word in small letters, such as `crm_tokens`, is a name. Few parts of a token
+/// have small letters alone, and half of a token or more is always cut short.
+pub fn logged(text: &str) -> Cow<'_, str> {
+    cut(text, SHOWN, LENGTH / 2)
 }
 
 /// A text for messages that repeat a user's own words: only what is longer than half a token is cut short. Anything shorter
 /// is a name.
 pub fn hidden(text: &str) -> Cow<'_, str> {
-    cut(text, LENGTH / 2)
+    cut(text, LENGTH / 2, 0)
 }
 
-/// Cuts short what looks like a token with more than `most` letters, even if some of them are percent-encoded (`%41`).
-fn cut(text: &str, most: usize) -> Cow<'_, str> {
+/// Cuts short what looks like a token with more than `most` letters, even if some of them are percent-encoded (`%41`). A word
+/// in small letters may have `longest_word`.
+fn cut(text: &str, most: usize, longest_word: usize) -> Cow<'_, str> {
     if !text.contains(PREFIX) && !text.contains('%') {
         return Cow::Borrowed(text);
     }
@@ -26,18 +33,21 @@ fn cut(text: &str, most: usize) -> Cow<'_, str> {
             at += 1;
             continue;
         };
-        let (mut end, mut letters, mut kept) = (begin, 0, begin);
+        let (mut end, mut letters, mut kept, mut is_word) = (begin, 0, begin, true);
         while let Some((letter, next)) = read(text, end)
             && letter.is_ascii_alphanumeric()
             && after(text, end, PREFIX.bytes()).is_none()
         {
+            // Letters of a name are written as they are.
+            is_word &= letter.is_ascii_lowercase() && next == end + 1;
             end = next;
             letters += 1;
             if letters <= SHOWN {
                 kept = end;
             }
         }
-        if letters > most {
+        let is_name = is_word && letters <= longest_word;
+        if letters > most && !is_name {
             shown.push_str(&text[done..kept]);
             shown.push('…');
             done = end;
@@ -98,7 +108,7 @@ mod tests {
         ] {
             let letters = &secret.text()[4..];
             let path = format!("/leads/a%20b{written}{letters}/ä%");
-            for shown in [redacted(&path), hidden(&path)] {
+            for shown in [redacted(&path), logged(&path), hidden(&path)] {
                 assert!(!shown.contains(&letters[8..]), "{shown}");
                 assert!(
                     shown.starts_with("/leads/a%20b") && shown.ends_with("…/ä%"),
@@ -112,5 +122,23 @@ mod tests {
         assert_eq!(redacted(plain), plain);
         assert_eq!(hidden(&text), format!("/leads/{start}…?a={start}…&crm_x"));
         assert_eq!(hidden("crm_customers.db"), "crm_customers.db");
+        for name in [
+            "no such table: crm_tokens",
+            "crm_http_requests_total",
+            "crm_connections",
+            "/srv/crm_customers.db",
+        ] {
+            assert_eq!(logged(name), name);
+        }
+        assert_eq!(logged(&text), redacted(&text));
+        assert_eq!(redacted("crm_tokens"), "crm_toke…");
+        for part in [
+            "crm_tokenS",
+            "crm_toke1",
+            "crm_abcdefghijklmnopq",
+            "crm_abcd%65",
+        ] {
+            assert!(logged(part).ends_with('…'), "{part}");
+        }
     }
 }

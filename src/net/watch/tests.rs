@@ -201,6 +201,6 @@ fn the_phases_have_their_own_times() {
     watch.response_ends(at(2000));
     assert_eq!(watch.check(at(2001)), Ok(Some(at(2000) + limits.idle)));
     watch.bytes_went(1, at(2010));
-    assert_eq!(watch.check(at(2039)), Ok(Some(at(2010) + limits.idle)));
-    assert_eq!(watch.check(at(2040)), Err(CutReason::Idle));
+    assert_eq!(watch.check(at(2084)), Ok(Some(at(2010) + limits.idle)));
+    assert_eq!(watch.check(at(2085)), Err(CutReason::Idle));
 }

@@ -36,14 +36,16 @@ impl RequestLine<'_> {
     }
 
     fn write(&self, form: Form, line: &mut Vec<u8>) {
-        let method = cut(self.method.as_str(), LONGEST_METHOD);
+        // A method may be any word. It is looked through before it is cut, because a part of a token is harder to see.
+        let method = token::logged(self.method.as_str());
+        let method = cut(&method, LONGEST_METHOD);
         let path = cut(self.path, LONGEST_PATH);
         let more = if path.len() < self.path.len() {
             "…"
         } else {
             ""
         };
-        let (path, id) = (token::redacted(path), token::redacted(self.id));
+        let (path, id) = (token::logged(path), token::logged(self.id));
         match form {
             Form::Text => self.text(method, &path, more, &id, line),
             Form::Json => self.json(method, &path, more, &id, line),

@@ -16,6 +16,7 @@ use crate::net::hits::Hits;
 use crate::net::meter::ConnectionMeter;
 use crate::server::observe::counts::Counts;
 use crate::server::observe::limits::LimitHits;
+use crate::server::observe::plain::plain;
 use crate::server::observe::seen::Seen;
 use crate::server::observe::tables::{RequestCounts, RequestTimes};
 use crate::store::any::AnyStore;
@@ -101,12 +102,17 @@ impl Observer {
         }
     }
 
-    /// All metrics, as `/metrics` answers them.
-    pub(crate) fn metrics(&self) -> String {
+    /// All metrics as OpenMetrics.
+    pub(crate) fn open_metrics(&self) -> String {
         let mut shown = String::with_capacity(16 * 1024);
         // Writing to memory does not fail.
         let _ = text::encode(&mut shown, &self.registry);
         shown
+    }
+
+    /// All metrics in the older text format of Prometheus.
+    pub(crate) fn plain_metrics(&self) -> String {
+        plain(&self.open_metrics())
     }
 
     /// Counts an answer that repeats the one to an earlier request with the same Idempotency-Key.

@@ -17,9 +17,10 @@ const METHODS: [&str; 8] = [
 ];
 
 /// The statuses in metrics, which are those that the service answers with. The last stands for all others.
-const STATUSES: [&str; 26] = [
+const STATUSES: [&str; 27] = [
     "200", "201", "204", "304", "400", "401", "403", "404", "405", "406", "408", "409", "412",
-    "413", "414", "415", "422", "428", "429", "431", "500", "501", "503", "504", "507", "other",
+    "413", "414", "415", "421", "422", "428", "429", "431", "500", "501", "503", "504", "507",
+    "other",
 ];
 
 /// The place of each status in [`STATUSES`].

@@ -109,9 +109,9 @@ pub(super) fn headers() -> Value {
             "schema": {"type": "string", "minLength": 1},
         },
         "Link": {
-            "description": "The next page, if there is a `limit` and there are more records: `<…>; rel=\"next\"`.",
+            "description": "The next page, if there is a `limit` and there are more records: `<…>; rel=\"next\"`. It is relative to the URL of the request.",
             "schema": {"type": "string"},
-            "example": "</leads?limit=100&after=WyJpZCIsMTAwXQ>; rel=\"next\"",
+            "example": "<leads?limit=100&after=WyJpZCIsMTAwXQ>; rel=\"next\"",
         },
         "TotalCount": {
             "description": "With `count=true`: the number of records that match the filters.",
@@ -246,6 +246,19 @@ pub(super) fn common_responses() -> Map<String, Value> {
             )],
         ),
     );
+    add(
+        "Misdirected",
+        failure(
+            "`Host` names a host that the service does not answer for; nothing was done. This is only possible if it listens on a loopback address and has no token.",
+            &[(
+                "host",
+                error(
+                    Code::Misdirected,
+                    "Host: expected localhost, a loopback address or a host that --allowed-host names, got \"crm.example.com\"",
+                ),
+            )],
+        ),
+    );
     let mut unauthenticated = failure(
         "A token is required, or the given token is not valid; nothing was done.",
         &[(
@@ -259,7 +272,7 @@ pub(super) fn common_responses() -> Map<String, Value> {
     unauthenticated["headers"]["WWW-Authenticate"] = reference("headers", "WwwAuthenticate");
     add("Unauthenticated", unauthenticated);
     let mut denied = failure(
-        "The scope of the token does not allow this; nothing was done.",
+        "The scope of the token does not allow this, or a write is from a page of another site; nothing was done.",
         &[(
             "scope",
             error(

@@ -55,7 +55,7 @@ struct Answer {
 
 /// Asks the service, without a connection.
 fn ask(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let peer = Peer::new((Ipv4Addr::LOCALHOST, 1).into(), &Proxies::default());
+    let peer = Peer::new((Ipv4Addr::LOCALHOST, 1).into(), &Proxies::default(), false);
     let mut service = warp::service(routes(SERVED.api.clone(), peer));
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {

@@ -91,9 +91,9 @@ fn check_peer(input: &str) {
         let values = values.map(|value| ("x-forwarded-for".parse().expect("a name"), value));
         let headers = HeaderMap::from_iter(values);
         let stranger = IpAddr::from([192, 0, 2, 1]);
-        let untrusted = Peer::new((stranger, 1).into(), &PROXIES);
+        let untrusted = Peer::new((stranger, 1).into(), &PROXIES, false);
         assert_eq!(untrusted.client(&headers), stranger);
-        Peer::new(proxy, &PROXIES).client(&headers)
+        Peer::new(proxy, &PROXIES, false).client(&headers)
     };
     let believed = client("");
     // Nobody who stands before a stranger counts.

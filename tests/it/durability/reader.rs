@@ -30,7 +30,7 @@ fn read_slowly(server: &Server, path: &str, over: &AtomicBool) -> Answer {
     /// In a second.
     const STEPS: u32 = 16;
     let mut stream: TcpStream = connect(server.address());
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut read = Vec::new();
     let start = Instant::now();
     for step in 1.. {

@@ -94,6 +94,18 @@ fn misleading_characters_and_secrets_are_not_in_a_line() {
         assert!(written.contains(secret.start()), "{written}");
         assert!(!written.contains(&"M".repeat(LONGEST_METHOD + 1)));
     }
+    for method in [secret.text().into(), format!("X{}", secret.text())] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let line = line(&method, "/leads");
+        for form in [Form::Text, Form::Json] {
+            let written = written(form, &line);
+            assert!(
+                written.contains(&format!("{}…", secret.start())),
+                "{written}"
+            );
+            assert!(!written.contains(&secret.text()[..9]), "{written}");
+        }
+    }
     let text = written(Form::Text, &one);
     assert!(text.contains(r"\u{85}\u{202e}x"), "{text}");
 }
