@@ -74,7 +74,7 @@ pub(super) async fn list<R: Rows>(
         }
         limit => {
             reader.rest = match limit {
-                None if reader.query.by_id() => RestOfList::Between(1, reader.highest().await?),
+                None if reader.query.by_id() => RestOfList::Between(i64::MIN, reader.highest().await?),
                 _ => RestOfList::Ordered(reader.order(&mut listing.next).await?),
             };
             let chunk = reader.next().await?;

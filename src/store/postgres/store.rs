@@ -22,6 +22,7 @@ use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
 use crate::store::contract::{Listing, Outcome, Ready, Store, Write, WriteExtent};
+use crate::store::sql::row::mend;
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 
@@ -163,7 +164,8 @@ impl Store for Postgres {
                     Ok(row.as_ref().map(values))
                 })
             });
-        let values = values.await?.ok_or_else(|| noun.not_found())?;
+        let mut values = values.await?.ok_or_else(|| noun.not_found())?;
+        mend(noun, &mut values);
         Ok(Record { noun, values })
     }
 

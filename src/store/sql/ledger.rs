@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::pin::Pin;
 
+use super::row::mend;
 use super::statements::statements;
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
@@ -17,7 +18,8 @@ use crate::model::terms::Terms;
 use crate::model::value::Value;
 use crate::store::transaction::{Fault, Transaction};
 
-/// Reads and locks a record that will be changed.
+/// Reads and locks a record that will be changed. Its values are as they are [shown](crate::model::stored), so that a field
+/// that is written back as it was read is not changed.
 pub async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> Result<Record> {
     let select = &statements(noun).select;
     // Without a lock, the text needs no copy.
@@ -28,7 +30,8 @@ pub async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> R
                 .await?
         }
     };
-    let values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
+    let mut values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
+    mend(noun, &mut values);
     Ok(Record { noun, values })
 }
 

@@ -221,7 +221,7 @@ impl Store for Sqlite {
                 .map_err(|error| map_err(&error))?;
             let mut rows = statement.query([id]).map_err(|error| map_err(&error))?;
             match rows.next().map_err(|error| map_err(&error))? {
-                Some(row) => record(noun, row),
+                Some(row) => Ok(record(noun, row)),
                 None => Err(noun.not_found()),
             }
         })

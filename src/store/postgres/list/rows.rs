@@ -1,7 +1,5 @@
 //! The rows of a select, one after the other.
 
-use std::convert::Infallible;
-
 use futures_util::{FutureExt, StreamExt, pin_mut};
 use tokio_postgres::{Client, Row, Statement};
 
@@ -9,7 +7,7 @@ use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::value::{Cell, Value};
-use crate::store::postgres::cells::{cell, slice};
+use crate::store::postgres::cells::{cell, slice, stored};
 use crate::store::postgres::database::{LIST_PATIENCE, PATIENCE, PgDatabase};
 use crate::store::postgres::failure::{Failure, within};
 use crate::store::postgres::link::PgSession;
@@ -121,8 +119,14 @@ pub(super) async fn number(database: &PgDatabase, select: &Select) -> Result<i64
 
 /// Passes on a row of [`columns`](crate::store::sql::statements::columns) without copying it.
 pub(super) fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>])) {
-    let cell = |at| Ok::<_, Infallible>(cell(row, at));
-    let Ok(()) = row::with_cells(noun.fields.len() + 1, cell, take);
+    let stored = |at| stored(cell(row, at));
+    row::with_cells(
+        noun,
+        noun.fields.len() + 1,
+        |at| Some(cell(row, at)),
+        stored,
+        take,
+    );
 }
 
 /// The record that these cells hold.

@@ -69,7 +69,7 @@ impl<R: Rows> ListProgress<R> {
                     let table = statements::table(query.noun);
                     let text = format!("SELECT coalesce(max(id), 0) FROM {table}");
                     let highest = number(reader, &Select::of(text, Vec::new()))?;
-                    rest = Some(Remaining::Between(1, highest));
+                    rest = Some(Remaining::Between(i64::MIN, highest));
                 }
                 _ => {}
             }
@@ -116,7 +116,7 @@ impl<R: Rows> ListProgress<R> {
                 };
                 let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
                 database
-                    .read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| Ok(())))?;
+                    .read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| {}))?;
                 if let Some(end) = chunk.end {
                     let next = match query.order[0].descending {
                         true => end.checked_sub(1).map(|id| *high = id),
