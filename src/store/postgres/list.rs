@@ -5,7 +5,7 @@
 //! at the start. A whole list in another order keeps all of its ids, in a local temporary file if they are many.
 
 mod page;
-mod rows;
+pub(super) mod rows;
 mod spool;
 
 use std::sync::Arc;

@@ -21,8 +21,8 @@ const NAMED: usize = 20;
 pub(crate) struct Repairs {
     /// The database, as `--db` takes it.
     pub(crate) database: String,
-    /// The program that runs a statement on the database.
-    pub(crate) sql: &'static str,
+    /// The command that runs a statement on the database, without the statement.
+    pub(crate) sql: String,
 }
 
 /// The faults of a database.
@@ -131,8 +131,8 @@ fn repair(noun: &Noun, field: Option<&Field>, id: i64, repairs: &Repairs) -> Str
             None => "version = 1".to_string(),
             Some(field) => format!("{} = '{}'", field.name, time::now()),
         };
-        let sql = repairs.sql;
-        return format!("`{sql} {database} \"UPDATE {table} SET {set} WHERE id = {id}\"`");
+        let sql = &repairs.sql;
+        return format!("`{sql} \"UPDATE {table} SET {set} WHERE id = {id}\"`");
     };
     let flag = field.flag.unwrap_or(field.name).replace('_', "-");
     let update = |rest: &str| format!("`crm {name} update {id} {rest} --db {database}`");

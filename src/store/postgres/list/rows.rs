@@ -6,6 +6,7 @@ use tokio_postgres::{Client, Row, Statement};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
+use crate::model::stored::Stored;
 use crate::model::value::{Cell, Value};
 use crate::store::postgres::cells::{cell, slice, stored};
 use crate::store::postgres::database::{LIST_PATIENCE, PATIENCE, PgDatabase};
@@ -20,7 +21,7 @@ const MOST_KEPT_PARAMS: usize = 12;
 
 /// Runs a select and passes its rows to `each` as long as that returns true. If the connection is lost before the first
 /// row, tries once more on another connection.
-pub(super) async fn read(
+pub(in crate::store::postgres) async fn read(
     database: &PgDatabase,
     select: &Select,
     mut each: impl FnMut(&Row) -> Result<bool> + Send,
@@ -119,14 +120,15 @@ pub(super) async fn number(database: &PgDatabase, select: &Select) -> Result<i64
 
 /// Passes on a row of [`columns`](crate::store::sql::statements::columns) without copying it.
 pub(super) fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>])) {
-    let stored = |at| stored(cell(row, at));
-    row::with_cells(
-        noun,
-        noun.fields.len() + 1,
-        |at| Some(cell(row, at)),
-        stored,
-        take,
-    );
+    let width = noun.fields.len() + 1;
+    row::with_cells(noun, width, |at| Some(cell(row, at)), cells_of(row), take);
+}
+
+/// The values of a row as the database has them.
+pub(in crate::store::postgres) fn cells_of<'row>(
+    row: &'row Row,
+) -> impl Fn(usize) -> Stored<'row> {
+    |at| stored(cell(row, at))
 }
 
 /// The record that these cells hold.

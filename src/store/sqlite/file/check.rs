@@ -270,9 +270,10 @@ pub(crate) fn faults(
         FileState::Older(steps) => steps >= VERSIONED,
         FileState::Earlier | FileState::Empty => return Ok(faults),
     };
+    let file = conn.path().unwrap_or_default();
     let repairs = Repairs {
-        database: conn.path().unwrap_or_default().to_string(),
-        sql: "sqlite3",
+        database: file.to_string(),
+        sql: format!("sqlite3 {file}"),
     };
     for noun in schema.tables() {
         let (table, width) = (noun.plural, noun.fields.len());

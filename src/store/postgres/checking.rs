@@ -1,0 +1,29 @@
+//! Finds the values that crm would not have written. PostgreSQL itself keeps everything else whole.
+
+use super::list::rows::{cells_of, read};
+use super::store::Postgres;
+use crate::base::error::Result;
+use crate::store::sql::faults::{Faults, Repairs};
+use crate::store::sql::select::Select;
+use crate::store::sql::statements;
+
+impl Postgres {
+    /// Looks at every value of every record. `url` is shown in the commands that repair a value.
+    pub async fn faults(&self, url: &str) -> Result<Faults> {
+        let repairs = Repairs {
+            database: format!("'{url}'"),
+            sql: format!("psql '{url}' -c"),
+        };
+        let mut faults = Faults::default();
+        for noun in self.nouns().iter().filter(|noun| !noun.is_view()) {
+            let (columns, table) = (statements::columns(noun), noun.plural);
+            let text = format!("SELECT {columns} FROM {table} ORDER BY {table}.id");
+            read(&self.database, &Select::of(text, Vec::new()), |row| {
+                faults.look(noun, &repairs, cells_of(row));
+                Ok(true)
+            })
+            .await?;
+        }
+        Ok(faults)
+    }
+}
