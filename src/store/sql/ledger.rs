@@ -14,7 +14,7 @@ use crate::model::draft::Draft;
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
 use crate::model::record::Record;
-use crate::model::terms::Terms;
+use crate::model::terms::{Terms, next_version};
 use crate::model::value::Value;
 use crate::store::transaction::{Fault, Transaction};
 
@@ -48,6 +48,16 @@ pub async fn insert(tx: &mut impl Transaction, draft: &Draft, record: &mut Recor
     Ok(())
 }
 
+/// The error for an insert into a table whose highest possible id was given.
+pub(crate) fn no_more_ids() -> Error {
+    Error::new(
+        Code::Conflict,
+        "no id is left for a new record: another program has used the highest one, 9223372036854775807; nothing was saved; \
+         delete that record, and set the table's number back (in SQLite the column seq of sqlite_sequence, in PostgreSQL \
+         with setval) to the highest id that is left",
+    )
+}
+
 /// Writes these changes of a record in one statement, together with `updated_at` and the version.
 pub async fn change(
     tx: &mut impl Transaction,
@@ -76,7 +86,7 @@ pub async fn change(
         params.push(value);
         let _ = write!(sql, "{comma}{} = ${}", noun.fields[at].name, params.len());
     }
-    let version = record.version() + 1;
+    let version = next_version(record.version())?;
     params.push(version.into());
     let _ = write!(sql, ", version = ${}", params.len());
     params.push(record.id().into());
