@@ -95,6 +95,11 @@ impl Postgres {
         self.database.waiting.limit(most);
     }
 
+    /// Sets how long a query may search for the next part of a list.
+    pub fn limit_queries(&self, longest: Duration) {
+        self.database.queries.set(longest);
+    }
+
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database.waiting.refused()

@@ -158,6 +158,11 @@ impl Sqlite {
         self.database().writer.waiting().limit(most);
     }
 
+    /// Sets how long a query of a server may search for the next part of a list.
+    pub fn limit_queries(&self, longest: Duration) {
+        self.database().queries.set(longest);
+    }
+
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database().writer.waiting().refused()

@@ -1,5 +1,7 @@
 //! The rows of a select, one after the other.
 
+use std::time::Duration;
+
 use futures_util::{FutureExt, StreamExt, pin_mut};
 use tokio_postgres::{Client, Row, Statement};
 
@@ -19,14 +21,25 @@ use crate::store::sql::select::Select;
 /// A select with more parameters is not kept prepared: there are too many such selects.
 const MOST_KEPT_PARAMS: usize = 12;
 
+/// How many bytes of rows are searched without a pause.
+const TURN: usize = 256 * 1024;
+
 /// Runs a select and passes its rows to `each` as long as that returns true. If the connection is lost before the first
-/// row, tries once more on another connection.
+/// row, tries once more on another connection. Fails if it takes longer than `pace`.
 pub(in crate::store::postgres) async fn read(
+    database: &PgDatabase,
+    pace: Duration,
+    select: &Select,
+    each: impl FnMut(&Row) -> Result<bool> + Send,
+) -> Result<()> {
+    database.paced(pace, read_all(database, select, each)).await
+}
+
+async fn read_all(
     database: &PgDatabase,
     select: &Select,
     mut each: impl FnMut(&Row) -> Result<bool> + Send,
 ) -> Result<()> {
-    let _permit = database.list_permit().await?;
     let mut is_first = true;
     loop {
         let mut session = ReadSession::new(Box::pin(database.session(PATIENCE)).await?);
@@ -92,23 +105,29 @@ pub(super) async fn stream(
 ) -> Result<(), Failure> {
     let rows = within(LIST_PATIENCE, client.query_raw(statement, slice(params))).await?;
     pin_mut!(rows);
+    let mut handled = 0;
     loop {
+        if handled > TURN {
+            // Others use this thread, too, and a time limit is looked at only when it is their turn.
+            handled = 0;
+            tokio::task::yield_now().await;
+        }
         // Most rows have been received with the one before. They need no timer.
         let row = match rows.next().now_or_never() {
             Some(row) => row.transpose()?,
             None => within(LIST_PATIENCE, rows.next().map(Option::transpose)).await?,
         };
         match row {
-            Some(row) if each(&row) => {}
+            Some(row) if each(&row) => handled += row.raw_size_bytes(),
             _ => return Ok(()),
         }
     }
 }
 
 /// The number in the single row of a select.
-pub(super) async fn number(database: &PgDatabase, select: &Select) -> Result<i64> {
+pub(super) async fn number(database: &PgDatabase, pace: Duration, select: &Select) -> Result<i64> {
     let mut number = 0;
-    read(database, select, |row| {
+    read(database, pace, select, |row| {
         if let Cell::Int(found) = cell(row, 0) {
             number = found;
         }
