@@ -15,6 +15,7 @@ pub mod noun;
 pub mod value;
 
 pub mod shown;
+pub mod stored;
 
 pub mod record;
 

@@ -8,6 +8,8 @@ pub mod meter;
 pub mod transaction;
 mod waiting;
 
+mod budget;
+
 mod chunk;
 pub mod sql;
 

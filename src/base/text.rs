@@ -4,6 +4,8 @@
 //! the same if the simple lower case of their simple upper case is the same. The length of a text never changes, and Greek
 //! `ς`, `σ` and `Σ` are one letter.
 
+use std::collections::HashMap;
+
 /// A letter without its case.
 pub fn fold(letter: char) -> char {
     if letter.is_ascii() {
@@ -28,7 +30,29 @@ pub struct Pattern {
 
 /// The characters between two `%`. `None` is any character.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct PatternPiece(Vec<Option<char>>);
+struct PatternPiece {
+    letters: Vec<Option<char>>,
+    search: Search,
+}
+
+/// How a piece is found in a text. It is prepared once for a pattern, and not for each text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Search {
+    /// The piece is not searched for: it stands at an end of the pattern, or is empty.
+    #[default]
+    None,
+    /// Without any `_`, the time is linear in the text (Knuth, Morris, Pratt). For each prefix of the piece, this has the
+    /// length of its longest proper prefix that is also its suffix.
+    Borders(Vec<usize>),
+    /// With `_`, each letter of the text takes one step for 64 letters of the piece (Baeza-Yates, Gonnet). A set of
+    /// positions has a bit for each position of the piece, in words.
+    Positions {
+        /// The positions where a letter fits, for each letter of the piece.
+        of: HashMap<char, Box<[u64]>>,
+        /// The positions of `_`, where every letter fits.
+        any: Box<[u64]>,
+    },
+}
 
 impl Pattern {
     /// Reads a pattern, `None` if it ends in a lone `\`.
@@ -45,7 +69,11 @@ impl Pattern {
                 '\\' => Some(fold(letters.next()?)),
                 letter => Some(fold(letter)),
             };
-            pieces.last_mut()?.0.push(letter);
+            pieces.last_mut()?.letters.push(letter);
+        }
+        let inner = 1..(pieces.len() - 1).max(1);
+        for piece in &mut pieces[inner] {
+            piece.search = Search::of(&piece.letters);
         }
         Some(Pattern { pieces })
     }
@@ -76,45 +104,41 @@ impl Pattern {
             return false;
         }
         if self.pieces.len() == 1 {
-            return first.0.len() == text.len();
+            return first.letters.len() == text.len();
         }
-        let mut from = first.0.len();
+        let mut from = first.letters.len();
         for piece in &self.pieces[1..self.pieces.len() - 1] {
             match piece.find(&text, from, &stop) {
-                Some(at) => from = at + piece.0.len(),
+                Some(at) => from = at + piece.letters.len(),
                 None => return false,
             }
         }
-        text.len() >= from + last.0.len() && last.is_at(&text, text.len() - last.0.len())
+        text.len() >= from + last.letters.len() && last.is_at(&text, text.len() - last.letters.len())
     }
 }
 
-impl PatternPiece {
-    fn is_at(&self, text: &[char], at: usize) -> bool {
-        text.len() >= at + self.0.len()
-            && self
-                .0
-                .iter()
-                .zip(&text[at..])
-                .all(|(wanted, letter)| wanted.is_none_or(|wanted| wanted == *letter))
-    }
-
-    /// Finds the first occurrence of the piece. Without any `_` the time is linear in the text (Knuth, Morris, Pratt). With
-    /// one, every position is tried.
-    fn find(&self, text: &[char], from: usize, stop: &impl Fn() -> bool) -> Option<usize> {
-        /// How many letters are compared between two calls of `stop`.
-        const STRIDE: usize = 1 << 16;
-        let piece = &self.0;
+impl Search {
+    fn of(piece: &[Option<char>]) -> Search {
         if piece.is_empty() {
-            return Some(from);
+            return Search::None;
         }
         if piece.contains(&None) {
-            let per_look = (STRIDE / piece.len()).max(1);
-            return (from..=text.len().checked_sub(piece.len())?)
-                .take_while(|at| !at.is_multiple_of(per_look) || !stop())
-                .find(|at| self.is_at(text, *at));
+            let words = piece.len().div_ceil(64);
+            let empty = || vec![0; words].into_boxed_slice();
+            let (mut of, mut any) = (HashMap::new(), empty());
+            for (at, letter) in piece.iter().enumerate() {
+                let positions = match letter {
+                    Some(letter) => of.entry(*letter).or_insert_with(empty),
+                    None => &mut any,
+                };
+                positions[at / 64] |= 1 << (at % 64);
+            }
+            for positions in of.values_mut() {
+                let words = positions.iter_mut().zip(&any);
+                words.for_each(|(word, any)| *word |= any);
+            }
+            return Search::Positions { of, any };
         }
-        // For each prefix of the piece, the length of its longest proper prefix that is also its suffix.
         let mut borders = vec![0; piece.len()];
         let mut length = 0;
         for at in 1..piece.len() {
@@ -124,17 +148,63 @@ impl PatternPiece {
             length += usize::from(piece[at] == piece[length]);
             borders[at] = length;
         }
-        let mut fits = 0;
-        for (at, letter) in text.iter().enumerate().skip(from) {
-            while fits > 0 && piece[fits] != Some(*letter) {
-                fits = borders[fits - 1];
+        Search::Borders(borders)
+    }
+}
+
+impl PatternPiece {
+    fn is_at(&self, text: &[char], at: usize) -> bool {
+        let piece = &self.letters;
+        text.len() >= at + piece.len()
+            && piece
+                .iter()
+                .zip(&text[at..])
+                .all(|(wanted, letter)| wanted.is_none_or(|wanted| wanted == *letter))
+    }
+
+    /// Finds the first occurrence of the piece.
+    fn find(&self, text: &[char], from: usize, stop: &impl Fn() -> bool) -> Option<usize> {
+        let piece = &self.letters;
+        match &self.search {
+            Search::None => Some(from),
+            Search::Borders(borders) => {
+                let mut fits = 0;
+                for (at, letter) in text.iter().enumerate().skip(from) {
+                    while fits > 0 && piece[fits] != Some(*letter) {
+                        fits = borders[fits - 1];
+                    }
+                    fits += usize::from(piece[fits] == Some(*letter));
+                    if fits == piece.len() {
+                        return Some(at + 1 - fits);
+                    }
+                }
+                None
             }
-            fits += usize::from(piece[fits] == Some(*letter));
-            if fits == piece.len() {
-                return Some(at + 1 - fits);
+            Search::Positions { of, any } => {
+                /// How many words are handled between two calls of `stop`.
+                const STRIDE: usize = 1 << 16;
+                let per_look = (STRIDE / any.len()).max(1);
+                // Position p is in the set while the last p + 1 letters fit the beginning of the piece.
+                let mut fit = vec![0_u64; any.len()];
+                let last = piece.len() - 1;
+                for (at, letter) in text.iter().enumerate().skip(from) {
+                    if at.is_multiple_of(per_look) && stop() {
+                        return None;
+                    }
+                    let allowed = of.get(letter).unwrap_or(any);
+                    let mut carry = 1;
+                    for (word, allowed) in fit.iter_mut().zip(allowed) {
+                        let next = *word >> 63;
+                        *word = (*word << 1 | carry) & allowed;
+                        carry = next;
+                    }
+                    if fit[last / 64] >> (last % 64) & 1 == 1 {
+                        return Some(at - last);
+                    }
+                }
+                None
             }
         }
-        None
     }
 }
 
@@ -180,6 +250,34 @@ mod tests {
         assert!(pattern.matches(&"a".repeat(200_000), || false));
         let pattern = Pattern::parse(&format!("{}b", "%a".repeat(40))).unwrap();
         assert!(!pattern.matches(&"a".repeat(200_000), || false));
+        // Trying each position would compare 10^9 letters.
+        let pattern = Pattern::parse(&format!("%{}_b%", "a".repeat(990))).unwrap();
+        assert!(!pattern.matches(&"a".repeat(1 << 20), || false));
+        let stopped = std::cell::Cell::new(0);
+        let stop = || stopped.replace(stopped.get() + 1) > 2;
+        assert!(!pattern.matches(&"a".repeat(1 << 20), stop));
+        assert_eq!(stopped.get(), 4);
+    }
+
+    #[test]
+    fn pieces_are_found_where_a_plain_search_finds_them() {
+        let letters = ["a", "b", "_", "ß"];
+        let texts = ["", "a", "ab", "aab", "abab", "aßbab", "bbbba", "aaab"];
+        let long = "ab".repeat(40);
+        for code in 0..4_usize.pow(5) {
+            let piece: String = (0..5).map(|at| letters[code / 4_usize.pow(at) % 4]).collect();
+            for (piece, text) in texts.map(|text| (piece.clone(), text.to_string())).into_iter().chain([
+                (piece.repeat(14), format!("b{long}")),
+                (format!("{}{piece}", "_".repeat(60)), long.clone()),
+            ]) {
+                let plain: Vec<char> = piece.chars().collect();
+                let windows: Vec<char> = text.chars().collect();
+                let fits = |at: &[char]| at.iter().zip(&plain).all(|(l, p)| *p == '_' || l == p);
+                let expected = windows.windows(plain.len()).any(fits);
+                let pattern = Pattern::parse(&format!("%{piece}%")).unwrap();
+                assert_eq!(pattern.matches(&text, || false), expected, "{piece} {text}");
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use crate::store::copy;
 use crate::store::postgres::Postgres;
+use crate::store::sql::faults::Faults;
 use crate::store::sqlite::{Sqlite, Work};
 
 pub(super) const COPY: Plain = Plain { words, run };
@@ -63,6 +64,20 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
         &from,
         &to,
         quiet,
+    ))
+}
+
+/// The warning about values that were not copied as they are.
+fn mended(faults: &Faults) -> Option<String> {
+    let (first, more) = (faults.named.first()?, faults.count - 1);
+    let first = first.split(';').next().unwrap_or_default();
+    let more = match more {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    Some(format!(
+        "a value of another program was copied as it is shown: {first}{more}; `crm check` lists them in the source and says \
+         how to repair them"
     ))
 }
 
@@ -122,6 +137,11 @@ async fn copy_all(
     };
     let copied = copy::copy(&source, &target, &name_of(&from), &mut watch).await;
     drop(bar);
+    if copied.is_ok()
+        && let Some(faults) = copy::faults(&source, &shown(&from)).await?
+    {
+        warn(mended(&faults));
+    }
     if !matches!(source, AnyStore::Remote(_)) {
         has_tokens = !source.tokens().await.unwrap_or_default().is_empty();
     }

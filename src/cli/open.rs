@@ -69,15 +69,9 @@ pub(super) fn there(path: &Path) -> Result<(), Error> {
 pub(super) fn file_of<'a>(settings: &'a Settings, command: &str) -> Result<&'a Path, Error> {
     match &settings.target.value {
         Location::Database(path) => Ok(path),
-        Location::Postgres(_) => {
-            let tools = match command {
-                "check" => "pg_amcheck",
-                _ => "pg_dump and pg_restore",
-            };
-            Err(Error::invalid(format!(
-                "{command}: expected a SQLite file; PostgreSQL has its own tools for this, such as {tools}"
-            )))
-        }
+        Location::Postgres(_) => Err(Error::invalid(format!(
+            "{command}: expected a SQLite file; PostgreSQL has its own tools for this, such as pg_dump and pg_restore"
+        ))),
         Location::Url(url) => Err(Error::invalid(format!(
             "{command}: expected a database, not a URL ({url}); run it on the machine where the database is"
         ))),

@@ -149,6 +149,7 @@ async fn serve(
     };
     let stopper = scheduler.as_ref().map(|scheduler| scheduler.stopper());
     store.limit_waiting_writes(service.number(&table::MAX_WAITING_WRITES));
+    store.limit_queries(service.time(&table::QUERY_TIMEOUT));
     let signal = ended()?;
     let shutdown = async move {
         signal.await;

@@ -68,7 +68,10 @@ impl Session<'_> {
     }
 
     /// Runs a command to its end on this thread.
-    pub(super) fn block_on(&self, command: impl Future<Output = Ended>) -> Ended {
+    pub(super) fn block_on<R>(
+        &self,
+        command: impl Future<Output = Result<R, Stop>>,
+    ) -> Result<R, Stop> {
         runtime(Builder::new_current_thread())?.block_on(command)
     }
 

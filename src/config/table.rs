@@ -184,6 +184,9 @@ knobs! {
     REQUEST_TIMEOUT: "request_timeout", "--request-timeout", "CRM_REQUEST_TIMEOUT", "request_timeout";
         ServiceSettings, Time(HOUR), Value("1m");
         "How long a response may take to begin, from the end of the request";
+    QUERY_TIMEOUT: "query_timeout", "--query-timeout", "CRM_QUERY_TIMEOUT", "query_timeout";
+        ServiceSettings, Time(HOUR), Value("30s");
+        "How long the database may search for the next part of a list";
     IDLE_TIMEOUT: "idle_timeout", "--idle-timeout", "CRM_IDLE_TIMEOUT", "idle_timeout";
         ServiceSettings, Time(HOUR), Value("75s");
         "How long a connection may be idle between two requests";

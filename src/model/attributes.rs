@@ -14,8 +14,8 @@ use serde::de::Deserializer;
 
 use json::{Object, sentence};
 
-pub use compare::{any, compare, lookup};
-pub use json::check;
+pub use compare::{Given, GivenOneOf, lookup};
+pub use json::{check, is_object};
 pub(crate) use json::{Entries, unreadable};
 
 /// A JSON object with its keys in the order in which they were given.
@@ -115,10 +115,28 @@ impl Attributes {
         write(self.entries.iter().filter(|entry| entry.1 != "null"))
     }
 
-    /// Reads a stored object. It was checked before it was stored.
+    /// Reads a stored object. It was checked before it was stored. A text of another program that is no object is kept
+    /// under the empty key, as [`shown`] shows it, so that no change drops it.
     pub fn stored(text: &str) -> Attributes {
-        Self::parse_checked(text).unwrap_or_default()
+        Self::parse_checked(text).unwrap_or_else(|_| Attributes {
+            entries: vec![(String::new(), as_text(text))],
+        })
     }
+}
+
+/// The object that is shown for stored attributes that [`is_object`] refuses: an object in several lines in one line, and
+/// any other text under the empty key.
+pub fn shown(text: &str) -> String {
+    let shown = Attributes::stored(text).to_string();
+    match is_object(&shown) {
+        true => shown,
+        // Unreachable while the two readers of JSON agree.
+        false => format!("{{\"\":{}}}", as_text(text)),
+    }
+}
+
+fn as_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 impl fmt::Display for Attributes {
@@ -227,5 +245,25 @@ mod tests {
         }
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
         assert!(Attributes::parse(&deep).is_err());
+    }
+
+    #[test]
+    fn what_is_no_object_is_shown_and_kept_under_the_empty_key() {
+        for text in ["oops", "[1,2]", "", "{", "{oops}", "{} x", "{\"a\":\u{1}}", "\"t\""] {
+            assert!(!is_object(text), "{text}");
+            let shown = shown(text);
+            assert!(is_object(&shown), "{shown}");
+            let mut stored = Attributes::stored(text);
+            assert_eq!(stored.to_string(), shown);
+            assert_eq!(Attributes::stored(&shown), stored);
+            stored.merge(&Attributes::parse(r#"{"a":1}"#).unwrap());
+            assert_eq!(stored.get(""), Some(as_text(text).as_str()));
+        }
+        for text in ["{}", "{ } ", r#"{"a":{"b":[1,null,"\u00e4"]}}"#] {
+            assert!(is_object(text), "{text}");
+        }
+        let lines = " {\n \"a\": [1,\r\n2]\n}";
+        assert!(!is_object(lines));
+        assert_eq!(shown(lines), r#"{"a":[1,2]}"#);
     }
 }

@@ -190,6 +190,17 @@ impl Key {
 /// The version that no record has.
 const NO_VERSION: i64 = 0;
 
+/// The highest version that is counted up. Only another program can write a higher one.
+pub const MOST_VERSION: i64 = 1 << 62;
+
+/// The version after this one.
+pub fn next_version(version: i64) -> Result<i64> {
+    match version < MOST_VERSION {
+        true => Ok(version + 1),
+        false => unlikely_version(),
+    }
+}
+
 /// A random version from 2^32 to 2^48, which a record with an unknown version has almost certainly never had. That
 /// leaves room for all further changes, and for thousands of restores, each of which adds as much.
 pub fn unlikely_version() -> Result<i64> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 
@@ -69,6 +70,17 @@ impl AnyStore {
         match self {
             AnyStore::Sqlite(store) => store.limit_waiting_writes(most),
             AnyStore::Postgres(store) => store.limit_waiting_writes(most),
+            // The server has its own limit.
+            AnyStore::Remote(_) => {}
+        }
+    }
+
+    /// Sets how long a server's database may search for the next part of a list. A query that takes longer is answered
+    /// [`Unavailable`](crate::base::error::Code::Unavailable).
+    pub fn limit_queries(&self, longest: Duration) {
+        match self {
+            AnyStore::Sqlite(store) => store.limit_queries(longest),
+            AnyStore::Postgres(store) => store.limit_queries(longest),
             // The server has its own limit.
             AnyStore::Remote(_) => {}
         }

@@ -7,7 +7,8 @@
 //! target, and only with the same source.
 //!
 //! At the end, both stores are read once more, side by side, and compared value by value. The comparison finds changes in
-//! the source during the copy, and any fault of the copy. Then the source is read a last time. If it was changed after the
+//! the source during the copy, and any fault of the copy. A value that another program has stored is copied as it is shown,
+//! with U+FFFD for a NUL, so the target has only values that every store accepts. Then the source is read a last time. If it was changed after the
 //! comparison, its digest now differs from the digest at the comparison.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,6 +21,7 @@ use crate::model::terms::unlikely_version;
 use crate::model::value::Value;
 use crate::store::any::AnyStore;
 use crate::store::contract::{Listing, Store};
+use crate::store::sql::faults::Faults;
 
 /// The most records in a batch.
 const MOST: usize = 5_000;
@@ -64,6 +66,7 @@ pub async fn copy(
         let mut batch = Batch::default();
         while let Some(chunk) = listing.next_chunk().await? {
             for record in chunk {
+                let record = plain(record);
                 batch.push(match record.version() {
                     // A server's list has no versions. Versions that start at 1 might equal ETags that clients already
                     // hold.
@@ -103,6 +106,28 @@ pub async fn copy(
     }
     finish(to, &given).await?;
     Ok(copied)
+}
+
+/// The values of a store that crm would not have written, and that are not copied as they are. `None` for a server, which
+/// shows only what it can.
+pub async fn faults(from: &AnyStore, name: &str) -> Result<Option<Faults>> {
+    match from {
+        AnyStore::Sqlite(store) => store.faults().map(Some),
+        AnyStore::Postgres(store) => Box::pin(store.faults(name)).await.map(Some),
+        AnyStore::Remote(_) => Ok(None),
+    }
+}
+
+/// A record as it is copied. PostgreSQL accepts no NUL.
+fn plain(mut record: Record) -> Record {
+    for value in &mut record.values {
+        if let Value::Text(text) = value
+            && text.contains('\0')
+        {
+            *text = text.replace('\0', "\u{fffd}");
+        }
+    }
+    record
 }
 
 /// The nouns that are copied, in the order in which they refer to one another. A view has nothing to copy.
@@ -182,7 +207,7 @@ async fn compare(
         if seen % MOST as u64 == 0 {
             watch(Stage::Compared(noun, seen, sum));
         }
-        match (theirs.next().await?, ours.next().await?) {
+        match (theirs.next().await?.map(plain), ours.next().await?) {
             (None, None) => return Ok(()),
             (Some(theirs), Some(ours)) if theirs == ours => {
                 digest.add(&theirs);
@@ -213,7 +238,7 @@ async fn look_again(
 ) -> Result<()> {
     let mut records = RecordReader::new(everything(from, noun, 0).await?);
     let mut seen = 0;
-    while let Some(record) = records.next().await? {
+    while let Some(record) = records.next().await?.map(plain) {
         if seen % MOST as u64 == 0 {
             watch(Stage::Checked(noun, seen, sum));
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::base::error::quoted;
@@ -15,6 +15,21 @@ pub fn check(text: &str) -> Result<(), String> {
     serde_json::from_str::<Checked>(text)
         .map(drop)
         .map_err(|e| sentence(&e))
+}
+
+/// Whether a text is one well-formed JSON object in one line, so that it can be written into an answer as it is. A list
+/// calls this for each row, so it only scans the text.
+pub fn is_object(text: &str) -> bool {
+    // No control character is allowed in a JSON string, so one is white space between the tokens, or wrong.
+    let controls = || text.bytes().fold(false, |found, byte| found | (byte < 0x20));
+    match text {
+        "{}" => true,
+        text => {
+            text.starts_with('{')
+                && !controls()
+                && serde_json::from_str::<IgnoredAny>(text).is_ok()
+        }
+    }
 }
 
 /// What is wrong with a JSON text, as the rest of a sentence that begins with the text's name.

@@ -13,11 +13,23 @@ use crate::model::value::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub Vec<Value>);
 
+/// A letter as it is written into a cursor.
+fn plain(letter: char) -> char {
+    match letter {
+        '\0' => char::REPLACEMENT_CHARACTER,
+        letter => letter,
+    }
+}
+
 impl Cursor {
-    /// The cursor of a page that ends with the record `last`.
+    /// The cursor of a page that ends with the record `last`. A NUL, which only another program stores, becomes U+FFFD: a
+    /// text with one is read from its record (see [`select`](crate::store::sql::select)).
     pub fn of(order: &[Sort], last: &Record) -> Cursor {
         let key = |sort: &Sort| match &last.values[sort.at] {
-            Value::Text(text) => Value::Text(text.chars().take(SORTED_LETTERS).collect()),
+            Value::Text(text) => {
+                let letters = text.chars().take(SORTED_LETTERS);
+                Value::Text(letters.map(plain).collect())
+            },
             value => value.clone(),
         };
         Cursor(order.iter().map(key).collect())

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
+use crate::model::stored::Stored;
 use crate::model::value::{Cell, Value};
 
 /// Parameters in the form that the library takes.
@@ -63,6 +64,15 @@ impl<'a> FromSql<'a> for ReadCell<'a> {
     #[inline]
     fn accepts(kind: &Type) -> bool {
         *kind == Type::INT8 || <&str as FromSql>::accepts(kind)
+    }
+}
+
+/// A cell as a stored value.
+pub(super) fn stored(cell: Cell<'_>) -> Stored<'_> {
+    match cell {
+        Cell::Null => Stored::Null,
+        Cell::Int(int) => Stored::Int(int),
+        Cell::Text(text) => Stored::Text(text.as_bytes()),
     }
 }
 

@@ -13,6 +13,7 @@ use super::link::Link;
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::noun::Noun;
+use crate::store::budget::{QueryBudget, too_long};
 use crate::store::meter::Meter;
 use crate::store::waiting::Waiting;
 
@@ -39,6 +40,8 @@ pub(super) struct PgDatabase {
     pub(super) ordered: AtomicUsize,
     /// The connections that lists may use at once.
     lists: Semaphore,
+    /// The time of a query, and the permits of long ones.
+    pub(super) queries: QueryBudget,
     /// The connections that writes may keep after their callers have stopped waiting.
     pub(super) unanswered: Arc<Semaphore>,
     /// The writes that wait for a connection.
@@ -72,6 +75,7 @@ impl PgDatabase {
             last: Mutex::default(),
             ordered: AtomicUsize::new(0),
             lists: Semaphore::new(most_lists(connections)),
+            queries: QueryBudget::new(most_lists(connections) / 2),
             unanswered: Arc::new(Semaphore::new(connections / 2 + 1)),
             waiting: Waiting::default(),
             connections,
@@ -143,6 +147,18 @@ impl PgDatabase {
                 "too many lists are being read; try again",
             )),
         }
+    }
+
+    /// Reads a part of a list within `pace`, which does not count the wait for a permit. A read that takes longer is
+    /// cancelled, because it is dropped.
+    pub(super) async fn paced<R>(
+        &self,
+        pace: Duration,
+        read: impl Future<Output = Result<R>>,
+    ) -> Result<R> {
+        let _permit = self.list_permit().await?;
+        let read = tokio::time::timeout(pace, read).await;
+        read.unwrap_or_else(|_| Err(too_long(pace)))
     }
 
     /// Forgets the last commit, because it no longer shows that the next write can be committed.

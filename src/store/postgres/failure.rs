@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::{Severity, SqlState};
 
 use crate::base::error::{Code, Error};
+use crate::store::sql::ledger::no_more_ids;
 
 /// Why a statement or a connection failed.
 #[derive(Debug)]
@@ -121,6 +122,7 @@ impl Failure {
                     "others are changing the same records; nothing was saved, try again".into(),
                 )
             }
+            _ if *code == SqlState::SEQUENCE_GENERATOR_LIMIT_EXCEEDED => no_more_ids(),
             _ if *code == SqlState::UNIQUE_VIOLATION => {
                 complain(format_args!("{told}"));
                 unavailable(

@@ -32,6 +32,10 @@ const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '2s'; SET 
     SET default_transaction_isolation = 'read committed'; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
+/// How long a connection may have been idle and still be used without asking the server. Asking takes a round trip, which a
+/// busy service does not pay.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// How long [`give_up`] waits for each of its two steps: the request to cancel, and the end of the statement.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -216,11 +220,18 @@ impl Manager for Link {
         }))
     }
 
-    async fn recycle(&self, session: &mut PgSession, _: &Metrics) -> RecycleResult<Failure> {
-        match session.client.is_closed() || session.in_transaction {
-            true => Err(RecycleError::message("given up")),
-            false => Ok(()),
+    /// Looks at a connection before it is used again. After a pause the server or a device between may have closed it, for
+    /// example by `idle_session_timeout`, and that may not be known here yet. A write that is sent on such a connection
+    /// would have an unknown result, so the server is asked first.
+    async fn recycle(&self, session: &mut PgSession, metrics: &Metrics) -> RecycleResult<Failure> {
+        if session.client.is_closed() || session.in_transaction {
+            return Err(RecycleError::message("given up"));
         }
+        if metrics.last_used() >= PAUSE {
+            let asked = Box::pin(within(HOST_PATIENCE, session.client.batch_execute("")));
+            asked.await.map_err(RecycleError::Backend)?;
+        }
+        Ok(())
     }
 }
 

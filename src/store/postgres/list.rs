@@ -5,20 +5,22 @@
 //! at the start. A whole list in another order keeps all of its ids, in a local temporary file if they are many.
 
 mod page;
-mod rows;
+pub(super) mod rows;
 mod spool;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream;
 
 use super::cells::cell;
-use super::database::PgDatabase;
+use super::database::{LIST_PATIENCE, PgDatabase};
 use super::residue::Residue;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::model::query::Query;
 use crate::model::rows::Rows;
 use crate::model::value::{Cell, Value};
+use crate::store::budget::{SHORT, too_long};
 use crate::store::chunk::{CHUNK, Chunk, REMEMBERED};
 use crate::store::contract::{Chunks, Listing};
 use crate::store::sql::select::{Dialect, Select};
@@ -33,58 +35,28 @@ const FIRST_ROWS: u64 = 100;
 /// The most records that are requested at once.
 const MOST_ROWS: u64 = 4_000;
 
-/// Starts a list.
+/// Starts a list. It begins as a short one, and again as a long one if it is not done after a moment.
 pub(super) async fn list<R: Rows>(
     database: Arc<PgDatabase>,
     query: Query,
     rows: R,
 ) -> Result<Listing<R>> {
-    let mut listing = Listing {
-        total: None,
-        next: None,
-        first: rows.empty(),
-        rest: None,
-    };
-    if query.count {
-        listing.total = Some(count(&database, &query).await?);
-    }
-    let mut reader = ListReader {
-        rest: RestOfList::Ids(Vec::new().into_iter()),
-        rows: rows.empty(),
-        residue: Residue::of(&query),
-        asked: FIRST_ROWS,
-        database,
-        query,
-    };
-    match reader.query.limit {
-        Some(limit) if limit <= REMEMBERED => {
-            let request = PageRequest {
-                query: &reader.query,
-                residue: reader.residue.as_ref(),
-                limit,
-                rows: &reader.rows,
-            };
-            let page = request.read(&reader.database).await?;
-            listing.first = page.first.rows;
-            listing.next = page.next;
-            if page.ids.is_empty() {
-                return Ok(listing);
-            }
-            reader.rest = RestOfList::Ids(page.ids.into_iter());
+    let begun = begin(&database, query.clone(), rows.empty(), SHORT).await;
+    let (mut listing, reader) = match begun {
+        Err(error) if error == too_long(SHORT) => {
+            let longest = database.queries.longest();
+            let permits = database.queries.permits();
+            let _permit = permits.acquire_owned().await.map_err(Error::internal)?;
+            let begun = Box::pin(begin(&database, query, rows, longest));
+            let begun = tokio::time::timeout(longest, begun).await;
+            begun.unwrap_or_else(|_| Err(too_long(longest)))?
         }
-        limit => {
-            reader.rest = match limit {
-                None if reader.query.by_id() => RestOfList::Between(1, reader.highest().await?),
-                _ => RestOfList::Ordered(reader.order(&mut listing.next).await?),
-            };
-            let chunk = reader.next().await?;
-            listing.first = chunk.rows;
-            if chunk.last {
-                return Ok(listing);
-            }
-        }
+        begun => begun?,
+    };
+    if reader.is_none() {
+        return Ok(listing);
     }
-    let rest = stream::unfold(Some(reader), |reader| async move {
+    let rest = stream::unfold(reader, |reader| async move {
         let mut reader = reader?;
         match reader.next().await {
             Ok(chunk) if chunk.last => Some((Ok(chunk.rows), None)),
@@ -96,6 +68,66 @@ pub(super) async fn list<R: Rows>(
     Ok(listing)
 }
 
+/// Reads the first records of a list. Returns the reader of the others, if there are any. Each statement takes at most
+/// `pace`.
+async fn begin<R: Rows>(
+    database: &Arc<PgDatabase>,
+    query: Query,
+    rows: R,
+    pace: Duration,
+) -> Result<(Listing<R>, Option<ListReader<R>>)> {
+    let mut listing = Listing {
+        total: None,
+        next: None,
+        first: rows.empty(),
+        rest: None,
+    };
+    if query.count {
+        listing.total = Some(count(database, pace, &query).await?);
+    }
+    let mut reader = ListReader {
+        rest: RestOfList::Ids(Vec::new().into_iter()),
+        rows,
+        residue: Residue::of(&query),
+        asked: FIRST_ROWS,
+        pace,
+        database: database.clone(),
+        query,
+    };
+    match reader.query.limit {
+        Some(limit) if limit <= REMEMBERED => {
+            let request = PageRequest {
+                query: &reader.query,
+                residue: reader.residue.as_ref(),
+                limit,
+                rows: &reader.rows,
+                pace,
+            };
+            let page = request.read(&reader.database).await?;
+            listing.first = page.first.rows;
+            listing.next = page.next;
+            if page.ids.is_empty() {
+                return Ok((listing, None));
+            }
+            reader.rest = RestOfList::Ids(page.ids.into_iter());
+        }
+        limit => {
+            reader.rest = match limit {
+                None if reader.query.by_id() => {
+                    RestOfList::Between(i64::MIN, reader.highest().await?)
+                }
+                _ => RestOfList::Ordered(reader.order(&mut listing.next).await?),
+            };
+            let chunk = reader.read_next().await?;
+            listing.first = chunk.rows;
+            if chunk.last {
+                return Ok((listing, None));
+            }
+        }
+    }
+    Ok((listing, Some(reader)))
+}
+
 /// A list between two chunks.
 struct ListReader<R> {
     database: Arc<PgDatabase>,
@@ -105,6 +137,8 @@ struct ListReader<R> {
     residue: Option<Residue>,
     /// How many records are requested for the next chunk.
     asked: u64,
+    /// How long one statement may take.
+    pace: Duration,
     rest: RestOfList,
 }
 
@@ -119,7 +153,22 @@ enum RestOfList {
 }
 
 impl<R: Rows> ListReader<R> {
+    /// Reads the next chunk, as a long one if it is not done after a moment.
     async fn next(&mut self) -> Result<Chunk<R>> {
+        if self.pace == SHORT {
+            match self.read_next().await {
+                // Only a search fails so, and it has changed nothing. Records are looked up by their ids at once.
+                Err(error) if error == too_long(SHORT) => {}
+                read => return read,
+            }
+        }
+        self.pace = self.database.queries.longest();
+        let permits = self.database.queries.permits();
+        let _permit = permits.acquire_owned().await.map_err(Error::internal)?;
+        self.read_next().await
+    }
+
+    async fn read_next(&mut self) -> Result<Chunk<R>> {
         match &mut self.rest {
             RestOfList::Ids(ids) => {
                 let batch: Vec<i64> = ids
@@ -167,7 +216,7 @@ impl<R: Rows> ListReader<R> {
         let mut seen = 0;
         let mut end = None;
         let (noun, residue) = (self.query.noun, &self.residue);
-        read(&self.database, &select, |row| {
+        read(&self.database, self.pace, &select, |row| {
             seen += 1;
             with_cells(noun, row, |cells| {
                 if let Some(Cell::Int(id)) = cells.first() {
@@ -218,7 +267,8 @@ impl<R: Rows> ListReader<R> {
             .push(Value::Text(format!("{{{}}}", list.join(","))));
         let mut chunk = Chunk::new(self.rows.empty());
         let mut used = ids.len();
-        read(&self.database, &select, |row| {
+        // These are few, and looked up by an index. A long wait for them is no search.
+        read(&self.database, LIST_PATIENCE, &select, |row| {
             with_cells(noun, row, |cells| {
                 chunk.push(noun, cells);
                 if chunk.is_full()
@@ -242,7 +292,7 @@ impl<R: Rows> ListReader<R> {
             noun.plural,
             statements::table(noun)
         );
-        number(&self.database, &Select::of(text, Vec::new())).await
+        number(&self.database, LIST_PATIENCE, &Select::of(text, Vec::new())).await
     }
 
     /// Remembers the ids of a list in its order, at most as many as its limit, and the cursor of the next page.
@@ -259,7 +309,7 @@ impl<R: Rows> ListReader<R> {
         }
         let mut beyond = false;
         let mut last = 0;
-        read(&self.database, &select, |row| {
+        read(&self.database, self.pace, &select, |row| {
             let mut id = match cell(row, 0) {
                 Cell::Int(id) => Some(id),
                 _ => None,
@@ -286,7 +336,7 @@ impl<R: Rows> ListReader<R> {
                 vec![last.into()],
             );
             let query = &self.query;
-            read(&self.database, &select, |row| {
+            read(&self.database, LIST_PATIENCE, &select, |row| {
                 with_cells(noun, row, |cells| {
                     *next = Some(query.cursor(&record(noun, cells)));
                 });
@@ -300,14 +350,14 @@ impl<R: Rows> ListReader<R> {
 }
 
 /// Counts the records of all pages.
-async fn count(database: &PgDatabase, query: &Query) -> Result<u64> {
+async fn count(database: &PgDatabase, pace: Duration, query: &Query) -> Result<u64> {
     let Some(residue) = Residue::of(query) else {
-        let count = number(database, &Select::count(Dialect::Postgres, query)).await?;
+        let count = number(database, pace, &Select::count(Dialect::Postgres, query)).await?;
         return Ok(count.unsigned_abs());
     };
     let select = Select::unordered(Dialect::Postgres, query);
     let mut count = 0;
-    read(database, &select, |row| {
+    read(database, pace, &select, |row| {
         with_cells(query.noun, row, |cells| {
             count += u64::from(residue.holds(cells));
         });

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use crate::base::text::Pattern;
-use crate::model::attributes;
+use crate::model::attributes::{self, Given, GivenOneOf};
 use crate::model::kind::Kind;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
 use crate::model::value::Cell;
@@ -30,9 +30,8 @@ enum AttributeTest {
     Nothing,
     Something,
     Like(Pattern),
-    Compare(Comparison, String),
-    /// A JSON array of texts.
-    OneOf(String),
+    Compare(Comparison, Given),
+    OneOf(GivenOneOf),
     /// No attribute fits.
     Never,
 }
@@ -94,15 +93,15 @@ impl AttributeTest {
                 Pattern::parse(pattern).map_or(AttributeTest::Never, AttributeTest::Like)
             }
             Test::Compare(comparison, Operand::Text(text)) => {
-                AttributeTest::Compare(*comparison, text.clone())
+                AttributeTest::Compare(*comparison, Given::new(text))
             }
             Test::Compare(..) => AttributeTest::Never,
             Test::In(operands) => {
                 let texts = operands.iter().filter_map(|operand| match operand {
-                    Operand::Text(text) => Some(serde_json::Value::from(text.as_str())),
+                    Operand::Text(text) => Some(text.as_str()),
                     _ => None,
                 });
-                AttributeTest::OneOf(serde_json::Value::Array(texts.collect()).to_string())
+                AttributeTest::OneOf(GivenOneOf::new(texts))
             }
         }
     }
@@ -116,10 +115,10 @@ impl AttributeTest {
             }
             // A missing value differs from every value.
             AttributeTest::Compare(Comparison::Ne, given) => {
-                attributes::compare(stored, key, given) != Some(Ordering::Equal)
+                given.compare(stored, key) != Some(Ordering::Equal)
             }
             AttributeTest::Compare(comparison, given) => {
-                let order = attributes::compare(stored, key, given);
+                let order = given.compare(stored, key);
                 order.is_some_and(|order| match comparison {
                     Comparison::Eq | Comparison::Ne => order.is_eq(),
                     Comparison::Gt => order.is_gt(),
@@ -128,7 +127,7 @@ impl AttributeTest {
                     Comparison::Lte => order.is_le(),
                 })
             }
-            AttributeTest::OneOf(given) => attributes::any(stored, key, given) == Some(true),
+            AttributeTest::OneOf(given) => given.has(stored, key) == Some(true),
             AttributeTest::Never => false,
         }
     }

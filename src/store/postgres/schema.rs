@@ -16,10 +16,11 @@ use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 
 /// The migrations, each in its own transaction. The number of the schema says how many were applied.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
     include_str!("../schema/postgres/0003_versions_by_others.sql"),
+    include_str!("../schema/postgres/0004_versions_of_remade.sql"),
 ];
 
 /// How long the start of a process waits for the migrations of another process, or for its own locks.

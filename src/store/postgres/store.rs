@@ -22,6 +22,7 @@ use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
 use crate::store::contract::{Listing, Outcome, Ready, Store, Write, WriteExtent};
+use crate::store::sql::row::mend;
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 
@@ -94,6 +95,11 @@ impl Postgres {
         self.database.waiting.limit(most);
     }
 
+    /// Sets how long a query may search for the next part of a list.
+    pub fn limit_queries(&self, longest: Duration) {
+        self.database.queries.set(longest);
+    }
+
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database.waiting.refused()
@@ -163,7 +169,8 @@ impl Store for Postgres {
                     Ok(row.as_ref().map(values))
                 })
             });
-        let values = values.await?.ok_or_else(|| noun.not_found())?;
+        let mut values = values.await?.ok_or_else(|| noun.not_found())?;
+        mend(noun, &mut values);
         Ok(Record { noun, values })
     }
 

@@ -6,6 +6,7 @@ use super::link::PgSession;
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
+use crate::model::terms::MOST_VERSION;
 
 /// The tables of these nouns. A view has none.
 pub(super) fn names(nouns: &[&'static Noun]) -> Vec<&'static str> {
@@ -34,7 +35,7 @@ pub(super) async fn missing(
     Ok(others)
 }
 
-/// The statements that make the table of a noun and its trigger, as the migrations do.
+/// The statements that make the table of a noun and its triggers, as the migrations do.
 pub(super) fn create(noun: &Noun) -> String {
     let table = noun.plural;
     let columns: Vec<String> = noun
@@ -57,9 +58,12 @@ pub(super) fn create(noun: &Noun) -> String {
         })
         .collect();
     format!(
-        "CREATE TABLE {table} ({}, version bigint NOT NULL DEFAULT 1); \
+        "CREATE TABLE {table} ({}, version bigint NOT NULL DEFAULT (4294967296 + floor(random() * 281470681743360)::bigint)); \
          CREATE TRIGGER {table}_count_version BEFORE UPDATE ON {table} FOR EACH ROW \
-         WHEN (NEW.version <= OLD.version) EXECUTE FUNCTION crm_count_version()",
+         WHEN (NEW.version <= OLD.version OR NEW.version > {MOST_VERSION} OR NEW.id <> OLD.id) \
+         EXECUTE FUNCTION crm_count_version(); \
+         CREATE TRIGGER {table}_bound_version BEFORE INSERT ON {table} FOR EACH ROW \
+         WHEN (NEW.version NOT BETWEEN 1 AND {MOST_VERSION}) EXECUTE FUNCTION crm_bound_version()",
         columns.join(", ")
     )
 }
@@ -77,8 +81,9 @@ mod tests {
             ", name text COLLATE \"C\" NOT NULL, ",
             ", lead_id bigint REFERENCES leads (id), ",
             ", last_action_id bigint REFERENCES actions (id) ON DELETE SET NULL, ",
-            ", version bigint NOT NULL DEFAULT 1); ",
+            ", version bigint NOT NULL DEFAULT (4294967296 + floor(random() * 281470681743360)::bigint)); ",
             "CREATE TRIGGER processes_count_version BEFORE UPDATE ON processes ",
+            "CREATE TRIGGER processes_bound_version BEFORE INSERT ON processes ",
         ] {
             assert!(sql.contains(part), "{part}: {sql}");
         }

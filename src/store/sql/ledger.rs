@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::pin::Pin;
 
+use super::row::mend;
 use super::statements::statements;
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
@@ -13,11 +14,12 @@ use crate::model::draft::Draft;
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
 use crate::model::record::Record;
-use crate::model::terms::Terms;
+use crate::model::terms::{Terms, next_version};
 use crate::model::value::Value;
 use crate::store::transaction::{Fault, Transaction};
 
-/// Reads and locks a record that will be changed.
+/// Reads and locks a record that will be changed. Its values are as they are [shown](crate::model::stored), so that a field
+/// that is written back as it was read is not changed.
 pub async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> Result<Record> {
     let select = &statements(noun).select;
     // Without a lock, the text needs no copy.
@@ -28,7 +30,8 @@ pub async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> R
                 .await?
         }
     };
-    let values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
+    let mut values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
+    mend(noun, &mut values);
     Ok(Record { noun, values })
 }
 
@@ -43,6 +46,16 @@ pub async fn insert(tx: &mut impl Transaction, draft: &Draft, record: &mut Recor
         Err(Fault::Error(error)) => return Err(error),
     };
     Ok(())
+}
+
+/// The error for an insert into a table whose highest possible id was given.
+pub(crate) fn no_more_ids() -> Error {
+    Error::new(
+        Code::Conflict,
+        "no id is left for a new record: another program has used the highest one, 9223372036854775807; nothing was saved; \
+         delete that record, and set the table's number back (in SQLite the column seq of sqlite_sequence, in PostgreSQL \
+         with setval) to the highest id that is left",
+    )
 }
 
 /// Writes these changes of a record in one statement, together with `updated_at` and the version.
@@ -73,7 +86,7 @@ pub async fn change(
         params.push(value);
         let _ = write!(sql, "{comma}{} = ${}", noun.fields[at].name, params.len());
     }
-    let version = record.version() + 1;
+    let version = next_version(record.version())?;
     params.push(version.into());
     let _ = write!(sql, ", version = ${}", params.len());
     params.push(record.id().into());

@@ -8,7 +8,7 @@ use crate::model::noun::{Noun, Relation};
 
 /// The statements of a noun.
 pub(crate) struct Statements {
-    /// Inserts all columns except the id.
+    /// Inserts all columns except the id. The version of a new record is 1.
     pub(crate) insert: String,
     /// Selects all columns of one record by its id.
     pub(crate) select: String,
@@ -44,7 +44,7 @@ impl Statements {
         let plural = noun.plural;
         Statements {
             insert: format!(
-                "INSERT INTO {plural} ({}) VALUES ({})",
+                "INSERT INTO {plural} ({}, version) VALUES ({}, 1)",
                 names.join(", "),
                 markers.join(", ")
             ),

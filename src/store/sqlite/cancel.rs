@@ -1,5 +1,5 @@
-//! Cancels a long read: when its caller is gone, when the store closes, and when it takes too long on a thread that serves
-//! other connections.
+//! Cancels a long read: when its caller is gone, when the store closes, when its time is over, and when it takes too long on
+//! a thread that serves other connections.
 //!
 //! A thread that runs SQLite cannot be ended from outside. So work on another thread carries a [`Cancellation`], and SQLite
 //! checks it every few thousand steps through a handler that every connection has.
@@ -7,6 +7,9 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::base::error::Result;
 
 thread_local! {
     /// The cancellation of the work on this thread.
@@ -21,6 +24,10 @@ thread_local! {
 pub(crate) struct Cancellation {
     unwanted: Arc<AtomicBool>,
     closing: Arc<AtomicBool>,
+    /// When its time is over.
+    until: Option<Instant>,
+    /// Whether it was cancelled because its time was over.
+    late: Cell<bool>,
 }
 
 impl Cancellation {
@@ -29,6 +36,20 @@ impl Cancellation {
         Cancellation {
             unwanted: Arc::default(),
             closing,
+            until: None,
+            late: Cell::new(false),
+        }
+    }
+
+    /// Runs the work on this thread for at most this time. `None` if it took longer and was cancelled.
+    pub(crate) fn within<R>(mut self, time: Duration, work: impl FnOnce() -> Result<R>) -> Option<Result<R>> {
+        self.until = Instant::now().checked_add(time);
+        CURRENT.set(Some(self));
+        let result = work();
+        let late = CURRENT.take().is_some_and(|ended| ended.late.get());
+        match result {
+            Err(_) if late => None,
+            result => Some(result),
         }
     }
 
@@ -83,8 +104,12 @@ pub(crate) fn cancelled() -> bool {
     }
     let read = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
     CURRENT.with_borrow(|current| {
-        current
-            .as_ref()
-            .is_some_and(|current| read(&current.unwanted) || read(&current.closing))
+        current.as_ref().is_some_and(|current| {
+            let late = current.until.is_some_and(|until| Instant::now() >= until);
+            if late {
+                current.late.set(true);
+            }
+            late || read(&current.unwanted) || read(&current.closing)
+        })
     })
 }

@@ -1,12 +1,15 @@
 //! The functions that a copy needs of a SQLite file, as its source or its target.
 
 use super::error::map_err;
+use super::file::check;
+use super::file::schema::{FileState, Schema};
 use super::store::Sqlite;
 use super::writer::{Undo, now};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::store::sql::copying;
+use crate::store::sql::faults::Faults;
 use crate::store::transaction::Transaction;
 
 impl Sqlite {
@@ -51,6 +54,15 @@ impl Sqlite {
             let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1";
             let seq = reader.query_row(sql, [noun.plural], |row| row.get(0));
             seq.map_err(|error| map_err(&error))
+        })
+    }
+
+    /// Looks at every value of every record for those that crm would not have written.
+    pub(crate) fn faults(&self) -> Result<Faults> {
+        let database = self.database();
+        let schema = Schema::of(database.nouns);
+        database.read(|reader| {
+            check::faults(reader, schema, FileState::Ready).map_err(|error| map_err(&error))
         })
     }
 }

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::available_parallelism;
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
@@ -21,10 +22,18 @@ use super::reader::ReadConnection;
 use super::writer::Writer;
 use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
+use crate::store::budget::{QueryBudget, SHORT, too_long};
 
 /// How many chunks of lists are read at once; others wait for a moment. More threads would only share the processors, and
 /// each needs a connection with its cache.
 const MOST_CHUNKS: usize = 16;
+
+/// Whether a list is still taken for a short one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Short,
+    Long,
+}
 
 /// How many idle reading connections are kept.
 const KEPT_READERS: usize = 8;
@@ -46,6 +55,8 @@ pub(crate) struct Database {
     readers: Mutex<Vec<ReadConnection>>,
     /// Permits to read a chunk of a list.
     chunks: Arc<Semaphore>,
+    /// The time of a query, and the permits of long ones.
+    pub(crate) queries: QueryBudget,
     /// Whether reads must be cancelled.
     closing: Arc<AtomicBool>,
 }
@@ -71,6 +82,8 @@ impl Database {
             way,
             readers: Mutex::new(reader.into_iter().collect()),
             chunks: Arc::new(Semaphore::new(MOST_CHUNKS)),
+            // Half of the processors are left to everything else.
+            queries: QueryBudget::new(available_parallelism().map_or(1, |count| count.get() / 2)),
             closing: Arc::default(),
         }
     }
@@ -108,31 +121,42 @@ impl Database {
         self.report(result)
     }
 
-    /// Runs work that may take long on a thread that does not serve, a few at a time. A command runs it on the calling
-    /// thread.
-    pub(crate) async fn beside<R: Send + 'static>(
+    /// Reads a part of a list on a thread that does not serve, a few at a time. `work` changes `state` only if it succeeds: a
+    /// query that turns out to be long is stopped and begun again. A command runs it on the calling thread.
+    pub(crate) async fn beside<S: Send + 'static, R: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<R> + Send + 'static,
-    ) -> Result<R> {
+        pace: &mut Pace,
+        state: S,
+        work: impl Fn(&mut S) -> Result<R> + Copy + Send + 'static,
+    ) -> Result<(R, S)> {
+        let mut state = state;
         if !self.is_server {
-            return work();
+            return work(&mut state).map(|result| (result, state));
         }
         let cancellation = Cancellation::new(self.closing.clone());
         let _cancelled_with_the_request = cancellation.with_its_request();
-        let permit = self
-            .chunks
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(Error::internal)?;
-        let task = tokio::task::spawn_blocking(move || {
-            // Released when the work ends, which may be after its request is gone.
-            let _permit = permit;
-            cancellation.during(work)
-        });
-        match task.await {
-            Ok(result) => self.report(result),
-            Err(error) => Err(Error::internal(error)),
+        loop {
+            let longest = self.queries.longest();
+            let (time, permit) = match *pace {
+                Pace::Short => (SHORT.min(longest), self.chunks.clone()),
+                Pace::Long => (longest, self.queries.permits()),
+            };
+            let permit = permit.acquire_owned().await.map_err(Error::internal)?;
+            let cancellation = cancellation.clone();
+            let task = tokio::task::spawn_blocking(move || {
+                // Released when the work ends, which may be after its request is gone.
+                let _permit = permit;
+                let result = cancellation.within(time, || work(&mut state));
+                (result, state)
+            });
+            match task.await.map_err(Error::internal)? {
+                (Some(result), state) => return self.report(result).map(|result| (result, state)),
+                (None, _) if *pace == Pace::Long => return Err(too_long(longest)),
+                (None, same) => {
+                    *pace = Pace::Long;
+                    state = same;
+                }
+            }
         }
     }
 

@@ -1,13 +1,15 @@
 //! The SQL functions that crm adds to every connection: those that SQLite lacks, and a `LIKE` that ignores the case of all
 //! letters, where SQLite's own does so for ASCII only.
 
+use std::borrow::Cow;
+
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::cancel;
 use crate::base::text::Pattern;
-use crate::model::attributes;
+use crate::model::attributes::{self, Given, GivenOneOf};
 
 /// Adds the functions to a connection.
 pub(crate) fn add(connection: &Connection) -> rusqlite::Result<()> {
@@ -17,57 +19,78 @@ pub(crate) fn add(connection: &Connection) -> rusqlite::Result<()> {
     // `text LIKE pattern ESCAPE escape` calls like(pattern, text, escape).
     connection.create_scalar_function("like", 3, flags, like)?;
     connection.create_scalar_function("attribute", 2, flags, |context| {
-        Ok(match (object(context)?, text(context, 1)) {
+        Ok(match (&object(context)?, key(context)) {
             (Some(stored), Some(key)) => attributes::lookup(stored, key),
             _ => None,
         })
     })?;
     connection.create_scalar_function("attribute_in", 3, flags, |context| {
-        Ok(
-            match (object(context)?, text(context, 1), text(context, 2)) {
-                (Some(stored), Some(key), Some(given)) => attributes::any(stored, key, given),
-                _ => None,
-            },
-        )
+        // The values are read once for a query.
+        let given = context.get_or_create_aux(2, |value| {
+            Ok::<_, rusqlite::Error>(value.as_str().ok().and_then(GivenOneOf::from_json))
+        })?;
+        Ok(match (&object(context)?, key(context), &*given) {
+            (Some(stored), Some(key), Some(given)) => given.has(stored, key),
+            _ => None,
+        })
     })?;
     connection.create_scalar_function("attribute_compare", 3, flags, |context| {
-        Ok(
-            match (object(context)?, text(context, 1), text(context, 2)) {
-                (Some(stored), Some(key), Some(given)) => {
-                    attributes::compare(stored, key, given).map(|order| order as i8)
-                }
-                _ => None,
-            },
-        )
+        let given = context.get_or_create_aux(2, |value| {
+            Ok::<_, rusqlite::Error>(value.as_str().ok().map(Given::new))
+        })?;
+        Ok(match (&object(context)?, key(context), &*given) {
+            (Some(stored), Some(key), Some(given)) => {
+                given.compare(stored, key).map(|order| order as i8)
+            }
+            _ => None,
+        })
     })
 }
 
-fn text<'a>(context: &'a Context<'_>, index: usize) -> Option<&'a str> {
+/// A text. Another program may have stored something else, which is searched as it is shown.
+fn text<'a>(context: &'a Context<'_>, index: usize) -> Option<Cow<'a, str>> {
     match context.get_raw(index) {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok(),
-        _ => None,
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes)),
+        ValueRef::Integer(int) => Some(int.to_string().into()),
+        ValueRef::Real(real) => Some(real.to_string().into()),
+        ValueRef::Null => None,
     }
 }
 
-/// The attributes to search. Reading large ones takes as long as thousands of SQLite's steps, so each read of large
-/// attributes checks for cancellation.
-fn object<'a>(context: &'a Context<'_>) -> rusqlite::Result<Option<&'a str>> {
-    const LARGE: usize = 64 * 1024;
-    let object = text(context, 0);
-    match object.is_some_and(|object| object.len() > LARGE) && cancel::cancelled() {
+/// The key of an attribute, which a filter gives.
+fn key<'a>(context: &'a Context<'_>) -> Option<&'a str> {
+    context.get_raw(1).as_str().ok()
+}
+
+/// The length of a text from which on reading it takes as long as thousands of SQLite's steps, in bytes. Each such read
+/// checks for cancellation.
+const LARGE: usize = 64 * 1024;
+
+/// Fails if the work on this thread is cancelled and this text is large.
+fn unless_cancelled(text: Option<&str>) -> rusqlite::Result<()> {
+    match text.is_some_and(|text| text.len() > LARGE) && cancel::cancelled() {
         true => Err(rusqlite::Error::SqliteFailure(
             rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT),
             None,
         )),
-        false => Ok(object),
+        false => Ok(()),
     }
+}
+
+/// The attributes to search.
+fn object<'a>(context: &'a Context<'_>) -> rusqlite::Result<Option<Cow<'a, str>>> {
+    let object = text(context, 0);
+    unless_cancelled(object.as_deref())?;
+    Ok(object)
 }
 
 fn like(context: &mut Context<'_>) -> rusqlite::Result<ToSqlOutput<'static>> {
     let pattern = context.get_or_create_aux(0, |value| {
         Ok::<_, rusqlite::Error>(value.as_str().ok().and_then(Pattern::parse))
     })?;
-    let matches = match (pattern.as_ref(), text(context, 1)) {
+    let text = text(context, 1);
+    unless_cancelled(text.as_deref())?;
+    let matches = match (pattern.as_ref(), &text) {
         (Some(pattern), Some(text)) => Some(pattern.matches(text, cancel::cancelled)),
         _ => None,
     };

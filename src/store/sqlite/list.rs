@@ -18,7 +18,7 @@ use std::sync::Arc;
 use futures_util::stream;
 
 use super::cancel;
-use super::database::Database;
+use super::database::{Database, Pace};
 use crate::base::error::Result;
 use crate::model::query::Query;
 use crate::model::rows::Rows;
@@ -31,18 +31,16 @@ pub(crate) async fn list<R: Rows>(
     query: Query,
     rows: R,
 ) -> Result<Listing<R>> {
-    let (mut listing, progress) = begin(&database, query, rows).await?;
+    let mut pace = Pace::Short;
+    let (mut listing, progress) = begin(&database, query, rows, &mut pace).await?;
     listing.rest = progress.map(|progress| {
-        let rest = stream::unfold(Some(progress), move |progress| async move {
-            let mut progress = progress?;
+        let rest = stream::unfold(Some((progress, pace)), move |state| async move {
+            let (progress, mut pace) = state?;
             let database = progress.database.clone();
-            let read = database.beside(move || {
-                let chunk = progress.next()?;
-                Ok((chunk, progress))
-            });
+            let read = database.beside(&mut pace, progress, |progress| progress.next());
             match read.await {
                 Ok((chunk, _)) if chunk.last => Some((Ok(chunk.rows), None)),
-                Ok((chunk, progress)) => Some((Ok(chunk.rows), Some(progress))),
+                Ok((chunk, progress)) => Some((Ok(chunk.rows), Some((progress, pace)))),
                 Err(error) => Some((Err(error), None)),
             }
         });
@@ -53,17 +51,22 @@ pub(crate) async fn list<R: Rows>(
 
 /// Begins a list. A short page is read on the calling thread, because switching to another thread and back takes longer
 /// than reading it. Everything that is long, or turns out to be, is read on a thread that does not serve.
-async fn begin<R: Rows>(database: &Arc<Database>, query: Query, rows: R) -> Result<Begun<R>> {
-    let own = database.clone();
-    let is_short = query.limit.is_some_and(|limit| limit <= SHORT);
-    if is_short && database.is_server {
-        let (query, rows) = (query.clone(), rows.empty());
-        let begin = || ListProgress::begin(database.clone(), query, rows);
-        if let Some(begun) = cancel::briefly(begin) {
-            return begun;
-        }
+async fn begin<R: Rows>(
+    database: &Arc<Database>,
+    query: Query,
+    rows: R,
+    pace: &mut Pace,
+) -> Result<Begun<R>> {
+    let begin = |(database, query, rows): &mut (Arc<Database>, Query, R)| {
+        ListProgress::begin(database.clone(), query.clone(), rows.empty())
+    };
+    let mut state = (database.clone(), query, rows);
+    let is_short = state.1.limit.is_some_and(|limit| limit <= SHORT);
+    if is_short
+        && database.is_server
+        && let Some(begun) = cancel::briefly(|| begin(&mut state))
+    {
+        return begun;
     }
-    database
-        .beside(move || ListProgress::begin(own, query, rows))
-        .await
+    Ok(database.beside(pace, state, begin).await?.0)
 }

@@ -159,6 +159,11 @@ impl Sqlite {
         self.database().writer.waiting().limit(most);
     }
 
+    /// Sets how long a query of a server may search for the next part of a list.
+    pub fn limit_queries(&self, longest: Duration) {
+        self.database().queries.set(longest);
+    }
+
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database().writer.waiting().refused()
@@ -222,7 +227,7 @@ impl Store for Sqlite {
                 .map_err(|error| map_err(&error))?;
             let mut rows = statement.query([id]).map_err(|error| map_err(&error))?;
             match rows.next().map_err(|error| map_err(&error))? {
-                Some(row) => record(noun, row),
+                Some(row) => Ok(record(noun, row)),
                 None => Err(noun.not_found()),
             }
         })

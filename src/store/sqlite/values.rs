@@ -3,10 +3,9 @@
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
-use super::error::map_err;
-use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
 use crate::model::record::Record;
+use crate::model::stored::Stored;
 use crate::model::value::{Cell, Value};
 use crate::store::sql::row;
 
@@ -21,22 +20,38 @@ impl ToSql for Value {
 }
 
 /// A column's value. The tables are strict, so it is null, an integer or text. Another program may have stored text that is
-/// not UTF-8. It cannot be shown.
+/// not UTF-8, or have changed the tables. Such a value is not a cell.
 #[inline]
-fn cell(value: ValueRef<'_>) -> Result<Cell<'_>> {
+fn cell(value: ValueRef<'_>) -> Option<Cell<'_>> {
     match value {
-        ValueRef::Integer(int) => Ok(Cell::Int(int)),
-        ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => Ok(Cell::Text(text)),
-            Err(_) => Err(Error::internal("the database: a text is not UTF-8")),
-        },
-        _ => Ok(Cell::Null),
+        ValueRef::Integer(int) => Some(Cell::Int(int)),
+        ValueRef::Text(text) => std::str::from_utf8(text).ok().map(Cell::Text),
+        ValueRef::Null => Some(Cell::Null),
+        ValueRef::Real(_) | ValueRef::Blob(_) => None,
     }
 }
 
-/// A copy of a column's value. Text that is not UTF-8 becomes null.
+/// A column's value, whatever it is.
+pub(crate) fn stored(value: ValueRef<'_>) -> Stored<'_> {
+    match value {
+        ValueRef::Null => Stored::Null,
+        ValueRef::Integer(int) => Stored::Int(int),
+        ValueRef::Real(real) => Stored::Real(real),
+        ValueRef::Text(text) => Stored::Text(text),
+        ValueRef::Blob(bytes) => Stored::Blob(bytes),
+    }
+}
+
+/// A copy of a column's value. In text that is not UTF-8, U+FFFD replaces the wrong bytes.
 fn value(value: ValueRef<'_>) -> Value {
-    cell(value).map_or(Value::Null, Value::from)
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(int) => Value::Int(int),
+        ValueRef::Real(real) => Value::Text(real.to_string()),
+        ValueRef::Text(text) | ValueRef::Blob(text) => {
+            Value::Text(String::from_utf8_lossy(text).into_owned())
+        }
+    }
 }
 
 /// All rows of a statement.
@@ -62,17 +77,19 @@ pub(crate) fn with_cells<T>(
     noun: &Noun,
     row: &rusqlite::Row<'_>,
     take: impl FnOnce(&[Cell<'_>]) -> T,
-) -> Result<T> {
+) -> T {
     let width = row.as_ref().column_count().min(noun.fields.len() + 1);
-    let cell = |at| cell(row.get_ref(at).map_err(|error| map_err(&error))?);
-    row::with_cells(width, cell, take)
+    // Every column below the width exists, so reading it does not fail.
+    let read = |at| row.get_ref(at).unwrap_or(ValueRef::Null);
+    let cell = |at| cell(read(at));
+    row::with_cells(noun, width, cell, |at| stored(read(at)), take)
 }
 
 /// The record in a row of [`columns`](crate::store::sql::statements::columns) or of
 /// [`fields`](crate::store::sql::statements::fields).
-pub(crate) fn record(noun: &'static Noun, row: &rusqlite::Row<'_>) -> Result<Record> {
+pub(crate) fn record(noun: &'static Noun, row: &rusqlite::Row<'_>) -> Record {
     let values = with_cells(noun, row, |cells| {
         cells.iter().map(|cell| Value::from(*cell)).collect()
-    })?;
-    Ok(Record { noun, values })
+    });
+    Record { noun, values }
 }

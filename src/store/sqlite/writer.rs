@@ -209,7 +209,7 @@ fn work_off(
             WriterMessage::Check => {
                 // Cleared before the check: a later request may be about a commit that this check does not see.
                 commits.check.store(false, Ordering::Relaxed);
-                batches.check();
+                batches.check(commits);
             }
             WriterMessage::Write(first) => batches.batch(commits, first, || {
                 loop {

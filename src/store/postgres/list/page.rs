@@ -3,7 +3,7 @@
 //! If crm itself decides which records fit (`residue`), a page that the first records do not fill goes through all records
 //! after them, in one snapshot.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use super::rows::{read_over, record, stream, with_cells};
 use crate::base::error::Result;
@@ -13,7 +13,7 @@ use crate::model::rows::Rows;
 use crate::model::value::Cell;
 use crate::store::chunk::Chunk;
 use crate::store::postgres::cells::slice;
-use crate::store::postgres::database::{LIST_PATIENCE, PgDatabase, left};
+use crate::store::postgres::database::PgDatabase;
 use crate::store::postgres::failure::Failure;
 use crate::store::postgres::link::PgSession;
 use crate::store::postgres::residue::Residue;
@@ -42,17 +42,17 @@ pub(super) struct PageRequest<'q, R> {
     pub(super) limit: u64,
     /// An empty value of the page's rows.
     pub(super) rows: &'q R,
+    /// How long it may take.
+    pub(super) pace: Duration,
 }
 
 impl<R: Rows> PageRequest<'_, R> {
     /// Reads the page.
     pub(super) async fn read(&self, database: &PgDatabase) -> Result<ListPage<R>> {
-        let until = Instant::now() + LIST_PATIENCE;
-        let _permit = database.list_permit().await?;
-        let page = database.read(left(until), self, |request, session| {
+        let page = database.read(self.pace, self, |request, session| {
             Box::pin(request.read_over(session))
         });
-        page.await
+        database.paced(self.pace, page).await
     }
 
     async fn read_over(&self, session: &mut PgSession) -> Result<ListPage<R>, Failure> {

@@ -4,6 +4,7 @@ use super::text::Select;
 use crate::model::noun::Noun;
 use crate::model::query::{Query, SORTED_LETTERS, Sort};
 use crate::model::value::Value;
+use crate::store::sql::statements::table;
 
 impl Select {
     /// The expression for one sort key.
@@ -35,6 +36,22 @@ impl Select {
         self
     }
 
+    /// Appends the value of a sort key at the cursor. Another program may have stored a text that is not shown as it is
+    /// stored, and a list in the order of what is stored would then leave out the records between the two. So such a text
+    /// is read from its record, which the cursor names.
+    fn at_cursor(&mut self, noun: &Noun, key: &str, value: &Value, last: &Value) -> &mut Select {
+        match value {
+            Value::Text(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+                let table = table(noun);
+                self.push("coalesce((SELECT ").push(key).push(" FROM ");
+                self.push(&table).push(" WHERE ").push(noun.plural);
+                self.push(".id = ").value(last.clone()).push("), ");
+                self.value(value.clone()).push(")")
+            }
+            value => self.value(value.clone()),
+        }
+    }
+
     /// `(a > $1 OR (a = $1 AND (b > $2 OR …)))`: the records after the cursor.
     pub(super) fn after(&mut self, noun: &Noun, order: &[Sort], values: &[Value]) -> &mut Select {
         let (Some((sort, order)), Some((value, values))) =
@@ -42,13 +59,15 @@ impl Select {
         else {
             return self.push("1 = 0");
         };
+        // The order ends with the id.
+        let last = values.last().unwrap_or(value);
         let key = Self::key(noun, sort);
         let nullable = noun.fields[sort.at].nullable();
         if !nullable && !order.is_empty() {
             // Redundant, but it lets an index begin at the cursor.
             self.push(&key)
                 .push(if sort.descending { " <= " } else { " >= " })
-                .value(value.clone())
+                .at_cursor(noun, &key, value, last)
                 .push(" AND ");
         }
         self.push("(");
@@ -57,16 +76,20 @@ impl Select {
             (Value::Null, false) => self.push(&key).push(" IS NOT NULL"),
             (Value::Null, true) => self.push("1 = 0"),
             (value, true) if nullable => {
-                self.push("(").push(&key).push(sign).value(value.clone());
+                self.push("(").push(&key).push(sign);
+                self.at_cursor(noun, &key, value, last);
                 self.push(" OR ").push(&key).push(" IS NULL)")
             }
-            (value, _) => self.push(&key).push(sign).value(value.clone()),
+            (value, _) => {
+                let select = self.push(&key).push(sign);
+                select.at_cursor(noun, &key, value, last)
+            }
         };
         if !order.is_empty() {
             self.push(" OR (").push(&key);
             match value {
                 Value::Null => self.push(" IS NULL"),
-                value => self.push(" = ").value(value.clone()),
+                value => self.push(" = ").at_cursor(noun, &key, value, last),
             };
             self.push(" AND ").after(noun, order, values).push(")");
         }

@@ -42,20 +42,40 @@ pub struct Content {
     pub bytes: u64,
     /// The number of references to records that do not exist.
     pub dangling: u64,
+    /// The number of values that crm would not have written.
+    pub faults: u64,
 }
 
 impl Content {
     /// The warning about the backup in `file`, in one line, if there is one. The backup is complete nevertheless.
     pub fn warning(&self, file: &Path) -> Option<String> {
-        let lead = match self.dangling {
-            0 => return None,
-            1 => "reference leads",
-            _ => "references lead",
+        let some = |count: u64, one: &str, many: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {many}")),
         };
+        let told: Vec<String> = [
+            some(
+                self.dangling,
+                "reference leads to a record that does not exist",
+                "references lead to records that do not exist",
+            ),
+            some(
+                self.faults,
+                "value was stored by another program and cannot be shown as it is; it was kept as it is",
+                "values were stored by another program and cannot be shown as they are; they were kept as they are",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if told.is_empty() {
+            return None;
+        }
         let warning = format!(
-            "{}: {} {lead} to records that do not exist; `crm check` lists them and says how to repair them",
+            "{}: {}; `crm check` lists them and says how to repair them",
             file.display(),
-            self.dangling
+            told.join("; ")
         );
         Some(warning.replace(['\n', '\r'], " "))
     }
@@ -80,8 +100,8 @@ pub enum BackupStage {
 ///
 /// The backup holds everything that was committed when this was called. Errors are [`Code::Conflict`] for a file that
 /// exists, [`Code::Full`] for a full disk, and [`Code::Failed`] for everything else, such as a damaged database. After an
-/// error there is no new file, and an existing one is unchanged. A reference to a missing record is not damage: the backup
-/// is as good as the database, and better than none; [`Content::dangling`] counts such references.
+/// error there is no new file, and an existing one is unchanged. A reference to a missing record or a value of another
+/// program is not damage: the backup is as good as the database, and better than none; [`Content`] counts them.
 pub fn backup(
     path: &Path,
     file: &Path,
@@ -282,6 +302,7 @@ pub(crate) fn finish(
         return Err(damaged(first));
     }
     let dangling = check::dangling(to, schema, state).map_err(refuse)?.count;
+    let faults = check::faults(to, schema, state).map_err(refuse)?.count;
     let records = check::counts(to, schema).map_err(refuse)?;
     let bytes = part.file.metadata().map(|file| file.len());
     let bytes = bytes.map_err(|error| failed(file, "cannot be read", &error))?;
@@ -289,6 +310,7 @@ pub(crate) fn finish(
         records,
         bytes,
         dangling,
+        faults,
     })
 }
 

@@ -1,4 +1,7 @@
-//! Checks that a database is as crm wrote it: its integrity, its references and its schema.
+//! Checks that a database is as crm wrote it: its integrity, its references, its values and its schema.
+//!
+//! Only faults of integrity and schema are damage. A reference to a missing record and a value that another program stored
+//! are shown and can be repaired by a command.
 
 use std::path::Path;
 
@@ -13,16 +16,24 @@ use crate::base::error::Result;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
+use crate::model::stored::Stored;
+use crate::store::sql::faults::{Faults, Repairs};
+use crate::store::sql::statements;
 use crate::store::sqlite::error::{is_damage, reason};
+use crate::store::sqlite::values::stored;
 
 /// How many references to missing records are listed one by one.
 const NAMED: usize = 10;
+
+/// The first schema whose tables have versions.
+const VERSIONED: usize = 3;
 
 /// Something that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// `integrity`: pages, indexes and rows are inconsistent. `reference`: a record refers to one that does not exist.
-    /// `schema`: the file is not marked as crm's of this version, or a table or an index is not as crm made it.
+    /// `value`: a record has a value that crm would not have written. `schema`: the file is not marked as crm's of this
+    /// version, or a table or an index is not as crm made it.
     pub kind: &'static str,
     /// The description, in one line.
     pub what: String,
@@ -84,9 +95,11 @@ type Check = (
     fn(&Connection, Schema<'_>, FileState) -> rusqlite::Result<Vec<String>>,
 );
 
-const ALL: [Check; 3] = [
+const ALL: [Check; 5] = [
     ("integrity", integrity),
+    ("integrity", indexes),
     ("reference", references),
+    ("value", values),
     ("schema", tables),
 ];
 
@@ -96,7 +109,11 @@ pub(crate) fn structure(
     schema: Schema<'_>,
     state: FileState,
 ) -> rusqlite::Result<Vec<Finding>> {
-    let checks = [("integrity", integrity as _), ("schema", tables as _)];
+    let checks = [
+        ("integrity", integrity as _),
+        ("integrity", indexes as _),
+        ("schema", tables as _),
+    ];
     run(conn, schema, state, &checks)
 }
 
@@ -119,18 +136,68 @@ fn run(
     Ok(found)
 }
 
-fn integrity(conn: &Connection, _: Schema<'_>, state: FileState) -> rusqlite::Result<Vec<String>> {
-    let mut check = conn.prepare("PRAGMA integrity_check")?;
-    let found: Vec<String> = check
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    // Findings about pages come first. Other findings in a file of the earlier service, such as a null against NOT NULL,
-    // can be carried over.
-    let fine = match (state, found.first()) {
-        (FileState::Earlier, Some(first)) => !first.starts_with("***"),
-        (_, first) => first.is_none_or(|first| first == "ok"),
+/// The most findings of SQLite's own check that are listed.
+const LISTED: usize = 100;
+
+/// What SQLite's own check finds: damaged pages, rows that an index lacks, and indexes with other entries.
+fn integrity(
+    conn: &Connection,
+    schema: Schema<'_>,
+    state: FileState,
+) -> rusqlite::Result<Vec<String>> {
+    let nouns: Vec<String> = schema
+        .tables()
+        .map(|noun| format!(" {}.", noun.plural))
+        .collect();
+    // Values are no damage: those of records are listed by `values`, and the upgrade of a file of the earlier service
+    // carries every value over.
+    let is_value = |found: &str| {
+        let starts = ["NULL value in ", "non-", "NUMERIC value in ", "TEXT value in "];
+        let is_value = starts.iter().any(|start| found.starts_with(start))
+            && found.contains(" value in ")
+            || found.starts_with("CHECK constraint failed in ");
+        let is_of_noun = || nouns.iter().any(|noun| found.contains(noun.as_str()));
+        is_value && (state == FileState::Earlier || is_of_noun())
     };
-    Ok(if fine { Vec::new() } else { found })
+    // Far more than are listed, because findings about values may come first.
+    let mut check = conn.prepare("PRAGMA integrity_check(100000)")?;
+    let mut rows = check.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let line = row.get_ref(0)?.as_bytes().unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        if line != "ok" && !is_value(&line) && found.len() < LISTED {
+            found.push(line.into_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// Counts the entries of each index against its table. SQLite's check does the same, but a backup is called whole and a
+/// write goes on only because of this, so it does not depend on what one version of SQLite finds.
+fn indexes(conn: &Connection, _: Schema<'_>, _: FileState) -> rusqlite::Result<Vec<String>> {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let mut all = conn.prepare(
+        "SELECT of.name, index_list.name FROM sqlite_schema AS of JOIN pragma_index_list(of.name) AS index_list \
+         WHERE of.type = 'table' AND NOT index_list.partial AND index_list.origin <> 'pk'",
+    )?;
+    let all = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let all: Vec<(String, String)> = all.collect::<rusqlite::Result<_>>()?;
+    let count = |table: &str, by: &str| -> rusqlite::Result<i64> {
+        let sql = format!("SELECT count(*) FROM {} {by}", quoted(table));
+        conn.query_row(&sql, [], |row| row.get(0))
+    };
+    let mut found = Vec::new();
+    for (table, index) in all {
+        let rows = count(&table, "NOT INDEXED")?;
+        let entries = count(&table, &format!("INDEXED BY {}", quoted(&index)))?;
+        if rows != entries {
+            found.push(format!(
+                "index {index} has {entries} entries for the {rows} rows of {table}"
+            ));
+        }
+    }
+    Ok(found)
 }
 
 /// References to records that do not exist.
@@ -198,6 +265,50 @@ fn references(
         lines.push(format!("and {more} more"));
     }
     Ok(lines)
+}
+
+/// Finds the values that crm would not have written.
+pub(crate) fn faults(
+    conn: &Connection,
+    schema: Schema<'_>,
+    state: FileState,
+) -> rusqlite::Result<Faults> {
+    let mut faults = Faults::default();
+    let has_versions = match state {
+        FileState::Ready => true,
+        FileState::Older(steps) => steps >= VERSIONED,
+        FileState::Earlier | FileState::Empty => return Ok(faults),
+    };
+    let file = conn.path().unwrap_or_default();
+    let repairs = Repairs {
+        database: file.to_string(),
+        sql: format!("sqlite3 {file}"),
+    };
+    for noun in schema.tables() {
+        let (table, width) = (noun.plural, noun.fields.len());
+        let columns = match has_versions {
+            true => statements::columns(noun),
+            false => statements::fields(noun),
+        };
+        let mut select = conn.prepare(&format!("SELECT {columns} FROM {table} ORDER BY {table}.id"))?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            faults.look(noun, &repairs, |at| match row.get_ref(at) {
+                Ok(value) => stored(value),
+                // Only the version may be missing.
+                Err(_) => Stored::Int(i64::from(at == width)),
+            });
+        }
+    }
+    Ok(faults)
+}
+
+fn values(
+    conn: &Connection,
+    schema: Schema<'_>,
+    state: FileState,
+) -> rusqlite::Result<Vec<String>> {
+    Ok(faults(conn, schema, state)?.lines())
 }
 
 /// Finds parts of the schema that are missing or different in the file. Anything else in the file is not checked.

@@ -22,6 +22,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0002_newest_of_a_status.sql"),
     include_str!("../../schema/0003_versions_tokens_keys.sql"),
     include_str!("../../schema/0004_versions_by_others.sql"),
+    include_str!("../../schema/0005_versions_of_replaced.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.

@@ -105,8 +105,7 @@ impl OrderedIds {
         );
         let select = Select::of(text, vec![Value::Int(*place)]);
         fill(&self.connection, noun, &select, chunk, |row| {
-            *place = int(row, noun.fields.len() + 1)?;
-            Ok(())
+            *place = int(row, noun.fields.len() + 1);
         })
     }
 
@@ -121,7 +120,7 @@ impl OrderedIds {
         let select = Select::of(text.into(), vec![Value::Int(*place), Value::Int(STEP)]);
         let mut next: Vec<(i64, i64)> = Vec::new();
         each_row(&self.connection, &select, |row| {
-            next.push((int(row, 0)?, int(row, 1)?));
+            next.push((int(row, 0), int(row, 1)));
             Ok(true)
         })?;
         let is_end = (next.len() as i64) < STEP;
@@ -131,7 +130,8 @@ impl OrderedIds {
         for (id, at) in next {
             select.params = vec![Value::Int(id)];
             each_row(&self.connection, &select, |row| {
-                push(chunk, query.noun, row).map(|()| true)
+                push(chunk, query.noun, row);
+                Ok(true)
             })?;
             *place = at;
             left -= 1;

@@ -39,14 +39,14 @@ pub(crate) fn page<R: Rows>(
             return Ok(false);
         }
         if count == limit {
-            last = Some(record(query.noun, row)?);
+            last = Some(record(query.noun, row));
         }
         match first.is_full() {
-            true => ids.push(int(row, 0)?),
+            true => ids.push(int(row, 0)),
             false => {
-                push(&mut first, query.noun, row)?;
+                push(&mut first, query.noun, row);
                 if let Some(id) = first.end.filter(|_| first.rows.is_json()) {
-                    let version = int(row, query.noun.fields.len())?;
+                    let version = int(row, query.noun.fields.len());
                     see(id, version, first.rows.last_json());
                 }
             }
@@ -76,7 +76,7 @@ pub(crate) fn cached_page<R: Rows>(
         let mut ids = Vec::with_capacity(limit as usize + 1);
         let select = Select::ids(Dialect::Sqlite, query).limit(limit + 1);
         each_row(reader, &select, |row| {
-            ids.push(int(row, 0)?);
+            ids.push(int(row, 0));
             Ok(true)
         })?;
         let follows = ids.len() as u64 > limit;
@@ -129,7 +129,8 @@ pub(crate) fn by_ids<R: Rows>(
     for id in ids.by_ref() {
         select.params = vec![Value::Int(id)];
         each_row(connection, &select, |row| {
-            push(chunk, query.noun, row).map(|()| true)
+            push(chunk, query.noun, row);
+            Ok(true)
         })?;
         if chunk.is_full() {
             break;

@@ -69,7 +69,7 @@ impl<R: Rows> ListProgress<R> {
                     let table = statements::table(query.noun);
                     let text = format!("SELECT coalesce(max(id), 0) FROM {table}");
                     let highest = number(reader, &Select::of(text, Vec::new()))?;
-                    rest = Some(Remaining::Between(1, highest));
+                    rest = Some(Remaining::Between(i64::MIN, highest));
                 }
                 _ => {}
             }
@@ -95,7 +95,7 @@ impl<R: Rows> ListProgress<R> {
         Ok((listing, Some(progress).filter(|_| !chunk.last)))
     }
 
-    /// Reads the next chunk.
+    /// Reads the next chunk. If this fails, the next call reads the same chunk.
     pub(crate) fn next(&mut self) -> Result<Chunk<R>> {
         let ListProgress {
             database,
@@ -106,7 +106,9 @@ impl<R: Rows> ListProgress<R> {
         let mut chunk = Chunk::new(rows.empty());
         match rest {
             Remaining::Ids(ids) => {
-                database.read(|reader| by_ids(reader, query, ids, &mut chunk))?;
+                let mut left = ids.clone();
+                database.read(|reader| by_ids(reader, query, &mut left, &mut chunk))?;
+                *ids = left;
             }
             Remaining::Between(low, high) => {
                 // Millions of rows are read here, and each column takes time.
@@ -116,7 +118,7 @@ impl<R: Rows> ListProgress<R> {
                 };
                 let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
                 database
-                    .read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| Ok(())))?;
+                    .read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| {}))?;
                 if let Some(end) = chunk.end {
                     let next = match query.order[0].descending {
                         true => end.checked_sub(1).map(|id| *high = id),
@@ -125,7 +127,11 @@ impl<R: Rows> ListProgress<R> {
                     chunk.last |= next.is_none();
                 }
             }
-            Remaining::Ordered(ids, place) => ids.next(query, place, &mut chunk)?,
+            Remaining::Ordered(ids, place) => {
+                let mut at = *place;
+                ids.next(query, &mut at, &mut chunk)?;
+                *place = at;
+            }
         }
         Ok(chunk)
     }

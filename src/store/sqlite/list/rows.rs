@@ -1,6 +1,7 @@
 //! Reads the rows of a select, and fills chunks with them.
 
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 use crate::base::error::Result;
 use crate::model::noun::Noun;
@@ -33,16 +34,19 @@ pub(crate) fn each_row(
 pub(crate) fn number(connection: &Connection, select: &Select) -> Result<i64> {
     let mut number = 0;
     each_row(connection, select, |row| {
-        number = int(row, 0)?;
+        number = int(row, 0);
         Ok(false)
     })?;
     Ok(number)
 }
 
-/// The whole number in a column.
+/// The whole number in a column, 0 if there is something else.
 #[inline]
-pub(crate) fn int(row: &rusqlite::Row<'_>, at: usize) -> Result<i64> {
-    row.get(at).map_err(|error| map_err(&error))
+pub(crate) fn int(row: &rusqlite::Row<'_>, at: usize) -> i64 {
+    match row.get_ref(at) {
+        Ok(ValueRef::Integer(int)) => int,
+        _ => 0,
+    }
 }
 
 /// Puts a row of [`columns`](crate::store::sql::statements::columns) into a chunk.
@@ -50,8 +54,8 @@ pub(crate) fn push<R: Rows>(
     chunk: &mut Chunk<R>,
     noun: &'static Noun,
     row: &rusqlite::Row<'_>,
-) -> Result<()> {
-    with_cells(noun, row, |cells| chunk.push(noun, cells))
+) {
+    with_cells(noun, row, |cells| chunk.push(noun, cells));
 }
 
 /// Fills a chunk with the records of a select, and passes each row to `see`.
@@ -60,11 +64,11 @@ pub(crate) fn fill<R: Rows>(
     noun: &'static Noun,
     select: &Select,
     chunk: &mut Chunk<R>,
-    mut see: impl FnMut(&rusqlite::Row<'_>) -> Result<()>,
+    mut see: impl FnMut(&rusqlite::Row<'_>),
 ) -> Result<()> {
     each_row(connection, select, |row| {
-        see(row)?;
-        push(chunk, noun, row)?;
+        see(row);
+        push(chunk, noun, row);
         Ok(!chunk.is_full())
     })?;
     chunk.last = !chunk.is_full();

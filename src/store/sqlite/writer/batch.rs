@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::checkpoint::{Checkpoints, TOO_LONG};
 use super::commits::{Commits, is_of_sync, unknown};
 use super::job::Job;
-use super::transaction::{SqliteTransaction, run};
+use super::transaction::{SqliteTransaction, ids_are_gone, run};
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::store::sqlite::cache::{self, Cache, CacheKey};
@@ -99,9 +99,10 @@ impl BatchWriter {
 
     /// Checks whether another process has written. Only this connection can tell: the version that it sees does not count its
     /// own commits, and nobody else in this process writes.
-    pub(crate) fn check(&mut self) {
+    pub(crate) fn check(&mut self, commits: &Commits) {
         let Some(cache) = &self.cache else {
-            return;
+            // A command has no cache, and writes little.
+            return self.mind_ids(commits);
         };
         let at = cache.check_begins();
         let version = self
@@ -113,17 +114,25 @@ impl BatchWriter {
             cache.check_ends(at, version != self.version);
             if version != self.version {
                 self.mind_triggers();
+                self.mind_ids(commits);
             }
             self.version = version;
         }
+    }
+
+    /// Notes whether another program has given the highest possible id of a table.
+    fn mind_ids(&self, commits: &Commits) {
+        // If this fails, an insert does, too.
+        let gone = ids_are_gone(&self.connection).unwrap_or(false);
+        commits.ids_gone.store(gone, Ordering::Relaxed);
     }
 
     /// Turns triggers off if the file has only crm's own. Those are for changes by other programs. Here they would add half
     /// of the cost of an update, and would have no effect. Called when another process has written, because that may have
     /// made a trigger.
     fn mind_triggers(&self) {
-        let own = table::nouns(self.nouns).map(|noun| format!("'{}'", table::trigger(noun)));
-        let own: Vec<String> = own.collect();
+        let own = table::nouns(self.nouns).flat_map(table::triggers);
+        let own: Vec<String> = own.map(|name| format!("'{name}'")).collect();
         let sql = format!(
             "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name NOT IN ({})",
             own.join(", ")
@@ -163,7 +172,7 @@ impl BatchWriter {
         // Only half of them, so that the service reads and checks one half while the other is synced. With all at once,
         // service and sync would wait for each other.
         let mut waiting = waiting.take(half.clamp(SMALL_BATCH, LARGEST_BATCH));
-        self.check();
+        self.check(commits);
         lock(&self.changed).clear();
         commits.handled.store(0, Ordering::Relaxed);
         let mut done: Vec<Box<dyn Job>> = Vec::new();

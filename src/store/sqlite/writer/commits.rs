@@ -32,6 +32,8 @@ pub(crate) struct Commits {
     pub(crate) check: AtomicBool,
     /// How much the running batch has read and written, in bytes.
     pub(crate) handled: AtomicUsize,
+    /// Whether the highest possible id of a table was given.
+    pub(crate) ids_gone: AtomicBool,
     /// The metrics of the commits.
     pub(crate) meter: Meter,
 }

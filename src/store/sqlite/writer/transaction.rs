@@ -1,6 +1,7 @@
 //! A write's view of the writing connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 
@@ -9,6 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
 use crate::model::value::Value;
 use crate::store::sqlite::values;
+use crate::store::sql::ledger::no_more_ids;
 use crate::store::transaction::{Fault, Transaction};
 
 /// The writing connection as a write sees it. The write runs inside the transaction of its batch.
@@ -16,6 +18,15 @@ pub(crate) struct SqliteTransaction<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) commits: &'a Commits,
     pub(crate) nouns: &'static [&'static Noun],
+}
+
+/// Counts the tables whose highest possible id was given.
+const GIVEN_ALL: &str = "SELECT count(*) FROM sqlite_sequence WHERE seq = 9223372036854775807";
+
+/// Whether the highest possible id of any table was given. Only another program gives it.
+pub(crate) fn ids_are_gone(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut count = connection.prepare_cached(GIVEN_ALL)?;
+    count.query_row([], |row| Ok(row.get::<_, i64>(0)? > 0))
 }
 
 /// How a rule is undone when it fails.
@@ -87,6 +98,22 @@ impl SqliteTransaction<'_> {
         run(self.connection, sql).map_err(|error| self.commits.failed(&error))
     }
 
+    /// Refuses an insert into a table whose highest id was given. SQLite would refuse it as if the disk were full, and roll
+    /// back all writes of the batch.
+    fn has_ids(&self, insert: &str) -> Result<(), Fault> {
+        if !self.commits.ids_gone.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let table = insert.split(' ').nth(2).unwrap_or_default();
+        let sql = format!("{GIVEN_ALL} AND name = ?1");
+        let full = self.connection.query_row(&sql, [table], |row| row.get(0));
+        match full {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(Fault::Error(no_more_ids())),
+            Err(error) => Err(self.fault(&error)),
+        }
+    }
+
     /// A failed foreign key is left to the rule to explain.
     fn fault(&self, error: &rusqlite::Error) -> Fault {
         match error.sqlite_error().map(|error| error.extended_code) {
@@ -123,6 +150,7 @@ impl Transaction for SqliteTransaction<'_> {
                 .prepare_cached(sql)?
                 .insert(rusqlite::params_from_iter(params))
         };
+        self.has_ids(sql)?;
         insert().map_err(|error| self.fault(&error))
     }
 

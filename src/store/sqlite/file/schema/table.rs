@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
+use crate::model::terms::MOST_VERSION;
 
 /// The nouns that have their own table. The others are views, which are only read.
 pub(crate) fn nouns(
@@ -14,9 +15,9 @@ pub(crate) fn nouns(
     nouns.iter().copied().filter(|noun| !noun.is_view())
 }
 
-/// The name of the trigger that increases a record's version when another program changes it.
-pub(crate) fn trigger(noun: &Noun) -> String {
-    format!("{}_count_version", noun.plural)
+/// The names of the triggers that change a record's version when another program changes or replaces it.
+pub(crate) fn triggers(noun: &Noun) -> [String; 2] {
+    ["count", "start"].map(|what| format!("{}_{what}_version", noun.plural))
 }
 
 /// Whether the file has the noun's table.
@@ -25,7 +26,7 @@ pub(crate) fn exists(conn: &Connection, noun: &Noun) -> rusqlite::Result<bool> {
         .exists([noun.plural])
 }
 
-/// The SQL that makes the noun's table, an index for each of its references, and its trigger.
+/// The SQL that makes the noun's table, an index for each of its references, and its triggers.
 pub(crate) fn create(noun: &Noun) -> String {
     let table = noun.plural;
     let mut sql = format!("CREATE TABLE {table} (");
@@ -54,10 +55,18 @@ pub(crate) fn create(noun: &Noun) -> String {
             _ => write!(sql, "{name} TEXT NOT NULL, "),
         };
     }
-    let trigger = trigger(noun);
+    let [count, start] = triggers(noun);
+    // As in restored files: 2^32 to 2^48 leaves room for the changes after it.
+    let random = "4294967296 + abs(random() % 281470681743360)";
     format!(
         "{sql}version INTEGER NOT NULL DEFAULT 1) STRICT;\n{indexes}\
-         CREATE TRIGGER {trigger} AFTER UPDATE ON {table} WHEN NEW.version <= OLD.version\n\
-         BEGIN\n    UPDATE {table} SET version = OLD.version + 1 WHERE id = NEW.id;\nEND;"
+         CREATE TRIGGER {count} AFTER UPDATE ON {table} \
+         WHEN NEW.version <= OLD.version OR NEW.version > {MOST_VERSION} OR NEW.id <> OLD.id\n\
+         BEGIN\n    UPDATE {table} SET version = CASE WHEN NEW.id = OLD.id AND OLD.version < {MOST_VERSION} \
+         THEN OLD.version + 1 ELSE {random} END WHERE id = NEW.id;\nEND;\n\
+         CREATE TRIGGER {start} AFTER INSERT ON {table} \
+         WHEN NEW.id <= (SELECT seq FROM sqlite_sequence WHERE name = '{table}') \
+         OR NEW.version NOT BETWEEN 1 AND {MOST_VERSION}\n\
+         BEGIN\n    UPDATE {table} SET version = {random} WHERE id = NEW.id;\nEND;"
     )
 }
