@@ -151,6 +151,8 @@ fn is_readable(local: &str) -> bool {
             // Emoji are followed by one.
             '\u{fe0f}' => after_letter,
             _ if letter.is_ascii() => true,
+            // It stands for a letter that could not be read.
+            char::REPLACEMENT_CHARACTER => false,
             _ => !letter.is_whitespace() && !disturbs(letter) && !invisible.contains(letter),
         }
     })
@@ -241,6 +243,7 @@ mod tests {
             "ä@ü.\u{202e}de",
             "\u{202e}ä@ü.de",
             "ä\u{200b}@ü.de",
+            "zo\u{fffd}@example.com",
             "a\u{200d}b@ü.de",
             "\u{feff}ä@b.de\u{feff}",
             "ä@\u{301}b.de",
