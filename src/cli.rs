@@ -18,6 +18,7 @@ use session::{Ended, Plain, Session};
 
 mod backup;
 mod check;
+mod columns;
 mod completions;
 mod config;
 mod copy;

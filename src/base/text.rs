@@ -21,6 +21,16 @@ pub fn fold(letter: char) -> char {
     single(upper.to_lowercase(), upper)
 }
 
+/// Whether a character controls a terminal, breaks a line or reorders it. Messages and tables escape it.
+pub fn disturbs(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            // The line separator, the paragraph separator, and the marks of the Unicode bidirectional algorithm (UAX 9,
+            // section 2): overrides, embeddings, isolates, implicit marks.
+            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            | '\u{200e}' | '\u{200f}' | '\u{61c}')
+}
+
 /// A pattern of `LIKE`: `%` is any text, `_` any one character, `\` takes the next character as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -113,7 +123,8 @@ impl Pattern {
                 None => return false,
             }
         }
-        text.len() >= from + last.letters.len() && last.is_at(&text, text.len() - last.letters.len())
+        text.len() >= from + last.letters.len()
+            && last.is_at(&text, text.len() - last.letters.len())
     }
 }
 
@@ -265,11 +276,17 @@ mod tests {
         let texts = ["", "a", "ab", "aab", "abab", "aßbab", "bbbba", "aaab"];
         let long = "ab".repeat(40);
         for code in 0..4_usize.pow(5) {
-            let piece: String = (0..5).map(|at| letters[code / 4_usize.pow(at) % 4]).collect();
-            for (piece, text) in texts.map(|text| (piece.clone(), text.to_string())).into_iter().chain([
-                (piece.repeat(14), format!("b{long}")),
-                (format!("{}{piece}", "_".repeat(60)), long.clone()),
-            ]) {
+            let piece: String = (0..5)
+                .map(|at| letters[code / 4_usize.pow(at) % 4])
+                .collect();
+            for (piece, text) in texts
+                .map(|text| (piece.clone(), text.to_string()))
+                .into_iter()
+                .chain([
+                    (piece.repeat(14), format!("b{long}")),
+                    (format!("{}{piece}", "_".repeat(60)), long.clone()),
+                ])
+            {
                 let plain: Vec<char> = piece.chars().collect();
                 let windows: Vec<char> = text.chars().collect();
                 let fits = |at: &[char]| at.iter().zip(&plain).all(|(l, p)| *p == '_' || l == p);

@@ -37,9 +37,16 @@ pub(super) fn list_args(noun: &'static Noun) -> [Arg; 6] {
                 false => "A filter in the form of the API, such as status=ne:active",
             },
         ),
-        Arg::new("q").long("q").value_name("TEXT").help("Find a text in any of the text fields, ignoring case"),
+        Arg::new("q").long("q").value_name("TEXT").help(match noun.has_attributes() {
+            true => "Find a text in any of the text fields and in the values of the attributes, ignoring case",
+            false => "Find a text in any of the text fields, ignoring case",
+        }),
         Arg::new("sort").long("sort").value_name("FIELDS").allow_hyphen_values(true).help(
-            format!("Sort by these comma-separated fields; a - before a field means descending order [default: {}]", noun.default_order()),
+            format!(
+                "Sort by these comma-separated fields{}; a - before a field means descending order [default: {}]",
+                if noun.has_attributes() { ", or by attributes.KEY" } else { "" },
+                noun.default_order()
+            ),
         ),
         Arg::new("limit")
             .long("limit")

@@ -123,11 +123,14 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
             args
         }
         (CommandPart::Draft | CommandPart::Filters, None) => Vec::new(),
-        (CommandPart::Show, _) => vec![
+        (CommandPart::Show, noun) => vec![
             Arg::new("show")
                 .long("fields")
                 .value_name("FIELDS")
-                .help("Show only these fields, in this order, comma-separated"),
+                .help(match noun.is_some_and(Noun::has_attributes) {
+                    true => "Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs",
+                    false => "Show only these fields, in this order, comma-separated",
+                }),
         ],
         (CommandPart::Etag, _) => vec![
             Arg::new("etag")

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, StdoutLock, Write as _};
 
 use clap::ArgMatches;
 
+use super::columns::columns;
 use super::draft::{DraftSource, source};
 use super::filters::pairs;
 use super::input::{expand, extent};
@@ -400,6 +401,7 @@ async fn list(
     fields: Option<String>,
 ) -> Ended {
     let shown = shown(noun, fields.as_deref())?;
+    let (shown, keys) = columns(store, look, shown, (noun, &pairs), limit.as_deref()).await?;
     // The id format needs no other field, and the requested fields may not include the id.
     if let (Some(fields), true) = (fields, look.format != Format::Id) {
         pairs.push(("fields".into(), fields));
@@ -410,9 +412,12 @@ async fn list(
     }
     let mut listing = store.list(Query::new(noun, pairs)?).await?;
     while let Some(records) = listing.next_chunk().await? {
-        records
-            .iter()
-            .try_for_each(|record| printer.record(record))?;
+        for record in &records {
+            if let Some(keys) = &keys {
+                keys.check(record)?;
+            }
+            printer.record(record)?;
+        }
     }
     let count = printer.end()?;
     epilogue(look, noun, count, listing.next);

@@ -29,8 +29,8 @@ use sort::{default_order, order};
 pub use cursor::Cursor;
 pub use filter::{Column, Comparison, Filter, OPERATORS, Operand, Test};
 pub use limits::{
-    LARGEST_LIMIT, LONGEST_PATTERN, LONGEST_QUERY, MOST_FILTERS, MOST_VALUES, MOST_VALUES_IN_ALL,
-    SORTED_LETTERS,
+    LARGEST_LIMIT, LONGEST_PATTERN, LONGEST_QUERY, MOST_FILTERS, MOST_SORTED, MOST_VALUES,
+    MOST_VALUES_IN_ALL, SORTED_LETTERS,
 };
 pub use parameters::{CONTROLS, LISTS, boolean, escape, list_of, pairs};
 pub use sort::Sort;
@@ -178,10 +178,20 @@ impl Query {
         Cursor::of(&self.order, last).encode(self.noun, &self.order)
     }
 
+    /// The cursor of the page that ends with a record that has these sorted values.
+    pub fn cursor_of(&self, values: Vec<Value>) -> String {
+        Cursor(values).encode(self.noun, &self.order)
+    }
+
     /// The cursor of the page that ends with this id, if the list is [ordered by id](Query::by_id) only. It needs no record.
     pub fn cursor_by_id(&self, id: i64) -> Option<String> {
         let cursor = Cursor(vec![Value::Int(id)]);
         self.by_id().then(|| cursor.encode(self.noun, &self.order))
+    }
+
+    /// Whether the list is ordered by the user's own fields, among others.
+    pub fn by_attributes(&self) -> bool {
+        self.order.iter().any(|sort| sort.key.is_some())
     }
 
     /// Whether the list is ordered by id only.

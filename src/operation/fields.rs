@@ -252,12 +252,13 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         }));
     }
     list.push(reference("parameters", "Search"));
-    let sortable: Vec<&str> = noun
+    let mut sortable: Vec<&str> = noun
         .fields
         .iter()
         .filter(|field| field.kind != Kind::Attributes)
         .flat_map(names)
         .collect();
+    sortable.extend(own_fields(noun));
     let text = noun.fields.iter().find(|field| field.searchable());
     let text = text.map_or("id", |field| field.name);
     let default = noun.default_order();
@@ -270,7 +271,10 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The order: comma-separated fields, each once and with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id. The default is `{default}`. Example: `sort={example},{text}`, or repeated, `sort={example}&sort={text}`.", if noun.is_view() { ", but a missing time last" } else { "" }),
+        "description": format!("The order: comma-separated fields, each once and with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id.{} The default is `{default}`. Example: `sort={example},{text}`, or repeated, `sort={example}&sort={text}`.", if noun.is_view() { ", but a missing time last" } else { "" }, match noun.has_attributes() {
+            true => " `attributes.KEY` sorts by one of your own fields: records without it, then numbers, then everything else as text.",
+            false => "",
+        }),
         "schema": {
             "type": "array",
             "items": {"type": "string", "pattern": format!("^-?({})$", sortable.join("|"))},
@@ -286,9 +290,15 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
     list
 }
 
+/// The pattern of the names of own fields in a list of names. A key may be any text.
+fn own_fields(noun: &Noun) -> Option<&'static str> {
+    noun.has_attributes().then_some(r"attributes\.[\s\S]*")
+}
+
 /// The parameter that names the fields to answer.
 pub fn fields_parameter(noun: &'static Noun) -> Value {
-    let all: Vec<&str> = noun.fields.iter().flat_map(names).collect();
+    let mut all: Vec<&str> = noun.fields.iter().flat_map(names).collect();
+    all.extend(own_fields(noun));
     let text = noun.fields.iter().find(|field| field.searchable());
     let text = text.map_or("id", |field| field.name);
     json!({
@@ -296,7 +306,10 @@ pub fn fields_parameter(noun: &'static Noun) -> Value {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The fields to return, comma-separated, each once and in this order. The default is all fields. Example: `fields=id,{text}`, or repeated, `fields=id&fields={text}`."),
+        "description": format!("The fields to return, comma-separated, each once and in this order. The default is all fields.{} Example: `fields=id,{text}`, or repeated, `fields=id&fields={text}`.", match noun.has_attributes() {
+            true => " `attributes.KEY` is one of your own fields: `attributes` is then an object with only the requested keys. In a key, `\\,` is a comma and `\\\\` a backslash.",
+            false => "",
+        }),
         "schema": {
             "type": "array",
             "items": {"type": "string", "pattern": format!("^({})$", all.join("|"))},

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
 use crate::model::draft::{Draft, Purpose};
-use crate::model::email::email;
+use crate::model::email::{email, spellings};
 use crate::model::field::Presence;
 use crate::model::lead::OnDuplicate;
 use crate::model::noun::Noun;
@@ -257,14 +257,24 @@ async fn with_address<T: Transaction>(
 ) -> Result<Option<i64>> {
     tx.alone_with(address).await?;
     let table = noun.plural;
-    let condition = format!("lower({field}) = $1 AND octet_length({field}) <= {LONGEST_INDEXED}");
+    // An older crm or another program may have stored the address in another spelling.
+    let mut params: Vec<Value> = spellings(address)
+        .iter()
+        .map(|one| Value::from(&**one))
+        .collect();
+    let markers: Vec<String> = (1..=params.len()).map(|at| format!("${at}")).collect();
+    let condition = format!(
+        "lower({field}) IN ({}) AND octet_length({field}) <= {LONGEST_INDEXED}",
+        markers.join(", ")
+    );
     let find = format!("SELECT min(id) FROM {table} WHERE {condition}");
     let lock = format!(
-        "SELECT id FROM {table} WHERE {condition} AND id = $2{}",
+        "SELECT id FROM {table} WHERE {condition} AND id = ${}{}",
+        params.len() + 1,
         T::LOCKING
     );
     loop {
-        let rows = tx.query(&find, &[address.into()]).await?;
+        let rows = tx.query(&find, &params).await?;
         let found = rows.first().and_then(|row| row.first());
         let Some(id) = found.and_then(Value::int) else {
             return Ok(None);
@@ -274,9 +284,10 @@ async fn with_address<T: Transaction>(
         }
         // An update or a delete by id takes no lock on the address. If the record lost its address in the meantime, the next
         // search finds the current state.
-        let params = [address.into(), id.into()];
+        params.push(id.into());
         if !tx.query(&lock, &params).await?.is_empty() {
             return Ok(Some(id));
         }
+        params.pop();
     }
 }

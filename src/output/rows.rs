@@ -74,7 +74,7 @@ fn listed<const N: usize>(
         }
         Format::Table => {
             let columns = names.map(|name| TableColumn {
-                name,
+                name: name.into(),
                 right: false,
                 spare: false,
                 usual: false,

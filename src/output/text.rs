@@ -4,22 +4,16 @@ use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::base::text::disturbs;
+
 /// Escapes every character that would control the terminal, break the line or reorder it.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    let is_unsafe = |c: char| {
-        c.is_control()
-            || matches!(c,
-                // The line separator, the paragraph separator, and the marks of the Unicode bidirectional algorithm
-                // (UAX 9, section 2): overrides, embeddings, isolates, implicit marks.
-                '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-                | '\u{200e}' | '\u{200f}' | '\u{61c}')
-    };
-    if !text.contains(is_unsafe) {
+    if !text.contains(disturbs) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_unsafe(c) {
+        match disturbs(c) {
             true => shown.extend(c.escape_default()),
             false => shown.push(c),
         }

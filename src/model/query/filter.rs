@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, quoted};
 use crate::base::text::Pattern;
 use crate::base::time::{self, Range};
-use crate::model::email::email;
+use crate::model::email::{email, spellings};
 use crate::model::field::Field;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
@@ -38,6 +38,8 @@ pub enum Test {
     Compare(Comparison, Operand),
     /// Equal to one of several values.
     In(Vec<Operand>),
+    /// Equal to none of several values, or null.
+    NotIn(Vec<Operand>),
     /// `is:null`.
     Null,
     /// `is:notnull`.
@@ -86,8 +88,27 @@ impl Test {
         };
         match self {
             Test::Compare(_, operand) => one(operand),
-            Test::In(operands) => operands.iter().map(one).sum(),
+            Test::In(operands) | Test::NotIn(operands) => operands.iter().map(one).sum(),
             Test::Null | Test::NotNull | Test::Like(_) => 1,
+        }
+    }
+
+    /// The test that finds an e-mail address in each spelling in which it may be stored.
+    fn in_all_spellings(self) -> Test {
+        let all = |operands: Vec<Operand>| {
+            let texts = operands.into_iter().flat_map(|operand| match operand {
+                Operand::Text(text) => spellings(&text).into_iter().map(Operand::Text).collect(),
+                other => vec![other],
+            });
+            texts.collect::<Vec<Operand>>()
+        };
+        match self {
+            // A plain address has one spelling.
+            Test::Compare(_, Operand::Text(ref text)) if text.is_ascii() => self,
+            Test::Compare(Comparison::Eq, operand) => Test::In(all(vec![operand])),
+            Test::Compare(Comparison::Ne, operand) => Test::NotIn(all(vec![operand])),
+            Test::In(operands) => Test::In(all(operands)),
+            test => test,
         }
     }
 }
@@ -130,7 +151,10 @@ pub(super) fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Fil
     })?;
     Ok(Filter {
         column: Column::Field(at),
-        test,
+        test: match field.kind {
+            Kind::Email => test.in_all_spellings(),
+            _ => test,
+        },
     })
 }
 

@@ -79,7 +79,7 @@ pub(super) fn parameters() -> Value {
         },
         "Search": {
             "name": "q", "in": "query",
-            "description": "Only records with this text in one of their text fields. Case is ignored. Example: `ada`.",
+            "description": "Only records with this text in one of their text fields or in a value of their `attributes`. Case is ignored. Example: `ada`.",
             "schema": {"type": "string", "maxLength": LONGEST_PATTERN, "examples": ["ada"]},
         },
         "Limit": {
