@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, Write};
 
+use crate::base::time::Zone;
 use crate::config::Format;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
@@ -20,6 +21,8 @@ use crate::output::text::{cut, visible};
 pub struct Printer<W: Write> {
     out: BufWriter<W>,
     look: Look,
+    /// The zone of the times in a table.
+    zone: Zone,
     noun: &'static Noun,
     /// The fields to print. `None` if something else is printed for each record.
     shown: Option<Shown>,
@@ -72,6 +75,7 @@ impl<W: Write> Printer<W> {
         Printer {
             out: BufWriter::with_capacity(64 * 1024, out),
             look,
+            zone: Zone::UTC,
             noun,
             shown,
             other,
@@ -81,6 +85,12 @@ impl<W: Write> Printer<W> {
             rows: Vec::new(),
             buffer: Vec::new(),
         }
+    }
+
+    /// The same printer, with times in this zone in tables. Other formats are for programs and show UTC.
+    pub fn in_zone(mut self, zone: &Zone) -> Printer<W> {
+        self.zone = zone.clone();
+        self
     }
 
     /// Prints a record.
@@ -101,7 +111,7 @@ impl<W: Write> Printer<W> {
             Format::Table => {
                 let cells = shown.0.iter().map(|field| {
                     let kind = self.noun.fields[field.at].kind;
-                    cell(kind, &record.values[field.at])
+                    cell(kind, &record.values[field.at], &self.zone)
                 });
                 match (self.extent, self.look.terminal.width) {
                     (Extent::One, _) => {
@@ -243,8 +253,9 @@ impl<W: Write> Printer<W> {
 }
 
 /// Writes a value for a table.
-fn cell(kind: Kind, value: &Value) -> String {
+fn cell(kind: Kind, value: &Value, zone: &Zone) -> String {
     match value {
+        Value::Text(text) if kind.tense().is_some() => visible(&zone.show(text)).into_owned(),
         Value::Text(text) if kind == Kind::Attributes && text == "{}" => String::new(),
         Value::Text(text) => visible(text).into_owned(),
         Value::Null | Value::Int(_) => value.to_string(),

@@ -70,7 +70,7 @@ pub(super) fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
         if order.iter().any(|sort| sort.at == at) {
             return Err(Error::field("sort", format!("{name} is given twice")));
         }
-        let is_time = matches!(noun.fields[at].kind, Kind::Time | Kind::Stamp);
+        let is_time = noun.fields[at].kind.tense().is_some();
         order.push(Sort {
             at,
             descending,
