@@ -122,7 +122,7 @@ _crm() {
 
     case "${cmd}" in
         crm)
-            opts="-o -h -V --db --url --config --output --token-file --token --help --version serve token lead action process followups backup restore check copy config health completions help man"
+            opts="-o -h -V --db --url --tz --config --output --token-file --token --help --version serve token lead action process followups backup restore check copy config health completions help man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -145,6 +145,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -197,7 +204,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__action)
-            opts="-o -h --db --url --config --output --token-file --token --help create get list update delete"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help create get list update delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -220,6 +227,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -272,7 +286,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__action__subcmd__create)
-            opts="-o -h --lead --lead-id --type --action-type --description --details --at --timestamp --attributes --set --json --fields --db --url --config --output --token-file --token --help"
+            opts="-o -h --lead --lead-id --type --action-type --description --details --at --timestamp --attributes --set --json --fields --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -356,6 +370,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -406,7 +427,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__action__subcmd__delete)
-            opts="-y -o -h --yes --if-match --db --url --config --output --token-file --token --help"
+            opts="-y -o -h --yes --if-match --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -433,6 +454,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -485,7 +513,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__action__subcmd__get)
-            opts="-o -h --fields --etag --db --url --config --output --token-file --token --help"
+            opts="-o -h --fields --etag --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -512,6 +540,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -564,7 +599,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__action__subcmd__list)
-            opts="-o -h --id --lead --lead-id --type --action-type --description --details --at --timestamp --attributes --created-at --updated-at --where --q --sort --limit --after --count --fields --db --url --config --output --token-file --token --help"
+            opts="-o -h --id --lead --lead-id --type --action-type --description --details --at --timestamp --attributes --created-at --updated-at --where --q --sort --limit --after --count --fields --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -661,6 +696,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -711,7 +753,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__action__subcmd__update)
-            opts="-o -h --lead --lead-id --type --action-type --description --details --at --timestamp --attributes --set --unset --clear --json --fields --if-match --db --url --config --output --token-file --token --help"
+            opts="-o -h --lead --lead-id --type --action-type --description --details --at --timestamp --attributes --set --unset --clear --json --fields --if-match --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -807,6 +849,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -857,7 +906,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__backup)
-            opts="-q -o -h --force --quiet --db --url --config --output --token-file --token --help"
+            opts="-q -o -h --force --quiet --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -880,6 +929,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -932,7 +988,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__check)
-            opts="-q -o -h --quiet --db --url --config --output --token-file --token --help"
+            opts="-q -o -h --quiet --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -955,6 +1011,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1007,7 +1070,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__completions)
-            opts="-o -h --db --url --config --output --token-file --token --help bash elvish fish powershell zsh"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1030,6 +1093,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1082,7 +1152,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__config)
-            opts="-o -h --db --url --config --output --token-file --token --help"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1105,6 +1175,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1157,7 +1234,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__copy)
-            opts="-q -o -h --quiet --db --url --config --output --token-file --token --help"
+            opts="-q -o -h --quiet --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1180,6 +1257,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1232,7 +1316,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__followups)
-            opts="-o -h --id --next --next-followup-datetime --lead-name --lead-email --name --last-action-type --last-action-at --last-action-timestamp --status --channel --lead-status --lead --lead-id --where --q --sort --limit --after --count --fields --db --url --config --output --token-file --token --help"
+            opts="-o -h --id --next --next-followup-datetime --lead-name --lead-email --name --last-action-type --last-action-at --last-action-timestamp --status --channel --lead-status --lead --lead-id --where --q --sort --limit --after --count --fields --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1337,6 +1421,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -1387,7 +1478,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__health)
-            opts="-o -h --db --url --config --output --token-file --token --help"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1410,6 +1501,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1462,7 +1560,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__help)
-            opts="-o -h --db --url --config --output --token-file --token --help"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1485,6 +1583,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1537,7 +1642,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__lead)
-            opts="-o -h --db --url --config --output --token-file --token --help create get list update delete"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help create get list update delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1560,6 +1665,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1612,7 +1724,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__lead__subcmd__create)
-            opts="-o -h --email --name --status --attributes --set --json --fields --on-duplicate --db --url --config --output --token-file --token --help"
+            opts="-o -h --email --name --status --attributes --set --json --fields --on-duplicate --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1680,6 +1792,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -1730,7 +1849,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__lead__subcmd__delete)
-            opts="-y -o -h --yes --if-match --cascade --db --url --config --output --token-file --token --help"
+            opts="-y -o -h --yes --if-match --cascade --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1757,6 +1876,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1809,7 +1935,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__lead__subcmd__get)
-            opts="-o -h --fields --etag --db --url --config --output --token-file --token --help"
+            opts="-o -h --fields --etag --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1836,6 +1962,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -1888,7 +2021,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__lead__subcmd__list)
-            opts="-o -h --id --email --name --status --attributes --created-at --updated-at --where --q --sort --limit --after --count --fields --db --url --config --output --token-file --token --help"
+            opts="-o -h --id --email --name --status --attributes --created-at --updated-at --where --q --sort --limit --after --count --fields --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1963,6 +2096,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -2015,7 +2155,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__lead__subcmd__update)
-            opts="-o -h --email --name --status --attributes --set --unset --clear --json --fields --if-match --db --url --config --output --token-file --token --help"
+            opts="-o -h --email --name --status --attributes --set --unset --clear --json --fields --if-match --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2091,6 +2231,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -2141,7 +2288,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__man)
-            opts="-o -h --db --url --config --output --token-file --token --help"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2164,6 +2311,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -2216,7 +2370,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__process)
-            opts="-o -h --db --url --config --output --token-file --token --help create get list update delete"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help create get list update delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2239,6 +2393,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -2291,7 +2452,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__process__subcmd__create)
-            opts="-o -h --name --lead --lead-id --channel --last-action --last-action-id --next --next-followup-datetime --status --attributes --set --json --fields --db --url --config --output --token-file --token --help"
+            opts="-o -h --name --lead --lead-id --channel --last-action --last-action-id --next --next-followup-datetime --status --attributes --set --json --fields --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2379,6 +2540,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -2429,7 +2597,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__process__subcmd__delete)
-            opts="-y -o -h --yes --if-match --db --url --config --output --token-file --token --help"
+            opts="-y -o -h --yes --if-match --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2456,6 +2624,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -2508,7 +2683,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__process__subcmd__get)
-            opts="-o -h --fields --etag --db --url --config --output --token-file --token --help"
+            opts="-o -h --fields --etag --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2535,6 +2710,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -2587,7 +2769,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__process__subcmd__list)
-            opts="-o -h --id --name --lead --lead-id --channel --last-action --last-action-id --next --next-followup-datetime --status --attributes --created-at --updated-at --where --q --sort --limit --after --count --fields --db --url --config --output --token-file --token --help"
+            opts="-o -h --id --name --lead --lead-id --channel --last-action --last-action-id --next --next-followup-datetime --status --attributes --created-at --updated-at --where --q --sort --limit --after --count --fields --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2688,6 +2870,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -2738,7 +2927,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__process__subcmd__update)
-            opts="-o -h --name --lead --lead-id --channel --last-action --last-action-id --next --next-followup-datetime --status --attributes --set --unset --clear --json --fields --if-match --db --url --config --output --token-file --token --help"
+            opts="-o -h --name --lead --lead-id --channel --last-action --last-action-id --next --next-followup-datetime --status --attributes --set --unset --clear --json --fields --if-match --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2838,6 +3027,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -2888,7 +3084,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__restore)
-            opts="-q -o -h --quiet --db --url --config --output --token-file --token --help"
+            opts="-q -o -h --quiet --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2911,6 +3107,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -2963,7 +3166,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__serve)
-            opts="-o -h --host --port --backup-dir --backup-every --backup-keep --open --require-token --tls-cert --tls-key --cors-origin --trusted-proxy --log --quiet --max-body --max-head --max-url --max-depth --max-connections --max-connections-per-address --head-timeout --body-timeout --request-timeout --idle-timeout --rate-per-token --rate-per-address --max-waiting-writes --db --url --config --output --token-file --token --help"
+            opts="-o -h --host --port --backup-dir --backup-every --backup-keep --open --require-token --tls-cert --tls-key --cors-origin --trusted-proxy --log --quiet --max-body --max-head --max-url --max-depth --max-connections --max-connections-per-address --head-timeout --body-timeout --request-timeout --idle-timeout --rate-per-token --rate-per-address --max-waiting-writes --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3105,6 +3308,13 @@ _crm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --config)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -3155,7 +3365,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__token)
-            opts="-o -h --db --url --config --output --token-file --token --help create list revoke"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help create list revoke"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3178,6 +3388,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -3230,7 +3447,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__token__subcmd__create)
-            opts="-o -h --scope --expires --db --url --config --output --token-file --token --help"
+            opts="-o -h --scope --expires --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3261,6 +3478,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -3313,7 +3537,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__token__subcmd__list)
-            opts="-o -h --db --url --config --output --token-file --token --help"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3336,6 +3560,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)
@@ -3388,7 +3619,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__token__subcmd__revoke)
-            opts="-o -h --db --url --config --output --token-file --token --help"
+            opts="-o -h --db --url --tz --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3411,6 +3642,13 @@ _crm() {
                     ;;
                 --url)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --config)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_crm_global_optspecs
-    string join \n db= url= config= o/output= token-file= token= h/help V/version
+    string join \n db= url= tz= config= o/output= token-file= token= h/help V/version
 end
 
 function __fish_crm_needs_command
@@ -26,6 +26,7 @@ end
 
 complete -c crm -n "__fish_crm_needs_command" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_needs_command" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_needs_command" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_needs_command" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_needs_command" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -76,6 +77,7 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-address -d 'T
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-waiting-writes -d 'The most writes that wait for the database at a time [env: CRM_MAX_WAITING_WRITES] [config: max_waiting_writes] [default: 4096]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand serve" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand serve" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -90,6 +92,7 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l quiet -d 'Log only war
 complete -c crm -n "__fish_crm_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -108,6 +111,7 @@ admin\t''"
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l expires -d 'When it expires: a duration from now like 90d, 12h or 2w, or a time [default: never]' -r
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -119,6 +123,7 @@ complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcomman
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -130,6 +135,7 @@ complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcomman
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -141,6 +147,7 @@ complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcomman
 complete -c crm -n "__fish_crm_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -167,6 +174,7 @@ reject\t''
 update\t''"
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -179,6 +187,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -194,8 +203,8 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l name -d 'Filter by name' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
-complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields and in the values of the attributes, ignoring case' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields, or by attributes.KEY; a - before a field means descending order [default: id]' -r
@@ -204,6 +213,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -226,6 +236,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l if-match -d 'Only if the lead still has this ETag, which `lead get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -238,6 +249,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if the lead still has this ETag, which `lead get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -251,6 +263,7 @@ complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand
 complete -c crm -n "__fish_crm_using_subcommand lead; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -268,13 +281,14 @@ complete -c crm -n "__fish_crm_using_subcommand action; and not __fish_seen_subc
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l action-type -l type -d 'What was done, any word (required)' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l details -l description -d 'What it was about' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l timestamp -l at -d 'When it happened, UTC [default: now]; also now, today, tomorrow, +3d, -2h, fri' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l timestamp -l at -d 'When it happened [default: now]; such as 2026-01-31 09:30, 14:30, yesterday 14:30, fri (the last one), -2h, now' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l attributes -d 'Your own fields, a JSON object' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l json -d 'Read the record from a file with a JSON object instead of flags; - is standard input' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -287,6 +301,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -301,10 +316,10 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l action-type -l type -d 'Filter by action_type' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l details -l description -d 'Filter by details' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l timestamp -l at -d 'Filter by timestamp' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l timestamp -l at -d 'Filter by timestamp: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields and in the values of the attributes, ignoring case' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields, or by attributes.KEY; a - before a field means descending order [default: id]' -r
@@ -313,6 +328,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -326,7 +342,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l action-type -l type -d 'What was done, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l details -l description -d 'What it was about' -r
-complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l timestamp -l at -d 'When it happened, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l timestamp -l at -d 'When it happened; such as 2026-01-31 09:30, 14:30, yesterday 14:30, fri (the last one), -2h, now' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l attributes -d 'Your own fields, a JSON object' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l unset -d 'Remove an attribute' -r
@@ -336,6 +352,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l if-match -d 'Only if the action still has this ETag, which `action get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -348,6 +365,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if the action still has this ETag, which `action get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -360,6 +378,7 @@ complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcomma
 complete -c crm -n "__fish_crm_using_subcommand action; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and not __fish_seen_subcommand_from create get list update delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -378,7 +397,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l channel -d 'How the lead is contacted, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l last-action-id -l last-action -d 'The action that was done last' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l next-followup-datetime -l next -d 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l next-followup-datetime -l next -d 'When the next follow-up is due; such as 2026-01-31 09:30, tomorrow 9am, fri (the next one), +3d, next week' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l status -d 'Status, any word [default: active]' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l attributes -d 'Your own fields, a JSON object' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
@@ -386,6 +405,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l fields -d 'Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from create" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -398,6 +418,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l fields -d 'Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from get" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -413,11 +434,11 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l lead-id -l lead -d 'Filter by lead_id' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l channel -d 'Filter by channel' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l last-action-id -l last-action -d 'Filter by last_action_id' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l status -d 'Filter by status' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l attributes -d 'Filter by all attributes as one text; for one attribute use --where attributes.KEY=…' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l created-at -d 'Filter by created_at: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l updated-at -d 'Filter by updated_at: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l where -d 'A filter in the form of the API, such as status=ne:lost or attributes.company=Acme' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l q -d 'Find a text in any of the text fields and in the values of the attributes, ignoring case' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l sort -d 'Sort by these comma-separated fields, or by attributes.KEY; a - before a field means descending order [default: id]' -r
@@ -426,6 +447,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l fields -d 'Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from list" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -440,7 +462,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l lead-id -l lead -d 'The lead it is about' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l channel -d 'How the lead is contacted, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l last-action-id -l last-action -d 'The action that was done last' -r
-complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l next-followup-datetime -l next -d 'When the next follow-up is due, UTC; also now, today, tomorrow, +3d, -2h, fri' -r
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l next-followup-datetime -l next -d 'When the next follow-up is due; such as 2026-01-31 09:30, tomorrow 9am, fri (the next one), +3d, next week' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l status -d 'Status, any word' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l attributes -d 'Your own fields, a JSON object' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l set -d 'Set an attribute to a text, or with KEY:=JSON to any JSON value' -r
@@ -451,6 +473,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l if-match -d 'Only if the process still has this ETag, which `process get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from update" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -463,6 +486,7 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l if-match -d 'Only if the process still has this ETag, which `process get ID --etag` prints' -r
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -474,12 +498,12 @@ complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcomm
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask for confirmation'
 complete -c crm -n "__fish_crm_using_subcommand process; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand followups" -l id -d 'Filter by id' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l next-followup-datetime -l next -d 'Filter by next_followup_datetime: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-name -d 'Filter by lead_name' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-email -d 'Filter by lead_email' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l name -d 'Filter by name' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l last-action-type -d 'Filter by last_action_type' -r
-complete -c crm -n "__fish_crm_using_subcommand followups" -l last-action-timestamp -l last-action-at -d 'Filter by last_action_timestamp' -r
+complete -c crm -n "__fish_crm_using_subcommand followups" -l last-action-timestamp -l last-action-at -d 'Filter by last_action_timestamp: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l status -d 'Filter by status' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l channel -d 'Filter by channel' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l lead-status -d 'Filter by lead_status' -r
@@ -492,6 +516,7 @@ complete -c crm -n "__fish_crm_using_subcommand followups" -l after -d 'Continue
 complete -c crm -n "__fish_crm_using_subcommand followups" -l fields -d 'Show only these fields, in this order, comma-separated' -r
 complete -c crm -n "__fish_crm_using_subcommand followups" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand followups" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand followups" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand followups" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand followups" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -504,6 +529,7 @@ complete -c crm -n "__fish_crm_using_subcommand followups" -l count -d 'Print on
 complete -c crm -n "__fish_crm_using_subcommand followups" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand backup" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand backup" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand backup" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand backup" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand backup" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -517,6 +543,7 @@ complete -c crm -n "__fish_crm_using_subcommand backup" -s q -l quiet -d 'Print 
 complete -c crm -n "__fish_crm_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand restore" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand restore" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand restore" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand restore" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand restore" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -529,6 +556,7 @@ complete -c crm -n "__fish_crm_using_subcommand restore" -s q -l quiet -d 'Print
 complete -c crm -n "__fish_crm_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand check" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand check" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand check" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand check" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand check" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -541,6 +569,7 @@ complete -c crm -n "__fish_crm_using_subcommand check" -s q -l quiet -d 'Print o
 complete -c crm -n "__fish_crm_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand copy" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand copy" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand copy" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand copy" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand copy" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -553,6 +582,7 @@ complete -c crm -n "__fish_crm_using_subcommand copy" -s q -l quiet -d 'Print on
 complete -c crm -n "__fish_crm_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand config" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand config" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand config" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand config" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -564,6 +594,7 @@ complete -c crm -n "__fish_crm_using_subcommand config" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand config" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand health" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand health" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand health" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand health" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand health" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -575,6 +606,7 @@ complete -c crm -n "__fish_crm_using_subcommand health" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c crm -n "__fish_crm_using_subcommand completions" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand completions" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand completions" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand completions" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand completions" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -586,6 +618,7 @@ complete -c crm -n "__fish_crm_using_subcommand completions" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand help" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand help" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand help" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand help" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''
@@ -597,6 +630,7 @@ complete -c crm -n "__fish_crm_using_subcommand help" -l token -r
 complete -c crm -n "__fish_crm_using_subcommand help" -s h -l help -d 'Print help'
 complete -c crm -n "__fish_crm_using_subcommand man" -l db -d 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user\'s data folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -l url -d 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]' -r -f
+complete -c crm -n "__fish_crm_using_subcommand man" -l tz -d 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]' -r -f
 complete -c crm -n "__fish_crm_using_subcommand man" -l config -d 'The config file [default: crm/config.toml in the user\'s config folder]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand man" -s o -l output -d 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]' -r -f -a "table\t''
 json\t''

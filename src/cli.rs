@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::error::{Error, quoted};
-use crate::config::table::{CONFIG, DATABASE, OUTPUT, TOKEN_FILE, URL};
+use crate::config::table::{CONFIG, DATABASE, OUTPUT, TIMEZONE, TOKEN_FILE, URL};
 use crate::config::{Surroundings, error_format};
 use crate::output::Stop;
 use help::examples;
@@ -73,7 +73,7 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         // The help command of clap does not accept --help.
         .disable_help_subcommand(true)
-        .args([&DATABASE, &URL, &CONFIG].map(|knob| global(setting::arg(knob))))
+        .args([&DATABASE, &URL, &TIMEZONE, &CONFIG].map(|knob| global(setting::arg(knob))))
         .arg(global(setting::arg(&OUTPUT).short('o')))
         .arg(global(setting::arg(&TOKEN_FILE)))
         // Accepted only to be refused with a reason: everyone on the machine can read a command line.

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, ValueHint};
 
 use super::input::read;
 use crate::base::error::{Error, Result, quoted};
+use crate::base::time::{Tense, Zone};
 use crate::model::attributes::{self, Attributes};
 use crate::model::draft::{Draft, Input, Purpose, input_from_text};
 use crate::model::field::{Field, Presence};
@@ -38,7 +39,12 @@ impl DraftSource {
                 ));
             }
             DraftSource::Flags(draft) => draft,
-            DraftSource::Json(path) => Draft::from_json(noun, &read(&path)?, purpose)?,
+            DraftSource::Json(path) => {
+                let mut draft = Draft::from_json(noun, &read(&path)?, purpose)?;
+                // JSON is in UTC wherever it is printed, so it is read in UTC too.
+                draft.pin_times();
+                draft
+            }
         };
         draft.readable(purpose)?;
         match draft.to_json().len() > LARGEST {
@@ -59,7 +65,7 @@ pub(super) fn flag(field: &'static Field) -> Arg {
         .long(kebab(field.name))
         .value_name(match field.kind {
             Kind::Id | Kind::Reference(_) => "ID",
-            Kind::Time | Kind::Stamp => "TIME",
+            Kind::Time(_) | Kind::Stamp => "TIME",
             Kind::Attributes => "JSON",
             Kind::Email => "EMAIL",
             Kind::Text | Kind::Word => "TEXT",
@@ -68,7 +74,7 @@ pub(super) fn flag(field: &'static Field) -> Arg {
         arg = arg.visible_alias(kebab(other));
     }
     // A time may begin with a hyphen: -2h.
-    arg.allow_hyphen_values(matches!(field.kind, Kind::Time | Kind::Stamp))
+    arg.allow_hyphen_values(field.kind.tense().is_some())
 }
 
 fn writable(noun: &'static Noun) -> impl Iterator<Item = &'static Field> {
@@ -91,7 +97,12 @@ pub(super) fn field_args(noun: &'static Noun, purpose: Purpose) -> Vec<Arg> {
                 _ => about.to_string(),
             };
             let help = match field.kind {
-                Kind::Time => format!("{help}; also now, today, tomorrow, +3d, -2h, fri"),
+                Kind::Time(Tense::Past) => format!(
+                    "{help}; such as 2026-01-31 09:30, 14:30, yesterday 14:30, fri (the last one), -2h, now"
+                ),
+                Kind::Time(Tense::Future) => format!(
+                    "{help}; such as 2026-01-31 09:30, tomorrow 9am, fri (the next one), +3d, next week"
+                ),
                 _ => help,
             };
             flag(field).help(help)
@@ -130,8 +141,12 @@ pub(super) fn json_arg(noun: &'static Noun) -> Arg {
     arg
 }
 
-/// Reads the draft from the flags.
-pub(super) fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<DraftSource> {
+/// Reads the draft from the flags. Times without an offset are in the zone.
+pub(super) fn source(
+    noun: &'static Noun,
+    matches: &ArgMatches,
+    zone: &Zone,
+) -> Result<DraftSource> {
     let all = |name: &str| -> Vec<&String> {
         match matches.try_get_many::<String>(name) {
             Ok(values) => values.into_iter().flatten().collect(),
@@ -154,7 +169,7 @@ pub(super) fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<DraftS
         let Some(text) = matches.get_one::<String>(field.name) else {
             continue;
         };
-        match input_from_text(field, text) {
+        match input_from_text(field, text, zone) {
             Ok(Input::Object(object)) => {
                 attributes = object;
                 has_attributes = true;

@@ -197,6 +197,7 @@ fn taking(arg: Arg, takes: Takes) -> Arg {
             .value_name(shown)
             .value_parser(PossibleValuesParser::new(words)),
         Takes::Text(shown) => arg.value_name(shown),
+        Takes::Time => arg.value_name("TIME"),
     }
 }
 
@@ -213,7 +214,7 @@ pub(super) fn parameters(
                 let given = matches.get_one::<String>(one.name);
                 given.filter(|given| *given != words[0]).cloned()
             }
-            Takes::Text(_) => matches.get_one::<String>(one.name).cloned(),
+            Takes::Text(_) | Takes::Time => matches.get_one::<String>(one.name).cloned(),
         };
         Some((one.name.to_string(), value?))
     });
@@ -229,7 +230,7 @@ pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<Stri
     for input in inputs {
         let value = match input.takes {
             Takes::Switch => matches.get_flag(input.name).then(|| true.into()),
-            Takes::Word(..) | Takes::Text(_) => matches
+            Takes::Word(..) | Takes::Text(_) | Takes::Time => matches
                 .get_one::<String>(input.name)
                 .map(|text| text.as_str().into()),
         };

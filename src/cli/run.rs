@@ -13,7 +13,8 @@ use super::operation::{object, parameters, versions};
 use super::say::{complain, print, say};
 use super::session::{Ended, Session};
 use crate::base::error::{Code, Error};
-use crate::config::Format;
+use crate::base::time::Zone;
+use crate::config::{Format, Settings};
 use crate::model::draft::{Draft, Purpose};
 use crate::model::noun::Noun;
 use crate::model::query::Query;
@@ -46,6 +47,7 @@ struct Given {
     versions: Option<Versions>,
     fields: Option<String>,
     yes: bool,
+    zone: Zone,
 }
 
 impl<'a> Run<'a> {
@@ -83,7 +85,7 @@ impl<'a> Run<'a> {
         all.into_iter().flatten().cloned().collect()
     }
 
-    fn given(&self) -> Result<Given, Error> {
+    fn given(&self, zone: &Zone) -> Result<Given, Error> {
         let words = self.words()?;
         let takes = |word: CommandPart| words.takes.contains(&word);
         let is_key = |word: &CommandPart| matches!(word, CommandPart::Key(_));
@@ -98,7 +100,7 @@ impl<'a> Run<'a> {
             },
             parameters: parameters(self.about, self.noun, self.matches),
             source: match (takes(CommandPart::Draft), self.noun) {
-                (true, Some(noun)) => Some(source(noun, self.matches)?),
+                (true, Some(noun)) => Some(source(noun, self.matches, zone)?),
                 _ => None,
             },
             object: object(self.about, self.matches),
@@ -111,6 +113,7 @@ impl<'a> Run<'a> {
                 false => None,
             },
             yes: takes(CommandPart::Yes) && self.matches.get_flag("yes"),
+            zone: zone.clone(),
         })
     }
 
@@ -128,10 +131,13 @@ impl<'a> Run<'a> {
     }
 
     /// Opens the store, calls `act` with it, and closes it.
-    async fn with_store(&self, act: impl AsyncFnOnce(&AnyStore, Look) -> Ended) -> Ended {
-        let settings = self.session.settings()?;
-        let store = open(&settings, self.wants()).await?;
-        let ended = act(&store, Session::look(&settings)).await;
+    async fn with_store(
+        &self,
+        settings: &Settings,
+        act: impl AsyncFnOnce(&AnyStore, Look) -> Ended,
+    ) -> Ended {
+        let store = open(settings, self.wants()).await?;
+        let ended = act(&store, Session::look(settings)).await;
         let closed = store.close().await;
         let code = ended?;
         closed?;
@@ -144,12 +150,14 @@ impl Visit for Run<'_> {
 
     async fn list(self) -> Ended {
         let noun = self.noun()?;
-        let pairs = pairs(noun, self.matches)?;
+        let settings = self.session.settings()?;
+        let zone = settings.zone()?;
+        let pairs = pairs(noun, self.matches, zone)?;
         let (limit, fields) = (self.text("limit"), self.text("show"));
         let is_count = self.matches.get_flag("count");
-        self.with_store(async |store, look| match is_count {
+        self.with_store(&settings, async |store, look| match is_count {
             true => count(store, look, noun, pairs, limit).await,
-            false => list(store, look, noun, pairs, limit, fields).await,
+            false => list(store, look, zone, noun, pairs, limit, fields).await,
         })
         .await
     }
@@ -158,12 +166,15 @@ impl Visit for Run<'_> {
         let noun = self.noun()?;
         let (ids, fields) = (self.all("ids"), self.text("show"));
         let is_etag = self.matches.get_flag("etag");
-        self.with_store(async |store, look| {
+        let settings = self.session.settings()?;
+        let zone = settings.zone()?;
+        self.with_store(&settings, async |store, look| {
             let shown = shown(noun, fields.as_deref())?;
             let ids = expand(&ids)?;
             let printer = match is_etag {
                 true => Printer::etags(io::stdout().lock(), look, noun, extent(&ids)),
-                false => Printer::records(io::stdout().lock(), look, noun, shown, extent(&ids)),
+                false => Printer::records(io::stdout().lock(), look, noun, shown, extent(&ids))
+                    .in_zone(zone),
             };
             each(look, noun, &ids, printer, async |id, printer| {
                 let record = store.get(noun, noun.parse_id(id)?).await?;
@@ -178,18 +189,21 @@ impl Visit for Run<'_> {
     }
 
     async fn tokens(self) -> Ended {
-        self.with_store(async |store, look| {
-            output::tokens(io::stdout().lock(), look, &store.tokens().await?)?;
+        let settings = self.session.settings()?;
+        let zone = settings.zone()?;
+        self.with_store(&settings, async |store, look| {
+            output::tokens(io::stdout().lock(), look, zone, &store.tokens().await?)?;
             Ok(0)
         })
         .await
     }
 
     async fn write<T: Operation>(self) -> Ended {
-        let given = self.given()?;
+        let settings = self.session.settings()?;
+        let given = self.given(settings.zone()?)?;
         let words = self.words()?;
         let noun = self.noun;
-        self.with_store(async |store, look| match noun {
+        self.with_store(&settings, async |store, look| match noun {
             Some(noun) => on_records::<T>(store, look, words, noun, given).await,
             None => alone::<T>(store, look, given).await,
         })
@@ -259,7 +273,7 @@ async fn on_records<T: Operation>(
     let out = io::stdout().lock();
     let printer = match T::ABOUT.answer {
         Answer::Message => Printer::messages(out, look, noun, extent),
-        _ => Printer::records(out, look, noun, shown, extent),
+        _ => Printer::records(out, look, noun, shown, extent).in_zone(&given.zone),
     };
     each(look, noun, &ids, printer, async |id, printer| {
         let told = one::<T>(store, Some(noun), id, &given, draft.clone()).await?;
@@ -277,7 +291,7 @@ async fn on_records<T: Operation>(
 async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Given) -> Ended {
     let told = one::<T>(store, None, &given.key, &given, None).await?;
     match told {
-        Told::Token(token, secret) => show_token(look, token, secret)?,
+        Told::Token(token, secret) => show_token(look, &given.zone, token, secret)?,
         Told::Message(message) => {
             let said = [("name", given.key.into()), ("message", message.into())];
             output::summary(io::stdout().lock(), look, &said)?;
@@ -297,7 +311,8 @@ async fn one<T: Operation>(
     given: &Given,
     draft: Option<Draft>,
 ) -> Result<Told, Stop> {
-    let asked = Asked::new(T::ABOUT, noun, key, &given.parameters)?;
+    let mut asked = Asked::new(T::ABOUT, noun, key, &given.parameters)?;
+    asked.zone = given.zone.clone();
     let mut operation = T::ask(&asked)?;
     if let Some(draft) = draft {
         operation.draft(draft);
@@ -395,6 +410,7 @@ async fn count(
 async fn list(
     store: &AnyStore,
     look: Look,
+    zone: &Zone,
     noun: &'static Noun,
     mut pairs: Vec<(String, String)>,
     limit: Option<String>,
@@ -407,6 +423,7 @@ async fn list(
         pairs.push(("fields".into(), fields));
     }
     let mut printer = Printer::records(io::stdout().lock(), look, noun, shown, Extent::Many);
+    printer = printer.in_zone(zone);
     if let Some(limit) = limit {
         pairs.push(("limit".into(), limit));
     }
@@ -438,7 +455,7 @@ fn epilogue(look: Look, noun: &Noun, count: u64, next: Option<String>) {
 }
 
 /// Prints a new token. As a table or an id it is only the secret, so that scripts can use it.
-fn show_token(look: Look, token: Token, secret: Secret) -> output::Result {
+fn show_token(look: Look, zone: &Zone, token: Token, secret: Secret) -> output::Result {
     match look.format {
         Format::Table | Format::Id => {
             print(format!("{}\n", secret.text()).as_bytes())?;
@@ -446,10 +463,9 @@ fn show_token(look: Look, token: Token, secret: Secret) -> output::Result {
             if !io::stdout().is_terminal() {
                 return Ok(());
             }
-            let until = token
-                .expires_at
-                .as_ref()
-                .map_or_else(String::new, |at| format!(" until {at} UTC"));
+            let until = token.expires_at.as_ref().map_or_else(String::new, |at| {
+                format!(" until {} ({})", zone.show(at), zone.name())
+            });
             say(&format!(
                 "the token {} with the scope {} is valid{until}; it is shown only this once",
                 token.name,

@@ -6,7 +6,7 @@
 
 use crate::config::kind::SettingKind::{
     self, Count, Database, File, Folder, Format, Host, Many, Path, Port, Rate, Size, Switch, Time,
-    Token, Url, Word,
+    Token, Url, Word, Zone,
 };
 use crate::model::record::LARGEST;
 use crate::net::peer::check_network;
@@ -108,6 +108,9 @@ knobs! {
     OUTPUT: "output", "--output", "CRM_OUTPUT", "output";
         Everything, Format, Value("table");
         "How records are printed";
+    TIMEZONE: "timezone", "--tz", "CRM_TZ", "timezone";
+        Everything, Zone, Rule("the zone of the system, and UTC for `crm serve`");
+        "The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it";
     HOST: "host", "--host", "HOST", "";
         Listen, Host, Value("0.0.0.0");
         "The address to listen on";

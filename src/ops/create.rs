@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::base::error::{Code, Error, Problems, Result};
-use crate::base::time;
-use crate::model::draft::{Draft, Purpose};
+use crate::base::time::{self, Zone};
+use crate::model::draft::{Draft, Purpose, ReadIn};
 use crate::model::email::{email, spellings};
 use crate::model::field::Presence;
 use crate::model::lead::OnDuplicate;
@@ -28,6 +28,8 @@ use crate::store::transaction::Transaction;
 pub struct Create {
     draft: Draft,
     on_duplicate: OnDuplicate,
+    /// The zone of times without an offset in a body that is still to come.
+    zone: Zone,
     /// The draft's row, made by [`Write::check`].
     row: Result<Vec<Option<Value>>, Problems>,
 }
@@ -38,6 +40,7 @@ impl Create {
         Create {
             draft,
             on_duplicate,
+            zone: Zone::UTC,
             row: Ok(Vec::new()),
         }
     }
@@ -79,11 +82,19 @@ impl Operation for Create {
     fn ask(asked: &Asked<'_>) -> Result<Create> {
         let on_duplicate = asked.word("on_duplicate", &OnDuplicate::WORDS)?;
         let draft = Draft::new(asked.noun()?);
-        Ok(Create::new(draft, on_duplicate.unwrap_or_default()))
+        Ok(Create {
+            zone: asked.zone.clone(),
+            ..Create::new(draft, on_duplicate.unwrap_or_default())
+        })
     }
 
     fn body(&mut self, body: &[u8]) -> Result<()> {
-        self.draft = Draft::from_json(self.draft.noun, body, Purpose::Create)?;
+        let times = ReadIn {
+            zone: &self.zone,
+            // A new record has no value that could have been sent back.
+            is_named: true,
+        };
+        self.draft = Draft::from_json_in(self.draft.noun, body, Purpose::Create, times)?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 
+use crate::base::time::Zone;
 use crate::config::Format;
 use crate::model::attributes;
 use crate::model::keys::Keys;
@@ -24,6 +25,8 @@ use crate::output::text::{cut, visible};
 pub struct Printer<W: Write> {
     out: BufWriter<W>,
     look: Look,
+    /// The zone of the times in a table.
+    zone: Zone,
     noun: &'static Noun,
     /// The fields to print. `None` if something else is printed for each record.
     shown: Option<Shown>,
@@ -78,6 +81,7 @@ impl<W: Write> Printer<W> {
         Printer {
             out: BufWriter::with_capacity(64 * 1024, out),
             look,
+            zone: Zone::UTC,
             noun,
             shown,
             other,
@@ -88,6 +92,12 @@ impl<W: Write> Printer<W> {
             rows: Vec::new(),
             buffer: Vec::new(),
         }
+    }
+
+    /// The same printer, with times in this zone in tables. Other formats are for programs and show UTC.
+    pub fn in_zone(mut self, zone: &Zone) -> Printer<W> {
+        self.zone = zone.clone();
+        self
     }
 
     /// Whether the columns are only known when all records are.
@@ -144,6 +154,9 @@ impl<W: Write> Printer<W> {
                     match value(column) {
                         text if is_whole && kind == Kind::Attributes && text == "{}" => {
                             String::new()
+                        }
+                        text if is_whole && kind.tense().is_some() => {
+                            visible(&self.zone.show(&text)).into_owned()
                         }
                         text => visible(&text).into_owned(),
                     }

@@ -45,6 +45,7 @@ macro_rules! on_every_store {
 on_every_store! {
     a_created_record_is_read_back
     times_are_stored_in_one_form
+    times_are_read_in_a_zone
     all_failing_fields_are_told_at_once
     a_draft_that_is_refused_changes_nothing
     an_update_changes_what_is_given
@@ -225,6 +226,77 @@ async fn times_are_stored_in_one_form(store: AnyStore) {
     }
     let now = create(&store, &ACTION, r#"{"action_type": "call"}"#).await;
     assert_eq!(text(&now, "timestamp"), text(&now, "created_at"));
+}
+
+async fn times_are_read_in_a_zone(store: AnyStore) {
+    use crm::base::time::Zone;
+    use crm::model::draft::{Draft, ReadIn};
+
+    let zone = Zone::named("America/New_York").unwrap();
+    let times = |is_named| ReadIn {
+        zone: &zone,
+        is_named,
+    };
+    let made = |given: &str, purpose, is_named| {
+        let json = format!(r#"{{"name": "p", "next_followup_datetime": "{given}"}}"#);
+        Draft::from_json_in(&PROCESS, json.as_bytes(), purpose, times(is_named)).unwrap()
+    };
+    for (given, stored) in [
+        ("2026-11-27 09:00", "2026-11-27 14:00:00"),
+        ("2026-11-27T09:00Z", "2026-11-27 09:00:00"),
+        ("2026-11-27T09:00[Asia/Tokyo]", "2026-11-27 00:00:00"),
+        ("2026-11-27", "2026-11-27 05:00:00"),
+    ] {
+        let draft = made(given, Purpose::Create, true);
+        let saved = store.create(draft, OnDuplicate::Create).await.unwrap();
+        assert_eq!(text(&saved.record, "next_followup_datetime"), stored);
+    }
+    // In the default zone of a service, what was read can be sent back. A client that names its zone means that zone.
+    let field = "next_followup_datetime";
+    let draft = made("2026-11-27 14:00:00", Purpose::Update, false);
+    let same = store.update(1, draft).await.unwrap();
+    if !matches!(store, AnyStore::Remote(_)) {
+        assert_eq!(text(&same, field), "2026-11-27 14:00:00");
+    }
+    let draft = made("2026-11-27 14:00:00", Purpose::Update, true);
+    let moved = store.update(1, draft).await.unwrap();
+    assert_eq!(text(&moved, field), "2026-11-27 19:00:00");
+    let draft = made("2026-11-28", Purpose::Update, false);
+    let moved = store.update(1, draft).await.unwrap();
+    assert_eq!(text(&moved, field), "2026-11-28 05:00:00");
+    for (query, expected) in [
+        ("tz=UTC&next_followup_datetime=2026-11-27", &[2, 3, 4][..]),
+        (
+            "next_followup_datetime=2026-11-27&tz=America/New_York",
+            &[2, 4],
+        ),
+        (
+            "tz=America/New_York&next_followup_datetime=ne:2026-11-27",
+            &[1, 3],
+        ),
+        (
+            "tz=America/New_York&next_followup_datetime=in:2026-11-26,2026-11-28",
+            &[1, 3],
+        ),
+        (
+            "tz=%2B09:00&next_followup_datetime=gte:2026-11-27 18:00",
+            &[1, 2],
+        ),
+        (
+            "next_followup_datetime=2026-11-27T05:00Z/2026-11-28",
+            &[2, 4],
+        ),
+        (
+            "next_followup_datetime=ne:2026-11-27T05:00Z/2026-11-28",
+            &[1, 3],
+        ),
+        (
+            "next_followup_datetime=in:2026-11-27/2026-11-27T01:00,2026-11-28/",
+            &[1, 3],
+        ),
+    ] {
+        assert_eq!(ids(&store, &PROCESS, query).await, expected, "{query}");
+    }
 }
 
 async fn all_failing_fields_are_told_at_once(store: AnyStore) {

@@ -125,7 +125,7 @@ pub(super) fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
             let twice = format!("{} is given twice", name.text);
             return Err(Error::field("sort", twice));
         }
-        let is_time = matches!(noun.fields[at].kind, Kind::Time | Kind::Stamp);
+        let is_time = noun.fields[at].kind.tense().is_some();
         order.push(Sort {
             at,
             key,
