@@ -20,17 +20,23 @@ mod backup;
 mod check;
 mod completions;
 mod config;
+mod confirm;
 mod copy;
 mod draft;
 mod filters;
 mod health;
 mod help;
-mod input;
+mod hints;
+mod ids;
 mod keeping;
+mod keys;
+mod listing;
 mod man;
 mod misused;
+mod names;
 mod open;
 mod operation;
+mod records;
 mod restore;
 mod run;
 pub mod say;
@@ -38,7 +44,9 @@ mod serve;
 mod serving;
 mod session;
 mod setting;
+mod several;
 mod signals;
+mod write;
 
 /// The commands that are not operations, in the order of the help.
 const PLAIN: [Plain; 10] = [

@@ -39,9 +39,10 @@ pub use look::{Extent, Look};
 pub use printer::Printer;
 pub use rows::{settings, tokens};
 pub use stop::{Result, Stop};
-pub use summary::{count, findings, summary};
+pub use summary::{count, findings, messages, summary};
 pub use table::NARROWEST;
 pub use terminal::Terminal;
+pub use text::{cut, visible};
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,44 @@ pub fn summary(mut out: impl Write, look: Look, said: &[(&str, serde_json::Value
     Ok(out.flush()?)
 }
 
+/// Prints a message on each of several things that have a name.
+pub fn messages(mut out: impl Write, look: Look, said: &[(String, String)]) -> Result {
+    let mut text = Vec::new();
+    let object = |(name, message): &(String, String)| serde_json::json!({"name": name, "message": message});
+    match look.format {
+        Format::Json => {
+            let objects: Vec<String> = said.iter().map(|one| object(one).to_string()).collect();
+            match objects.is_empty() {
+                true => writeln!(text, "[]")?,
+                false => writeln!(text, "[\n{}\n]", objects.join(",\n"))?,
+            }
+        }
+        Format::Ndjson => {
+            for one in said {
+                writeln!(text, "{}", object(one))?;
+            }
+        }
+        Format::Csv => {
+            csv_line(["name", "message"].into_iter(), &mut text);
+            for (name, message) in said {
+                csv_line([name, message].into_iter(), &mut text);
+            }
+        }
+        Format::Id => {
+            for (name, _) in said {
+                writeln!(text, "{name}")?;
+            }
+        }
+        Format::Table => {
+            for (name, message) in said {
+                writeln!(text, "{}: {}", visible(name), visible(message))?;
+            }
+        }
+    }
+    out.write_all(&text)?;
+    Ok(out.flush()?)
+}
+
 /// Prints the findings of a check, each with its kind and text. Without findings it prints `ok`.
 pub fn findings(mut out: impl Write, look: Look, found: &[(&str, &str)]) -> Result {
     let mut text = Vec::new();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
 /// Escapes every character that would control the terminal, break the line or reorder it.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     let is_unsafe = |c: char| {
         c.is_control()
             || matches!(c,
@@ -56,7 +56,7 @@ fn start(text: &str, width: usize) -> &str {
 }
 
 /// Cuts a text that is wider than `width`, and ends it with `…`.
-pub(super) fn cut(text: String, width: usize) -> String {
+pub fn cut(text: String, width: usize) -> String {
     if text.width() <= width {
         return text;
     }
