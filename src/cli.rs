@@ -5,6 +5,7 @@
 //! further work. [`run`] executes them. Every other command has one file; [`PLAIN`] lists them.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -27,6 +28,7 @@ mod filters;
 mod health;
 mod help;
 mod hints;
+mod hyphens;
 mod ids;
 mod keeping;
 mod keys;
@@ -102,7 +104,7 @@ pub fn main() -> ExitCode {
     let around = Surroundings::of_process();
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return ExitCode::from(misused::misused(&error, &around)),
+        Err(error) => return ExitCode::from(misused::misused(error, &around)),
     };
     let flags = setting::flags(&matches);
     // Used until the settings are known, and if they are wrong.
@@ -124,6 +126,10 @@ pub fn main() -> ExitCode {
 }
 
 fn obey(session: &Session<'_>, matches: &ArgMatches) -> Ended {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(error) = hyphens::swallowed(command, &words) {
+        return Err(error.into());
+    }
     if matches.value_source("token").is_some() {
         return Err(Error::invalid(
             "--token: a token must not be on the command line, where others can read it; expected CRM_TOKEN, \

@@ -9,8 +9,9 @@
 //! one field per line; long values are wrapped and never cut. When standard output is not a terminal, nothing is cut,
 //! wrapped or left out.
 //!
-//! Tables and errors escape characters that would control the terminal or reorder a line. JSON has escapes of its own,
-//! and CSV is for programs.
+//! Characters that would control the terminal or reorder a line are escaped wherever data reaches one: always in tables and
+//! errors, and in JSON, CSV and ids if standard output is a terminal. JSON stays the same JSON. Programs get the data as it
+//! is.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -42,7 +43,7 @@ pub use stop::{Result, Stop};
 pub use summary::{count, findings, messages, summary};
 pub use table::NARROWEST;
 pub use terminal::Terminal;
-pub use text::{cut, visible};
+pub use text::{cut, visible, visible_json};
 
 #[cfg(test)]
 mod tests;

@@ -10,10 +10,12 @@ use super::ids::Named;
 use super::listing::{count, list};
 use super::open::{Wants, open};
 use super::operation::{object, parameters, versions};
+use super::say::say;
 use super::session::{Ended, Session};
 use super::several::{each, shown};
 use super::write::{Given, alone, on_records};
 use crate::base::error::Error;
+use crate::config::Format;
 use crate::model::noun::Noun;
 use crate::model::terms::etag;
 use crate::operation::about::{About, CommandPart, Words};
@@ -167,7 +169,11 @@ impl Visit for Run<'_> {
 
     async fn tokens(self) -> Ended {
         self.with_store(async |store, look| {
-            output::tokens(io::stdout().lock(), look, &store.tokens().await?)?;
+            let tokens = store.tokens().await?;
+            output::tokens(io::stdout().lock(), look, &tokens)?;
+            if tokens.is_empty() && look.format == Format::Table {
+                say("no tokens: until there is one, a service over this database is open to everyone who can reach it");
+            }
             Ok(0)
         })
         .await

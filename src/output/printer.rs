@@ -12,7 +12,7 @@ use crate::output::csv::csv_line;
 use crate::output::look::{Extent, Look};
 use crate::output::stop::Result;
 use crate::output::table::{TableColumn, table, upright};
-use crate::output::text::{cut, visible};
+use crate::output::text::{cut, for_terminal, visible};
 
 /// Prints records, their ETags, or that they are deleted.
 ///
@@ -134,8 +134,8 @@ impl<W: Write> Printer<W> {
             ),
             Format::Id => write!(self.buffer, "{id}")?,
             Format::Table => match message.strip_prefix(title) {
-                Some(rest) => writeln!(self.buffer, "{title} {id}{rest}")?,
-                None => writeln!(self.buffer, "{title} {id}: {message}")?,
+                Some(rest) => writeln!(self.buffer, "{title} {id}{}", visible(rest))?,
+                None => writeln!(self.buffer, "{title} {id}: {}", visible(message))?,
             },
         }
         self.after()
@@ -214,6 +214,7 @@ impl<W: Write> Printer<W> {
         }
         let mut line = Vec::new();
         csv_line(names.into_iter(), &mut line);
+        for_terminal(self.look.format, self.look.terminal, &mut line);
         Ok(self.out.write_all(&line)?)
     }
 
@@ -236,6 +237,7 @@ impl<W: Write> Printer<W> {
             (Format::Json, Extent::Many) | (Format::Table | Format::Csv, _) => {}
             _ => self.buffer.push(b'\n'),
         }
+        for_terminal(self.look.format, self.look.terminal, &mut self.buffer);
         self.out.write_all(&self.buffer)?;
         self.buffer.clear();
         Ok(())

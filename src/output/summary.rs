@@ -7,7 +7,7 @@ use crate::output::csv::csv_line;
 use crate::output::look::Look;
 use crate::output::stop::Result;
 use crate::output::table::upright;
-use crate::output::text::visible;
+use crate::output::text::{for_terminal, visible};
 
 /// Prints what a command did, as names with values. JSON and NDJSON are one object. A table has one value per line and
 /// leaves out nulls. The id is the first value.
@@ -40,6 +40,7 @@ pub fn summary(mut out: impl Write, look: Look, said: &[(&str, serde_json::Value
             upright(cells.collect(), look.terminal, &mut text);
         }
     }
+    for_terminal(look.format, look.terminal, &mut text);
     out.write_all(&text)?;
     Ok(out.flush()?)
 }
@@ -78,6 +79,7 @@ pub fn messages(mut out: impl Write, look: Look, said: &[(String, String)]) -> R
             }
         }
     }
+    for_terminal(look.format, look.terminal, &mut text);
     out.write_all(&text)?;
     Ok(out.flush()?)
 }
@@ -107,6 +109,7 @@ pub fn findings(mut out: impl Write, look: Look, found: &[(&str, &str)]) -> Resu
             }
         }
     }
+    for_terminal(look.format, look.terminal, &mut text);
     out.write_all(&text)?;
     Ok(out.flush()?)
 }
