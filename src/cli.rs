@@ -85,6 +85,12 @@ pub fn command() -> Command {
         .args([&DATABASE, &URL, &CONFIG].map(|knob| global(setting::arg(knob))))
         .arg(global(setting::arg(&OUTPUT).short('o')))
         .arg(global(setting::arg(&TOKEN_FILE)))
+        .arg(global(
+            Arg::new("no_pager")
+                .long("no-pager")
+                .action(ArgAction::SetTrue)
+                .help("Print long tables and pages of the manual at once"),
+        ))
         // Accepted only to be refused with a reason: everyone on the machine can read a command line.
         .arg(
             Arg::new("token")
@@ -104,7 +110,7 @@ pub fn main() -> ExitCode {
     let around = Surroundings::of_process();
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return ExitCode::from(misused::misused(error, &around)),
+        Err(error) => return ExitCode::from(misused::misused(error, &around, command)),
     };
     let flags = setting::flags(&matches);
     // Used until the settings are known, and if they are wrong.
@@ -113,6 +119,7 @@ pub fn main() -> ExitCode {
         flags: &flags,
         around: &around,
         whole: command,
+        no_pager: matches.get_flag("no_pager"),
         format: &format,
     };
     ExitCode::from(match obey(&session, &matches) {

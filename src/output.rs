@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`stop`], [`terminal`], [`look`] | why printing stops, the terminal, format and number of results |
 //! | [`text`], [`csv`](mod@csv), [`table`] | text in a terminal, lines of CSV, tables |
+//! | [`page`], [`pager`] | standard output, and the program that shows long tables |
 //! | [`printer`] | records |
 //! | [`rows`], [`summary`](mod@summary) | other results: lists of rows, and single ones |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
@@ -25,6 +26,8 @@ mod bar;
 mod csv;
 mod error;
 mod look;
+mod page;
+mod pager;
 mod printer;
 mod rows;
 mod stop;
@@ -37,6 +40,8 @@ pub use crate::config::Format;
 pub use bar::Bar;
 pub use error::error;
 pub use look::{Extent, Look};
+pub use page::Page;
+pub use pager::Pager;
 pub use printer::Printer;
 pub use rows::{settings, tokens};
 pub use stop::{Result, Stop};

@@ -26,7 +26,7 @@ pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
                 Kind::Attributes => {
                     arg.help("All attributes as one text; for one of them use --where attributes.KEY=…")
                 }
-                _ => arg,
+                _ => arg.help(field.about.split(';').next().unwrap_or(field.about)),
             }
         })
         .collect()

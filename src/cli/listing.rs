@@ -12,7 +12,7 @@ use crate::config::Format;
 use crate::model::noun::Noun;
 use crate::model::query::Query;
 use crate::model::record::Record;
-use crate::output::{self, Extent, Look, Printer};
+use crate::output::{self, Extent, Look, Page, Printer};
 use crate::store::any::AnyStore;
 use crate::store::contract::{Listing, Store};
 
@@ -48,6 +48,7 @@ pub(super) async fn count(
 pub(super) async fn list(
     store: &AnyStore,
     look: Look,
+    page: Page,
     noun: &'static Noun,
     mut pairs: Vec<(String, String)>,
     limit: Option<String>,
@@ -59,7 +60,7 @@ pub(super) async fn list(
     if let (Some(fields), true) = (fields, look.format != Format::Id) {
         pairs.push(("fields".into(), fields));
     }
-    let mut printer = Printer::records(io::stdout().lock(), look, noun, shown, Extent::Many);
+    let mut printer = Printer::records(page, look, noun, shown, Extent::Many);
     if let Some(limit) = limit {
         pairs.push(("limit".into(), limit));
     }
@@ -69,7 +70,8 @@ pub(super) async fn list(
             .iter()
             .try_for_each(|record| printer.record(record))?;
     }
-    let count = printer.end()?;
+    let (count, page) = printer.finish()?;
+    page.end().await?;
     epilogue(look, noun, count, listing.next);
     if count == 0 {
         tell(noun, &filters);

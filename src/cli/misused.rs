@@ -1,11 +1,14 @@
 //! Help and version, and command lines that are not valid.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io::{self, Write};
 
+use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::hyphens::swallowed;
 use super::names::instead_of;
 use super::say::{complain, lines};
 use crate::base::error::Error;
@@ -28,7 +31,11 @@ const VERBS: [(&str, &[&str]); 6] = [
 ];
 
 /// Prints the help, the version, or what is wrong with a command line. Returns the exit code.
-pub(super) fn misused(error: clap::Error, around: &Surroundings) -> u8 {
+pub(super) fn misused(
+    error: clap::Error,
+    around: &Surroundings,
+    whole: fn() -> Command,
+) -> u8 {
     let wanted = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -45,6 +52,11 @@ pub(super) fn misused(error: clap::Error, around: &Surroundings) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();
         return 2;
+    }
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(error) = swallowed(whole, &words) {
+        complain(format(around), &error);
+        return error.code.exit();
     }
     let error = advised(error);
     match format(around) {

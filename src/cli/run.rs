@@ -1,7 +1,5 @@
 //! Runs the command of any operation.
 
-use std::io;
-
 use clap::ArgMatches;
 
 use super::draft::source;
@@ -22,7 +20,7 @@ use crate::operation::about::{About, CommandPart, Words};
 use crate::operation::asked::Operation;
 use crate::operation::service::Inform;
 use crate::ops::{Op, Visit};
-use crate::output::{self, Look, Printer};
+use crate::output::{self, Look, Page, Printer};
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 
@@ -114,10 +112,11 @@ impl<'a> Run<'a> {
     }
 
     /// Opens the store, calls `act` with it, and closes it.
-    async fn with_store(&self, act: impl AsyncFnOnce(&AnyStore, Look) -> Ended) -> Ended {
+    async fn with_store(&self, act: impl AsyncFnOnce(&AnyStore, Look, Page) -> Ended) -> Ended {
         let settings = self.session.settings()?;
         let store = open(&settings, self.wants()).await?;
-        let ended = act(&store, Session::look(&settings)).await;
+        let page = self.session.page(&settings);
+        let ended = act(&store, Session::look(&settings), page).await;
         let closed = store.close().await;
         let code = ended?;
         closed?;
@@ -133,9 +132,9 @@ impl Visit for Run<'_> {
         let pairs = pairs(noun, self.matches)?;
         let (limit, fields) = (self.text("limit"), self.text("show"));
         let is_count = self.matches.get_flag("count");
-        self.with_store(async |store, look| match is_count {
+        self.with_store(async |store, look, page| match is_count {
             true => count(store, look, noun, pairs, limit).await,
-            false => list(store, look, noun, pairs, limit, fields).await,
+            false => list(store, look, page, noun, pairs, limit, fields).await,
         })
         .await
     }
@@ -144,33 +143,35 @@ impl Visit for Run<'_> {
         let noun = self.noun()?;
         let (ids, fields) = (self.all("ids"), self.text("show"));
         let is_etag = self.matches.get_flag("etag");
-        self.with_store(async |store, look| {
+        self.with_store(async |store, look, page| {
             let shown = shown(noun, fields.as_deref())?;
             let named = Named::read(noun, &ids, false)?;
             let extent = named.extent;
             let ids = named.ids(store, noun).await?;
-            let out = io::stdout().lock();
             let printer = match is_etag {
-                true => Printer::etags(out, look, noun, extent),
-                false => Printer::records(out, look, noun, shown, extent),
+                true => Printer::etags(page, look, noun, extent),
+                false => Printer::records(page, look, noun, shown, extent),
             };
             let name = |id: &i64| format!("{} {id}", noun.name);
-            each(look, &ids, name, printer, async |id, printer| {
+            let (code, page) = each(look, &ids, name, printer, async |id, printer| {
                 let record = store.get(noun, *id).await?;
                 match is_etag {
                     true => printer.etag(record.id(), &etag(record.version())),
                     false => printer.record(&record),
                 }
             })
-            .await
+            .await?;
+            page.end().await?;
+            Ok(code)
         })
         .await
     }
 
     async fn tokens(self) -> Ended {
-        self.with_store(async |store, look| {
+        self.with_store(async |store, look, mut page| {
             let tokens = store.tokens().await?;
-            output::tokens(io::stdout().lock(), look, &tokens)?;
+            output::tokens(&mut page, look, &tokens)?;
+            page.end().await?;
             if tokens.is_empty() && look.format == Format::Table {
                 say("no tokens: until there is one, a service over this database is open to everyone who can reach it");
             }
@@ -183,7 +184,7 @@ impl Visit for Run<'_> {
         let given = self.given()?;
         let words = self.words()?;
         let noun = self.noun;
-        self.with_store(async |store, look| match noun {
+        self.with_store(async |store, look, _| match noun {
             Some(noun) => on_records::<T>(store, look, words, noun, given).await,
             None => alone::<T>(store, look, given).await,
         })

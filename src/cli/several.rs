@@ -1,9 +1,8 @@
 //! Does the same with several records, one after the other.
 
-use std::io::StdoutLock;
+use std::io::Write;
 
 use super::say::complain;
-use super::session::Ended;
 use crate::base::error::{Code, Error};
 use crate::model::noun::Noun;
 use crate::model::shown::Shown;
@@ -14,15 +13,16 @@ pub(super) fn shown(noun: &'static Noun, fields: Option<&str>) -> Result<Option<
     fields.map(|fields| Shown::parse(noun, fields)).transpose()
 }
 
-/// Calls `act` with each item, in order, and continues after a failure. Returns the exit code of the first failure.
+/// Calls `act` with each item, in order, and continues after a failure. Returns the exit code of the first failure, and
+/// where the output went.
 /// `name` names an item in an error, if there are several.
-pub(super) async fn each<T>(
+pub(super) async fn each<T, W: Write>(
     look: Look,
     items: &[T],
     name: impl Fn(&T) -> String,
-    mut printer: Printer<StdoutLock<'static>>,
-    mut act: impl AsyncFnMut(&T, &mut Printer<StdoutLock<'static>>) -> Result<(), Stop>,
-) -> Ended {
+    mut printer: Printer<W>,
+    mut act: impl AsyncFnMut(&T, &mut Printer<W>) -> Result<(), Stop>,
+) -> Result<(u8, W), Stop> {
     let mut code = 0;
     for item in items {
         match act(item, &mut printer).await {
@@ -44,6 +44,6 @@ pub(super) async fn each<T>(
             }
         }
     }
-    printer.end()?;
-    Ok(code)
+    let (_, out) = printer.finish()?;
+    Ok((code, out))
 }

@@ -126,7 +126,7 @@ pub(super) async fn on_records<T: Operation>(
         0 => format!("record {}", write.number),
         id => format!("{} {id}", noun.name),
     };
-    let ended = each(look, &writes, name, printer, async |write, printer| {
+    let (ended, _) = each(look, &writes, name, printer, async |write, printer| {
         let key = match write.id {
             0 => String::new(),
             id => id.to_string(),

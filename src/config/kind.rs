@@ -17,6 +17,8 @@ pub enum SettingKind {
     Format,
     /// A token.
     Token,
+    /// The command line of a program.
+    Program,
     /// The path of a file, which need not be UTF-8.
     Path,
     /// An IP address or a host name.
@@ -52,6 +54,7 @@ impl SettingKind {
             SettingKind::Url => Some("URL"),
             SettingKind::Format => Some("FORMAT"),
             SettingKind::Token => Some("TOKEN"),
+            SettingKind::Program => Some("COMMAND"),
             SettingKind::Host => Some("HOST"),
             SettingKind::Port => Some("PORT"),
             SettingKind::Folder => Some("DIR"),
@@ -112,7 +115,7 @@ impl SettingKind {
     /// Reads a text. The error says what was expected. A relative path stays relative, because only the caller knows
     /// the folder that it is relative to.
     ///
-    /// A database, a URL, a format, a token and a path are returned unchanged, because [`crate::config::settings`]
+    /// A database, a URL, a format, a token, a program and a path are returned unchanged, because [`crate::config::settings`]
     /// reads them into other types.
     pub(super) fn read(&self, text: &str) -> Result<SettingValue, String> {
         Ok(match *self {
@@ -120,6 +123,7 @@ impl SettingKind {
             | SettingKind::Url
             | SettingKind::Format
             | SettingKind::Token
+            | SettingKind::Program
             | SettingKind::Path => SettingValue::Text(text.into()),
             SettingKind::Host => SettingValue::Text(parse::host(text)?),
             SettingKind::Port => SettingValue::Count(parse::port(text)?.into()),

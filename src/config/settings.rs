@@ -14,7 +14,7 @@ use crate::config::origin::{Origin, Setting};
 use crate::config::parse;
 use crate::config::row::Row;
 use crate::config::surroundings::Surroundings;
-use crate::config::table::{CONFIG, DATABASE, OUTPUT, TOKEN, TOKEN_FILE, URL};
+use crate::config::table::{CONFIG, DATABASE, OUTPUT, PAGER, TOKEN, TOKEN_FILE, URL};
 use crate::model::token::Secret;
 
 /// The name of the database that commands find in the current folder.
@@ -36,6 +36,8 @@ pub struct Settings {
     pub target: Setting<Location>,
     /// How they are printed.
     pub output: Setting<Format>,
+    /// The command line of the pager, if the user has chosen one for crm.
+    pub pager: Option<Setting<String>>,
     /// The config file. `None` if the user named no file and has no home directory.
     pub file: Option<Setting<PathBuf>>,
     /// Whether the config file exists.
@@ -57,6 +59,7 @@ impl Settings {
             target,
             token,
             output: output(&levels)?,
+            pager: levels.get(&PAGER)?,
             file_exists: levels.file.exists,
             file: levels.file.path,
         })
@@ -120,7 +123,11 @@ impl Settings {
             None => Row::without_value(&CONFIG, "no home directory".into()),
         };
         let output = Row::new(&OUTPUT, self.output.value.word(), &self.output.origin);
-        vec![database, url, output, token, file]
+        let pager = match &self.pager {
+            Some(pager) => Row::new(&PAGER, &pager.value, &pager.origin),
+            None => Row::without_value(&PAGER, "default: PAGER or less".into()),
+        };
+        vec![database, url, output, pager, token, file]
     }
 }
 

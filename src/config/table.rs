@@ -5,8 +5,8 @@
 //! Names are written out rather than derived, so that a search for a flag or a variable finds its row.
 
 use crate::config::kind::SettingKind::{
-    self, Count, Database, File, Folder, Format, Host, Many, Path, Port, Rate, Size, Switch, Time,
-    Token, Url, Word,
+    self, Count, Database, File, Folder, Format, Host, Many, Path, Port, Program, Rate, Size,
+    Switch, Time, Token, Url, Word,
 };
 use crate::model::record::LARGEST;
 use crate::net::peer::check_network;
@@ -108,6 +108,9 @@ knobs! {
     OUTPUT: "output", "--output", "CRM_OUTPUT", "output";
         Everything, Format, Value("table");
         "How records are printed";
+    PAGER: "pager", "", "CRM_PAGER", "pager";
+        Commands, Program, Rule("`PAGER`, or `less` without one");
+        "The program that shows a table or a page of the manual that is longer than the screen; `cat` for none";
     HOST: "host", "--host", "HOST", "";
         Listen, Host, Value("0.0.0.0");
         "The address to listen on";

@@ -1,6 +1,6 @@
 //! Prints records one by one in the chosen format.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 
 use crate::config::Format;
 use crate::model::kind::Kind;
@@ -161,7 +161,12 @@ impl<W: Write> Printer<W> {
 
     /// Completes the output and returns the number of records. Do not call it for a list that failed in the middle. Do call
     /// it after several ids of which some failed.
-    pub fn end(mut self) -> Result<u64> {
+    pub fn end(self) -> Result<u64> {
+        self.finish().map(|(count, _)| count)
+    }
+
+    /// Completes the output like [`Printer::end`], and returns where it went, too.
+    pub fn finish(mut self) -> Result<(u64, W)> {
         let many = self.extent == Extent::Many;
         match self.look.format {
             Format::Json if many && self.count == 0 => self.out.write_all(b"[]\n")?,
@@ -176,7 +181,8 @@ impl<W: Write> Printer<W> {
             _ => {}
         }
         self.out.flush()?;
-        Ok(self.count)
+        let out = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok((self.count, out))
     }
 
     /// Writes the buffer. Call it before an error goes to standard error, so that both appear in order.
