@@ -19,11 +19,13 @@ use session::{Ended, Plain, Session};
 
 mod backup;
 mod check;
+mod complete;
 mod completions;
 mod config;
 mod confirm;
 mod copy;
 mod draft;
+mod fields;
 mod filters;
 mod health;
 mod help;
@@ -47,6 +49,7 @@ mod serving;
 mod session;
 mod setting;
 mod several;
+mod shell;
 mod signals;
 mod write;
 
@@ -107,6 +110,9 @@ pub fn command() -> Command {
 
 /// Runs the command line of this process. Prints at most one error and returns the exit code.
 pub fn main() -> ExitCode {
+    if let Some(code) = complete::answer(command) {
+        return code;
+    }
     let around = Surroundings::of_process();
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
