@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::error::{Error, quoted};
-use crate::config::table::{CONFIG, DATABASE, OUTPUT, TOKEN_FILE, URL};
+use crate::config::table::{CONFIG, DATABASE, Knob, OUTPUT, TOKEN_FILE, URL};
 use crate::config::{Surroundings, error_format};
 use crate::output::Stop;
 use help::examples;
@@ -88,12 +88,7 @@ pub fn command() -> Command {
         .args([&DATABASE, &URL, &CONFIG].map(|knob| global(setting::arg(knob))))
         .arg(global(setting::arg(&OUTPUT).short('o')))
         .arg(global(setting::arg(&TOKEN_FILE)))
-        .arg(global(
-            Arg::new("no_pager")
-                .long("no-pager")
-                .action(ArgAction::SetTrue)
-                .help("Print long tables and pages of the manual at once"),
-        ))
+        .arg(global(no_pager()))
         // Accepted only to be refused with a reason: everyone on the machine can read a command line.
         .arg(
             Arg::new("token")
@@ -103,9 +98,36 @@ pub fn command() -> Command {
                 .num_args(0..=1)
                 .action(ArgAction::Append),
         )
-        .subcommand((serve.words)())
+        .subcommand(without_meaningless((serve.words)()))
         .subcommands(operation::commands())
-        .subcommands(others.map(|plain| (plain.words)()))
+        .subcommands(others.map(|plain| without_meaningless((plain.words)())))
+}
+
+/// Hides the global flags that mean nothing to a command. It accepts them as before, but its help does not show them.
+fn without_meaningless(command: Command) -> Command {
+    let (knobs, pager): (&[&'static Knob], bool) = match command.get_name() {
+        "serve" => (&[&URL, &OUTPUT, &TOKEN_FILE], true),
+        "man" | "completions" => (&[&DATABASE, &URL, &CONFIG, &OUTPUT, &TOKEN_FILE], true),
+        "help" => (&[&DATABASE, &URL, &OUTPUT, &TOKEN_FILE], false),
+        "backup" | "restore" | "check" => (&[&URL, &TOKEN_FILE], true),
+        "copy" => (&[&DATABASE, &URL], true),
+        "health" => (&[&DATABASE, &TOKEN_FILE], true),
+        _ => (&[], false),
+    };
+    let hidden = knobs.iter().map(|knob| match std::ptr::eq(*knob, &OUTPUT) {
+        true => setting::arg(knob).short('o'),
+        false => setting::arg(knob),
+    });
+    let pager = pager.then(no_pager).into_iter();
+    command.args(hidden.chain(pager).map(|arg| arg.global(true).hide(true)))
+}
+
+/// `--no-pager`
+fn no_pager() -> Arg {
+    Arg::new("no_pager")
+        .long("no-pager")
+        .action(ArgAction::SetTrue)
+        .help("Print long tables and pages of the manual at once")
 }
 
 /// Runs the command line of this process. Prints at most one error and returns the exit code.
