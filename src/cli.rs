@@ -69,6 +69,19 @@ const PLAIN: [Plain; 10] = [
 
 /// The whole command line of `crm`.
 pub fn command() -> Command {
+    // Accepted only to be refused with a reason: everyone on the machine can read a command line.
+    offered().arg(
+        Arg::new("token")
+            .long("token")
+            .global(true)
+            .hide(true)
+            .num_args(0..=1)
+            .action(ArgAction::Append),
+    )
+}
+
+/// The command line as it is offered: in help, in manual pages and in completions.
+fn offered() -> Command {
     let global = |arg: Arg| arg.global(true).help_heading("Global options");
     let [serve, others @ ..] = PLAIN;
     Command::new("crm")
@@ -89,15 +102,6 @@ pub fn command() -> Command {
         .arg(global(setting::arg(&OUTPUT).short('o')))
         .arg(global(setting::arg(&TOKEN_FILE)))
         .arg(global(no_pager()))
-        // Accepted only to be refused with a reason: everyone on the machine can read a command line.
-        .arg(
-            Arg::new("token")
-                .long("token")
-                .global(true)
-                .hide(true)
-                .num_args(0..=1)
-                .action(ArgAction::Append),
-        )
         .subcommand(without_meaningless((serve.words)()))
         .subcommands(operation::commands())
         .subcommands(others.map(|plain| without_meaningless((plain.words)())))
@@ -132,7 +136,7 @@ fn no_pager() -> Arg {
 
 /// Runs the command line of this process. Prints at most one error and returns the exit code.
 pub fn main() -> ExitCode {
-    if let Some(code) = complete::answer(command) {
+    if let Some(code) = complete::answer(offered) {
         return code;
     }
     let around = Surroundings::of_process();
@@ -146,7 +150,7 @@ pub fn main() -> ExitCode {
     let session = Session {
         flags: &flags,
         around: &around,
-        whole: command,
+        whole: offered,
         no_pager: matches.get_flag("no_pager"),
         format: &format,
     };

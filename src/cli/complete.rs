@@ -64,10 +64,16 @@ fn bash(whole: fn() -> Command, given: &[OsString], out: &mut Vec<u8>) {
     // Bash replaces only what follows the last `=` or `:` of a word.
     let kept = match open {
         Some(_) => 0,
-        None => typed.len().saturating_sub(split(&replaced).0.concat().len()),
+        None => typed
+            .len()
+            .saturating_sub(split(&replaced).0.concat().len()),
     };
     for candidate in candidates(whole, words) {
-        let Some(value) = candidate.get_value().to_str().filter(|value| is_clean(value)) else {
+        let Some(value) = candidate
+            .get_value()
+            .to_str()
+            .filter(|value| is_clean(value))
+        else {
             continue;
         };
         let (value, is_marker) = match marker(value) {
@@ -76,10 +82,12 @@ fn bash(whole: fn() -> Command, given: &[OsString], out: &mut Vec<u8>) {
         };
         let shown = match (is_marker, value.get(kept..)) {
             (true, _) => value.to_string(),
-            (false, Some(rest)) if typed.get(..kept) == value.get(..kept) => match quoted(rest, open) {
-                Some(shown) => shown,
-                None => continue,
-            },
+            (false, Some(rest)) if typed.get(..kept) == value.get(..kept) => {
+                match quoted(rest, open) {
+                    Some(shown) => shown,
+                    None => continue,
+                }
+            }
             (false, _) => continue,
         };
         let _ = writeln!(out, "{shown}");
@@ -90,7 +98,11 @@ fn bash(whole: fn() -> Command, given: &[OsString], out: &mut Vec<u8>) {
 fn described(whole: fn() -> Command, words: &[OsString], out: &mut Vec<u8>) {
     let words = words.iter().map(|word| word.to_string_lossy().into_owned());
     for candidate in candidates(whole, words.collect()) {
-        let Some(value) = candidate.get_value().to_str().filter(|value| is_clean(value)) else {
+        let Some(value) = candidate
+            .get_value()
+            .to_str()
+            .filter(|value| is_clean(value))
+        else {
             continue;
         };
         let help = candidate.get_help().map(ToString::to_string);
@@ -120,7 +132,9 @@ fn candidates(whole: fn() -> Command, words: Vec<String>) -> Vec<CompletionCandi
     let mut command = completable(whole(), &words);
     let words = words.into_iter().map(OsString::from).collect();
     let found = complete(&mut command, words, index, None).unwrap_or_default();
-    let visible = found.into_iter().filter(|candidate| !candidate.is_hide_set());
+    let visible = found
+        .into_iter()
+        .filter(|candidate| !candidate.is_hide_set());
     visible.collect()
 }
 
@@ -142,12 +156,13 @@ fn completable(whole: Command, words: &[String]) -> Command {
 /// Adds the values of fields to the arguments of a command and of those below it.
 fn with_values(command: Command, values: &Values) -> Command {
     let is_list = command.get_arguments().any(|arg| arg.get_id() == "where");
-    let command = command.mut_args(|arg| {
-        match completer(values.clone(), arg.get_id().as_str(), is_list) {
-            Some(completer) => arg.add(ArgValueCompleter::new(completer)),
-            None => arg,
-        }
-    });
+    let command =
+        command.mut_args(
+            |arg| match completer(values.clone(), arg.get_id().as_str(), is_list) {
+                Some(completer) => arg.add(ArgValueCompleter::new(completer)),
+                None => arg,
+            },
+        );
     below(command, |command| with_values(command, values))
 }
 

@@ -9,7 +9,7 @@ use super::say::{complain, say};
 use crate::base::error::{Code, Error};
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
-use crate::model::nouns::{NOUNS, counted, in_use};
+use crate::model::nouns::{counted, in_use};
 use crate::model::query::Query;
 use crate::model::record::Record;
 use crate::output::{Look, Stop, cut, visible};
@@ -101,9 +101,13 @@ async fn described(
     let record = store.get(noun, id).await?;
     let mut parts = texts(noun, &record);
     let mut counts: Vec<(&Noun, u64)> = Vec::new();
-    for (referrer, field, on_delete) in noun.referrers(&NOUNS) {
-        let pairs = [(field.name, id.to_string().as_str()), ("count", "true"), ("limit", "1")]
-            .map(|(name, value)| (name.to_string(), value.to_string()));
+    for (referrer, field, on_delete) in noun.referrers(store.nouns()) {
+        let pairs = [
+            (field.name, id.to_string().as_str()),
+            ("count", "true"),
+            ("limit", "1"),
+        ]
+        .map(|(name, value)| (name.to_string(), value.to_string()));
         let listing = store.list(Query::new(referrer, pairs.into())?).await?;
         let count = listing.total.unwrap_or_default();
         match (on_delete, count) {

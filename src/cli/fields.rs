@@ -42,7 +42,9 @@ impl Values {
             let name = knob.flag?;
             let mut line = self.line.iter();
             while let Some(word) = line.next() {
-                let joined = word.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
+                let joined = word
+                    .strip_prefix(name)
+                    .and_then(|rest| rest.strip_prefix('='));
                 let value = match word == name {
                     true => line.next().map(String::as_str),
                     false => joined,
@@ -53,7 +55,11 @@ impl Values {
             }
         }
         // A service has its own database, but its URL is not asked.
-        match Settings::find(&flags, &around, Asker::Command).ok()?.target.value {
+        match Settings::find(&flags, &around, Asker::Command)
+            .ok()?
+            .target
+            .value
+        {
             Location::Database(path) => Some(around.folder.join(path)),
             Location::Postgres(_) | Location::Url(_) => None,
         }
@@ -65,7 +71,9 @@ impl Values {
         if self.noun.is_view() {
             return Vec::new();
         }
-        let found = self.database().map(|path| words(&path, self.noun.plural, column));
+        let found = self
+            .database()
+            .map(|path| words(&path, self.noun.plural, column));
         let mut found = found.unwrap_or_default();
         found.retain(|word| word.chars().nth(LONGEST).is_none());
         found
@@ -130,7 +138,10 @@ impl Kinds {
                     true => "-",
                     false => "",
                 };
-                let given: Vec<&str> = before.split(',').map(|one| one.trim_start_matches('-')).collect();
+                let given: Vec<&str> = before
+                    .split(',')
+                    .map(|one| one.trim_start_matches('-'))
+                    .collect();
                 let names = values.names().into_iter();
                 let names = names.filter(|name| !given.contains(&name.as_str()));
                 names.map(|name| format!("{before}{sign}{name}")).collect()
@@ -138,7 +149,9 @@ impl Kinds {
             Kinds::Clearable => {
                 let fields = values.noun.fields.iter();
                 let fields = fields.filter(|field| field.presence == Presence::Optional);
-                fields.map(|field| kebab(field.flag.unwrap_or(field.name))).collect()
+                fields
+                    .map(|field| kebab(field.flag.unwrap_or(field.name)))
+                    .collect()
             }
             Kinds::Where => match typed.split_once('=') {
                 None => {
@@ -189,13 +202,21 @@ mod tests {
         let found = |argument: &str, typed: &str, is_list| {
             let completer = completer(values.clone(), argument, is_list).unwrap();
             let found = completer(OsStr::new(typed));
-            let found = found.iter().map(|one| one.get_value().to_str().unwrap().to_string());
+            let found = found
+                .iter()
+                .map(|one| one.get_value().to_str().unwrap().to_string());
             found.collect::<Vec<String>>()
         };
         assert_eq!(found("show", "na", true), ["name"]);
         assert_eq!(found("show", "id,name,lea", true), ["id,name,lead_id"]);
-        assert_eq!(found("sort", "-created_at,-n", true), ["-created_at,-name", "-created_at,-next_followup_datetime"]);
-        assert_eq!(found("clear", "", false), ["lead", "channel", "last-action", "next"]);
+        assert_eq!(
+            found("sort", "-created_at,-n", true),
+            ["-created_at,-name", "-created_at,-next_followup_datetime"]
+        );
+        assert_eq!(
+            found("clear", "", false),
+            ["lead", "channel", "last-action", "next"]
+        );
         assert_eq!(found("where", "chan", true), ["channel="]);
         assert_eq!(found("where", "att", true), ["attributes=", "attributes."]);
         assert_eq!(found("status", "n", true), ["ne:"]);

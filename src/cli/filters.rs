@@ -23,9 +23,9 @@ pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
                 .action(ArgAction::Append)
                 .help_heading(FILTERS);
             match field.kind {
-                Kind::Attributes => {
-                    arg.help("All attributes as one text; for one of them use --where attributes.KEY=…")
-                }
+                Kind::Attributes => arg.help(
+                    "All attributes as one text; for one of them use --where attributes.KEY=…",
+                ),
                 _ => arg.help(field.about.split(';').next().unwrap_or(field.about)),
             }
         })

@@ -61,7 +61,9 @@ pub(super) fn without_equals(noun: &'static Noun, condition: &str) -> Option<Str
 /// What was most likely meant by a filter that looks like a slip.
 fn meant(noun: &'static Noun, name: &str, value: &str) -> Option<String> {
     let you_mean = |filters: &[String]| {
-        let filters = filters.iter().map(|filter| format!("--where {}", typed(filter)));
+        let filters = filters
+            .iter()
+            .map(|filter| format!("--where {}", typed(filter)));
         let filters: Vec<String> = filters.collect();
         Some(format!("did you mean {}?", filters.join(" ")))
     };
@@ -127,7 +129,13 @@ fn joined(noun: &'static Noun, name: &str, value: &str) -> Option<Joined> {
             parts
         })
     };
-    for (joiner, is_or) in [(" or ", true), ("||", true), ("|", true), (" and ", false), ("&&", false)] {
+    for (joiner, is_or) in [
+        (" or ", true),
+        ("||", true),
+        ("|", true),
+        (" and ", false),
+        ("&&", false),
+    ] {
         let Some(parts) = split(joiner) else {
             continue;
         };
@@ -140,7 +148,10 @@ fn joined(noun: &'static Noun, name: &str, value: &str) -> Option<Joined> {
                 None => return None,
             };
             let of = named(noun, of).map_or(of, |field| field.name);
-            filters.push((of.to_string(), value.trim_matches(['=', '\'', '"']).trim().to_string()));
+            filters.push((
+                of.to_string(),
+                value.trim_matches(['=', '\'', '"']).trim().to_string(),
+            ));
         }
         let is_same = filters.iter().all(|filter| filter.0 == filters[0].0);
         return Some(match (is_or, is_same) {
@@ -150,7 +161,9 @@ fn joined(noun: &'static Noun, name: &str, value: &str) -> Option<Joined> {
             }
             (true, false) => Joined::Neither,
             (false, _) => {
-                let filters = filters.iter().map(|(name, value)| format!("{name}={value}"));
+                let filters = filters
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"));
                 Joined::And(filters.collect())
             }
         });
@@ -167,7 +180,9 @@ fn rewritten(value: &str) -> Option<String> {
         return match operator {
             "like" if text.contains('*') => Some(format!("like:{}", text.replace('*', "%"))),
             "like" if !text.contains(['%', '_']) => Some(format!("like:%{text}%")),
-            "eq" | "ne" if text.contains(',') => (operator == "eq").then(|| format!("in:{}", spaceless(text))),
+            "eq" | "ne" if text.contains(',') => {
+                (operator == "eq").then(|| format!("in:{}", spaceless(text)))
+            }
             "in" if text.contains(", ") => Some(format!("in:{}", spaceless(text))),
             _ => None,
         };
@@ -176,32 +191,51 @@ fn rewritten(value: &str) -> Option<String> {
     if let Some((operator, text)) = value.split_once(':')
         && OPERATORS.contains(&operator.to_ascii_lowercase().trim())
     {
-        return Some(format!("{}:{}", operator.to_ascii_lowercase().trim(), text.trim()));
+        return Some(format!(
+            "{}:{}",
+            operator.to_ascii_lowercase().trim(),
+            text.trim()
+        ));
     }
     for (written, operator) in MEANT {
-        let Some(text) = lower.strip_prefix(written).map(|rest| &value[value.len() - rest.len()..]) else {
+        let Some(text) = lower
+            .strip_prefix(written)
+            .map(|rest| &value[value.len() - rest.len()..])
+        else {
             continue;
         };
         let text = text.trim().trim_matches(['\'', '"']);
         return match operator {
             "" if written == "!~" => None,
             "" => Some(text.into()),
-            "in" => Some(format!("in:{}", spaceless(text.trim_matches(['[', ']', '(', ')'])))),
+            "in" => Some(format!(
+                "in:{}",
+                spaceless(text.trim_matches(['[', ']', '(', ')']))
+            )),
             "like" if written == "startswith:" => Some(format!("like:{text}%")),
-            "like" if text.contains(['%', '_', '*']) => Some(format!("like:{}", text.replace('*', "%"))),
+            "like" if text.contains(['%', '_', '*']) => {
+                Some(format!("like:{}", text.replace('*', "%")))
+            }
             "like" => Some(format!("like:%{text}%")),
             operator => Some(format!("{operator}:{text}")),
         };
     }
-    if let Some(list) = lower.strip_prefix("in").map(|rest| &value[value.len() - rest.len()..])
+    if let Some(list) = lower
+        .strip_prefix("in")
+        .map(|rest| &value[value.len() - rest.len()..])
         && list.trim_start().starts_with(['(', '[', '='])
     {
-        let list = list.trim().trim_start_matches('=').trim_matches(['(', ')', '[', ']']);
+        let list = list
+            .trim()
+            .trim_start_matches('=')
+            .trim_matches(['(', ')', '[', ']']);
         return Some(format!("in:{}", spaceless(list)));
     }
     match lower.as_str() {
         "" | "null" | "none" | "nil" | "is null" | "empty" => return Some("is:null".into()),
-        "not null" | "is not null" | "notnull" | "any" | "*" | "%" => return Some("is:notnull".into()),
+        "not null" | "is not null" | "notnull" | "any" | "*" | "%" => {
+            return Some("is:notnull".into());
+        }
         _ => {}
     }
     let inner = value.trim_matches(['\'', '"']);
@@ -219,7 +253,9 @@ fn rewritten(value: &str) -> Option<String> {
 
 /// A list without the spaces around its commas.
 fn spaceless(list: &str) -> String {
-    let parts = list.split(',').map(|part| part.trim().trim_matches(['\'', '"']));
+    let parts = list
+        .split(',')
+        .map(|part| part.trim().trim_matches(['\'', '"']));
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     parts.join(",")
 }
@@ -233,7 +269,11 @@ mod tests {
     fn a_slip_becomes_the_filter_that_was_meant() {
         for (name, value, meant) in [
             ("status", "new,contacted", "--where status=in:new,contacted"),
-            ("status", "new, contacted", "--where status=in:new,contacted"),
+            (
+                "status",
+                "new, contacted",
+                "--where status=in:new,contacted",
+            ),
             ("status", "new;contacted", "--where status=in:new,contacted"),
             ("status", "!=new", "--where status=ne:new"),
             ("status", "!new", "--where status=ne:new"),
@@ -249,7 +289,11 @@ mod tests {
             ("status", "new|won", "--where status=in:new,won"),
             ("status", "in(new, won)", "--where status=in:new,won"),
             ("status", "in=new,won", "--where status=in:new,won"),
-            ("status", "new and name=Ada", "--where status=new --where name=Ada"),
+            (
+                "status",
+                "new and name=Ada",
+                "--where status=new --where name=Ada",
+            ),
             ("name", "kate*", "--where name=like:kate%"),
             ("name", "%kate%", "--where name=like:%kate%"),
             ("name", "like:kate*", "--where name=like:kate%"),
@@ -262,7 +306,11 @@ mod tests {
             ("company", "Acme", "--where attributes.company=Acme"),
             ("company", "Acme*", "--where attributes.company=like:Acme%"),
             ("Status", "new", "--where status=new"),
-            ("attributes.company", "Acme,Initech", "--where attributes.company=in:Acme,Initech"),
+            (
+                "attributes.company",
+                "Acme,Initech",
+                "--where attributes.company=in:Acme,Initech",
+            ),
         ] {
             let hints = hints(&LEAD, &[(name.into(), value.into())]);
             let expected = format!("hint: did you mean {meant}?");

@@ -96,7 +96,10 @@ mod tests {
             ("action create --details -o json", Some("-o")),
             ("action create --details -ojson", Some("-ojson")),
             ("lead list --sort --limit 3", Some("--limit")),
-            ("process update 1 --next --last-action 2", Some("--last-action")),
+            (
+                "process update 1 --next --last-action 2",
+                Some("--last-action"),
+            ),
             ("--db --x lead create --name --url", Some("--url")),
             ("lead create --name=--email --email a@example.com", None),
             ("action create --details -wants", None),
@@ -110,7 +113,9 @@ mod tests {
             let error = swallowed(command, &words).map(|error| error.message);
             match told {
                 Some(told) => assert!(
-                    error.as_ref().is_some_and(|error| error.contains(&quoted(told))),
+                    error
+                        .as_ref()
+                        .is_some_and(|error| error.contains(&quoted(told))),
                     "{line}: {error:?}"
                 ),
                 None => assert_eq!(error, None, "{line}"),

@@ -129,7 +129,10 @@ impl Reader {
                 quoted(part)
             ));
         }
-        self.in_ranges = self.in_ranges.saturating_add(last.abs_diff(first)).saturating_add(1);
+        self.in_ranges = self
+            .in_ranges
+            .saturating_add(last.abs_diff(first))
+            .saturating_add(1);
         if self.in_ranges > MOST_IN_RANGES {
             let name = self.noun.name;
             return Err(format!(
@@ -187,7 +190,11 @@ async fn with_address(store: &AnyStore, noun: &'static Noun, address: &str) -> R
         [id] => Ok(id),
         _ => {
             let told: Vec<String> = ids.iter().take(MOST_TOLD).map(i64::to_string).collect();
-            let more = if ids.len() > MOST_TOLD { " and more" } else { "" };
+            let more = if ids.len() > MOST_TOLD {
+                " and more"
+            } else {
+                ""
+            };
             Err(Error::new(
                 Code::Conflict,
                 format!(
@@ -218,8 +225,9 @@ pub(super) async fn reference(
     match address_of(field, address) {
         Some(noun) => {
             let id = with_address(store, noun, address).await;
-            id.map(|id| Some(Input::Int(id)))
-                .map_err(|error| Error::new(error.code, format!("{}: {}", field.name, error.message)))
+            id.map(|id| Some(Input::Int(id))).map_err(|error| {
+                Error::new(error.code, format!("{}: {}", field.name, error.message))
+            })
         }
         None => Ok(None),
     }
@@ -283,10 +291,15 @@ mod tests {
         );
         // A range of one is a list of one.
         assert_eq!(ids(&["7-7"]), (vec![7], Extent::Many));
-        for wrong in ["17-14", "14,", "-14", "14-", "x", "0", "0-3", "1-2-3", "a@b.c"] {
+        for wrong in [
+            "17-14", "14,", "-14", "14-", "x", "0", "0-3", "1-2-3", "a@b.c",
+        ] {
             let error = read(&ACTION, &["1", wrong]).unwrap_err();
             assert_eq!(error.code, Code::Invalid, "{wrong}");
-            assert!(error.message.starts_with("id: expected "), "{wrong}: {error}");
+            assert!(
+                error.message.starts_with("id: expected "),
+                "{wrong}: {error}"
+            );
         }
     }
 
@@ -294,12 +307,12 @@ mod tests {
     fn leads_are_named_by_their_address_too() {
         let named = read(&LEAD, &["ada@example.com"]).unwrap();
         assert_eq!(named.extent, Extent::One);
-        assert_eq!(
-            named.records,
-            [OneNamed::Address("ada@example.com".into())]
-        );
+        assert_eq!(named.records, [OneNamed::Address("ada@example.com".into())]);
         let named = read(&LEAD, &["3,ada-b@example.com"]).unwrap();
-        assert_eq!(named.records[1], OneNamed::Address("ada-b@example.com".into()));
+        assert_eq!(
+            named.records[1],
+            OneNamed::Address("ada-b@example.com".into())
+        );
     }
 
     #[test]

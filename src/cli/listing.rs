@@ -116,4 +116,3 @@ fn epilogue(look: Look, noun: &Noun, count: u64, next: Option<String>) {
         say(&format!("there are more: --after {next}"));
     }
 }
-

@@ -82,7 +82,9 @@ fn write_pages(command: &Command, above: &[String], folder: &Path) -> io::Result
     let name = name_of(command);
     std::fs::write(folder.join(format!("{name}.1")), page(command, above)?)?;
     let above = [above, &[name]].concat();
-    let mut below = command.get_subcommands().filter(|below| !below.is_hide_set());
+    let mut below = command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set());
     below.try_for_each(|below| write_pages(below, &above, folder))
 }
 
@@ -112,7 +114,9 @@ fn page(command: &Command, above: &[String]) -> io::Result<Vec<u8>> {
         let lines: Vec<&str> = lines.collect();
         out.extend(roff::examples(&lines.join("\n")).bytes());
     }
-    let below = command.get_subcommands().filter(|below| !below.is_hide_set());
+    let below = command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set());
     let mut pages: Vec<(String, u8)> = above.iter().map(|name| (name.clone(), 1)).collect();
     pages.extend(below.map(|below| (name_of(below), 1)));
     let topics = TOPICS.iter();

@@ -23,19 +23,30 @@ use crate::output::Stop;
 /// Words of other programs for what crm calls by its own verbs.
 const VERBS: [(&str, &[&str]); 6] = [
     ("create", &["add", "new", "insert", "make", "post"]),
-    ("get", &["show", "view", "read", "info", "describe", "cat", "open"]),
-    ("list", &["ls", "all", "find", "search", "query", "index", "listing"]),
-    ("update", &["edit", "set", "change", "modify", "patch", "put"]),
-    ("delete", &["rm", "remove", "del", "destroy", "drop", "erase"]),
-    ("revoke", &["rm", "remove", "del", "delete", "destroy", "drop", "erase"]),
+    (
+        "get",
+        &["show", "view", "read", "info", "describe", "cat", "open"],
+    ),
+    (
+        "list",
+        &["ls", "all", "find", "search", "query", "index", "listing"],
+    ),
+    (
+        "update",
+        &["edit", "set", "change", "modify", "patch", "put"],
+    ),
+    (
+        "delete",
+        &["rm", "remove", "del", "destroy", "drop", "erase"],
+    ),
+    (
+        "revoke",
+        &["rm", "remove", "del", "delete", "destroy", "drop", "erase"],
+    ),
 ];
 
 /// Prints the help, the version, or what is wrong with a command line. Returns the exit code.
-pub(super) fn misused(
-    error: clap::Error,
-    around: &Surroundings,
-    whole: fn() -> Command,
-) -> u8 {
+pub(super) fn misused(error: clap::Error, around: &Surroundings, whole: fn() -> Command) -> u8 {
     let wanted = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion

@@ -83,7 +83,10 @@ pub(super) fn attribute_key(
         (_, _, None) => {
             let remove = typed(&serde_json::json!({ key: null }).to_string());
             let clear = match field.nullable() {
-                true => format!("did you mean --clear {}? ", kebab(field.flag.unwrap_or(name))),
+                true => format!(
+                    "did you mean --clear {}? ",
+                    kebab(field.flag.unwrap_or(name))
+                ),
                 false => String::new(),
             };
             format!(

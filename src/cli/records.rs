@@ -110,6 +110,10 @@ fn parse(noun: &'static Noun, bytes: &[u8], purpose: Purpose) -> Result<Vec<Draf
         }
         let draft = Draft::from_json(noun, object.as_bytes(), purpose).map_err(placed)?;
         checked(&draft, purpose).map_err(placed)?;
+        if is_more && purpose == Purpose::Create {
+            // The database would refuse it only after those before it have been created.
+            draft.row().map_err(Error::fields).map_err(placed)?;
+        }
         records.push(draft);
     }
     match (purpose, records.len()) {

@@ -195,4 +195,3 @@ impl Visit for Run<'_> {
         Err(Error::internal("an operation without a command was run").into())
     }
 }
-

@@ -67,7 +67,11 @@ mod tests {
         for (line, words, open) in [
             ("crm lead ", &["crm", "lead", ""][..], None),
             ("crm lead li", &["crm", "lead", "li"], None),
-            ("crm  --name 'Ada L", &["crm", "--name", "Ada L"], Some('\'')),
+            (
+                "crm  --name 'Ada L",
+                &["crm", "--name", "Ada L"],
+                Some('\''),
+            ),
             ("crm --name \"a\\\"b", &["crm", "--name", "a\"b"], Some('"')),
             ("crm --status on\\ ho", &["crm", "--status", "on ho"], None),
             ("ls | xargs crm lead", &["xargs", "crm", "lead"], None),

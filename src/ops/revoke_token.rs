@@ -45,7 +45,9 @@ impl Operation for RevokeToken {
             verb: "revoke",
             about: "Revoke tokens; they stop working at once",
             long: "",
-            takes: &[CommandPart::Key("The names of the tokens (old or old,older); - reads them from standard input")],
+            takes: &[CommandPart::Key(
+                "The names of the tokens (old or old,older); - reads them from standard input",
+            )],
             confirm: None,
             examples: CommandExamples::These(&[
                 "crm token create old --scope write > old",

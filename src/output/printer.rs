@@ -181,7 +181,10 @@ impl<W: Write> Printer<W> {
             _ => {}
         }
         self.out.flush()?;
-        let out = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let out = self
+            .out
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         Ok((self.count, out))
     }
 

@@ -48,7 +48,8 @@ pub fn summary(mut out: impl Write, look: Look, said: &[(&str, serde_json::Value
 /// Prints a message on each of several things that have a name.
 pub fn messages(mut out: impl Write, look: Look, said: &[(String, String)]) -> Result {
     let mut text = Vec::new();
-    let object = |(name, message): &(String, String)| serde_json::json!({"name": name, "message": message});
+    let object =
+        |(name, message): &(String, String)| serde_json::json!({"name": name, "message": message});
     match look.format {
         Format::Json => {
             let objects: Vec<String> = said.iter().map(|one| object(one).to_string()).collect();

@@ -16,15 +16,15 @@ use serde_json::Value;
 use crate::support::{Crm, Home, Run, Server};
 
 /// A home with a file, and one with a server.
-struct Both {
-    local: Home,
-    remote: Home,
-    server: Server,
+pub struct Both {
+    pub local: Home,
+    pub remote: Home,
+    pub server: Server,
     since: String,
 }
 
 impl Both {
-    fn start() -> Both {
+    pub fn start() -> Both {
         let (local, remote) = (Home::new(), Home::new());
         let server = remote.serve(&["--db", "crm.db"]);
         Both {
@@ -36,7 +36,7 @@ impl Both {
     }
 
     /// With a lead, an action and a process of that lead, each with the id 1.
-    fn with_one_of_each() -> Both {
+    pub fn with_one_of_each() -> Both {
         let both = Both::start();
         both.ok("crm lead create --email ada@example.com --name 'Ada Lovelace' --set company=Acme");
         both.ok(
@@ -57,7 +57,7 @@ impl Both {
     }
 
     #[track_caller]
-    fn fed(&self, line: &str, stdin: &str) -> Run {
+    pub fn fed(&self, line: &str, stdin: &str) -> Run {
         let [local, remote] = self.each(line, stdin).map(Crm::run);
         assert_eq!(
             self.timeless(&local),
@@ -68,13 +68,13 @@ impl Both {
     }
 
     #[track_caller]
-    fn run(&self, line: &str) -> Run {
+    pub fn run(&self, line: &str) -> Run {
         self.fed(line, "")
     }
 
     /// Its standard output, where it is all there is.
     #[track_caller]
-    fn ok(&self, line: &str) -> String {
+    pub fn ok(&self, line: &str) -> String {
         let run = self.run(line);
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{line}");
         run.stdout
@@ -82,7 +82,7 @@ impl Both {
 
     /// Its error, where it is all there is.
     #[track_caller]
-    fn fails(&self, line: &str, code: i32) -> String {
+    pub fn fails(&self, line: &str, code: i32) -> String {
         let run = self.run(line);
         assert_eq!(
             (run.code, run.stdout.as_str()),
@@ -652,7 +652,7 @@ fn nowhere() -> String {
 }
 
 /// The end of a command against a server that answers every request with this.
-fn answered(answer: &str) -> Run {
+pub fn answered(answer: &str) -> Run {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::scope(|scope| {
@@ -698,7 +698,10 @@ fn a_record_too_large_is_refused_by_a_file_too() {
     let run = both.run(line);
     assert_eq!(
         (run.code, run.stderr.as_str()),
-        (Some(2), "error: standard input: expected at most 1048576 bytes\n")
+        (
+            Some(2),
+            "error: standard input: expected at most 1048576 bytes\n"
+        )
     );
 }
 

@@ -35,3 +35,4 @@ mod raw;
 mod reading;
 mod site;
 mod support;
+mod terminal;

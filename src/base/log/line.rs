@@ -106,7 +106,10 @@ mod tests {
         let mut line = Vec::new();
         plain(&mut line, text);
         let shown = String::from_utf8(line).unwrap();
-        assert!(!shown.contains(is_control) && shown.contains('é'), "{shown}");
+        assert!(
+            !shown.contains(is_control) && shown.contains('é'),
+            "{shown}"
+        );
         let mut line = Vec::new();
         member(&mut line, "text", text);
         let shown = String::from_utf8(line).unwrap();

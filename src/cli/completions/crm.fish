@@ -9,9 +9,9 @@ function __crm_complete
                 set -l before (string match --regex -- '^--[^=]*=' $current)
                 set -l begun (string replace --regex -- '^--[^=]*=' '' $current)
                 if test "$word" = /files
-                    printf '%s\n' $before(__fish_complete_path "$begun")
+                    printf '%s\n' "$before"(__fish_complete_path "$begun")
                 else
-                    printf '%s\n' $before(__fish_complete_directories "$begun")
+                    printf '%s\n' "$before"(__fish_complete_directories "$begun")
                 end
             case '*'
                 printf '%s\n' $line

@@ -36,6 +36,7 @@ fn every_setting_is_shown_with_its_source() {
             "database | ~/data/crm/crm.db | default",
             "url | - | not set",
             "output | table | default",
+            "pager | - | default: PAGER or less",
             "host | 0.0.0.0 | default",
             "port | 8000 | default",
             "backup_dir | - | not set",
@@ -51,6 +52,7 @@ fn every_setting_is_shown_with_its_source() {
         .flag("--url", "http://h/")
         .variable("PORT", "80")
         .flag("--backup-dir", "b")
+        .variable("CRM_PAGER", "less -S")
         .variable("CRM_BACKUP_EVERY", "90m");
     assert_eq!(
         rows(&user),
@@ -58,6 +60,7 @@ fn every_setting_is_shown_with_its_source() {
             "database | - | not used: flag --url decides",
             "url | http://h | flag --url",
             "output | json | ~/settings/crm/config.toml",
+            "pager | less -S | environment CRM_PAGER",
             "host | 0.0.0.0 | default",
             "port | 80 | environment PORT",
             "backup_dir | ~/here/b | flag --backup-dir",

@@ -30,12 +30,7 @@ pub fn words(path: &Path, table: &str, column: &str) -> Vec<String> {
     found
 }
 
-fn search(
-    path: &Path,
-    table: &str,
-    column: &str,
-    found: &mut Vec<String>,
-) -> rusqlite::Result<()> {
+fn search(path: &Path, table: &str, column: &str, found: &mut Vec<String>) -> rusqlite::Result<()> {
     let Some(mut connection) = open(path)? else {
         return Ok(());
     };
