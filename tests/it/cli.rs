@@ -613,10 +613,9 @@ fn exit_codes_tell_what_went_wrong() {
             || error["fields"].as_object().unwrap().len() == 3,
         "{error}"
     );
-    assert_eq!(
-        both.ok("crm lead create --email ADA@example.com --on-duplicate update --status won -o id"),
-        "1\n"
-    );
+    let run = both
+        .run("crm lead create --email ADA@example.com --on-duplicate update --status won -o id");
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "1\n"));
     for usage in [
         "crm",
         "crm lead",

@@ -585,7 +585,11 @@ fn man_writes_a_page_for_each_command_and_topic() {
     home.crm(["man", "pages"]).ok();
     for words in commands() {
         let name = [&["crm".to_string()], &words[..]].concat().join("-");
-        assert!(home.path(&format!("pages/{name}.1")).exists(), "{name}");
+        let page = std::fs::read_to_string(home.path(&format!("pages/{name}.1"))).unwrap();
+        for section in ["EXAMPLES", "SEE ALSO"] {
+            assert!(page.contains(&format!(".SH {section}\n")), "{name}");
+        }
+        assert!(!page.contains("EXTRA"), "{name}");
     }
     for topic in TOPICS {
         let path = home.path(&format!("pages/crm-{}.7", topic.name));
