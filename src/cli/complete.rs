@@ -188,7 +188,7 @@ fn below(command: Command, change: impl Fn(Command) -> Command) -> Command {
         .map(|below| below.get_name().to_string())
         .collect();
     names.into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |below| change(below))
+        command.mut_subcommand(name, &change)
     })
 }
 

@@ -197,7 +197,10 @@ fn example(home: &Home, line: &str) {
         let told = home.shell(&line).run().stderr;
         assert!(told.contains("cannot be reached"), "{line}: {told}");
     } else {
-        home.shell(line).ok();
+        // A note tells what the example does.
+        let run = home.shell(line).run();
+        let is_quiet = run.stderr.lines().all(|said| said.starts_with("note: "));
+        assert!(run.code == Some(0) && is_quiet, "{line}: {run:?}");
     }
 }
 
