@@ -5,12 +5,13 @@
 //! further work. [`run`] executes them. Every other command has one file; [`PLAIN`] lists them.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::error::{Error, quoted};
-use crate::config::table::{CONFIG, DATABASE, OUTPUT, TIMEZONE, TOKEN_FILE, URL};
+use crate::config::table::{CONFIG, DATABASE, Knob, OUTPUT, TIMEZONE, TOKEN_FILE, URL};
 use crate::config::{Surroundings, error_format};
 use crate::output::Stop;
 use help::examples;
@@ -19,19 +20,28 @@ use session::{Ended, Plain, Session};
 mod backup;
 mod check;
 mod columns;
+mod complete;
 mod completions;
 mod config;
+mod confirm;
 mod copy;
 mod draft;
+mod fields;
 mod filters;
 mod health;
 mod help;
-mod input;
+mod hints;
+mod hyphens;
+mod ids;
 mod keeping;
+mod keys;
+mod listing;
 mod man;
 mod misused;
+mod names;
 mod open;
 mod operation;
+mod records;
 mod restore;
 mod run;
 pub mod say;
@@ -39,7 +49,10 @@ mod serve;
 mod serving;
 mod session;
 mod setting;
+mod several;
+mod shell;
 mod signals;
+mod write;
 
 /// The commands that are not operations, in the order of the help.
 const PLAIN: [Plain; 10] = [
@@ -57,6 +70,19 @@ const PLAIN: [Plain; 10] = [
 
 /// The whole command line of `crm`.
 pub fn command() -> Command {
+    // Accepted only to be refused with a reason: everyone on the machine can read a command line.
+    offered().arg(
+        Arg::new("token")
+            .long("token")
+            .global(true)
+            .hide(true)
+            .num_args(0..=1)
+            .action(ArgAction::Append),
+    )
+}
+
+/// The command line as it is offered: in help, in manual pages and in completions.
+fn offered() -> Command {
     let global = |arg: Arg| arg.global(true).help_heading("Global options");
     let [serve, others @ ..] = PLAIN;
     Command::new("crm")
@@ -76,26 +102,48 @@ pub fn command() -> Command {
         .args([&DATABASE, &URL, &TIMEZONE, &CONFIG].map(|knob| global(setting::arg(knob))))
         .arg(global(setting::arg(&OUTPUT).short('o')))
         .arg(global(setting::arg(&TOKEN_FILE)))
-        // Accepted only to be refused with a reason: everyone on the machine can read a command line.
-        .arg(
-            Arg::new("token")
-                .long("token")
-                .global(true)
-                .hide(true)
-                .num_args(0..=1)
-                .action(ArgAction::Append),
-        )
-        .subcommand((serve.words)())
+        .arg(global(no_pager()))
+        .subcommand(without_meaningless((serve.words)()))
         .subcommands(operation::commands())
-        .subcommands(others.map(|plain| (plain.words)()))
+        .subcommands(others.map(|plain| without_meaningless((plain.words)())))
+}
+
+/// Hides the global flags that mean nothing to a command. It accepts them as before, but its help does not show them.
+fn without_meaningless(command: Command) -> Command {
+    let (knobs, pager): (&[&'static Knob], bool) = match command.get_name() {
+        "serve" => (&[&URL, &OUTPUT, &TOKEN_FILE], true),
+        "man" | "completions" => (&[&DATABASE, &URL, &CONFIG, &OUTPUT, &TOKEN_FILE], true),
+        "help" => (&[&DATABASE, &URL, &OUTPUT, &TOKEN_FILE], false),
+        "backup" | "restore" | "check" => (&[&URL, &TOKEN_FILE], true),
+        "copy" => (&[&DATABASE, &URL], true),
+        "health" => (&[&DATABASE, &TOKEN_FILE], true),
+        _ => (&[], false),
+    };
+    let hidden = knobs.iter().map(|knob| match std::ptr::eq(*knob, &OUTPUT) {
+        true => setting::arg(knob).short('o'),
+        false => setting::arg(knob),
+    });
+    let pager = pager.then(no_pager).into_iter();
+    command.args(hidden.chain(pager).map(|arg| arg.global(true).hide(true)))
+}
+
+/// `--no-pager`
+fn no_pager() -> Arg {
+    Arg::new("no_pager")
+        .long("no-pager")
+        .action(ArgAction::SetTrue)
+        .help("Print long tables and pages of the manual at once")
 }
 
 /// Runs the command line of this process. Prints at most one error and returns the exit code.
 pub fn main() -> ExitCode {
+    if let Some(code) = complete::answer(offered) {
+        return code;
+    }
     let around = Surroundings::of_process();
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return ExitCode::from(misused::misused(&error, &around)),
+        Err(error) => return ExitCode::from(misused::misused(error, &around, command)),
     };
     let flags = setting::flags(&matches);
     // Used until the settings are known, and if they are wrong.
@@ -103,7 +151,8 @@ pub fn main() -> ExitCode {
     let session = Session {
         flags: &flags,
         around: &around,
-        whole: command,
+        whole: offered,
+        no_pager: matches.get_flag("no_pager"),
         format: &format,
     };
     ExitCode::from(match obey(&session, &matches) {
@@ -117,6 +166,10 @@ pub fn main() -> ExitCode {
 }
 
 fn obey(session: &Session<'_>, matches: &ArgMatches) -> Ended {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(error) = hyphens::swallowed(command, &words) {
+        return Err(error.into());
+    }
     if matches.value_source("token").is_some() {
         return Err(Error::invalid(
             "--token: a token must not be on the command line, where others can read it; expected CRM_TOKEN, \

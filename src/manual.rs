@@ -9,7 +9,6 @@ use std::path::Path;
 
 pub mod html;
 pub mod page;
-pub mod pager;
 pub mod roff;
 pub mod terminal;
 pub mod topics;

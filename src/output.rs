@@ -9,13 +9,15 @@
 //! one field per line; long values are wrapped and never cut. When standard output is not a terminal, nothing is cut,
 //! wrapped or left out.
 //!
-//! Tables and errors escape characters that would control the terminal or reorder a line. JSON has escapes of its own,
-//! and CSV is for programs.
+//! Characters that would control the terminal or reorder a line are escaped wherever data reaches one: always in tables and
+//! errors, and in JSON, CSV and ids if standard output is a terminal. JSON stays the same JSON. Programs get the data as it
+//! is.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | [`stop`], [`terminal`], [`look`] | why printing stops, the terminal, format and number of results |
 //! | [`text`], [`csv`](mod@csv), [`table`] | text in a terminal, lines of CSV, tables |
+//! | [`page`], [`pager`] | standard output, and the program that shows long tables |
 //! | [`printer`] | records |
 //! | [`rows`], [`summary`](mod@summary) | other results: lists of rows, and single ones |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
@@ -24,6 +26,8 @@ mod bar;
 mod csv;
 mod error;
 mod look;
+mod page;
+mod pager;
 mod printer;
 mod rows;
 mod stop;
@@ -36,12 +40,15 @@ pub use crate::config::Format;
 pub use bar::Bar;
 pub use error::error;
 pub use look::{Extent, Look};
+pub use page::Page;
+pub use pager::Pager;
 pub use printer::Printer;
 pub use rows::{settings, tokens};
 pub use stop::{Result, Stop};
-pub use summary::{count, findings, summary};
+pub use summary::{count, findings, messages, summary};
 pub use table::NARROWEST;
 pub use terminal::Terminal;
+pub use text::{cut, visible, visible_json};
 
 #[cfg(test)]
 mod tests;

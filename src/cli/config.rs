@@ -1,7 +1,5 @@
 //! `crm config`: each setting and where it comes from.
 
-use std::io;
-
 use clap::{ArgMatches, Command};
 
 use super::help::examples;
@@ -26,6 +24,10 @@ fn run(session: &Session<'_>, _matches: &ArgMatches) -> Ended {
         &Backups::find(flags, around)?,
         &ServiceSettings::find(flags, around)?,
     );
-    output::settings(io::stdout().lock(), Session::look(&settings), &rows)?;
-    Ok(0)
+    session.block_on(async {
+        let mut page = session.page(&settings);
+        output::settings(&mut page, Session::look(&settings), &rows)?;
+        page.end().await?;
+        Ok(0)
+    })
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, ValueHint};
 
-use super::input::read;
+use super::ids::{address_of, reference};
+use super::names::{attribute_key, kebab, named};
+use super::records;
 use crate::base::error::{Error, Result, quoted};
 use crate::base::time::{Tense, Zone};
 use crate::model::attributes::{self, Attributes};
@@ -13,15 +15,23 @@ use crate::model::draft::{Draft, Input, Purpose, input_from_text};
 use crate::model::field::{Field, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
-use crate::model::record::{LARGEST, too_large};
+use crate::store::any::AnyStore;
 
-/// Where a draft comes from.
+/// Where drafts come from.
 #[derive(Debug)]
 pub(super) enum DraftSource {
     /// From flags.
-    Flags(Draft),
-    /// From a file with a JSON object. `-` is standard input.
+    Flags(FlagDraft),
+    /// From a file with JSON objects. `-` is standard input.
     Json(PathBuf),
+}
+
+/// A draft from flags.
+#[derive(Debug)]
+pub(super) struct FlagDraft {
+    draft: Draft,
+    /// The references that are given by an address, which is looked up later: `--lead ada@example.com`.
+    addresses: Vec<(&'static Field, String)>,
 }
 
 impl DraftSource {
@@ -30,33 +40,33 @@ impl DraftSource {
         matches!(self, DraftSource::Json(path) if path.as_os_str() == "-")
     }
 
-    /// Reads the draft.
-    pub(super) fn draft(self, noun: &'static Noun, purpose: Purpose) -> Result<Draft> {
-        let draft = match self {
-            DraftSource::Flags(draft) if purpose == Purpose::Update && draft.is_empty() => {
-                return Err(Error::invalid(
-                    "nothing to change: expected a field's flag, --set, --unset, --clear or --json",
-                ));
-            }
-            DraftSource::Flags(draft) => draft,
-            DraftSource::Json(path) => {
-                let mut draft = Draft::from_json(noun, &read(&path)?, purpose)?;
-                // JSON is in UTC wherever it is printed, so it is read in UTC too.
-                draft.pin_times();
-                draft
-            }
+    /// Reads the drafts: one, unless a file for a create has several.
+    pub(super) async fn drafts(
+        self,
+        store: &AnyStore,
+        noun: &'static Noun,
+        purpose: Purpose,
+    ) -> Result<Vec<Draft>> {
+        let FlagDraft {
+            mut draft,
+            addresses,
+        } = match self {
+            DraftSource::Flags(flags) => flags,
+            DraftSource::Json(path) => return records::read(noun, &path, purpose),
         };
-        draft.readable(purpose)?;
-        match draft.to_json().len() > LARGEST {
-            true => Err(too_large(LARGEST)),
-            false => Ok(draft),
+        if purpose == Purpose::Update && draft.is_empty() && addresses.is_empty() {
+            return Err(Error::invalid(
+                "nothing to change: expected a field's flag, --set, --unset, --clear or --json",
+            ));
         }
+        for (field, address) in addresses {
+            if let Some(input) = reference(store, field, &address).await? {
+                draft.give(field.name, input);
+            }
+        }
+        records::checked(&draft, purpose)?;
+        Ok(vec![draft])
     }
-}
-
-/// A name as a flag writes it.
-pub(super) fn kebab(name: &str) -> String {
-    name.replace('_', "-")
 }
 
 /// A field's flag, with its aliases.
@@ -73,8 +83,8 @@ pub(super) fn flag(field: &'static Field) -> Arg {
     for other in [field.flag, field.old_name].into_iter().flatten() {
         arg = arg.visible_alias(kebab(other));
     }
-    // A time may begin with a hyphen: -2h.
-    arg.allow_hyphen_values(field.kind.tense().is_some())
+    // A text may begin with a hyphen, and so may a time: -2h.
+    arg.allow_hyphen_values(true)
 }
 
 fn writable(noun: &'static Noun) -> impl Iterator<Item = &'static Field> {
@@ -108,7 +118,10 @@ pub(super) fn field_args(noun: &'static Noun, purpose: Purpose) -> Vec<Arg> {
             flag(field).help(help)
         })
         .collect();
-    let many = |name: &'static str| Arg::new(name).long(name).action(ArgAction::Append);
+    let many = |name: &'static str| {
+        let arg = Arg::new(name).long(name).action(ArgAction::Append);
+        arg.allow_hyphen_values(name != "clear")
+    };
     args.push(
         many("set")
             .value_name("KEY=VALUE")
@@ -133,7 +146,7 @@ pub(super) fn json_arg(noun: &'static Noun) -> Arg {
         .value_parser(ValueParser::path_buf())
         .value_hint(ValueHint::FilePath)
         .help(
-            "Read the record from a file with a JSON object instead of flags; - is standard input",
+            "Read the record from a file with a JSON object instead of flags; - is standard input. What -o json and -o ndjson print can be read",
         );
     for name in writable(noun).map(|field| field.name).chain(["set"]) {
         arg = arg.conflicts_with(name);
@@ -163,12 +176,17 @@ pub(super) fn source(
         };
     }
     let mut draft = Draft::new(noun);
+    let mut addresses = Vec::new();
     let mut attributes = Attributes::default();
     let mut has_attributes = false;
     for field in writable(noun) {
         let Some(text) = matches.get_one::<String>(field.name) else {
             continue;
         };
+        if address_of(field, text).is_some() {
+            addresses.push((field, text.clone()));
+            continue;
+        }
         match input_from_text(field, text, zone) {
             Ok(Input::Object(object)) => {
                 attributes = object;
@@ -180,25 +198,23 @@ pub(super) fn source(
     }
     for pair in all("set") {
         has_attributes = true;
-        if let Err(expected) = set(&mut attributes, pair) {
+        if let Err(expected) = set(noun, &mut attributes, pair) {
             draft.refuse("--set", expected);
         }
     }
     for key in all("unset") {
         has_attributes = true;
-        attributes.set(key, "null");
+        match attribute_key(noun, key, None) {
+            Ok(()) => attributes.set(key, "null"),
+            Err(expected) => draft.refuse("--unset", expected),
+        }
     }
     if has_attributes {
         draft.give("attributes", Input::Object(attributes));
     }
     for name in all("clear") {
-        let field = name.replace('-', "_");
-        let known = |known: &&Field| {
-            known.name == field
-                || known.old_name == Some(&field)
-                || known.flag.is_some_and(|flag| kebab(flag) == **name)
-        };
-        match writable(noun).find(known) {
+        let known = named(noun, name).filter(|field| field.presence != Presence::Automatic);
+        match known {
             Some(field) if matches.get_one::<String>(field.name).is_some() => {
                 draft.refuse("--clear", format!("{} is also set by a flag", field.name));
             }
@@ -212,11 +228,11 @@ pub(super) fn source(
             }
         }
     }
-    Ok(DraftSource::Flags(draft))
+    Ok(DraftSource::Flags(FlagDraft { draft, addresses }))
 }
 
 /// Reads `key=text` or `key:=JSON`.
-fn set(attributes: &mut Attributes, pair: &str) -> Result<(), String> {
+fn set(noun: &'static Noun, attributes: &mut Attributes, pair: &str) -> Result<(), String> {
     let Some((key, value)) = pair.split_once('=') else {
         return Err(format!(
             "expected KEY=VALUE or KEY:=JSON, got {}",
@@ -226,6 +242,7 @@ fn set(attributes: &mut Attributes, pair: &str) -> Result<(), String> {
     if key.contains('\0') || value.contains('\0') {
         return Err("must not contain a NUL character".into());
     }
+    attribute_key(noun, key.strip_suffix(':').unwrap_or(key), Some(value))?;
     match key.strip_suffix(':') {
         Some(key) => {
             attributes::check(value).map_err(|wrong| {

@@ -3,31 +3,31 @@
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::draft::flag;
+use super::hints::without_equals;
 use crate::base::error::{Error, Problems, Result, quoted};
 use crate::base::time::{self, Range, Tense, Zone};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::query::{CONTROLS, OPERATORS, list};
 
+/// The heading of the filters in the help. It says once what all of them take.
+const FILTERS: &str = "Filters, by VALUE or OPERATOR:VALUE (eq: ne: gt: gte: lt: lte: in:A,B is:null is:notnull like:A%)";
+
 /// The flags of the filters.
 pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
     let fields = noun.fields.iter();
     fields
         .map(|field| {
-            let help = match field.kind {
-                Kind::Attributes => {
-                    "Filter by all attributes as one text; for one attribute use --where attributes.KEY=…".into()
-                }
-                Kind::Time(_) | Kind::Stamp => format!(
-                    "Filter by {}: a day or a time, such as gte:yesterday, lt:2026-02-01, gt:-2h",
-                    field.name
-                ),
-                _ => format!("Filter by {}", field.name),
-            };
-            flag(field)
+            let arg = flag(field)
                 .value_name("FILTER")
                 .action(ArgAction::Append)
-                .help(help)
+                .help_heading(FILTERS);
+            match field.kind {
+                Kind::Attributes => arg.help(
+                    "All attributes as one text; for one of them use --where attributes.KEY=…",
+                ),
+                _ => arg.help(field.about.split(';').next().unwrap_or(field.about)),
+            }
         })
         .collect()
 }
@@ -35,13 +35,13 @@ pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
 /// The other flags of a list.
 pub(super) fn list_args(noun: &'static Noun) -> [Arg; 6] {
     [
-        Arg::new("where").long("where").value_name("FIELD=FILTER").action(ArgAction::Append).help(
+        Arg::new("where").long("where").value_name("FIELD=FILTER").action(ArgAction::Append).help_heading(FILTERS).help(
             match noun.has_attributes() {
                 true => "A filter in the form of the API, such as status=ne:lost or attributes.company=Acme",
                 false => "A filter in the form of the API, such as status=ne:active",
             },
         ),
-        Arg::new("q").long("q").value_name("TEXT").help(match noun.has_attributes() {
+        Arg::new("q").long("q").value_name("TEXT").allow_hyphen_values(true).help(match noun.has_attributes() {
             true => "Find a text in any of the text fields and in the values of the attributes, ignoring case",
             false => "Find a text in any of the text fields, ignoring case",
         }),
@@ -84,8 +84,10 @@ pub(super) fn pairs(
             None => problems.push(
                 "--where",
                 format!(
-                    "expected FIELD=VALUE or FIELD=OPERATOR:VALUE, got {}",
-                    quoted(filter)
+                    "expected FIELD=VALUE or FIELD=OPERATOR:VALUE, got {}{}",
+                    quoted(filter),
+                    without_equals(noun, filter)
+                        .map_or_else(String::new, |meant| format!("; {meant}"))
                 ),
             ),
         }

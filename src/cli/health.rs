@@ -8,6 +8,7 @@ use super::session::{Ended, Plain, Session};
 use crate::config::{
     Asker, Flags, Format, Listen, Location, ServiceSettings, Settings, Surroundings, table,
 };
+use crate::output::visible_json;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use crate::store::remote::Remote;
@@ -57,13 +58,13 @@ async fn ask(flags: &Flags, around: &Surroundings<'_>) -> Ended {
     let code = match (ready, &report) {
         (Ok(ready), _) => {
             match is_json {
-                true => print(format!("{}\n", ready.to_json()).as_bytes())?,
+                true => print(format!("{}\n", visible_json(&ready.to_json())).as_bytes())?,
                 false => print(b"ok\n")?,
             }
             0
         }
         (Err(error), Some(report)) if is_json => {
-            say(&report.beside(&error.to_json()));
+            say(&visible_json(&report.beside(&error.to_json())));
             error.code.exit()
         }
         (Err(error), _) => {

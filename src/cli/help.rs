@@ -5,6 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 use super::say::print;
 use super::session::{Ended, Plain, Session};
 use crate::base::error::{Error, quoted};
+use crate::config::{Asker, Settings};
 use crate::manual;
 use crate::manual::topics::{self, Topic};
 use crate::output::Terminal;
@@ -33,7 +34,7 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     if let [word] = words[..]
         && let Some(topic) = topics::find(word)
     {
-        return show(topic);
+        return show(session, topic);
     }
     if let [first, second, ..] = words[..]
         && topics::find(first).is_some()
@@ -59,20 +60,32 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
         text.push('\n');
         text.push_str(&topics::index());
     }
-    print(text.as_bytes())?;
-    Ok(0)
+    paged(session, &text)
 }
 
-/// Shows a page of the manual. At a terminal a pager shows it, if there is one; the pager then replaces this process.
-fn show(topic: &Topic) -> Ended {
+/// Shows a topic of the manual.
+fn show(session: &Session<'_>, topic: &Topic) -> Ended {
     let terminal = Terminal::stdout();
-    let color = terminal.color && manual::pager::shows_bold();
-    let text = manual::in_terminal(topic, terminal.width, color);
-    if terminal.width.is_some() {
-        let _ = manual::pager::show(&text);
+    paged(
+        session,
+        &manual::in_terminal(topic, terminal.width, terminal.color),
+    )
+}
+
+/// Shows a text with the pager, if it is longer than the screen.
+fn paged(session: &Session<'_>, text: &str) -> Ended {
+    // A config file that cannot be read must not keep the manual from being read.
+    let settings = Settings::find(session.flags, session.around, Asker::Command).ok();
+    match session.pager(settings.as_ref()) {
+        Some(pager) => session.block_on(async {
+            pager.show(text).await?;
+            Ok(0)
+        }),
+        None => {
+            print(text.as_bytes())?;
+            Ok(0)
+        }
     }
-    print(text.as_bytes())?;
-    Ok(0)
 }
 
 /// The end of a help page.

@@ -3,9 +3,10 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::draft::{field_args, json_arg, kebab};
+use super::draft::{field_args, json_arg};
 use super::filters::{filter_args, list_args};
 use super::help::examples;
+use super::names::kebab;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
 use crate::model::noun::Noun;
@@ -104,7 +105,10 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .required(true)
                 .num_args(1..)
                 .help(fill(
-                    "One or more ids of {plural}; - reads them from standard input",
+                    match noun.is_some_and(|noun| noun.email().is_some()) {
+                        true => "The {plural}: ids (14 or 14,15 or 14-17) or e-mail addresses; - reads them from standard input",
+                        false => "The {plural}: ids (14 or 14,15 or 14-17); - reads them from standard input",
+                    },
                     noun,
                 )),
         ],
@@ -156,7 +160,8 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .help("Do not ask for confirmation"),
         ],
         (CommandPart::Key(help), _) => {
-            vec![Arg::new("key").value_name("NAME").required(true).help(help)]
+            let key = Arg::new("key").value_name("NAME").required(true);
+            vec![key.num_args(1..).help(help)]
         }
         (CommandPart::Parameters, _) => {
             let parameters = about.parameters(noun);
@@ -246,8 +251,9 @@ pub(super) fn versions(matches: &ArgMatches) -> Result<Option<Versions>> {
     let Some(text) = matches.get_one::<String>("if_match") else {
         return Ok(None);
     };
-    let ids = matches.get_many::<String>("ids").into_iter().flatten();
-    if ids.clone().count() > 1 || ids.into_iter().any(|id| id == "-") {
+    let ids: Vec<&String> = matches.get_many("ids").into_iter().flatten().collect();
+    let is_one = |id: &str| id.contains('@') || !id.contains([',', '-']);
+    if ids.len() > 1 || !ids.iter().all(|id| is_one(id)) {
         return Err(Error::invalid(
             "--if-match: expected exactly one id with it",
         ));

@@ -19,6 +19,7 @@ use crate::config::{
 };
 use crate::model::token;
 use crate::net::clock;
+use crate::output::{Terminal, visible};
 use crate::server;
 use crate::server::gate::Policy;
 use crate::store::any::AnyStore;
@@ -165,6 +166,11 @@ async fn serve(
         None => "http",
     };
     let line = format!("crm {version} listens on {scheme}://{address}, database {database}\n");
+    // A path may hold anything. A program that waits for this line gets it as it is.
+    let line = match Terminal::stdout().width {
+        Some(_) => format!("{}\n", visible(line.trim_end())),
+        None => line,
+    };
     // A failure is ignored: the service works even if nobody reads this line.
     let _ = print(line.as_bytes());
     let served = server::serve(listener, store, serving, shutdown).await;

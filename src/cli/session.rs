@@ -10,7 +10,7 @@ use super::say::say;
 use crate::base::error::Error;
 use crate::config::table::TOKEN_FILE;
 use crate::config::{Asker, Flags, Format, Location, Settings, Surroundings};
-use crate::output::{Look, Stop, Terminal};
+use crate::output::{Look, Page, Pager, Stop, Terminal};
 
 /// How a command ended: its exit code if it printed everything itself, otherwise why it stopped.
 pub type Ended = Result<u8, Stop>;
@@ -29,6 +29,8 @@ pub(super) struct Session<'a> {
     pub(super) around: &'a Surroundings<'a>,
     /// The whole command line of `crm`.
     pub(super) whole: fn() -> Command,
+    /// Whether `--no-pager` was given.
+    pub(super) no_pager: bool,
     /// The format of errors.
     pub(super) format: &'a Cell<Format>,
 }
@@ -65,6 +67,18 @@ impl Session<'_> {
             format: settings.output.value,
             terminal: Terminal::stdout(),
         }
+    }
+
+    /// The pager of tables and of the manual, if one is wanted.
+    pub(super) fn pager(&self, settings: Option<&Settings>) -> Option<Pager> {
+        let set = settings.and_then(|settings| settings.pager.as_ref());
+        let pager = Pager::find(set.map(|pager| pager.value.as_str()));
+        pager.filter(|_| !self.no_pager)
+    }
+
+    /// Where the result of a command is printed.
+    pub(super) fn page(&self, settings: &Settings) -> Page {
+        Page::new(Self::look(settings), self.pager(Some(settings)))
     }
 
     /// Runs a command to its end on this thread.

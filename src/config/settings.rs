@@ -15,7 +15,7 @@ use crate::config::origin::{Origin, Setting};
 use crate::config::parse;
 use crate::config::row::Row;
 use crate::config::surroundings::Surroundings;
-use crate::config::table::{CONFIG, DATABASE, OUTPUT, TIMEZONE, TOKEN, TOKEN_FILE, URL};
+use crate::config::table::{CONFIG, DATABASE, OUTPUT, PAGER, TIMEZONE, TOKEN, TOKEN_FILE, URL};
 use crate::model::token::Secret;
 
 /// The name of the database that commands find in the current folder.
@@ -37,6 +37,8 @@ pub struct Settings {
     pub target: Setting<Location>,
     /// How they are printed.
     pub output: Setting<Format>,
+    /// The command line of the pager, if the user has chosen one for crm.
+    pub pager: Option<Setting<String>>,
     /// The config file. `None` if the user named no file and has no home directory.
     pub file: Option<Setting<PathBuf>>,
     /// Whether the config file exists.
@@ -61,6 +63,7 @@ impl Settings {
             token,
             output: output(&levels)?,
             zone: zone(&levels, asker)?,
+            pager: levels.get(&PAGER)?,
             file_exists: levels.file.exists,
             file: levels.file.path,
         })
@@ -133,11 +136,15 @@ impl Settings {
             None => Row::without_value(&CONFIG, "no home directory".into()),
         };
         let output = Row::new(&OUTPUT, self.output.value.word(), &self.output.origin);
+        let pager = match &self.pager {
+            Some(pager) => Row::new(&PAGER, &pager.value, &pager.origin),
+            None => Row::without_value(&PAGER, "default: PAGER or less".into()),
+        };
         let zone = match &self.zone {
             Ok(zone) => Row::new(&TIMEZONE, zone.value.name(), &zone.origin),
             Err(error) => Row::without_value(&TIMEZONE, error.message.clone()),
         };
-        vec![database, url, output, zone, token, file]
+        vec![database, url, output, zone, pager, token, file]
     }
 }
 

@@ -5,8 +5,8 @@
 //! Names are written out rather than derived, so that a search for a flag or a variable finds its row.
 
 use crate::config::kind::SettingKind::{
-    self, Count, Database, File, Folder, Format, Host, Many, Path, Port, Rate, Size, Switch, Time,
-    Token, Url, Word, Zone,
+    self, Count, Database, File, Folder, Format, Host, Many, Path, Port, Program, Rate, Size,
+    Switch, Time, Token, Url, Word, Zone,
 };
 use crate::model::record::LARGEST;
 use crate::net::peer::check_network;
@@ -111,6 +111,9 @@ knobs! {
     TIMEZONE: "timezone", "--tz", "CRM_TZ", "timezone";
         Everything, Zone, Rule("the zone of the system, and UTC for `crm serve`");
         "The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it";
+    PAGER: "pager", "", "CRM_PAGER", "pager";
+        Commands, Program, Rule("`PAGER`, or `less` without one");
+        "The program that shows a table or a page of the manual that is longer than the screen; `cat` for none";
     HOST: "host", "--host", "HOST", "";
         Listen, Host, Value("0.0.0.0");
         "The address to listen on";

@@ -18,7 +18,23 @@ pub fn render(topic: &Topic) -> String {
         escape(topic.about)
     );
     blocks(&parse(topic.text), &mut out);
+    out.push_str(&see_also(&[("crm".into(), 1)]));
     out
+}
+
+/// A section with lines of a shell.
+pub fn examples(lines: &str) -> String {
+    let mut out = String::from(".SH EXAMPLES\n");
+    code(lines, 4, &mut out);
+    out
+}
+
+/// The section that names other manual pages, each with its number.
+pub fn see_also(pages: &[(String, u8)]) -> String {
+    let pages = pages.iter();
+    let pages = pages.map(|(name, section)| format!("\\fB{}\\fR({section})", escape_inner(name)));
+    let pages: Vec<String> = pages.collect();
+    format!(".SH SEE ALSO\n{}\n", pages.join(",\n"))
 }
 
 fn blocks(blocks: &[Block], out: &mut String) {

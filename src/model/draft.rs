@@ -152,14 +152,13 @@ impl Draft {
         };
         let field = &self.noun.fields[at];
         match (field.kind, purpose) {
-            (Kind::Id, Purpose::Update) => match parse_id(raw) {
-                Some(id) => self.id = Some(id),
-                None => self.refuse(key, field.kind.expected()),
+            (Kind::Id, _) => match (parse_id(raw), purpose) {
+                (Some(id), Purpose::Update) => self.id = Some(id),
+                // A record that was read can be created again. The copy gets an id of its own.
+                (Some(_), Purpose::Create) => {}
+                (None, _) => self.refuse(key, field.kind.expected()),
             },
-            (Kind::Stamp, Purpose::Update) => {}
-            (Kind::Id | Kind::Stamp, Purpose::Create) => {
-                self.refuse(key, "is set by crm itself and cannot be given in a create");
-            }
+            (Kind::Stamp, _) => {}
             (kind, _) => match input(kind, raw) {
                 Ok(input) => self.given.push(GivenField {
                     at,

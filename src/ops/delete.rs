@@ -94,7 +94,7 @@ fn describe(noun: &'static Noun) -> Described {
             noun.name
         );
         let example = format!(
-            "{} 1 has 2 actions and 1 process; delete them first, or all together (?cascade=true, --cascade)",
+            "{} 1 has 2 actions and 1 process; delete them first, or all together (?cascade=true)",
             noun.title
         );
         let conflict = failure(

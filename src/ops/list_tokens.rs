@@ -31,7 +31,10 @@ impl ListTokens {
             long: "",
             takes: &[],
             confirm: None,
-            examples: CommandExamples::These(&["crm token list", "crm token list -o json"]),
+            examples: CommandExamples::These(&[
+                "crm token create ci --scope read > ci && crm token list",
+                "crm token list -o json",
+            ]),
         }),
     };
 }

@@ -43,13 +43,16 @@ impl Operation for RevokeToken {
         describe: Describe::Plain(describe),
         words: Some(Words {
             verb: "revoke",
-            about: "Revoke a token; it stops working at once",
+            about: "Revoke tokens; they stop working at once",
             long: "",
-            takes: &[CommandPart::Key("The token's name")],
+            takes: &[CommandPart::Key(
+                "The names of the tokens (old or old,older); - reads them from standard input",
+            )],
             confirm: None,
             examples: CommandExamples::These(&[
                 "crm token create old --scope write > old",
                 "crm token create new --scope write > new && crm token revoke old",
+                "crm token create a --scope read > a && crm token create b --scope read > b && crm token revoke a,b",
             ]),
         }),
     };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 
 use crate::base::time::Zone;
 use crate::config::Format;
@@ -17,7 +17,7 @@ use crate::output::csv::csv_line;
 use crate::output::look::{Extent, Look};
 use crate::output::stop::Result;
 use crate::output::table::{TableColumn, table, upright};
-use crate::output::text::{cut, visible};
+use crate::output::text::{cut, for_terminal, visible};
 
 /// Prints records, their ETags, or that they are deleted.
 ///
@@ -194,8 +194,8 @@ impl<W: Write> Printer<W> {
             ),
             Format::Id => write!(self.buffer, "{id}")?,
             Format::Table => match message.strip_prefix(title) {
-                Some(rest) => writeln!(self.buffer, "{title} {id}{rest}")?,
-                None => writeln!(self.buffer, "{title} {id}: {message}")?,
+                Some(rest) => writeln!(self.buffer, "{title} {id}{}", visible(rest))?,
+                None => writeln!(self.buffer, "{title} {id}: {}", visible(message))?,
             },
         }
         self.after()
@@ -221,7 +221,12 @@ impl<W: Write> Printer<W> {
 
     /// Completes the output and returns the number of records. Do not call it for a list that failed in the middle. Do call
     /// it after several ids of which some failed.
-    pub fn end(mut self) -> Result<u64> {
+    pub fn end(self) -> Result<u64> {
+        self.finish().map(|(count, _)| count)
+    }
+
+    /// Completes the output like [`Printer::end`], and returns where it went, too.
+    pub fn finish(mut self) -> Result<(u64, W)> {
         self.print_pending()?;
         let many = self.extent == Extent::Many;
         match self.look.format {
@@ -240,7 +245,11 @@ impl<W: Write> Printer<W> {
             _ => {}
         }
         self.out.flush()?;
-        Ok(self.count)
+        let out = self
+            .out
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        Ok((self.count, out))
     }
 
     /// Writes the buffer. Call it before an error goes to standard error, so that both appear in order.
@@ -278,6 +287,7 @@ impl<W: Write> Printer<W> {
         }
         let mut line = Vec::new();
         csv_line(names.iter().map(|name| &**name), &mut line);
+        for_terminal(self.look.format, self.look.terminal, &mut line);
         Ok(self.out.write_all(&line)?)
     }
 
@@ -300,6 +310,7 @@ impl<W: Write> Printer<W> {
             (Format::Json, Extent::Many) | (Format::Table | Format::Csv, _) => {}
             _ => self.buffer.push(b'\n'),
         }
+        for_terminal(self.look.format, self.look.terminal, &mut self.buffer);
         self.out.write_all(&self.buffer)?;
         self.buffer.clear();
         Ok(())

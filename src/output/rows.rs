@@ -9,10 +9,18 @@ use crate::output::csv::csv_line;
 use crate::output::look::Look;
 use crate::output::stop::Result;
 use crate::output::table::{TableColumn, table};
-use crate::output::text::visible;
+use crate::output::terminal::Terminal;
+use crate::output::text::{for_terminal, visible};
 
-/// Prints the rows of `crm config`.
+/// Prints the rows of `crm config`. They are never cut: a path or a source that is cut says nothing.
 pub fn settings(out: impl Write, look: Look, rows: &[Row]) -> Result {
+    let uncut = Look {
+        terminal: Terminal {
+            width: look.terminal.width.map(|_| usize::MAX),
+            ..look.terminal
+        },
+        ..look
+    };
     let rows = rows.iter().map(|row| {
         [
             Some(row.setting.to_string()),
@@ -20,7 +28,7 @@ pub fn settings(out: impl Write, look: Look, rows: &[Row]) -> Result {
             Some(row.source.clone()),
         ]
     });
-    listed(out, look, ["setting", "value", "source"], rows)
+    listed(out, uncut, ["setting", "value", "source"], rows)
 }
 
 /// Prints tokens. A table has its times in the zone.
@@ -94,6 +102,7 @@ fn listed<const N: usize>(
             }
         }
     }
+    for_terminal(look.format, look.terminal, &mut text);
     out.write_all(&text)?;
     Ok(out.flush()?)
 }

@@ -7,7 +7,7 @@ use crate::output::csv::csv_line;
 use crate::output::look::Look;
 use crate::output::stop::Result;
 use crate::output::table::upright;
-use crate::output::text::visible;
+use crate::output::text::{for_terminal, visible};
 
 /// Prints what a command did, as names with values. JSON and NDJSON are one object. A table has one value per line and
 /// leaves out nulls. The id is the first value.
@@ -40,6 +40,47 @@ pub fn summary(mut out: impl Write, look: Look, said: &[(&str, serde_json::Value
             upright(cells.collect(), look.terminal, &mut text);
         }
     }
+    for_terminal(look.format, look.terminal, &mut text);
+    out.write_all(&text)?;
+    Ok(out.flush()?)
+}
+
+/// Prints a message on each of several things that have a name.
+pub fn messages(mut out: impl Write, look: Look, said: &[(String, String)]) -> Result {
+    let mut text = Vec::new();
+    let object =
+        |(name, message): &(String, String)| serde_json::json!({"name": name, "message": message});
+    match look.format {
+        Format::Json => {
+            let objects: Vec<String> = said.iter().map(|one| object(one).to_string()).collect();
+            match objects.is_empty() {
+                true => writeln!(text, "[]")?,
+                false => writeln!(text, "[\n{}\n]", objects.join(",\n"))?,
+            }
+        }
+        Format::Ndjson => {
+            for one in said {
+                writeln!(text, "{}", object(one))?;
+            }
+        }
+        Format::Csv => {
+            csv_line(["name", "message"].into_iter(), &mut text);
+            for (name, message) in said {
+                csv_line([name, message].into_iter(), &mut text);
+            }
+        }
+        Format::Id => {
+            for (name, _) in said {
+                writeln!(text, "{name}")?;
+            }
+        }
+        Format::Table => {
+            for (name, message) in said {
+                writeln!(text, "{}: {}", visible(name), visible(message))?;
+            }
+        }
+    }
+    for_terminal(look.format, look.terminal, &mut text);
     out.write_all(&text)?;
     Ok(out.flush()?)
 }
@@ -69,6 +110,7 @@ pub fn findings(mut out: impl Write, look: Look, found: &[(&str, &str)]) -> Resu
             }
         }
     }
+    for_terminal(look.format, look.terminal, &mut text);
     out.write_all(&text)?;
     Ok(out.flush()?)
 }

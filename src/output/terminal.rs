@@ -23,6 +23,12 @@ impl Terminal {
         Self::of(stream.is_terminal(), size, &|name| std::env::var_os(name))
     }
 
+    /// The number of rows of the terminal on standard output, if it reports one.
+    pub fn rows() -> Option<usize> {
+        let size = terminal_size::terminal_size_of(io::stdout())?;
+        Some(size.1.0.into())
+    }
+
     /// Looks at standard error.
     pub fn stderr() -> Terminal {
         let stream = io::stderr();

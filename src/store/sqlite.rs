@@ -16,6 +16,7 @@
 //! | `cache`, `reader` | cached records, a reading connection |
 //! | `writer` | the writing connection and its thread |
 //! | `database` | the writer and the readers together |
+//! | [`words`] | the words of a column, for completions |
 //! | `keys`, `list` | cached tokens, lists |
 //! | `opening`, `store`, `copying` | the settings, the store, and its functions for a copy |
 
@@ -35,6 +36,7 @@ mod reader;
 mod store;
 mod turn;
 mod values;
+pub mod words;
 mod writer;
 
 pub use cancel::unless;

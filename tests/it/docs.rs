@@ -197,7 +197,10 @@ fn example(home: &Home, line: &str) {
         let told = home.shell(&line).run().stderr;
         assert!(told.contains("cannot be reached"), "{line}: {told}");
     } else {
-        home.shell(line).ok();
+        // A note tells what the example does.
+        let run = home.shell(line).run();
+        let is_quiet = run.stderr.lines().all(|said| said.starts_with("note: "));
+        assert!(run.code == Some(0) && is_quiet, "{line}: {run:?}");
     }
 }
 
@@ -587,7 +590,11 @@ fn man_writes_a_page_for_each_command_and_topic() {
     home.crm(["man", "pages"]).ok();
     for words in commands() {
         let name = [&["crm".to_string()], &words[..]].concat().join("-");
-        assert!(home.path(&format!("pages/{name}.1")).exists(), "{name}");
+        let page = std::fs::read_to_string(home.path(&format!("pages/{name}.1"))).unwrap();
+        for section in ["EXAMPLES", "SEE ALSO"] {
+            assert!(page.contains(&format!(".SH {section}\n")), "{name}");
+        }
+        assert!(!page.contains("EXTRA"), "{name}");
     }
     for topic in TOPICS {
         let path = home.path(&format!("pages/crm-{}.7", topic.name));

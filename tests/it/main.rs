@@ -36,3 +36,4 @@ mod raw;
 mod reading;
 mod site;
 mod support;
+mod terminal;

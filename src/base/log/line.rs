@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::SystemTime;
 
+use crate::base::text::disturbs;
 use crate::base::time;
 
 /// How a line is written.
@@ -63,12 +64,8 @@ pub fn plain(line: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return line.extend_from_slice(text.as_bytes());
     }
-    let misleads = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     for c in text.chars() {
-        let written = match misleads(c) {
+        let written = match disturbs(c) {
             true => write!(line, "{}", c.escape_default()),
             false => write!(line, "{c}"),
         };
@@ -82,7 +79,19 @@ pub fn member(line: &mut Vec<u8>, name: &str, text: &str) {
     line.extend_from_slice(b",\"");
     line.extend_from_slice(name.as_bytes());
     line.extend_from_slice(b"\":");
-    let _ = serde_json::to_writer(line, text);
+    if text.is_ascii() {
+        let _ = serde_json::to_writer(line, text);
+        return;
+    }
+    // The log of a service may be shown at a terminal. JSON itself needs no escape for U+009B or U+202E.
+    let json = serde_json::to_string(text).unwrap_or_default();
+    for c in json.chars() {
+        let written = match disturbs(c) {
+            true => write!(line, "\\u{:04x}", u32::from(c)),
+            false => write!(line, "{c}"),
+        };
+        let _ = written;
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +99,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn no_text_controls_a_terminal() {
+        let text = "a\u{1b}[2J\u{9b}2J\u{202e}b\u{61c}\"é\n";
+        let mut line = Vec::new();
+        plain(&mut line, text);
+        let shown = String::from_utf8(line).unwrap();
+        assert!(!shown.contains(disturbs) && shown.contains('é'), "{shown}");
+        let mut line = Vec::new();
+        member(&mut line, "text", text);
+        let shown = String::from_utf8(line).unwrap();
+        assert!(!shown.contains(disturbs), "{shown}");
+        let object: serde_json::Value =
+            serde_json::from_str(&format!("{{{}}}", &shown[1..])).unwrap();
+        assert_eq!(object["text"], text);
+    }
 
     #[test]
     fn times_follow_the_clock() {

@@ -37,6 +37,7 @@ fn every_setting_is_shown_with_its_source() {
             "url | - | not set",
             "output | table | default",
             "timezone | UTC | environment TZ",
+            "pager | - | default: PAGER or less",
             "host | 0.0.0.0 | default",
             "port | 8000 | default",
             "backup_dir | - | not set",
@@ -53,6 +54,7 @@ fn every_setting_is_shown_with_its_source() {
         .variable("PORT", "80")
         .variable("CRM_TZ", "asia/tokyo")
         .flag("--backup-dir", "b")
+        .variable("CRM_PAGER", "less -S")
         .variable("CRM_BACKUP_EVERY", "90m");
     assert_eq!(
         rows(&user),
@@ -61,6 +63,7 @@ fn every_setting_is_shown_with_its_source() {
             "url | http://h | flag --url",
             "output | json | ~/settings/crm/config.toml",
             "timezone | Asia/Tokyo | environment CRM_TZ",
+            "pager | less -S | environment CRM_PAGER",
             "host | 0.0.0.0 | default",
             "port | 80 | environment PORT",
             "backup_dir | ~/here/b | flag --backup-dir",

@@ -18,7 +18,7 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
     };
     let answer = properties(answered, &mut fields.clone());
     let given = || fields.clone().filter(|field| !automatic(field));
-    let create = properties(|field| taken(field, Purpose::Create), &mut given());
+    let mut create = properties(|field| taken(field, Purpose::Create), &mut given());
     let required: Vec<&str> = fields
         .clone()
         .filter(|field| field.presence == Presence::Required)
@@ -27,17 +27,18 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
 
     let mut update = properties(|field| taken(field, Purpose::Update), &mut given());
     for field in fields.clone().filter(|field| automatic(field)) {
-        let put_back = match field.kind {
-            Kind::Id => {
-                let mut schema = id_schema();
-                schema["description"] =
-                    "The id of the record, so that a record that was read can be put back.".into();
-                schema
-            }
-            _ => {
-                json!({"description": "Accepted and ignored, so that a record that was read can be put back."})
-            }
+        let (mut copied, mut put_back) = match field.kind {
+            Kind::Id => (id_schema(), id_schema()),
+            _ => (json!({}), json!({})),
         };
+        copied["description"] =
+            "Accepted and ignored, so that a record that was read can be created again.".into();
+        put_back["description"] = match field.kind {
+            Kind::Id => "The id of the record, so that a record that was read can be put back.",
+            _ => "Accepted and ignored, so that a record that was read can be put back.",
+        }
+        .into();
+        create.insert(field.name.into(), copied);
         update.insert(field.name.into(), put_back);
     }
 

@@ -13,6 +13,7 @@ use crate::base::time;
 use crate::model::draft::Draft;
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
+use crate::model::nouns::in_use;
 use crate::model::record::Record;
 use crate::model::terms::{Terms, next_version};
 use crate::model::value::Value;
@@ -210,21 +211,13 @@ async fn still_has(tx: &mut impl Transaction, noun: &'static Noun, id: i64) -> R
         );
         let rows = tx.query(&sql, &[id.into()]).await?;
         let count = rows.first().and_then(|row| row.first());
-        match count.and_then(Value::int) {
-            None | Some(0) => {}
-            Some(1) => counts.push(format!("1 {}", referrer.name)),
-            Some(count) => counts.push(format!("{count} {}", referrer.plural)),
-        }
+        let count = count.and_then(Value::int).unwrap_or_default();
+        counts.push((referrer, u64::try_from(count).unwrap_or_default()));
     }
-    if counts.is_empty() {
+    if counts.iter().all(|(_, count)| *count == 0) {
         let message =
             "another table of this database refers to the record; crm does not know that table";
         return Ok(Error::new(Code::Conflict, message));
     }
-    let message = format!(
-        "{} {id} has {}; delete them first, or all together (?cascade=true, --cascade)",
-        noun.title,
-        counts.join(" and ")
-    );
-    Ok(Error::new(Code::Conflict, message))
+    Ok(in_use(noun, id, &counts))
 }

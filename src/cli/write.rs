@@ -1,0 +1,273 @@
+//! Runs the writes: on records, and on tokens.
+
+use std::io::{self, IsTerminal};
+
+use super::confirm::confirmed;
+use super::draft::DraftSource;
+use super::ids::Named;
+use super::names::kebab;
+use super::say::{complain, print, say};
+use super::session::Ended;
+use super::several::{each, shown};
+use crate::base::error::{Code, Error};
+use crate::base::time::Zone;
+use crate::config::Format;
+use crate::model::draft::{Draft, Purpose};
+use crate::model::noun::Noun;
+use crate::model::terms::{Terms, Versions};
+use crate::model::token::{Secret, Token};
+use crate::operation::about::{About, Answer, Body, CommandPart, Takes, Words};
+use crate::operation::asked::{Asked, Operation, Told};
+use crate::output::{self, Extent, Look, Printer, Stop};
+use crate::store::any::AnyStore;
+use crate::store::contract::Store;
+
+/// The input of a write from the command line.
+pub(super) struct Given {
+    pub(super) ids: Vec<String>,
+    pub(super) keys: Vec<String>,
+    pub(super) parameters: Vec<(String, String)>,
+    pub(super) source: Option<DraftSource>,
+    pub(super) object: Option<String>,
+    pub(super) versions: Option<Versions>,
+    pub(super) fields: Option<String>,
+    pub(super) yes: bool,
+    pub(super) zone: Zone,
+}
+
+/// One write on a record: the id of the record, 0 for a create, and the fields that are written.
+struct RecordWrite {
+    id: i64,
+    draft: Option<Draft>,
+    /// Its number among several records that are created.
+    number: usize,
+}
+
+/// Runs a write on records: once for each id, or once for each record that is created.
+pub(super) async fn on_records<T: Operation>(
+    store: &AnyStore,
+    look: Look,
+    words: &'static Words,
+    noun: &'static Noun,
+    mut given: Given,
+) -> Ended {
+    let is_piped = given.ids.iter().any(|id| id == "-");
+    let from_input = given
+        .source
+        .as_ref()
+        .is_some_and(DraftSource::is_standard_input);
+    if from_input && is_piped {
+        return Err(Error::invalid(
+            "--json: standard input can be read for the ids or for the record, not for both",
+        )
+        .into());
+    }
+    let asks = words.confirm.filter(|_| !given.yes);
+    if asks.is_some() && (is_piped || !io::stdin().is_terminal() || !io::stderr().is_terminal()) {
+        let verb = words.verb;
+        let why = format!("{verb}: expected --yes, because there is no terminal to ask at");
+        return Err(Error::invalid(why).into());
+    }
+    let shown = shown(noun, given.fields.as_deref())?;
+    let purpose = match T::ABOUT.body {
+        Body::Draft(purpose) => purpose,
+        Body::None | Body::Object(_) => Purpose::Create,
+    };
+    let takes_ids = words.takes.contains(&CommandPart::Ids);
+    let mut extent = Extent::One;
+    let mut ids = Vec::new();
+    if takes_ids {
+        let named = Named::read(noun, &given.ids, matches!(T::ABOUT.body, Body::Draft(_)))?;
+        extent = named.extent;
+        ids = named.ids(store, noun).await?;
+    }
+    let drafts = match given.source.take() {
+        Some(source) => source.drafts(store, noun, purpose).await?,
+        None => Vec::new(),
+    };
+    let mut code = 0;
+    if let Some(confirm) = asks {
+        let with = confirm(noun, &given.parameters);
+        let is_on = |one: &(String, String)| one.1 == "true";
+        let cascades = given.parameters.iter().any(is_on);
+        let asked = confirmed(store, look, words.verb, noun, ids, &with, cascades).await?;
+        (ids, code) = (asked.ids, asked.code);
+        if ids.is_empty() {
+            return Ok(code);
+        }
+    }
+    let writes: Vec<RecordWrite> = match takes_ids {
+        true => ids
+            .into_iter()
+            .map(|id| RecordWrite {
+                id,
+                draft: drafts.first().cloned(),
+                number: 0,
+            })
+            .collect(),
+        false => {
+            if drafts.len() > 1 {
+                extent = Extent::Many;
+            }
+            let drafts = drafts.into_iter().enumerate();
+            drafts
+                .map(|(at, draft)| RecordWrite {
+                    id: 0,
+                    draft: Some(draft),
+                    number: at + 1,
+                })
+                .collect()
+        }
+    };
+    let out = io::stdout().lock();
+    let printer = match T::ABOUT.answer {
+        Answer::Message => Printer::messages(out, look, noun, extent),
+        _ => Printer::records(out, look, noun, shown, extent).in_zone(&given.zone),
+    };
+    let name = |write: &RecordWrite| match write.id {
+        0 => format!("record {}", write.number),
+        id => format!("{} {id}", noun.name),
+    };
+    let (ended, _) = each(look, &writes, name, printer, async |write, printer| {
+        let key = match write.id {
+            0 => String::new(),
+            id => id.to_string(),
+        };
+        let told = one::<T>(store, Some(noun), &key, &given, write.draft.clone()).await;
+        match told.map_err(|stop| in_flags(T::ABOUT, noun, stop))? {
+            Told::Saved(saved) => {
+                printer.record(&saved.record)?;
+                if !saved.created {
+                    let id = saved.record.id();
+                    printer.flush()?;
+                    say(&format!(
+                        "note: {} {id} had the address already; it was updated, none was created",
+                        noun.name
+                    ));
+                }
+                Ok(())
+            }
+            Told::Record(record) => printer.record(&record),
+            Told::Message(message) => printer.message(write.id, &message),
+            Told::Token(..) => Err(Error::internal("a write on a record returned a token").into()),
+        }
+    })
+    .await?;
+    Ok(if code == 0 { ended } else { code })
+}
+
+/// Names a parameter of the API in an error by its flag: `--cascade` instead of `?cascade=true`.
+fn in_flags(about: &'static About, noun: &'static Noun, stop: Stop) -> Stop {
+    let Stop::Failed(mut error) = stop else {
+        return stop;
+    };
+    for one in about.parameters(Some(noun)) {
+        if one.takes == Takes::Switch {
+            let (in_url, flag) = (format!("?{}=true", one.name), kebab(one.name));
+            // Servers before this one named both.
+            for told in [format!("{in_url}, --{flag}"), in_url] {
+                error.message = error.message.replace(&told, &format!("--{flag}"));
+            }
+        }
+    }
+    Stop::Failed(error)
+}
+
+/// Runs a write that is not on records: once for each of its keys, or once.
+pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Given) -> Ended {
+    let keys = match given.keys.is_empty() {
+        true => vec![String::new()],
+        false => super::keys::read(&given.keys)?,
+    };
+    let is_many = keys.len() > 1;
+    let (mut code, mut said) = (0, Vec::new());
+    for key in keys {
+        match one::<T>(store, None, &key, &given, None).await {
+            Ok(Told::Token(token, secret)) => show_token(look, &given.zone, token, secret)?,
+            Ok(Told::Message(message)) => said.push((key, message)),
+            Ok(Told::Saved(_) | Told::Record(_)) => {
+                return Err(Error::internal("a write on no record returned one").into());
+            }
+            Err(Stop::Failed(mut error)) if is_many => {
+                error.message = format!("{key}: {}", error.message);
+                complain(look.format, &error);
+                code = if code == 0 { error.code.exit() } else { code };
+                if error.code == Code::Unreachable {
+                    break;
+                }
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+    let out = io::stdout().lock();
+    match said.first() {
+        _ if is_many => output::messages(out, look, &said)?,
+        Some((name, message)) => {
+            let said = [
+                ("name", name.as_str().into()),
+                ("message", message.as_str().into()),
+            ];
+            output::summary(out, look, &said)?;
+        }
+        None => {}
+    }
+    Ok(code)
+}
+
+/// Runs one write.
+async fn one<T: Operation>(
+    store: &AnyStore,
+    noun: Option<&'static Noun>,
+    key: &str,
+    given: &Given,
+    draft: Option<Draft>,
+) -> Result<Told, Stop> {
+    let mut asked = Asked::new(T::ABOUT, noun, key, &given.parameters)?;
+    asked.zone = given.zone.clone();
+    let mut operation = T::ask(&asked)?;
+    if let Some(draft) = draft {
+        operation.draft(draft);
+    }
+    if let Some(object) = &given.object {
+        operation.body(object.as_bytes())?;
+    }
+    let terms = Terms {
+        versions: given.versions.clone(),
+        key: None,
+    };
+    let outcome = store.write(operation, terms).await?;
+    Ok(T::told(noun, outcome.done))
+}
+
+/// Prints a new token. As a table or an id it is only the secret, so that scripts can use it.
+fn show_token(look: Look, zone: &Zone, token: Token, secret: Secret) -> output::Result {
+    match look.format {
+        Format::Table | Format::Id => {
+            print(format!("{}\n", secret.text()).as_bytes())?;
+            // The note is only for a person who sees the token at a terminal.
+            if !io::stdout().is_terminal() {
+                return Ok(());
+            }
+            let until = token.expires_at.as_ref().map_or_else(String::new, |at| {
+                format!(" until {} ({})", zone.show(at), zone.name())
+            });
+            say(&format!(
+                "the token {} with the scope {} is valid{until}; it is shown only this once",
+                token.name,
+                token.scope.word()
+            ));
+            Ok(())
+        }
+        Format::Json | Format::Ndjson | Format::Csv => {
+            let said = [
+                ("name", (&*token.name).into()),
+                ("scope", token.scope.word().into()),
+                ("start", token.start.into()),
+                ("created_at", token.created_at.into()),
+                ("expires_at", token.expires_at.into()),
+                ("token", secret.text().into()),
+            ];
+            output::summary(io::stdout().lock(), look, &said)
+        }
+    }
+}
