@@ -83,11 +83,11 @@ async fn old_addresses_get_their_one_form_and_others_are_found() {
     // More than one step of the migration.
     cluster
         .run(&format!(
-            "INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at)
-             SELECT 'max' || n || '@xn--mstermann-07a.de', 'new', '{{}}', '2026-01-01 00:00:00', '2026-01-01 00:00:00'
+            "INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at, version)
+             SELECT 'max' || n || '@xn--mstermann-07a.de', 'new', '{{}}', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 1
              FROM generate_series(2, 2200) AS n;
-             INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at)
-             VALUES ('ａｄａ@example.com', 'new', '{{}}', '', ''), ('no address é', 'new', '{{}}', '', '');
+             INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at, version)
+             VALUES ('ａｄａ@example.com', 'new', '{{}}', '', '', 1), ('no address é', 'new', '{{}}', '', '', 1);
              UPDATE {name}.crm_schema SET number = 4"
         ))
         .await;
