@@ -70,6 +70,7 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l max-connections-per-ad
 complete -c crm -n "__fish_crm_using_subcommand serve" -l head-timeout -d 'How long the head of a request may take, from its first byte [env: CRM_HEAD_TIMEOUT] [config: head_timeout] [default: 10s]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l body-timeout -d 'How long the body of a request may take, from the end of its head [env: CRM_BODY_TIMEOUT] [config: body_timeout] [default: 30s]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l request-timeout -d 'How long a response may take to begin, from the end of the request [env: CRM_REQUEST_TIMEOUT] [config: request_timeout] [default: 1m]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l query-timeout -d 'How long the database may search for the next part of a list [env: CRM_QUERY_TIMEOUT] [config: query_timeout] [default: 30s]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l idle-timeout -d 'How long a connection may be idle between two requests [env: CRM_IDLE_TIMEOUT] [config: idle_timeout] [default: 30s]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-token -d 'The most requests of one token in a second [env: CRM_RATE_PER_TOKEN] [config: rate_per_token] [default: off]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-address -d 'The most requests of one address in a second [env: CRM_RATE_PER_ADDRESS] [config: rate_per_address] [default: off]' -r

@@ -19,6 +19,7 @@ mod copying;
 mod docs;
 mod durability;
 mod files;
+mod foreign;
 mod fresh;
 mod gate;
 mod half_close;
