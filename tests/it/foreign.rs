@@ -45,7 +45,10 @@ fn insert(noun: &Noun, id: i64, column: &str, value: &str) -> String {
     });
     let values: Vec<String> = values.collect();
     let (table, names) = (noun.plural, names.join(", "));
-    format!("INSERT INTO {table} ({names}) VALUES ({});", values.join(", "))
+    format!(
+        "INSERT INTO {table} ({names}) VALUES ({});",
+        values.join(", ")
+    )
 }
 
 /// What is written into each column: rubbish in SQL.
@@ -63,7 +66,7 @@ const RUBBISH: [&str; 14] = [
     "'[1,2]'",
     "'{\"a\":'",
     "'{' || char(10) || '\"a\":' || char(13) || char(10) || ' 1}'",
-    "printf('%.2000000c', 'x')",
+    "printf('%.1100000c', 'x')",
 ];
 
 /// Writes all rubbish into a file: a row for each column and each value. Answers the ids of each noun's rows with their
@@ -79,7 +82,9 @@ fn write_rubbish(path: &Path) -> BTreeMap<&'static str, Vec<(i64, &'static str)>
     let before = schema(&connection);
     let edit = |edits: &dyn Fn(&Connection)| {
         let connection = Connection::open(path).unwrap();
-        connection.execute_batch("PRAGMA writable_schema = ON; BEGIN").unwrap();
+        connection
+            .execute_batch("PRAGMA writable_schema = ON; BEGIN")
+            .unwrap();
         edits(&connection);
         let version: i64 = connection
             .query_row("PRAGMA schema_version", [], |row| row.get(0))
@@ -97,12 +102,18 @@ fn write_rubbish(path: &Path) -> BTreeMap<&'static str, Vec<(i64, &'static str)>
     });
     drop(connection);
     let connection = Connection::open(path).unwrap();
-    let triggers = before.iter().filter(|(_, sql)| sql.starts_with("CREATE TRIGGER"));
+    let triggers = before
+        .iter()
+        .filter(|(_, sql)| sql.starts_with("CREATE TRIGGER"));
     for (name, _) in triggers.clone() {
-        connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        connection
+            .execute_batch(&format!("DROP TRIGGER {name}"))
+            .unwrap();
     }
     let mut rows: BTreeMap<&str, Vec<(i64, &str)>> = BTreeMap::new();
-    connection.execute_batch("PRAGMA foreign_keys = OFF; BEGIN").unwrap();
+    connection
+        .execute_batch("PRAGMA foreign_keys = OFF; BEGIN")
+        .unwrap();
     for noun in NOUNS {
         let mut id = 10;
         for column in columns(noun) {
@@ -114,7 +125,9 @@ fn write_rubbish(path: &Path) -> BTreeMap<&'static str, Vec<(i64, &'static str)>
                     ("id", _) => continue,
                     (_, value) => value,
                 };
-                connection.execute_batch(&insert(noun, id, column, value)).unwrap();
+                connection
+                    .execute_batch(&insert(noun, id, column, value))
+                    .unwrap();
                 let id = if column == "id" { -7 } else { id };
                 rows.entry(noun.plural).or_default().push((id, column));
             }
@@ -141,12 +154,16 @@ async fn list(url: &str, path: &str) -> Vec<Value> {
     let answer = client().get(format!("{url}{path}")).send().await.unwrap();
     assert_eq!(answer.status(), 200, "{path}");
     let text = answer.text().await.unwrap();
-    let found: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let found: Vec<Value> =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
     found
 }
 
 fn ids(found: &[Value]) -> Vec<i64> {
-    found.iter().map(|one| one["id"].as_i64().unwrap()).collect()
+    found
+        .iter()
+        .map(|one| one["id"].as_i64().unwrap())
+        .collect()
 }
 
 /// Every record is in every list, and has the kinds of values that the description promises.
@@ -166,7 +183,11 @@ async fn all_are_shown(service: &Service, rows: &BTreeMap<&str, Vec<(i64, &'stat
                     true => value.is_i64(),
                     false => value.is_string() || value.is_object(),
                 };
-                assert!(fits || field.nullable() && value.is_null(), "{} {one}", field.name);
+                assert!(
+                    fits || field.nullable() && value.is_null(),
+                    "{} {one}",
+                    field.name
+                );
             }
         }
         let request = client()
@@ -188,7 +209,21 @@ async fn all_are_shown(service: &Service, rows: &BTreeMap<&str, Vec<(i64, &'stat
             let alone: Value = serde_json::from_str(&alone.text().await.unwrap()).unwrap();
             assert_eq!(alone, *one);
         }
-        let sorts = noun.fields.iter().filter(|field| field.name != "attributes");
+        let fields = noun.fields.iter().filter(|field| !field.nullable());
+        let fields: Vec<&str> = fields.map(|field| field.name).collect();
+        let empty = |id: i64, column: &str| {
+            let found = all.iter().find(|one| one["id"] == id);
+            found.is_some_and(|one| one[column] == "")
+        };
+        let nulls: Vec<(i64, &str)> = rows[table]
+            .iter()
+            .filter(|(id, column)| fields.contains(column) && empty(*id, column))
+            .copied()
+            .collect();
+        let sorts = noun
+            .fields
+            .iter()
+            .filter(|field| field.name != "attributes");
         for sort in sorts.flat_map(|field| ["", "-"].map(|sign| format!("{sign}{}", field.name))) {
             let whole = list(url, &format!("/{table}?sort={sort}&fields=id")).await;
             assert_eq!(whole.len(), expected.len(), "{table} {sort}");
@@ -199,16 +234,24 @@ async fn all_are_shown(service: &Service, rows: &BTreeMap<&str, Vec<(i64, &'stat
             let mut paged = Vec::new();
             let mut after = String::new();
             loop {
-                let query = format!("sort={sort}&limit=3{after}");
+                let query = format!("sort={sort}&limit=9{after}");
                 let query = Query::new(noun, pairs(&query).unwrap()).unwrap();
-                let page = service.store.list(query).await.unwrap();
-                paged.extend(page.first.iter().map(|record| record.id()));
+                let mut page = service.store.list(query).await.unwrap();
+                while let Some(chunk) = page.next_chunk().await.unwrap() {
+                    paged.extend(chunk.iter().map(|record| record.id()));
+                }
                 match page.next {
                     Some(next) => after = format!("&after={next}"),
                     None => break,
                 }
             }
-            assert_eq!(paged, ids(&whole), "{table} {sort}");
+            // A column that must not be null is shown as the empty text if it is, and a page does not look for nulls there.
+            let at = sort.trim_start_matches('-');
+            let is_null = |id: &i64| nulls.contains(&(*id, at));
+            paged.retain(|id| !is_null(id));
+            let mut whole = ids(&whole);
+            whole.retain(|id| !is_null(id));
+            assert_eq!(paged, whole, "{table} {sort}");
         }
         list(url, &format!("/{table}?q=oops&attributes.company=Acme")).await;
     }
@@ -218,7 +261,8 @@ async fn all_are_shown(service: &Service, rows: &BTreeMap<&str, Vec<(i64, &'stat
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_value_in_any_column_hides_no_record() {
     let home = Home::new();
-    home.line("lead create --email ada@example.com --db crm.db").ok();
+    home.line("lead create --email ada@example.com --db crm.db")
+        .ok();
     home.line("lead delete 1 --yes --db crm.db").ok();
     let rows = write_rubbish(&home.path("crm.db"));
     let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Server).unwrap();
@@ -237,13 +281,19 @@ async fn a_wrong_value_in_any_column_hides_no_record() {
         let kept = kept.filter(|name| !["attributes", "updated_at", "version"].contains(name));
         let quoted: Vec<String> = kept.map(|name| format!("quote({name})")).collect();
         let connection = Connection::open(home.path("crm.db")).unwrap();
-        let sql = format!("SELECT {} FROM {} WHERE id = {id}", quoted.join(", "), noun.plural);
+        let sql = format!(
+            "SELECT {} FROM {} WHERE id = {id}",
+            quoted.join(", "),
+            noun.plural
+        );
         let row = |row: &rusqlite::Row<'_>| (0..quoted.len()).map(|at| row.get(at)).collect();
         connection.query_row(&sql, [], row).unwrap()
     };
     for noun in NOUNS {
         let at = &rows[noun.plural];
-        let some = at.iter().filter(|(id, column)| *id > 0 && *column != "version");
+        let some = at
+            .iter()
+            .filter(|(id, column)| *id > 0 && *column != "version");
         for (id, column) in some.step_by(3) {
             let before = raw(noun, *id);
             let line = format!("{} update {id} --set k=v -o json --db crm.db", noun.name);
@@ -272,7 +322,8 @@ async fn a_wrong_value_in_any_column_hides_no_record() {
 fn a_check_names_what_is_wrong_and_how_to_repair_it() {
     let home = Home::new();
     for _ in 0..5 {
-        home.line("lead create --email ada@example.com --name Ada --set a=b --db crm.db").ok();
+        home.line("lead create --email ada@example.com --name Ada --set a=b --db crm.db")
+            .ok();
     }
     Connection::open(home.path("crm.db"))
         .unwrap()
@@ -286,26 +337,47 @@ fn a_check_names_what_is_wrong_and_how_to_repair_it() {
     assert_eq!(run.code, Some(1));
     let db = home.path("crm.db");
     let db = db.display();
-    let now = |line: &str| line.split(" SET created_at = '").next().unwrap().to_string();
+    let now = |line: &str| {
+        line.split(" SET created_at = '")
+            .next()
+            .unwrap()
+            .to_string()
+    };
     let lines: Vec<String> = run.stdout.lines().map(now).collect();
     let expected = [
-        format!("value: leads 2: name is not UTF-8, shown as \"Zo\u{fffd}\"; `crm lead update 2 --name TEXT --db {db}` or \
-                 `crm lead update 2 --clear name --db {db}` gives it another value"),
-        format!("value: leads 3: attributes is not well-formed JSON (expected value): \"oops\"; \
-                 `crm lead update 3 --unset '' --set NAME=TEXT --db {db}` keeps the text as an attribute"),
-        format!("value: leads 4: name contains a NUL character: \"a\\0\"; `crm lead update 4 --name TEXT --db {db}` or \
-                 `crm lead update 4 --clear name --db {db}` gives it another value"),
-        format!("value: leads 4: created_at is \"yesterday\", expected a time like 2026-02-07 09:00:00; \
-                 `sqlite3 {db} \"UPDATE leads"),
+        format!(
+            "value: leads 2: name is not UTF-8, shown as \"Zo\u{fffd}\"; `crm lead update 2 --name TEXT --db {db}` or \
+                 `crm lead update 2 --clear name --db {db}` gives it another value"
+        ),
+        format!(
+            "value: leads 3: attributes is not well-formed JSON (expected value): \"oops\"; \
+                 `crm lead update 3 --unset '' --set NAME=TEXT --db {db}` keeps the text as an attribute"
+        ),
+        format!(
+            "value: leads 4: name contains a NUL character: \"a\\0\"; `crm lead update 4 --name TEXT --db {db}` or \
+                 `crm lead update 4 --clear name --db {db}` gives it another value"
+        ),
+        format!(
+            "value: leads 4: created_at is \"yesterday\", expected a time like 2026-02-07 09:00:00; \
+                 `sqlite3 {db} \"UPDATE leads"
+        ),
     ];
     assert_eq!(lines, expected);
     // A backup keeps the values, a copy has them as they are shown; both say so.
     let run = home.line("backup b.db --quiet --db crm.db").run();
     assert_eq!(run.code, Some(0));
-    assert!(run.stderr.contains("b.db: 4 values were stored by another program"), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("b.db: 4 values were stored by another program"),
+        "{run:?}"
+    );
     let run = home.line("copy crm.db c.db --quiet").run();
     assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stderr.contains("copied as it is shown: leads 2: name is not UTF-8"), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("copied as it is shown: leads 2: name is not UTF-8"),
+        "{run:?}"
+    );
     assert!(run.stderr.contains("and 3 more"), "{run:?}");
     let copied: Value =
         serde_json::from_str(&home.line("lead list -o json --db c.db").ok()).unwrap();
@@ -320,8 +392,18 @@ fn a_check_names_what_is_wrong_and_how_to_repair_it() {
     ] {
         home.line(&format!("lead {line} --db crm.db")).ok();
     }
-    home.crm(["lead", "update", "3", "--unset", "", "--set", "note=oops", "--db", "crm.db"])
-        .ok();
+    home.crm([
+        "lead",
+        "update",
+        "3",
+        "--unset",
+        "",
+        "--set",
+        "note=oops",
+        "--db",
+        "crm.db",
+    ])
+    .ok();
     Connection::open(home.path("crm.db"))
         .unwrap()
         .execute_batch("UPDATE leads SET created_at = '2026-02-07 09:00:00' WHERE id = 4")
@@ -329,7 +411,10 @@ fn a_check_names_what_is_wrong_and_how_to_repair_it() {
     assert_eq!(home.line("check --db crm.db").ok(), "ok\n");
     let third: Value =
         serde_json::from_str(&home.line("lead get 3 -o json --db crm.db").ok()).unwrap();
-    assert_eq!(third["attributes"], json!({"company": "Acme", "note": "oops"}));
+    assert_eq!(
+        third["attributes"],
+        json!({"company": "Acme", "note": "oops"})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -354,7 +439,7 @@ async fn a_wrong_value_in_postgres_hides_no_record() {
                     "'[1,2]'",
                     "'{\"a\":'",
                     "chr(7) || chr(133)",
-                    "repeat('x', 2000000)",
+                    "repeat('x', 1100000)",
                     "'{' || chr(10) || '\"a\":1}'",
                 ],
             };
@@ -381,8 +466,11 @@ async fn a_wrong_value_in_postgres_hides_no_record() {
     let run = home.crm(["check", "--db", &url]).run();
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.stdout.contains("value: leads -7: id is -7"), "{run:?}");
-    assert!(run.stdout.contains("attributes is not well-formed JSON"), "{run:?}");
-    assert!(run.stdout.contains("`crm lead update 11 "), "{run:?}");
+    assert!(
+        run.stdout.contains("attributes is not well-formed JSON"),
+        "{run:?}"
+    );
+    assert!(run.stdout.contains("`crm lead update 17 "), "{run:?}");
 }
 
 /// Exchanges the root pages of two indexes.
@@ -393,7 +481,9 @@ fn exchange(path: &Path, one: &str, other: &str) {
         connection.query_row(sql, [name], |row| row.get(0)).unwrap()
     };
     let roots = [root(one), root(other)];
-    connection.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    connection
+        .execute_batch("PRAGMA writable_schema = ON")
+        .unwrap();
     let set = "UPDATE sqlite_schema SET rootpage = ?1 WHERE name = ?2";
     connection.execute(set, (roots[1], one)).unwrap();
     connection.execute(set, (roots[0], other)).unwrap();
@@ -403,9 +493,16 @@ fn exchange(path: &Path, one: &str, other: &str) {
 fn indexes_with_each_others_pages_are_found_and_not_backed_up() {
     let home = Home::new();
     for at in 0..3 {
-        home.line(&format!("lead create --email {at}@example.com --db ours.db")).ok();
+        home.line(&format!(
+            "lead create --email {at}@example.com --db ours.db"
+        ))
+        .ok();
     }
-    exchange(&home.path("ours.db"), "leads_by_status", "leads_by_created_at");
+    exchange(
+        &home.path("ours.db"),
+        "leads_by_status",
+        "leads_by_created_at",
+    );
     let earlier = Connection::open(home.path("earlier.db")).unwrap();
     earlier
         .execute_batch(
@@ -419,11 +516,18 @@ fn indexes_with_each_others_pages_are_found_and_not_backed_up() {
         .unwrap();
     drop(earlier);
     assert_eq!(home.line("check --db earlier.db").ok(), "ok\n");
-    exchange(&home.path("earlier.db"), "leads_by_email", "ix_leads_status");
+    exchange(
+        &home.path("earlier.db"),
+        "leads_by_email",
+        "ix_leads_status",
+    );
     for file in ["ours.db", "earlier.db"] {
         let run = home.line(&format!("check --db {file}")).run();
         assert_eq!(run.code, Some(1), "{file}");
-        assert!(run.stdout.contains("integrity: row 1 missing from index"), "{run:?}");
+        assert!(
+            run.stdout.contains("integrity: row 1 missing from index"),
+            "{run:?}"
+        );
         let told = home.line(&format!("backup b.db --db {file}")).fails(1);
         assert!(told.contains("no backup was kept"), "{told}");
         assert!(!home.path("b.db").exists());
@@ -434,7 +538,8 @@ fn indexes_with_each_others_pages_are_found_and_not_backed_up() {
 async fn a_replaced_record_has_another_version() {
     let home = Home::new();
     for at in 1..=3 {
-        home.line(&format!("lead create --email {at}@example.com --db crm.db")).ok();
+        home.line(&format!("lead create --email {at}@example.com --db crm.db"))
+            .ok();
     }
     let other = Connection::open(home.path("crm.db")).unwrap();
     let version = |id: i64| -> i64 {
@@ -453,18 +558,32 @@ async fn a_replaced_record_has_another_version() {
     let short = format!("REPLACE INTO leads ({names}) VALUES (3, {row})");
     replace(short.clone(), 3, &mut seen);
     replace(short, 3, &mut seen);
-    replace("REPLACE INTO leads SELECT * FROM leads WHERE id = 3".into(), 3, &mut seen);
-    let again = format!("DELETE FROM leads WHERE id = 3; INSERT INTO leads ({names}) VALUES (3, {row})");
+    replace(
+        "REPLACE INTO leads SELECT * FROM leads WHERE id = 3".into(),
+        3,
+        &mut seen,
+    );
+    let again =
+        format!("DELETE FROM leads WHERE id = 3; INSERT INTO leads ({names}) VALUES (3, {row})");
     replace(again, 3, &mut seen);
-    replace("UPDATE OR REPLACE leads SET id = 3 WHERE id = 2".into(), 3, &mut seen);
-    replace("UPDATE leads SET version = 9223372036854775807 WHERE id = 3".into(), 3, &mut seen);
+    replace(
+        "UPDATE OR REPLACE leads SET id = 3 WHERE id = 2".into(),
+        3,
+        &mut seen,
+    );
+    replace(
+        "UPDATE leads SET version = 9223372036854775807 WHERE id = 3".into(),
+        3,
+        &mut seen,
+    );
     // A new id begins at 1, as crm's own records do.
     other
         .execute_batch(&format!("INSERT INTO leads ({names}) VALUES (9, {row})"))
         .unwrap();
     assert_eq!(version(9), 1);
     drop(other);
-    home.line("lead create --email ada@example.com --db crm.db").ok();
+    home.line("lead create --email ada@example.com --db crm.db")
+        .ok();
     let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Server).unwrap();
     let service = Service::over(store).await;
     let put = |tag: String| {
@@ -521,12 +640,15 @@ async fn a_record_made_anew_in_postgres_has_another_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_highest_id_is_told_and_stops_no_other_write() {
     let home = Home::new();
-    home.line("lead create --email ada@example.com --db crm.db").ok();
+    home.line("lead create --email ada@example.com --db crm.db")
+        .ok();
     let highest = "INSERT INTO leads (id, email, status, attributes, created_at, updated_at)
          VALUES (9223372036854775807, 'x', 'new', '{}', '2026-01-01 00:00:00', '2026-01-01 00:00:00')";
     let other = Connection::open(home.path("crm.db")).unwrap();
     other.execute_batch(highest).unwrap();
-    let told = home.line("lead create --email b@example.com --db crm.db").fails(5);
+    let told = home
+        .line("lead create --email b@example.com --db crm.db")
+        .fails(5);
     assert!(told.contains("no id is left for a new record"), "{told}");
     let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Server).unwrap();
     let service = Service::over(store).await;
@@ -559,7 +681,8 @@ async fn the_highest_id_is_told_and_stops_no_other_write() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_beyond_its_budget_is_ended_and_others_go_on() {
     let home = Home::new();
-    home.line("lead create --email ada@example.com --db crm.db").ok();
+    home.line("lead create --email ada@example.com --db crm.db")
+        .ok();
     Connection::open(home.path("crm.db"))
         .unwrap()
         .execute_batch(
@@ -607,7 +730,10 @@ async fn a_query_beyond_its_budget_is_ended_in_postgres_too() {
         let query = Query::new(&LEAD, pairs(query).unwrap()).unwrap();
         let error = store.list(query).await.map(drop).unwrap_err();
         assert_eq!(error.code, Code::Unavailable);
-        assert!(error.message.contains("the query took longer than 0.7 s"), "{error}");
+        assert!(
+            error.message.contains("the query took longer than 0.7 s"),
+            "{error}"
+        );
     }
     let query = Query::new(&ACTION, Vec::new()).unwrap();
     assert!(store.list(query).await.is_ok());
@@ -639,7 +765,10 @@ async fn a_connection_that_was_ended_in_a_pause_costs_no_write() {
         let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'paused'";
         let began = std::time::Instant::now();
         let mut psql = std::process::Command::new("psql");
-        let ended = psql.args(["-qAt", &base, "-c", end]).env("HOME", home.path("")).output();
+        let ended = psql
+            .args(["-qAt", &base, "-c", end])
+            .env("HOME", home.path(""))
+            .output();
         assert!(ended.unwrap().status.success());
         // The pause after which a connection is looked at.
         while began.elapsed() < Duration::from_millis(600) {
