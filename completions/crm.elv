@@ -65,6 +65,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --head-timeout 'How long the head of a request may take, from its first byte [env: CRM_HEAD_TIMEOUT] [config: head_timeout] [default: 10s]'
             cand --body-timeout 'How long the body of a request may take, from the end of its head [env: CRM_BODY_TIMEOUT] [config: body_timeout] [default: 30s]'
             cand --request-timeout 'How long a response may take to begin, from the end of the request [env: CRM_REQUEST_TIMEOUT] [config: request_timeout] [default: 1m]'
+            cand --query-timeout 'How long the database may search for the next part of a list [env: CRM_QUERY_TIMEOUT] [config: query_timeout] [default: 30s]'
             cand --idle-timeout 'How long a connection may be idle between two requests [env: CRM_IDLE_TIMEOUT] [config: idle_timeout] [default: 30s]'
             cand --rate-per-token 'The most requests of one token in a second [env: CRM_RATE_PER_TOKEN] [config: rate_per_token] [default: off]'
             cand --rate-per-address 'The most requests of one address in a second [env: CRM_RATE_PER_ADDRESS] [config: rate_per_address] [default: off]'

@@ -43,7 +43,8 @@ pub fn shown(field: Option<&Field>, stored: Stored<'_>) -> Value {
     let kind = field.map_or(Kind::Id, |field| field.kind);
     let nullable = field.is_some_and(Field::nullable);
     let text = match stored {
-        Stored::Null if nullable => return Value::Null,
+        // SQLite sorts an empty blob as it sorts null.
+        Stored::Null | Stored::Blob([]) if nullable => return Value::Null,
         Stored::Null => String::new(),
         Stored::Int(int) if kind.is_id() => return Value::Int(int),
         Stored::Int(int) => int.to_string(),

@@ -20,6 +20,7 @@ mod docs;
 mod durability;
 mod fields;
 mod files;
+mod foreign;
 mod fresh;
 mod gate;
 mod half_close;

@@ -297,7 +297,7 @@ impl<R: Rows> ListReader<R> {
             noun.plural,
             statements::table(noun)
         );
-        number(&self.database, LIST_PATIENCE, &Select::of(text, Vec::new())).await
+        number(&self.database, self.pace, &Select::of(text, Vec::new())).await
     }
 
     /// Remembers the ids of a list in its order, at most as many as its limit, and the cursor of the next page.

@@ -37,10 +37,24 @@ pub(crate) fn map_err(error: &rusqlite::Error) -> Error {
             "the database, its log (-wal) or the log's index (-shm) cannot be opened or made; check that the disk has \
              room, that crm may write to these files and their folder, and how many files it may open; nothing was saved",
         ),
+        Some(ErrorCode::ConstraintViolation) if is_of_type(error) => Error::new(
+            Code::Conflict,
+            format!(
+                "the record has a value of a wrong kind in another field, which another program stored ({}); nothing was \
+                 saved; crm check says how to repair it",
+                reason(error)
+            ),
+        ),
         Some(ErrorCode::OperationInterrupted) => shutting_down(),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(),
         _ => Error::internal(format!("the database: {}", reason(error))),
     }
+}
+
+/// Whether a row has a value that its strict table does not accept. All values of a row are checked with each change.
+fn is_of_type(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_CONSTRAINT_DATATYPE)
 }
 
 /// The error for work that was abandoned because the service ends.
