@@ -113,7 +113,8 @@ impl Pattern {
                 None => return false,
             }
         }
-        text.len() >= from + last.letters.len() && last.is_at(&text, text.len() - last.letters.len())
+        text.len() >= from + last.letters.len()
+            && last.is_at(&text, text.len() - last.letters.len())
     }
 }
 
@@ -265,11 +266,17 @@ mod tests {
         let texts = ["", "a", "ab", "aab", "abab", "aßbab", "bbbba", "aaab"];
         let long = "ab".repeat(40);
         for code in 0..4_usize.pow(5) {
-            let piece: String = (0..5).map(|at| letters[code / 4_usize.pow(at) % 4]).collect();
-            for (piece, text) in texts.map(|text| (piece.clone(), text.to_string())).into_iter().chain([
-                (piece.repeat(14), format!("b{long}")),
-                (format!("{}{piece}", "_".repeat(60)), long.clone()),
-            ]) {
+            let piece: String = (0..5)
+                .map(|at| letters[code / 4_usize.pow(at) % 4])
+                .collect();
+            for (piece, text) in texts
+                .map(|text| (piece.clone(), text.to_string()))
+                .into_iter()
+                .chain([
+                    (piece.repeat(14), format!("b{long}")),
+                    (format!("{}{piece}", "_".repeat(60)), long.clone()),
+                ])
+            {
                 let plain: Vec<char> = piece.chars().collect();
                 let windows: Vec<char> = text.chars().collect();
                 let fits = |at: &[char]| at.iter().zip(&plain).all(|(l, p)| *p == '_' || l == p);

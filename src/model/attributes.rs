@@ -15,8 +15,8 @@ use serde::de::Deserializer;
 use json::{Object, sentence};
 
 pub use compare::{Given, GivenOneOf, lookup};
-pub use json::{check, is_object};
 pub(crate) use json::{Entries, unreadable};
+pub use json::{check, is_object};
 
 /// A JSON object with its keys in the order in which they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -249,7 +249,16 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_shown_and_kept_under_the_empty_key() {
-        for text in ["oops", "[1,2]", "", "{", "{oops}", "{} x", "{\"a\":\u{1}}", "\"t\""] {
+        for text in [
+            "oops",
+            "[1,2]",
+            "",
+            "{",
+            "{oops}",
+            "{} x",
+            "{\"a\":\u{1}}",
+            "\"t\"",
+        ] {
             assert!(!is_object(text), "{text}");
             let shown = shown(text);
             assert!(is_object(&shown), "{shown}");

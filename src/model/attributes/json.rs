@@ -21,13 +21,14 @@ pub fn check(text: &str) -> Result<(), String> {
 /// calls this for each row, so it only scans the text.
 pub fn is_object(text: &str) -> bool {
     // No control character is allowed in a JSON string, so one is white space between the tokens, or wrong.
-    let controls = || text.bytes().fold(false, |found, byte| found | (byte < 0x20));
+    let controls = || {
+        text.bytes()
+            .fold(false, |found, byte| found | (byte < 0x20))
+    };
     match text {
         "{}" => true,
         text => {
-            text.starts_with('{')
-                && !controls()
-                && serde_json::from_str::<IgnoredAny>(text).is_ok()
+            text.starts_with('{') && !controls() && serde_json::from_str::<IgnoredAny>(text).is_ok()
         }
     }
 }

@@ -29,7 +29,7 @@ impl Cursor {
             Value::Text(text) => {
                 let letters = text.chars().take(SORTED_LETTERS);
                 Value::Text(letters.map(plain).collect())
-            },
+            }
             value => value.clone(),
         };
         Cursor(order.iter().map(key).collect())
