@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`settings`], [`limit`] | the settings of the service, and the limits of one request |
 //! | [`route`] | which path and method lead to which operation |
-//! | [`gate`], [`cors`], [`hosts`] | tokens, requests from the pages of other sites, and the hosts that requests name |
+//! | [`gate`] | tokens |
+//! | [`site`], [`cors`], [`hosts`] | requests from the pages of other sites, and the hosts that requests name |
 //! | [`observe`] | the log and the metrics of requests |
 //! | [`api`] | what all requests share |
 //! | [`request`], [`preference`], [`conditions`] | a request, what its client prefers, its conditions and its idempotency key |
@@ -43,6 +44,7 @@ mod reply;
 mod request;
 mod route;
 pub mod settings;
+mod site;
 mod swagger;
 mod written;
 

@@ -128,7 +128,7 @@ fn is_own(peer: &Peer, headers: &HeaderMap, origin: &HeaderValue) -> bool {
 /// parser also takes characters that no name of a host has, so that an origin with them would never match.
 pub fn check_origin(text: &str) -> Result<(), String> {
     let is_one = Url::parse(text).is_ok_and(|url| {
-        let named = url.domain().is_none_or(is_name);
+        let named = url.domain().is_none_or(hosts::is_name);
         let is_web = matches!(url.scheme(), "http" | "https");
         named && is_web && url.origin().ascii_serialization() == text
     });
@@ -143,13 +143,4 @@ pub fn check_origin(text: &str) -> Result<(), String> {
             quoted(text)
         )),
     }
-}
-
-/// Whether a text is the name of a host: letters, digits, hyphens and underscores between dots. It may end in a dot.
-pub(super) fn is_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
-    labels
-        .into_iter()
-        .all(|label| !label.is_empty() && label.chars().all(plain))
 }

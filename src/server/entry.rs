@@ -22,6 +22,7 @@ use super::gate::{self, Refusal};
 use super::reply;
 use super::request::{Head, Request};
 use super::route::{self, Found};
+use super::site;
 use crate::base::error::{Code, Error, Result};
 use crate::model::token::Token;
 use crate::net::hits::Limit;
@@ -171,7 +172,7 @@ async fn admit(
     access: Access,
     asked: Head<'_>,
 ) -> Result<Option<Arc<Token>>, Refusal> {
-    gate::admit_site(api, peer, access, asked.method, asked.headers).await?;
+    site::admit(api, peer, access, asked.method, asked.headers).await?;
     gate::admit(&api.store, api.policy, access, asked.headers).await
 }
 

@@ -6,16 +6,14 @@
 
 use std::sync::Arc;
 
+use warp::http::HeaderMap;
 use warp::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
-use warp::http::{HeaderMap, Method};
 use warp::reply::Response;
 
-use super::api::Api;
 use super::reply;
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::token::{Keyring, PREFIX, Scope, Secret, Token};
-use crate::net::peer::Peer;
 use crate::operation::about::Access;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
@@ -121,35 +119,11 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<Secret> {
 }
 
 /// Whether a service with this policy and these tokens is open to everyone.
-fn is_open(policy: Policy, keyring: &Keyring) -> bool {
+pub(super) fn is_open(policy: Policy, keyring: &Keyring) -> bool {
     match policy {
         Policy::FromFirstToken => keyring.is_empty(),
         Policy::Open => true,
         Policy::Required => false,
-    }
-}
-
-/// Decides whether a request may be for the host and from the page that it names, before its token is looked at.
-pub(super) async fn admit_site(
-    api: &Api,
-    peer: &Peer,
-    access: Access,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<()> {
-    // The tokens are only looked up for a request that is about to be refused.
-    if let Some(refused) = api.hosts.refused(headers) {
-        match api.store.keyring().await {
-            Ok(keyring) if is_open(api.policy, &keyring) => return Err(refused),
-            Ok(_) => {}
-            // What is public answers even if the database does not.
-            Err(_) if access == Access::Public => {}
-            Err(error) => return Err(error),
-        }
-    }
-    match method.is_safe() {
-        true => Ok(()),
-        false => api.cors.admit(peer, headers),
     }
 }
 

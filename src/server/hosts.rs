@@ -10,7 +10,6 @@ use std::net::IpAddr;
 use warp::http::HeaderMap;
 use warp::http::header::HOST;
 
-use super::cors::is_name;
 use crate::base::error::{Code, Error, quoted};
 
 /// The hosts that a service answers for.
@@ -96,6 +95,15 @@ pub(super) fn split(text: &str) -> Option<(&str, Option<u16>)> {
         Some(_) => return None,
     };
     is_host.then_some((host, port))
+}
+
+/// Whether a text is the name of a host: letters, digits, hyphens and underscores between dots. It may end in a dot.
+pub(super) fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
+    labels
+        .into_iter()
+        .all(|label| !label.is_empty() && label.chars().all(plain))
 }
 
 /// Checks that a text is a host without a port. The error says what was expected.

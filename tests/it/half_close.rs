@@ -55,7 +55,7 @@ fn send(server: &Server, trusted: &CertificateDer<'static>, request: &str, end: 
 
 fn post(head: &str, body: &str) -> String {
     format!(
-        "POST /leads HTTP/1.1\r\nHost: crm\r\nContent-Type: application/json\r\n{head}\r\n\r\n{body}"
+        "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n\r\n{body}"
     )
 }
 
@@ -68,8 +68,8 @@ fn a_client_that_ends_its_side_gets_its_whole_answer() {
     let chunked = format!("{:x}\r\n{LEAD}\r\n0\r\n\r\n", LEAD.len());
     let sized = format!("Content-Length: {}", LEAD.len());
     let write = post(&sized, LEAD);
-    let get = "GET /leads/1 HTTP/1.1\r\nHost: crm\r\n\r\n";
-    let list = "GET /leads HTTP/1.1\r\nHost: crm\r\n\r\n";
+    let get = "GET /leads/1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let list = "GET /leads HTTP/1.1\r\nHost: localhost\r\n\r\n";
     // More than all buffers between the two.
     let large = format!(
         r#"{{"email":"b@example.com","name":"{}"}}"#,

@@ -31,7 +31,7 @@ impl Client {
 
     fn ask(&mut self, method: &str, path: &str, body: &str) -> Answer {
         self.write(&format!(
-            "{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ));
         Answer::read(&mut self.reader, method == "HEAD")
@@ -136,7 +136,7 @@ fn the_numbers_are_those_of_what_happened() {
     );
     let mut other = Client::new(&server);
     other.write(&format!(
-        "POST /leads HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         large.len()
     ));
     assert_eq!(Answer::read(&mut other.reader, false).status, 413);
@@ -233,7 +233,7 @@ fn each_request_has_its_line() {
     let got = client.get("/leads/1?fields=id");
     let missing = client.get(&format!("/leads/{secret}?token={secret}"));
     let head = client.ask("HEAD", "/leads/1", "");
-    client.write("GET /health HTTP/1.1\r\nHost: a\r\nX-Request-Id: my-own\r\n\r\n");
+    client.write("GET /health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: my-own\r\n\r\n");
     assert_eq!(Answer::read(&mut client.reader, false).status, 200);
     client.write("GET /health HTTP/1.1\r\n\r\n");
     let hostless = Answer::read(&mut client.reader, false);
@@ -364,7 +364,7 @@ fn a_streamed_list_is_logged_at_its_end_with_what_was_sent() {
     let whole = api.get("/leads");
     // More than all between the two buffer, so that it is not sent when the client goes.
     let mut other = Client::new(&api.server);
-    other.write("GET /leads HTTP/1.1\r\nHost: a\r\nX-Request-Id: left\r\n\r\n");
+    other.write("GET /leads HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: left\r\n\r\n");
     other.reader.read_exact(&mut [0; 100]).unwrap();
     drop(other);
     let mut client = Client::new(&api.server);
@@ -526,7 +526,7 @@ fn a_request_whose_client_has_gone_is_told_without_a_status() {
     let body = r#"{"email": "ada@example.com"}"#;
     let length = body.len();
     leaves.write(&format!(
-        "POST /leads HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nX-Request-Id: gone\r\n\r\n{body}"
+        "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nX-Request-Id: gone\r\n\r\n{body}"
     ));
     wait_for("the write to wait", || {
         metrics(&mut client)["crm_waiting_writes"] == 1.0

@@ -25,7 +25,7 @@ use crate::support::{Home, wait_for};
 fn ask(address: &str, method: &str, path: &str, body: &str) -> Answer {
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {length}\r\n\r\n{body}"
     );
     exchange(address, request.as_bytes(), false)
@@ -427,7 +427,7 @@ async fn lists_leave_connections_to_others_and_end_with_their_clients() {
             let mut stream = std::net::TcpStream::connect(&address).unwrap();
             std::io::Write::write_all(
                 &mut stream,
-                b"GET /actions?limit=1 HTTP/1.1\r\nHost: a\r\n\r\n",
+                b"GET /actions?limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
             )
             .unwrap();
             stream

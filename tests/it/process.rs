@@ -10,14 +10,14 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::http::{Answer, Api, connect};
-use crate::support::{Home, Run, Server, wait_for};
+use crate::support::{Home, Run, Server, resolved, wait_for};
 
 /// A create of a lead with this address, on a connection that stays open.
 pub fn create(address: &str) -> Vec<u8> {
     let body = format!(r#"{{"email": "{address}"}}"#);
     let length = body.len();
     format!(
-        "POST /leads HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        "POST /leads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
 }
@@ -145,7 +145,7 @@ fn idle_connections_do_not_hold_up_the_end() {
     let api = Api::start();
     let _silent = connect(api.server.address());
     let mut kept = connect(api.server.address());
-    kept.write_all(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+    kept.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     let mut reader = BufReader::new(kept);
     assert_eq!(Answer::read(&mut reader, false).status, 200);
@@ -401,8 +401,8 @@ fn a_whole_list_stays_correct_while_writes_go_on() {
                 stream.write_all(&create("new@example.com")).unwrap();
                 let made = Answer::read(&mut reader, false);
                 assert_eq!(made.status, 201);
-                let made = made.header("location").unwrap();
-                let delete = format!("DELETE {made} HTTP/1.1\r\nHost: a\r\n\r\n");
+                let made = resolved("/leads", made.header("location").unwrap());
+                let delete = format!("DELETE {made} HTTP/1.1\r\nHost: localhost\r\n\r\n");
                 stream.write_all(delete.as_bytes()).unwrap();
                 assert_eq!(Answer::read(&mut reader, false).status, 200);
                 progress.fetch_add(1, Ordering::Relaxed);
@@ -439,7 +439,7 @@ fn a_stream_that_nobody_takes_is_cut_at_the_end() {
     drop(api.fill());
     let mut stream = connect(api.server.address());
     stream
-        .write_all(b"GET /leads HTTP/1.1\r\nHost: a\r\n\r\n")
+        .write_all(b"GET /leads HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -463,7 +463,7 @@ fn a_second_signal_ends_it_at_once() {
     drop(api.fill());
     let mut stream = connect(api.server.address());
     stream
-        .write_all(b"GET /leads HTTP/1.1\r\nHost: a\r\n\r\n")
+        .write_all(b"GET /leads HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     let mut reader = BufReader::new(stream);
     let mut line = String::new();

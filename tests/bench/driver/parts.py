@@ -4,6 +4,7 @@ import os
 import re
 import statistics
 import time
+import urllib.parse
 from pathlib import Path
 
 from . import data, load
@@ -100,7 +101,7 @@ class Grown(Crm):
             link = re.fullmatch(r'<(.*)>; rel="next"', headers.get("Link", ""))
             if status != 200 or link is None:
                 raise Failed(f"{self.label}: {path} answered {status} and no next page")
-            path = link[1]
+            path = urllib.parse.urljoin(path, link[1])
         days = [f"{year}-{month:02}-{day:02}" for year in (2022, 2023) for month in range(1, 13) for day in range(1, 29)]
         ranges = [f"/leads?created_at=gte:{day}&sort=created_at&limit=50" for day in days]
         self.paths = {
