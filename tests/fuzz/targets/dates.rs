@@ -6,10 +6,10 @@
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
+use crm::base::time::{self, Tense, Zone};
 use crm::model::action::ACTION;
 use crm::model::draft::{Input, input_from_text};
 use crm::model::query::{Operand, Query, Test};
-use crm::base::time::{self, Tense, Zone};
 use crm::model::token;
 use crm_fuzz::{check_refusal, check_sentence, is_stored_time};
 use libfuzzer_sys::fuzz_target;
@@ -60,7 +60,11 @@ fn check_shown(text: &str) {
         LazyLock::new(|| Zone::named("Australia/Lord_Howe").expect("a zone"));
     if let Some(stored) = time::parse_in(text, &ZONE) {
         let shown = ZONE.show(&stored);
-        assert_eq!(time::parse_in(&shown, &ZONE).as_ref(), Some(&stored), "{text} {shown}");
+        assert_eq!(
+            time::parse_in(&shown, &ZONE).as_ref(),
+            Some(&stored),
+            "{text} {shown}"
+        );
     }
     let _ = ZONE.show(text);
 }
