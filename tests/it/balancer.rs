@@ -96,8 +96,9 @@ fn a_client_cannot_forge_its_address_through_the_balancer() {
         stream
             .set_read_timeout(Some(Duration::from_secs(60)))
             .unwrap();
-        let request =
-            format!("GET /leads HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{line}\r\n\r\n");
+        let request = format!(
+            "GET /leads HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{line}\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
