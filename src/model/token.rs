@@ -207,6 +207,11 @@ impl Keyring {
         self.tokens.is_empty()
     }
 
+    /// Whether a token that was found earlier is still one of these.
+    pub fn has(&self, token: &Token) -> bool {
+        self.tokens.iter().any(|(_, known)| known.id == token.id)
+    }
+
     /// The token with this secret. The time it takes does not reveal how much of a secret is right: it looks for a hash,
     /// whose digits nobody can choose, and the last comparison always takes the same time.
     pub fn find(&self, secret: &Secret) -> Option<&Arc<Token>> {

@@ -108,12 +108,20 @@ pub(super) fn not_allowed(allowed: &str, request_id: &str) -> Response {
     response
 }
 
+/// What let a request in. A list asks before each of its chunks whether it still does.
+pub(super) trait Pass: Send + Sync + 'static {
+    /// Fails if the request would not be let in now.
+    fn check(&self) -> impl Future<Output = Result<()>> + Send;
+}
+
 /// A response with a list. If all records have been read, it has a length. Otherwise it is written in chunks at the pace of
-/// the client. If it fails in the middle, the connection breaks, so that nobody takes a part for the whole list.
-pub(super) fn list(
+/// the client. If it fails in the middle, the connection breaks, so that nobody takes a part for the whole list. So it does
+/// if the client may no longer read.
+pub(super) fn list<P: Pass>(
     listing: Listing<Written>,
     media: Media,
     answers: &ResponseBudget,
+    pass: impl FnOnce() -> P,
     request_id: &str,
 ) -> Result<Response> {
     let end = Bytes::from_static(match media {
@@ -134,13 +142,14 @@ pub(super) fn list(
     };
     let (out, memory) = answers.hold(out.into())?.open(answers);
     let (answers, request_id) = (answers.clone(), request_id.to_string());
-    let held = memory.clone();
+    let (held, pass) = (memory.clone(), Arc::new(pass()));
     let rest = futures_util::stream::unfold(Some((rest, opened)), move |state| {
         let (answers, memory, request_id) = (answers.clone(), held.clone(), request_id.clone());
-        let end = end.clone();
+        let (end, pass) = (end.clone(), pass.clone());
         async move {
             let (mut rest, mut opened) = state?;
             let next = async {
+                pass.check().await?;
                 let turn = answers.turn().await?;
                 match rest.next().await.transpose()? {
                     Some(rows) => turn.hold(&memory, rows.go_on(&mut opened)).await.map(Some),

@@ -7,7 +7,10 @@ use crm::model::token::Scope;
 use crm::operation::about::{Access, Body};
 use crm::ops::{Route, routes};
 
+use std::io::{BufReader, Read, Write};
+
 use crate::cluster;
+use crate::http::{Answer, Api, connect};
 use crate::support::{Home, client, wait_for};
 
 fn token(home: &Home, name: &str, scope: &str) -> String {
@@ -219,6 +222,44 @@ async fn an_open_service_is_closed_by_its_first_token_and_by_settings() {
         assert_eq!(lines(wrong).await, 401, "{wrong:?}");
     }
     assert_eq!(lines(&[b"Basic YTpi", b"Bearer eyJ"]).await, 200);
+}
+
+/// A list that has begun ends in the middle when its reader is no longer let in.
+#[test]
+fn a_list_ends_with_the_token_that_reads_it() {
+    let api = Api::start();
+    api.fill();
+    let read = |headers: &str, ends: &dyn Fn()| {
+        let address = api.server.address();
+        let mut stream = connect(address);
+        let request = format!("GET /leads HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut first = [0; 15];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200 OK");
+        ends();
+        let answer = first.chain(BufReader::new(stream));
+        Answer::read(&mut BufReader::new(answer), false).whole
+    };
+    let stays = || ();
+    assert!(read("", &stays));
+    // The service was open.
+    let other = || drop(token(&api.home, "other", "read"));
+    assert!(!read("", &other));
+    let secret = token(&api.home, "reader", "read");
+    let bearer = format!("Authorization: Bearer {secret}\r\n");
+    assert!(read(&bearer, &stays));
+    let revoke = ["token", "revoke", "reader", "--db", "crm.db"];
+    assert!(!read(&bearer, &|| drop(api.home.crm(revoke).ok())));
+    let line = "token create short --scope read --expires 10s --db crm.db";
+    let secret = api.home.line(line).ok();
+    let bearer = format!("Authorization: Bearer {}\r\n", secret.trim());
+    let expires = || {
+        wait_for("the end of the token", || {
+            api.send("GET", "/tokens/none", &bearer, b"").status == 401
+        });
+    };
+    assert!(!read(&bearer, &expires));
 }
 
 #[tokio::test(flavor = "multi_thread")]
