@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::error::{Error, quoted};
-use crate::config::table::{CONFIG, DATABASE, Knob, OUTPUT, TOKEN_FILE, URL};
+use crate::config::table::{CONFIG, DATABASE, Knob, OUTPUT, TIMEZONE, TOKEN_FILE, URL};
 use crate::config::{Surroundings, error_format};
 use crate::output::Stop;
 use help::examples;
@@ -19,6 +19,7 @@ use session::{Ended, Plain, Session};
 
 mod backup;
 mod check;
+mod columns;
 mod complete;
 mod completions;
 mod config;
@@ -98,7 +99,7 @@ fn offered() -> Command {
         .arg_required_else_help(true)
         // The help command of clap does not accept --help.
         .disable_help_subcommand(true)
-        .args([&DATABASE, &URL, &CONFIG].map(|knob| global(setting::arg(knob))))
+        .args([&DATABASE, &URL, &TIMEZONE, &CONFIG].map(|knob| global(setting::arg(knob))))
         .arg(global(setting::arg(&OUTPUT).short('o')))
         .arg(global(setting::arg(&TOKEN_FILE)))
         .arg(global(no_pager()))
@@ -111,11 +112,14 @@ fn offered() -> Command {
 fn without_meaningless(command: Command) -> Command {
     let (knobs, pager): (&[&'static Knob], bool) = match command.get_name() {
         "serve" => (&[&URL, &OUTPUT, &TOKEN_FILE], true),
-        "man" | "completions" => (&[&DATABASE, &URL, &CONFIG, &OUTPUT, &TOKEN_FILE], true),
-        "help" => (&[&DATABASE, &URL, &OUTPUT, &TOKEN_FILE], false),
-        "backup" | "restore" | "check" => (&[&URL, &TOKEN_FILE], true),
-        "copy" => (&[&DATABASE, &URL], true),
-        "health" => (&[&DATABASE, &TOKEN_FILE], true),
+        "man" | "completions" => (
+            &[&DATABASE, &URL, &TIMEZONE, &CONFIG, &OUTPUT, &TOKEN_FILE],
+            true,
+        ),
+        "help" => (&[&DATABASE, &URL, &TIMEZONE, &OUTPUT, &TOKEN_FILE], false),
+        "backup" | "restore" | "check" => (&[&URL, &TIMEZONE, &TOKEN_FILE], true),
+        "copy" => (&[&DATABASE, &URL, &TIMEZONE], true),
+        "health" => (&[&DATABASE, &TIMEZONE, &TOKEN_FILE], true),
         _ => (&[], false),
     };
     let hidden = knobs.iter().map(|knob| match std::ptr::eq(*knob, &OUTPUT) {

@@ -14,10 +14,14 @@ pub mod noun;
 
 pub mod value;
 
+pub mod names;
+
 pub mod shown;
 pub mod stored;
 
 pub mod record;
+
+pub mod keys;
 
 pub mod rows;
 

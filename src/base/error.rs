@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::base::text::disturbs;
+
 /// The kind of a failure. Every kind has one HTTP status and one exit code, see [`Code::TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -288,14 +290,23 @@ fn named(field: &str) -> Cow<'_, str> {
     }
 }
 
-/// Quotes a user's text for a message. A long text is cut, and characters that move the cursor or hide others are escaped.
+/// Quotes a user's text for a message. A long text is cut. Control characters and those that reorder a line are escaped.
+/// Letters and marks of every script stay as they are, so that a person can read them.
 pub fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
-    let mut shown: String = text.chars().take(LONGEST).collect();
+    let mut shown = String::from("\"");
+    for letter in text.chars().take(LONGEST) {
+        match letter {
+            '"' | '\\' => shown.extend(['\\', letter]),
+            letter if disturbs(letter) => shown.extend(letter.escape_default()),
+            letter => shown.push(letter),
+        }
+    }
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
-    format!("{shown:?}")
+    shown.push('"');
+    shown
 }
 
 #[cfg(test)]
@@ -309,6 +320,10 @@ mod tests {
         for (field, sentence) in [
             ("email", "email: is unknown"),
             ("attributes.größe", "attributes.größe: is unknown"),
+            ("संपर्क", "संपर्क: is unknown"),
+            ("نامه\u{200c}ای", "نامه\u{200c}ای: is unknown"),
+            ("cafe\u{301}", "cafe\u{301}: is unknown"),
+            ("a\u{9b}b", r#""a\u{9b}b": is unknown"#),
             ("", r#""": is unknown"#),
             ("a\u{1b}[2J\n", r#""a\u{1b}[2J\n": is unknown"#),
             ("a\u{202e}b", r#""a\u{202e}b": is unknown"#),

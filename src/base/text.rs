@@ -6,17 +6,6 @@
 
 use std::collections::HashMap;
 
-/// Whether a character would control a terminal, end the line or change the direction of writing. Such characters are
-/// escaped wherever data reaches a terminal or the log.
-pub fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            // The line separator, the paragraph separator, and the marks of the Unicode bidirectional algorithm
-            // (UAX 9, section 2): overrides, embeddings, isolates, implicit marks.
-            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            | '\u{200e}' | '\u{200f}' | '\u{61c}')
-}
-
 /// A letter without its case.
 pub fn fold(letter: char) -> char {
     if letter.is_ascii() {
@@ -30,6 +19,16 @@ pub fn fold(letter: char) -> char {
     }
     let upper = single(letter.to_uppercase(), letter);
     single(upper.to_lowercase(), upper)
+}
+
+/// Whether a character controls a terminal, breaks a line or reorders it. Messages and tables escape it.
+pub fn disturbs(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            // The line separator, the paragraph separator, and the marks of the Unicode bidirectional algorithm (UAX 9,
+            // section 2): overrides, embeddings, isolates, implicit marks.
+            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
 /// A pattern of `LIKE`: `%` is any text, `_` any one character, `\` takes the next character as it is.

@@ -22,7 +22,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 
 use super::fields::{Values, completer};
 use super::shell::{quoted, split};
-use crate::base::text::is_control;
+use crate::base::text::disturbs;
 use crate::manual::topics::TOPICS;
 use crate::model::nouns::NOUNS;
 use crate::views::VIEWS;
@@ -121,7 +121,7 @@ fn marker(value: &str) -> Option<&'static str> {
 }
 
 fn is_clean(value: &str) -> bool {
-    !value.contains(is_control)
+    !value.contains(disturbs)
 }
 
 /// What can stand in the place of the last word.

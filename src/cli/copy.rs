@@ -48,7 +48,7 @@ fn words() -> Command {
         .arg(quiet())
         .after_help(examples(&[
             "crm backup backup.db && crm copy backup.db copy.db",
-            "crm backup backup.db && crm copy backup.db postgres://crm@localhost/crm",
+            "crm backup latest.db && crm copy latest.db postgres://crm@localhost/crm",
         ]))
 }
 

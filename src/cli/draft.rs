@@ -9,6 +9,7 @@ use super::ids::{address_of, reference};
 use super::names::{attribute_key, kebab, named};
 use super::records;
 use crate::base::error::{Error, Result, quoted};
+use crate::base::time::{Tense, Zone};
 use crate::model::attributes::{self, Attributes};
 use crate::model::draft::{Draft, Input, Purpose, input_from_text};
 use crate::model::field::{Field, Presence};
@@ -74,7 +75,7 @@ pub(super) fn flag(field: &'static Field) -> Arg {
         .long(kebab(field.name))
         .value_name(match field.kind {
             Kind::Id | Kind::Reference(_) => "ID",
-            Kind::Time | Kind::Stamp => "TIME",
+            Kind::Time(_) | Kind::Stamp => "TIME",
             Kind::Attributes => "JSON",
             Kind::Email => "EMAIL",
             Kind::Text | Kind::Word => "TEXT",
@@ -106,7 +107,12 @@ pub(super) fn field_args(noun: &'static Noun, purpose: Purpose) -> Vec<Arg> {
                 _ => about.to_string(),
             };
             let help = match field.kind {
-                Kind::Time => format!("{help}; also now, today, tomorrow, +3d, -2h, fri"),
+                Kind::Time(Tense::Past) => format!(
+                    "{help}; such as 2026-01-31 09:30, 14:30, yesterday 14:30, fri (the last one), -2h, now"
+                ),
+                Kind::Time(Tense::Future) => format!(
+                    "{help}; such as 2026-01-31 09:30, tomorrow 9am, fri (the next one), +3d, next week"
+                ),
                 _ => help,
             };
             flag(field).help(help)
@@ -148,8 +154,12 @@ pub(super) fn json_arg(noun: &'static Noun) -> Arg {
     arg
 }
 
-/// Reads the draft from the flags.
-pub(super) fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<DraftSource> {
+/// Reads the draft from the flags. Times without an offset are in the zone.
+pub(super) fn source(
+    noun: &'static Noun,
+    matches: &ArgMatches,
+    zone: &Zone,
+) -> Result<DraftSource> {
     let all = |name: &str| -> Vec<&String> {
         match matches.try_get_many::<String>(name) {
             Ok(values) => values.into_iter().flatten().collect(),
@@ -177,7 +187,7 @@ pub(super) fn source(noun: &'static Noun, matches: &ArgMatches) -> Result<DraftS
             addresses.push((field, text.clone()));
             continue;
         }
-        match input_from_text(field, text) {
+        match input_from_text(field, text, zone) {
             Ok(Input::Object(object)) => {
                 attributes = object;
                 has_attributes = true;

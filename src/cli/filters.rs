@@ -5,10 +5,10 @@ use clap::{Arg, ArgAction, ArgMatches};
 use super::draft::flag;
 use super::hints::without_equals;
 use crate::base::error::{Error, Problems, Result, quoted};
-use crate::base::time;
+use crate::base::time::{self, Range, Tense, Zone};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
-use crate::model::query::{CONTROLS, OPERATORS};
+use crate::model::query::{CONTROLS, OPERATORS, list};
 
 /// The heading of the filters in the help. It says once what all of them take.
 const FILTERS: &str = "Filters, by VALUE or OPERATOR:VALUE (eq: ne: gt: gte: lt: lte: in:A,B is:null is:notnull like:A%)";
@@ -41,9 +41,16 @@ pub(super) fn list_args(noun: &'static Noun) -> [Arg; 6] {
                 false => "A filter in the form of the API, such as status=ne:active",
             },
         ),
-        Arg::new("q").long("q").value_name("TEXT").allow_hyphen_values(true).help("Find a text in any of the text fields, ignoring case"),
+        Arg::new("q").long("q").value_name("TEXT").allow_hyphen_values(true).help(match noun.has_attributes() {
+            true => "Find a text in any of the text fields and in the values of the attributes, ignoring case",
+            false => "Find a text in any of the text fields, ignoring case",
+        }),
         Arg::new("sort").long("sort").value_name("FIELDS").allow_hyphen_values(true).help(
-            format!("Sort by these comma-separated fields; a - before a field means descending order [default: {}]", noun.default_order()),
+            format!(
+                "Sort by these comma-separated fields{}; a - before a field means descending order [default: {}]",
+                if noun.has_attributes() { ", or by attributes.KEY" } else { "" },
+                noun.default_order()
+            ),
         ),
         Arg::new("limit")
             .long("limit")
@@ -54,8 +61,12 @@ pub(super) fn list_args(noun: &'static Noun) -> [Arg; 6] {
     ]
 }
 
-/// The parameters of a list.
-pub(super) fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(String, String)>> {
+/// The parameters of a list. Times are read in the zone, and become UTC.
+pub(super) fn pairs(
+    noun: &'static Noun,
+    matches: &ArgMatches,
+    zone: &Zone,
+) -> Result<Vec<(String, String)>> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for field in noun.fields {
         for value in matches.get_many::<String>(field.name).into_iter().flatten() {
@@ -81,14 +92,17 @@ pub(super) fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(St
             ),
         }
     }
+    for (name, value) in &mut pairs {
+        let kind = noun.position(name).map(|at| noun.fields[at].kind);
+        if let Some(tense) = kind.and_then(Kind::tense) {
+            match times(value, zone, tense) {
+                Ok(read) => *value = read,
+                Err(expected) => problems.push(name.clone(), expected),
+            }
+        }
+    }
     if !problems.is_empty() {
         return Err(Error::fields(problems));
-    }
-    for (name, value) in &mut pairs {
-        let field = noun.position(name).map(|at| &noun.fields[at]);
-        if field.is_some_and(|field| matches!(field.kind, Kind::Time | Kind::Stamp)) {
-            *value = times(value);
-        }
     }
     for name in ["q", "sort", "after"] {
         if let Some(value) = matches.get_one::<String>(name) {
@@ -98,18 +112,34 @@ pub(super) fn pairs(noun: &'static Noun, matches: &ArgMatches) -> Result<Vec<(St
     Ok(pairs)
 }
 
-/// Replaces the words for times that only the command line knows, such as `today` or `+3d`, in the value of a filter.
-fn times(filter: &str) -> String {
-    let word = |text: &str| time::words(text).unwrap_or_else(|| text.into());
-    match filter
-        .split_once(':')
-        .filter(|(operator, _)| OPERATORS.contains(operator))
-    {
-        Some((operator @ ("like" | "is"), value)) => format!("{operator}:{value}"),
-        Some((operator, values)) => {
-            let values: Vec<String> = values.split(',').map(word).collect();
-            format!("{operator}:{}", values.join(","))
+/// Reads the times in the value of a filter, and writes them in UTC with an offset. So a server needs neither the words of
+/// the command line nor its zone, and a day is the same span everywhere.
+fn times(filter: &str, zone: &Zone, tense: Tense) -> Result<String, String> {
+    let operator = filter.split_once(':');
+    let operator = operator.filter(|(operator, _)| OPERATORS.contains(operator));
+    let (operator, value) = operator.unwrap_or(("eq", filter));
+    let read = |text: &str| time::span(text, zone, tense);
+    match operator {
+        // A pattern is compared with the stored text.
+        "like" | "is" => Ok(filter.into()),
+        "in" => {
+            let spans = list(value)
+                .into_iter()
+                .map(|text| Ok(written(&read(&text)?)));
+            Ok(format!(
+                "in:{}",
+                spans.collect::<Result<Vec<_>, String>>()?.join(",")
+            ))
         }
-        None => word(filter),
+        _ => Ok(format!("{operator}:{}", written(&read(value)?))),
+    }
+}
+
+/// The span as a value of a filter: a moment where it is one, otherwise an interval.
+fn written(span: &Range) -> String {
+    let moment = format!("{}Z", span.start);
+    match time::range(&moment).as_ref() == Some(span) {
+        true => moment,
+        false => span.interval(),
     }
 }

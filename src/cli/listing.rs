@@ -2,12 +2,14 @@
 
 use std::io;
 
+use super::columns::columns;
 use super::hints::hints;
 use super::ids::in_filters;
 use super::say::say;
 use super::session::Ended;
 use super::several::shown;
 use crate::base::error::Error;
+use crate::base::time::Zone;
 use crate::config::Format;
 use crate::model::noun::Noun;
 use crate::model::query::Query;
@@ -49,6 +51,7 @@ pub(super) async fn list(
     store: &AnyStore,
     look: Look,
     page: Page,
+    zone: &Zone,
     noun: &'static Noun,
     mut pairs: Vec<(String, String)>,
     limit: Option<String>,
@@ -56,19 +59,24 @@ pub(super) async fn list(
 ) -> Ended {
     let shown = shown(noun, fields.as_deref())?;
     let filters = pairs.clone();
+    in_filters(store, noun, &mut pairs).await?;
+    let (shown, keys) = columns(store, look, shown, (noun, &pairs), limit.as_deref()).await?;
     // The id format needs no other field, and the requested fields may not include the id.
     if let (Some(fields), true) = (fields, look.format != Format::Id) {
         pairs.push(("fields".into(), fields));
     }
-    let mut printer = Printer::records(page, look, noun, shown, Extent::Many);
+    let mut printer = Printer::records(page, look, noun, shown, Extent::Many).in_zone(zone);
     if let Some(limit) = limit {
         pairs.push(("limit".into(), limit));
     }
     let mut listing = listed(store, noun, pairs, &filters).await?;
     while let Some(records) = listing.next_chunk().await? {
-        records
-            .iter()
-            .try_for_each(|record| printer.record(record))?;
+        for record in &records {
+            if let Some(keys) = &keys {
+                keys.check(record)?;
+            }
+            printer.record(record)?;
+        }
     }
     let (count, page) = printer.finish()?;
     page.end().await?;

@@ -12,7 +12,7 @@ use super::hyphens::swallowed;
 use super::names::instead_of;
 use super::say::{complain, lines};
 use crate::base::error::Error;
-use crate::base::text::is_control;
+use crate::base::text::disturbs;
 use crate::config::table::OUTPUT;
 use crate::config::{Flags, Format, Surroundings, error_format};
 use crate::model::noun::Noun;
@@ -85,7 +85,7 @@ pub(super) fn misused(error: clap::Error, around: &Surroundings, whole: fn() -> 
             let text = error.render().to_string();
             match token::hidden(&text) {
                 // The error repeats words of the command line, which may come from data.
-                Cow::Borrowed(text) if !text.contains(|c: char| c != '\n' && is_control(c)) => {
+                Cow::Borrowed(text) if !text.contains(|c: char| c != '\n' && disturbs(c)) => {
                     let _ = error.print();
                 }
                 hidden => lines(hidden.trim_end()),

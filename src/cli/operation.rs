@@ -127,11 +127,14 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
             args
         }
         (CommandPart::Draft | CommandPart::Filters, None) => Vec::new(),
-        (CommandPart::Show, _) => vec![
+        (CommandPart::Show, noun) => vec![
             Arg::new("show")
                 .long("fields")
                 .value_name("FIELDS")
-                .help("Show only these fields, in this order, comma-separated"),
+                .help(match noun.is_some_and(Noun::has_attributes) {
+                    true => "Show only these fields, in this order, comma-separated; attributes.KEY is one of your own fields, attributes.* is each that occurs",
+                    false => "Show only these fields, in this order, comma-separated",
+                }),
         ],
         (CommandPart::Etag, _) => vec![
             Arg::new("etag")
@@ -199,6 +202,7 @@ fn taking(arg: Arg, takes: Takes) -> Arg {
             .value_name(shown)
             .value_parser(PossibleValuesParser::new(words)),
         Takes::Text(shown) => arg.value_name(shown),
+        Takes::Time => arg.value_name("TIME"),
     }
 }
 
@@ -215,7 +219,7 @@ pub(super) fn parameters(
                 let given = matches.get_one::<String>(one.name);
                 given.filter(|given| *given != words[0]).cloned()
             }
-            Takes::Text(_) => matches.get_one::<String>(one.name).cloned(),
+            Takes::Text(_) | Takes::Time => matches.get_one::<String>(one.name).cloned(),
         };
         Some((one.name.to_string(), value?))
     });
@@ -231,7 +235,7 @@ pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<Stri
     for input in inputs {
         let value = match input.takes {
             Takes::Switch => matches.get_flag(input.name).then(|| true.into()),
-            Takes::Word(..) | Takes::Text(_) => matches
+            Takes::Word(..) | Takes::Text(_) | Takes::Time => matches
                 .get_one::<String>(input.name)
                 .map(|text| text.as_str().into()),
         };

@@ -108,7 +108,9 @@ fn parse(noun: &'static Noun, bytes: &[u8], purpose: Purpose) -> Result<Vec<Draf
                 other(object)
             ))));
         }
-        let draft = Draft::from_json(noun, object.as_bytes(), purpose).map_err(placed)?;
+        let mut draft = Draft::from_json(noun, object.as_bytes(), purpose).map_err(placed)?;
+        // JSON is in UTC wherever it is printed, so it is read in UTC too.
+        draft.pin_times();
         checked(&draft, purpose).map_err(placed)?;
         if is_more && purpose == Purpose::Create {
             // The database would refuse it only after those before it have been created.

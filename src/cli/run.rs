@@ -13,7 +13,8 @@ use super::session::{Ended, Session};
 use super::several::{each, shown};
 use super::write::{Given, alone, on_records};
 use crate::base::error::Error;
-use crate::config::Format;
+use crate::base::time::Zone;
+use crate::config::{Format, Settings};
 use crate::model::noun::Noun;
 use crate::model::terms::etag;
 use crate::operation::about::{About, CommandPart, Words};
@@ -67,7 +68,7 @@ impl<'a> Run<'a> {
         all.into_iter().flatten().cloned().collect()
     }
 
-    fn given(&self) -> Result<Given, Error> {
+    fn given(&self, zone: &Zone) -> Result<Given, Error> {
         let words = self.words()?;
         let takes = |word: CommandPart| words.takes.contains(&word);
         let is_key = |word: &CommandPart| matches!(word, CommandPart::Key(_));
@@ -82,7 +83,7 @@ impl<'a> Run<'a> {
             },
             parameters: parameters(self.about, self.noun, self.matches),
             source: match (takes(CommandPart::Draft), self.noun) {
-                (true, Some(noun)) => Some(source(noun, self.matches)?),
+                (true, Some(noun)) => Some(source(noun, self.matches, zone)?),
                 _ => None,
             },
             object: object(self.about, self.matches),
@@ -95,6 +96,7 @@ impl<'a> Run<'a> {
                 false => None,
             },
             yes: takes(CommandPart::Yes) && self.matches.get_flag("yes"),
+            zone: zone.clone(),
         })
     }
 
@@ -112,11 +114,14 @@ impl<'a> Run<'a> {
     }
 
     /// Opens the store, calls `act` with it, and closes it.
-    async fn with_store(&self, act: impl AsyncFnOnce(&AnyStore, Look, Page) -> Ended) -> Ended {
-        let settings = self.session.settings()?;
-        let store = open(&settings, self.wants()).await?;
-        let page = self.session.page(&settings);
-        let ended = act(&store, Session::look(&settings), page).await;
+    async fn with_store(
+        &self,
+        settings: &Settings,
+        act: impl AsyncFnOnce(&AnyStore, Look, Page) -> Ended,
+    ) -> Ended {
+        let store = open(settings, self.wants()).await?;
+        let page = self.session.page(settings);
+        let ended = act(&store, Session::look(settings), page).await;
         let closed = store.close().await;
         let code = ended?;
         closed?;
@@ -129,12 +134,14 @@ impl Visit for Run<'_> {
 
     async fn list(self) -> Ended {
         let noun = self.noun()?;
-        let pairs = pairs(noun, self.matches)?;
+        let settings = self.session.settings()?;
+        let zone = settings.zone()?;
+        let pairs = pairs(noun, self.matches, zone)?;
         let (limit, fields) = (self.text("limit"), self.text("show"));
         let is_count = self.matches.get_flag("count");
-        self.with_store(async |store, look, page| match is_count {
+        self.with_store(&settings, async |store, look, page| match is_count {
             true => count(store, look, noun, pairs, limit).await,
-            false => list(store, look, page, noun, pairs, limit, fields).await,
+            false => list(store, look, page, zone, noun, pairs, limit, fields).await,
         })
         .await
     }
@@ -143,14 +150,16 @@ impl Visit for Run<'_> {
         let noun = self.noun()?;
         let (ids, fields) = (self.all("ids"), self.text("show"));
         let is_etag = self.matches.get_flag("etag");
-        self.with_store(async |store, look, page| {
+        let settings = self.session.settings()?;
+        let zone = settings.zone()?;
+        self.with_store(&settings, async |store, look, page| {
             let shown = shown(noun, fields.as_deref())?;
             let named = Named::read(noun, &ids, false)?;
             let extent = named.extent;
             let ids = named.ids(store, noun).await?;
             let printer = match is_etag {
                 true => Printer::etags(page, look, noun, extent),
-                false => Printer::records(page, look, noun, shown, extent),
+                false => Printer::records(page, look, noun, shown, extent).in_zone(zone),
             };
             let name = |id: &i64| format!("{} {id}", noun.name);
             let (code, page) = each(look, &ids, name, printer, async |id, printer| {
@@ -168,9 +177,11 @@ impl Visit for Run<'_> {
     }
 
     async fn tokens(self) -> Ended {
-        self.with_store(async |store, look, mut page| {
+        let settings = self.session.settings()?;
+        let zone = settings.zone()?;
+        self.with_store(&settings, async |store, look, mut page| {
             let tokens = store.tokens().await?;
-            output::tokens(&mut page, look, &tokens)?;
+            output::tokens(&mut page, look, zone, &tokens)?;
             page.end().await?;
             if tokens.is_empty() && look.format == Format::Table {
                 say("no tokens: until there is one, a service over this database is open to everyone who can reach it");
@@ -181,10 +192,11 @@ impl Visit for Run<'_> {
     }
 
     async fn write<T: Operation>(self) -> Ended {
-        let given = self.given()?;
+        let settings = self.session.settings()?;
+        let given = self.given(settings.zone()?)?;
         let words = self.words()?;
         let noun = self.noun;
-        self.with_store(async |store, look, _| match noun {
+        self.with_store(&settings, async |store, look, _| match noun {
             Some(noun) => on_records::<T>(store, look, words, noun, given).await,
             None => alone::<T>(store, look, given).await,
         })

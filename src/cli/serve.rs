@@ -81,7 +81,7 @@ async fn serve(
     backups: Backups,
     service: &ServiceSettings,
 ) -> Ended {
-    let mut serving = serving(service)?;
+    let mut serving = serving(service, settings.zone()?.clone())?;
     clock::check(SystemTime::now())
         .map_err(|expected| Error::failed(format!("cannot start: {expected}")))?;
     let connections = &mut serving.connections.limits.connections;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::error::Error;
+use crate::base::time::Zone;
 use crate::config::{ServiceSettings, table};
 use crate::net::certificate::{Certificate, CertificateFault};
 use crate::net::limits::ConnectionLimits;
@@ -27,7 +28,7 @@ fn policy(service: &ServiceSettings) -> Policy {
 }
 
 /// Makes the settings of the server.
-pub(super) fn serving(service: &ServiceSettings) -> Result<ServerSettings, Error> {
+pub(super) fn serving(service: &ServiceSettings, zone: Zone) -> Result<ServerSettings, Error> {
     let rate = |knob| match service.number(knob) {
         0 => None,
         rate => u32::try_from(rate).ok(),
@@ -78,6 +79,7 @@ pub(super) fn serving(service: &ServiceSettings) -> Result<ServerSettings, Error
             ..Hosts::default()
         },
         policy: policy(service),
+        zone,
     })
 }
 
@@ -97,7 +99,7 @@ mod tests {
             data_folder: None,
         };
         let service = ServiceSettings::find(&Flags::default(), &around);
-        let made = serving(&service.unwrap()).unwrap();
+        let made = serving(&service.unwrap(), Zone::UTC).unwrap();
         let own = ServerSettings::default();
         assert_eq!(made.connections.limits, own.connections.limits);
         assert_eq!(made.requests, own.requests);

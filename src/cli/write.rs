@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use super::confirm::confirmed;
+use super::confirm::{Question, confirmed};
 use super::draft::DraftSource;
 use super::ids::Named;
 use super::names::kebab;
@@ -10,6 +10,7 @@ use super::say::{complain, print, say};
 use super::session::Ended;
 use super::several::{each, shown};
 use crate::base::error::{Code, Error};
+use crate::base::time::Zone;
 use crate::config::Format;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::noun::Noun;
@@ -31,6 +32,7 @@ pub(super) struct Given {
     pub(super) versions: Option<Versions>,
     pub(super) fields: Option<String>,
     pub(super) yes: bool,
+    pub(super) zone: Zone,
 }
 
 /// One write on a record: the id of the record, 0 for a create, and the fields that are written.
@@ -85,10 +87,14 @@ pub(super) async fn on_records<T: Operation>(
     };
     let mut code = 0;
     if let Some(confirm) = asks {
-        let with = confirm(noun, &given.parameters);
         let is_on = |one: &(String, String)| one.1 == "true";
-        let cascades = given.parameters.iter().any(is_on);
-        let asked = confirmed(store, look, words.verb, noun, ids, &with, cascades).await?;
+        let question = Question {
+            verb: words.verb,
+            with: confirm(noun, &given.parameters),
+            cascades: given.parameters.iter().any(is_on),
+            zone: &given.zone,
+        };
+        let asked = confirmed(store, look, noun, ids, &question).await?;
         (ids, code) = (asked.ids, asked.code);
         if ids.is_empty() {
             return Ok(code);
@@ -120,7 +126,7 @@ pub(super) async fn on_records<T: Operation>(
     let out = io::stdout().lock();
     let printer = match T::ABOUT.answer {
         Answer::Message => Printer::messages(out, look, noun, extent),
-        _ => Printer::records(out, look, noun, shown, extent),
+        _ => Printer::records(out, look, noun, shown, extent).in_zone(&given.zone),
     };
     let name = |write: &RecordWrite| match write.id {
         0 => format!("record {}", write.number),
@@ -181,7 +187,7 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
     let (mut code, mut said) = (0, Vec::new());
     for key in keys {
         match one::<T>(store, None, &key, &given, None).await {
-            Ok(Told::Token(token, secret)) => show_token(look, token, secret)?,
+            Ok(Told::Token(token, secret)) => show_token(look, &given.zone, token, secret)?,
             Ok(Told::Message(message)) => said.push((key, message)),
             Ok(Told::Saved(_) | Told::Record(_)) => {
                 return Err(Error::internal("a write on no record returned one").into());
@@ -220,7 +226,8 @@ async fn one<T: Operation>(
     given: &Given,
     draft: Option<Draft>,
 ) -> Result<Told, Stop> {
-    let asked = Asked::new(T::ABOUT, noun, key, &given.parameters)?;
+    let mut asked = Asked::new(T::ABOUT, noun, key, &given.parameters)?;
+    asked.zone = given.zone.clone();
     let mut operation = T::ask(&asked)?;
     if let Some(draft) = draft {
         operation.draft(draft);
@@ -237,7 +244,7 @@ async fn one<T: Operation>(
 }
 
 /// Prints a new token. As a table or an id it is only the secret, so that scripts can use it.
-fn show_token(look: Look, token: Token, secret: Secret) -> output::Result {
+fn show_token(look: Look, zone: &Zone, token: Token, secret: Secret) -> output::Result {
     match look.format {
         Format::Table | Format::Id => {
             print(format!("{}\n", secret.text()).as_bytes())?;
@@ -245,10 +252,9 @@ fn show_token(look: Look, token: Token, secret: Secret) -> output::Result {
             if !io::stdout().is_terminal() {
                 return Ok(());
             }
-            let until = token
-                .expires_at
-                .as_ref()
-                .map_or_else(String::new, |at| format!(" until {at} UTC"));
+            let until = token.expires_at.as_ref().map_or_else(String::new, |at| {
+                format!(" until {} ({})", zone.show(at), zone.name())
+            });
             say(&format!(
                 "the token {} with the scope {} is valid{until}; it is shown only this once",
                 token.name,

@@ -19,6 +19,8 @@ pub enum SettingKind {
     Token,
     /// The command line of a program.
     Program,
+    /// The name of a time zone.
+    Zone,
     /// The path of a file, which need not be UTF-8.
     Path,
     /// An IP address or a host name.
@@ -55,6 +57,7 @@ impl SettingKind {
             SettingKind::Format => Some("FORMAT"),
             SettingKind::Token => Some("TOKEN"),
             SettingKind::Program => Some("COMMAND"),
+            SettingKind::Zone => Some("ZONE"),
             SettingKind::Host => Some("HOST"),
             SettingKind::Port => Some("PORT"),
             SettingKind::Folder => Some("DIR"),
@@ -115,7 +118,8 @@ impl SettingKind {
     /// Reads a text. The error says what was expected. A relative path stays relative, because only the caller knows
     /// the folder that it is relative to.
     ///
-    /// A database, a URL, a format, a token, a program and a path are returned unchanged, because [`crate::config::settings`]
+    /// A database, a URL, a format, a token, a zone, a program and a path are returned unchanged, because
+    /// [`crate::config::settings`]
     /// reads them into other types.
     pub(super) fn read(&self, text: &str) -> Result<SettingValue, String> {
         Ok(match *self {
@@ -124,6 +128,7 @@ impl SettingKind {
             | SettingKind::Format
             | SettingKind::Token
             | SettingKind::Program
+            | SettingKind::Zone
             | SettingKind::Path => SettingValue::Text(text.into()),
             SettingKind::Host => SettingValue::Text(parse::host(text)?),
             SettingKind::Port => SettingValue::Count(parse::port(text)?.into()),

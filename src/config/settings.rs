@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Result, quoted};
+use crate::base::time::Zone;
 use crate::config::flags::Flags;
 use crate::config::format::Format;
 use crate::config::levels::Levels;
@@ -14,7 +15,7 @@ use crate::config::origin::{Origin, Setting};
 use crate::config::parse;
 use crate::config::row::Row;
 use crate::config::surroundings::Surroundings;
-use crate::config::table::{CONFIG, DATABASE, OUTPUT, PAGER, TOKEN, TOKEN_FILE, URL};
+use crate::config::table::{CONFIG, DATABASE, OUTPUT, PAGER, TIMEZONE, TOKEN, TOKEN_FILE, URL};
 use crate::model::token::Secret;
 
 /// The name of the database that commands find in the current folder.
@@ -44,6 +45,8 @@ pub struct Settings {
     pub file_exists: bool,
     /// The token for the server. It is only read if the records are behind a server.
     pub token: Option<Setting<Secret>>,
+    /// The time zone, see [`Settings::zone`].
+    zone: Result<Setting<Zone>>,
 }
 
 impl Settings {
@@ -60,9 +63,19 @@ impl Settings {
             token,
             output: output(&levels)?,
             pager: levels.get(&PAGER)?,
+            zone: zone(&levels, asker)?,
             file_exists: levels.file.exists,
             file: levels.file.path,
         })
+    }
+
+    /// The zone in which times are read and shown. It fails if the zone of the system cannot be read. That is an error only
+    /// where a time matters, because a backup needs no zone.
+    pub fn zone(&self) -> Result<&Zone> {
+        self.zone
+            .as_ref()
+            .map(|zone| &zone.value)
+            .map_err(Error::clone)
     }
 
     /// Whether the user named the database or the URL. If so, a database that does not exist may be a typing error.
@@ -123,11 +136,15 @@ impl Settings {
             None => Row::without_value(&CONFIG, "no home directory".into()),
         };
         let output = Row::new(&OUTPUT, self.output.value.word(), &self.output.origin);
+        let zone = match &self.zone {
+            Ok(zone) => Row::new(&TIMEZONE, zone.value.name(), &zone.origin),
+            Err(error) => Row::without_value(&TIMEZONE, error.message.clone()),
+        };
         let pager = match &self.pager {
             Some(pager) => Row::new(&PAGER, &pager.value, &pager.origin),
             None => Row::without_value(&PAGER, "default: PAGER or less".into()),
         };
-        vec![database, url, output, pager, token, file]
+        vec![database, url, output, zone, pager, token, file]
     }
 }
 
@@ -147,6 +164,33 @@ fn output(levels: &Levels) -> Result<Setting<Format>> {
         Some(given) => given.read(|word| Format::read(word)),
         None => Ok(Setting::new(Format::default(), Origin::Default)),
     }
+}
+
+/// The time zone. The inner error is about the zone of the system.
+fn zone(levels: &Levels, asker: Asker) -> Result<Result<Setting<Zone>>> {
+    if let Some(given) = levels.get(&TIMEZONE)? {
+        return Ok(Ok(given.read(|name| Zone::named(name))?));
+    }
+    if asker == Asker::Serve {
+        return Ok(Ok(Setting::new(Zone::UTC, Origin::Default)));
+    }
+    let variable = (levels.around.environment)("TZ");
+    let origin = match variable {
+        Some(_) => Origin::Environment("TZ"),
+        None => Origin::Default,
+    };
+    Ok(match Zone::system(variable.as_deref()) {
+        Ok(zone) => Ok(Setting::new(zone, origin)),
+        Err(expected) => {
+            let place = match origin {
+                Origin::Default => "/etc/localtime",
+                _ => "TZ",
+            };
+            let names = TIMEZONE.names();
+            let why = format!("{place}: {expected}; {names} takes precedence");
+            Err(Error::invalid(why))
+        }
+    })
 }
 
 /// The token for a server.

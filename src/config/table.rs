@@ -6,7 +6,7 @@
 
 use crate::config::kind::SettingKind::{
     self, Count, Database, File, Folder, Format, Host, Many, Path, Port, Program, Rate, Size,
-    Switch, Time, Token, Url, Word,
+    Switch, Time, Token, Url, Word, Zone,
 };
 use crate::model::record::LARGEST;
 use crate::net::peer::check_network;
@@ -108,6 +108,9 @@ knobs! {
     OUTPUT: "output", "--output", "CRM_OUTPUT", "output";
         Everything, Format, Value("table");
         "How records are printed";
+    TIMEZONE: "timezone", "--tz", "CRM_TZ", "timezone";
+        Everything, Zone, Rule("the zone of the system, and UTC for `crm serve`");
+        "The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it";
     PAGER: "pager", "", "CRM_PAGER", "pager";
         Commands, Program, Rule("`PAGER`, or `less` without one");
         "The program that shows a table or a page of the manual that is longer than the screen; `cat` for none";

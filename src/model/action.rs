@@ -1,5 +1,6 @@
 //! An action: something done with a lead, such as a mail or a call.
 
+use crate::base::time::Tense;
 use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
 use crate::model::kind::Kind;
 use crate::model::noun::{Examples, Noun, Relation};
@@ -35,9 +36,9 @@ pub static ACTION: Noun = Noun {
             name: "timestamp",
             old_name: None,
             flag: Some("at"),
-            kind: Kind::Time,
+            kind: Kind::Time(Tense::Past),
             presence: Presence::Now,
-            about: "When it happened, UTC; now if it is left out",
+            about: "When it happened; now if it is left out",
             example: "2026-01-31 09:30:00",
         },
         ATTRIBUTES,
@@ -49,6 +50,7 @@ pub static ACTION: Noun = Noun {
         create: &[
             "crm action create --lead 1 --type call --details 'Asked for a quote'",
             "crm action create --lead 1 --type mail --at -2h",
+            "crm action create --lead 1 --type call --at 'yesterday 14:30'",
         ],
         get: &["crm action get 1 -o json"],
         list: &[

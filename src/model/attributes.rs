@@ -2,10 +2,13 @@
 //!
 //! The top level is a list of keys with the raw text of their values, never a `serde_json::Value`, which would round
 //! `12345678901234567890.10`. A text is checked once, when it comes in: it must be one object without a repeated key at any
-//! depth, without NUL, and without a number beyond the range of an IEEE double.
+//! depth, and without NUL. A number may have any size and any number of digits.
 
 mod compare;
 mod json;
+mod number;
+mod read;
+mod search;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,8 +18,10 @@ use serde::de::Deserializer;
 use json::{Object, sentence};
 
 pub use compare::{Given, GivenOneOf, lookup};
-pub use json::{check, is_object};
 pub(crate) use json::{Entries, unreadable};
+pub use json::{check, is_object};
+pub use read::{keys, order_text, pick, texts};
+pub use search::search;
 
 /// A JSON object with its keys in the order in which they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -194,6 +199,9 @@ mod tests {
         let text = r#"{"z":12345678901234567890.10,"a":[1.0, 2e5],"m":{"y":-0,"x":"a b"}}"#;
         let kept = r#"{"z":12345678901234567890.10,"a":[1.0,2e5],"m":{"y":-0,"x":"a b"}}"#;
         assert_eq!(Attributes::parse(text).unwrap().to_string(), kept);
+        let digits = "9".repeat(400);
+        let large = format!(r#"{{"e":[1e400,-1E-400],"t":"\"1e400","d":{digits},"f":0.{digits}}}"#);
+        assert_eq!(Attributes::parse(&large).unwrap().to_string(), large);
     }
 
     #[test]
@@ -235,7 +243,12 @@ mod tests {
             "{",
             r#"{"a":1,"a":2}"#,
             r#"{"a":{"b":1,"b":2}}"#,
-            r#"{"a":1e400}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":1e400,"a":2}"#,
+            r#"{"a":[1e400,{"b":"\u0000"}]}"#,
+            r#"{"a":1e400,"b":01}"#,
+            r#"{"a":1e400,"b":}"#,
+            r#"{"a":1e400e1}"#,
             r#"{"a":"\u0000"}"#,
             r#"{"a":"\ud800"}"#,
             r#"{"a":01}"#,
@@ -243,13 +256,24 @@ mod tests {
         ] {
             assert!(Attributes::parse(text).is_err(), "{text}");
         }
+        let deep = format!("{{\"a\":{}1e400{}}}", "[".repeat(200), "]".repeat(200));
+        assert!(Attributes::parse(&deep).is_err());
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
         assert!(Attributes::parse(&deep).is_err());
     }
 
     #[test]
     fn what_is_no_object_is_shown_and_kept_under_the_empty_key() {
-        for text in ["oops", "[1,2]", "", "{", "{oops}", "{} x", "{\"a\":\u{1}}", "\"t\""] {
+        for text in [
+            "oops",
+            "[1,2]",
+            "",
+            "{",
+            "{oops}",
+            "{} x",
+            "{\"a\":\u{1}}",
+            "\"t\"",
+        ] {
             assert!(!is_object(text), "{text}");
             let shown = shown(text);
             assert!(is_object(&shown), "{shown}");

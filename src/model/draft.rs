@@ -5,7 +5,7 @@
 //! everything that is wrong.
 
 use crate::base::error::{Error, Problem, Problems, Result, quoted};
-use crate::base::time;
+use crate::base::time::{self, Zone};
 use crate::model::attributes::{Attributes, Entries, unreadable};
 use crate::model::email::email;
 use crate::model::field::{Field, Presence};
@@ -24,6 +24,14 @@ pub enum Input {
     Int(i64),
     /// A text.
     Text(String),
+    /// A time without an offset, read in the default zone of a service. If the text equals the stored value, it was sent
+    /// back as it was read and does not change anything.
+    Local {
+        /// As it was given.
+        given: String,
+        /// In the stored form.
+        utc: String,
+    },
     /// A JSON object.
     Object(Attributes),
 }
@@ -34,8 +42,41 @@ impl Input {
         match (self, stored) {
             (Input::Null, Value::Null) => true,
             (Input::Int(given), Value::Int(stored)) => given == stored,
-            (Input::Text(given), Value::Text(stored)) => given == stored,
+            (Input::Text(given) | Input::Local { given, .. }, Value::Text(stored)) => {
+                given == stored
+            }
             _ => false,
+        }
+    }
+}
+
+/// In which zone a draft reads times without an offset.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadIn<'a> {
+    /// The zone.
+    pub zone: &'a Zone,
+    /// Whether the request names the zone. Otherwise it is the default of the service, see [`Input::Local`].
+    pub is_named: bool,
+}
+
+impl ReadIn<'_> {
+    /// UTC.
+    pub const UTC: ReadIn<'static> = ReadIn {
+        zone: &Zone::UTC,
+        is_named: true,
+    };
+
+    /// Reads a time. A text that is no time stays as it is.
+    fn time(self, given: String, purpose: Purpose) -> Input {
+        if *self.zone == Zone::UTC {
+            return Input::Text(given);
+        }
+        match time::parse_in(&given, self.zone) {
+            None => Input::Text(given),
+            Some(utc) if purpose == Purpose::Update && !self.is_named => {
+                Input::Local { given, utc }
+            }
+            Some(utc) => Input::Text(utc),
         }
     }
 }
@@ -81,6 +122,16 @@ impl Draft {
 
     /// Reads a JSON object. Wrong fields are kept as problems, so that one answer names all of them.
     pub fn from_json(noun: &'static Noun, body: &[u8], purpose: Purpose) -> Result<Draft> {
+        Draft::from_json_in(noun, body, purpose, ReadIn::UTC)
+    }
+
+    /// The same as [`Draft::from_json`], with another zone.
+    pub fn from_json_in(
+        noun: &'static Noun,
+        body: &[u8],
+        purpose: Purpose,
+        times: ReadIn<'_>,
+    ) -> Result<Draft> {
         let text =
             std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
         if !text.trim_start().starts_with('{') {
@@ -90,12 +141,12 @@ impl Draft {
             .map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))?;
         let mut draft = Draft::new(noun);
         for (key, raw) in entries.0 {
-            draft.read(&key, raw.get(), purpose);
+            draft.read(&key, raw.get(), purpose, times);
         }
         Ok(draft)
     }
 
-    fn read(&mut self, key: &str, raw: &str, purpose: Purpose) {
+    fn read(&mut self, key: &str, raw: &str, purpose: Purpose, times: ReadIn<'_>) {
         let Some(at) = self.noun.position(key) else {
             return self.unknown(key);
         };
@@ -112,7 +163,10 @@ impl Draft {
                 Ok(input) => self.given.push(GivenField {
                     at,
                     old: key != field.name,
-                    input,
+                    input: match input {
+                        Input::Text(text) if kind.tense().is_some() => times.time(text, purpose),
+                        input => input,
+                    },
                 }),
                 Err(expected) => self.refuse(key, expected),
             },
@@ -156,6 +210,7 @@ impl Draft {
         let size = |given: &GivenField| match &given.input {
             Input::Null | Input::Int(_) => 0,
             Input::Text(text) => text.len(),
+            Input::Local { given, utc } => given.len() + utc.len(),
             Input::Object(object) => object.size(),
         };
         let problems = self.problems.size();
@@ -177,6 +232,18 @@ impl Draft {
                 Input::Text(text) => Some(text.as_str()),
                 _ => None,
             })
+    }
+
+    /// Gives each time an offset, so that it means the same in every zone. What has none is UTC.
+    pub fn pin_times(&mut self) {
+        for given in &mut self.given {
+            if let Input::Text(text) = &mut given.input
+                && self.noun.fields[given.at].kind.tense().is_some()
+                && let Some(utc) = time::parse(text)
+            {
+                *text = format!("{utc}Z");
+            }
+        }
     }
 
     /// Refuses a draft with unreadable fields. The error of a create names everything else that is wrong, too.
@@ -211,6 +278,7 @@ impl Draft {
                 Input::Text(text) => {
                     member(name, &serde_json::Value::from(text.as_str()).to_string())
                 }
+                Input::Local { utc, .. } => member(name, &format!("\"{utc}Z\"")),
                 Input::Object(object) => member(name, &object.to_string()),
             }
         }
@@ -365,16 +433,16 @@ fn input(kind: Kind, raw: &str) -> Result<Input, String> {
     }
 }
 
-/// Reads a value of the command line for a field of this kind. The error says what was expected.
-pub fn input_from_text(field: &Field, text: &str) -> Result<Input, String> {
+/// Reads a value of the command line for a field of this kind. Times are read in this zone, and become UTC with an offset.
+/// The error says what was expected.
+pub fn input_from_text(field: &Field, text: &str, zone: &Zone) -> Result<Input, String> {
+    if let Some(tense) = field.kind.tense() {
+        return time::point(text, zone, tense).map(Input::Text);
+    }
     match field.kind {
         Kind::Id | Kind::Reference(_) => match parse_id(text) {
             Some(id) => Ok(Input::Int(id)),
             None => Err(format!("{}, got {}", field.kind.expected(), quoted(text))),
-        },
-        Kind::Time | Kind::Stamp => match time::words(text).or_else(|| time::parse(text)) {
-            Some(time) => Ok(Input::Text(time)),
-            None => Err(format!("{}, got {}", time::EXPECTED_WORDS, quoted(text))),
         },
         Kind::Attributes => Attributes::parse(text).map(Input::Object),
         _ => Ok(Input::Text(text.into())),
@@ -399,6 +467,7 @@ impl Field {
             }
             Input::Int(id) if *id >= 1 => return Ok(Value::Int(*id)),
             Input::Int(_) => return Err(self.kind.expected()),
+            Input::Local { utc, .. } => return Ok(Value::Text(utc.clone())),
             Input::Text(text) => text,
         };
         if text.contains('\0') {
@@ -410,7 +479,7 @@ impl Field {
                 Some(email) => Ok(Value::Text(email)),
                 None => Err(format!("{}, got {}", self.kind.expected(), quoted(text))),
             },
-            Kind::Time | Kind::Stamp => match time::parse(text) {
+            Kind::Time(_) | Kind::Stamp => match time::parse(text) {
                 Some(time) => Ok(Value::Text(time)),
                 None => Err(format!("{}, got {}", time::EXPECTED, quoted(text))),
             },

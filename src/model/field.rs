@@ -77,14 +77,14 @@ pub const CREATED_AT: Field = Field {
     flag: None,
     kind: Kind::Stamp,
     presence: Presence::Automatic,
-    about: "When the record was created, UTC",
+    about: "When the record was created",
     example: "2026-01-31 09:30:00",
 };
 
 /// `updated_at`, the same for every noun.
 pub const UPDATED_AT: Field = Field {
     name: "updated_at",
-    about: "When the record was last changed, UTC",
+    about: "When the record was last changed",
     ..CREATED_AT
 };
 

@@ -1,6 +1,6 @@
 //! The kinds of fields, and what deleting a record does to the records that refer to it.
 
-use crate::base::time;
+use crate::base::time::{self, Tense};
 
 /// The kind of a field: which values it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub enum Kind {
     Word,
     /// An e-mail address, stored trimmed and in lower case.
     Email,
-    /// A time, see [`crate::base::time`].
-    Time,
+    /// A time, see [`crate::base::time`]. The tense decides what the words of the command line mean.
+    Time(Tense),
     /// A time that crm sets.
     Stamp,
     /// User-defined fields, see [`crate::model::attributes`].
@@ -56,8 +56,17 @@ impl Kind {
             }
             Kind::Text | Kind::Word => "expected text".into(),
             Kind::Email => "expected an e-mail address like ada@example.com".into(),
-            Kind::Time | Kind::Stamp => time::EXPECTED.into(),
+            Kind::Time(_) | Kind::Stamp => time::EXPECTED.into(),
             Kind::Attributes => "expected a JSON object like {\"company\": \"Acme\"}".into(),
+        }
+    }
+
+    /// Whether its values are usually over or still to come. `None` if they are no times.
+    pub fn tense(self) -> Option<Tense> {
+        match self {
+            Kind::Time(tense) => Some(tense),
+            Kind::Stamp => Some(Tense::Past),
+            _ => None,
         }
     }
 

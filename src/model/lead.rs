@@ -18,7 +18,7 @@ pub static LEAD: Noun = Noun {
             flag: None,
             kind: Kind::Email,
             presence: Presence::Required,
-            about: "The e-mail address, international ones included; trimmed and lower-cased",
+            about: "The e-mail address, international ones included; trimmed, lower-cased and in Unicode",
             example: "ada@example.com",
         },
         Field {
@@ -59,7 +59,7 @@ pub static LEAD: Noun = Noun {
             "crm lead list --status new",
             "crm lead list --where attributes.company=Acme",
             "crm lead list --sort -created_at --limit 10",
-            "crm lead list --q ada -o csv --fields id,email",
+            "crm lead list --q ada -o csv --fields id,email,attributes.company",
             "crm lead list --status ne:lost --count",
         ],
         update: &[

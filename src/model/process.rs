@@ -1,5 +1,6 @@
 //! A process: a sequence of follow-ups with a lead, and the date of the next one.
 
+use crate::base::time::Tense;
 use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
 use crate::model::kind::{Kind, OnDelete, Target};
 use crate::model::noun::{Examples, Noun, Relation};
@@ -48,9 +49,9 @@ pub static PROCESS: Noun = Noun {
             name: "next_followup_datetime",
             old_name: None,
             flag: Some("next"),
-            kind: Kind::Time,
+            kind: Kind::Time(Tense::Future),
             presence: Presence::Optional,
-            about: "When the next follow-up is due, UTC",
+            about: "When the next follow-up is due",
             example: "2026-02-07 09:00:00",
         },
         Field {
@@ -70,7 +71,7 @@ pub static PROCESS: Noun = Noun {
     examples: Examples {
         create: &[
             "crm process create --name 'Campaign' --lead 1 --channel mail --next +3d",
-            "crm process create --name 'Call back' --lead 1 --next fri",
+            "crm process create --name 'Call back' --lead 1 --next 'fri 9am'",
         ],
         get: &["crm process get 1"],
         list: &[

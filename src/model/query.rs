@@ -17,6 +17,7 @@ mod sort;
 
 use crate::base::error::{Error, Problems, Result};
 use crate::base::text::Pattern;
+use crate::base::time::Zone;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::shown::Shown;
@@ -27,10 +28,10 @@ use parameters::written;
 use sort::{default_order, order};
 
 pub use cursor::Cursor;
-pub use filter::{Column, Comparison, Filter, OPERATORS, Operand, Test};
+pub use filter::{Column, Comparison, Filter, OPERATORS, Operand, Test, list};
 pub use limits::{
-    LARGEST_LIMIT, LONGEST_PATTERN, LONGEST_QUERY, MOST_FILTERS, MOST_VALUES, MOST_VALUES_IN_ALL,
-    SORTED_LETTERS,
+    LARGEST_LIMIT, LONGEST_PATTERN, LONGEST_QUERY, MOST_FILTERS, MOST_SORTED, MOST_VALUES,
+    MOST_VALUES_IN_ALL, SORTED_LETTERS,
 };
 pub use parameters::{CONTROLS, LISTS, boolean, escape, list_of, pairs};
 pub use sort::Sort;
@@ -61,6 +62,15 @@ pub struct Query {
 impl Query {
     /// Reads the parameters. The error names every parameter at fault.
     pub fn new(noun: &'static Noun, pairs: Vec<(String, String)>) -> Result<Query> {
+        Query::in_zone(noun, pairs, &Zone::UTC)
+    }
+
+    /// The same as [`Query::new`]. Times without an offset are in this zone, unless the parameter `tz` names another.
+    pub fn in_zone(
+        noun: &'static Noun,
+        pairs: Vec<(String, String)>,
+        default: &Zone,
+    ) -> Result<Query> {
         let mut query = Query {
             noun,
             filters: Vec::new(),
@@ -83,6 +93,17 @@ impl Query {
         }
         let mut problems = Problems::default();
         let mut cursor = None;
+        let named = pairs.iter().find(|pair| pair.0 == "tz");
+        let named = named
+            .map(|(name, zone)| Zone::named(zone).map_err(|expected| Error::field(name, expected)));
+        let zone = match &named {
+            Some(Ok(zone)) => zone,
+            Some(Err(error)) => {
+                problems.extend(error.problems.clone());
+                default
+            }
+            None => default,
+        };
         for (at, (name, value)) in pairs.iter().enumerate() {
             let is_control = CONTROLS.contains(&name.as_str());
             let is_list = LISTS.contains(&name.as_str());
@@ -98,11 +119,14 @@ impl Query {
             } else if is_list {
                 // The first one reads all of them.
                 match list_of(&pairs, name).filter(|_| !again) {
-                    Some(list) => query.read(name, &list),
+                    Some(list) => query.read(name, &list, zone),
                     None => Ok(()),
                 }
+            } else if name == "tz" {
+                // Read before all others, because filters need it.
+                Ok(())
             } else {
-                query.read(name, value)
+                query.read(name, value, zone)
             };
             if let Err(error) = read {
                 problems.extend(error.problems);
@@ -127,7 +151,7 @@ impl Query {
     }
 
     /// Reads one parameter.
-    fn read(&mut self, name: &str, value: &str) -> Result<()> {
+    fn read(&mut self, name: &str, value: &str, zone: &Zone) -> Result<()> {
         match name {
             "q" if value.chars().nth(LONGEST_PATTERN).is_some() => {
                 let expected = format!("expected at most {LONGEST_PATTERN} characters");
@@ -138,7 +162,7 @@ impl Query {
             "limit" => self.limit = Some(limit(value)?),
             "fields" => self.shown = Some(Shown::parse(self.noun, value)?),
             "count" => self.count = boolean("count", value)?,
-            name => self.filters.push(filter(self.noun, name, value)?),
+            name => self.filters.push(filter(self.noun, name, value, zone)?),
         }
         Ok(())
     }
@@ -178,10 +202,20 @@ impl Query {
         Cursor::of(&self.order, last).encode(self.noun, &self.order)
     }
 
+    /// The cursor of the page that ends with a record that has these sorted values.
+    pub fn cursor_of(&self, values: Vec<Value>) -> String {
+        Cursor(values).encode(self.noun, &self.order)
+    }
+
     /// The cursor of the page that ends with this id, if the list is [ordered by id](Query::by_id) only. It needs no record.
     pub fn cursor_by_id(&self, id: i64) -> Option<String> {
         let cursor = Cursor(vec![Value::Int(id)]);
         self.by_id().then(|| cursor.encode(self.noun, &self.order))
+    }
+
+    /// Whether the list is ordered by the user's own fields, among others.
+    pub fn by_attributes(&self) -> bool {
+        self.order.iter().any(|sort| sort.key.is_some())
     }
 
     /// Whether the list is ordered by id only.

@@ -108,10 +108,8 @@ impl Record {
         if most <= LARGEST {
             return most;
         }
-        let mut shown = Shown::once(self.noun);
-        shown
-            .0
-            .retain(|field| self.noun.fields[field.at].presence != Presence::Automatic);
+        let shown = Shown::once(self.noun)
+            .only(|field| self.noun.fields[field.at].presence != Presence::Automatic);
         let mut out = Vec::new();
         self.write_json(&shown, &mut out);
         out.len()
@@ -121,7 +119,7 @@ impl Record {
     pub fn to_json_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
         write_fields(
-            every_field(self.noun),
+            every_field(self.noun).map(|(name, at)| (name, at, None)),
             self.noun,
             |at| self.values[at].cell(),
             &mut out,

@@ -88,7 +88,10 @@ mod tests {
             let fields = noun.fields.iter().map(Some).chain([None]);
             for (field, stored) in fields.flat_map(|field| stored.map(|stored| (field, stored))) {
                 let value = shown(field, stored);
-                assert!(is_plain(field, value.cell()), "{field:?} {stored:?} {value:?}");
+                assert!(
+                    is_plain(field, value.cell()),
+                    "{field:?} {stored:?} {value:?}"
+                );
                 // What fits already is shown as it is.
                 let plain = match stored {
                     Stored::Null => Some(Value::Null),
@@ -104,7 +107,10 @@ mod tests {
         let name = LEAD.fields.iter().find(|field| field.name == "name");
         assert_eq!(shown(name, Stored::Text(b"Zo\xebk")), "Zo\u{fffd}k".into());
         let attributes = LEAD.fields.iter().find(|field| field.name == "attributes");
-        assert_eq!(shown(attributes, Stored::Text(b"oops")), r#"{"":"oops"}"#.into());
+        assert_eq!(
+            shown(attributes, Stored::Text(b"oops")),
+            r#"{"":"oops"}"#.into()
+        );
         let reference = PROCESS.fields.iter().find(|field| field.name == "lead_id");
         assert_eq!(shown(reference, Stored::Text(b"7")), Value::Int(7));
         assert_eq!(shown(reference, Stored::Text(b"x")), Value::Null);

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use subtle::ConstantTimeEq;
 
 use crate::base::error::{Result, quoted};
-use crate::base::time;
+use crate::base::time::{self, Zone};
 
 pub use redact::{hidden, logged, redacted};
 pub use secret::{Hash, PREFIX, Secret, nonce};
@@ -79,9 +79,9 @@ impl NewToken {
 /// The longest life of a token, in days: ten years.
 const LONGEST_LIFE: u64 = 3_653;
 
-/// Reads when a token expires: a time from now such as `90d`, `12h` or `2w`, or a point in time. The error says what was
-/// expected.
-pub fn expiry(text: &str) -> Result<String, String> {
+/// Reads when a token expires: a time from now such as `90d`, `12h` or `2w`, or a point in time, in this zone if it has no
+/// offset. The error says what was expected.
+pub fn expiry(text: &str, zone: &Zone) -> Result<String, String> {
     let expected = || {
         format!(
             "expected a time from now like 90d, or a time like 2026-01-31 09:30:00, {LONGEST_LIFE} days from now at \
@@ -109,7 +109,7 @@ pub fn expiry(text: &str) -> Result<String, String> {
             let after = number.map(|number| Duration::from_secs(number * seconds));
             after.and_then(|after| time::stored(now + after))
         }
-        _ => time::parse(text),
+        _ => time::parse_in(text, zone),
     };
     at.filter(|at| *at > time::now() && *at <= last)
         .ok_or_else(expected)
@@ -254,11 +254,11 @@ mod tests {
     #[test]
     fn a_life_ends_in_the_future() {
         for text in ["90s", "1m", "12h", "90d", "2w", "3653d", "+3000-01-01"] {
-            let read = expiry(text);
+            let read = expiry(text, &Zone::UTC);
             assert_eq!(read.is_ok(), !text.starts_with('+'), "{text}: {read:?}");
         }
         let next = time::stored(SystemTime::now() + Duration::from_secs(100)).unwrap();
-        assert_eq!(expiry(&next), Ok(next));
+        assert_eq!(expiry(&next, &Zone::UTC), Ok(next));
         for text in [
             "",
             "d",
@@ -272,7 +272,7 @@ mod tests {
             "2020-01-01 00:00:00",
             "never",
         ] {
-            assert!(expiry(text).is_err(), "{text}");
+            assert!(expiry(text, &Zone::UTC).is_err(), "{text}");
         }
     }
 

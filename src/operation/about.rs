@@ -1,6 +1,7 @@
 //! The data of an operation.
 
 use crate::model::draft::Purpose;
+use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::nouns::owned;
 use crate::model::token::Scope;
@@ -153,6 +154,8 @@ pub enum Takes {
     Word(&'static str, &'static [&'static str]),
     /// Any text. This is its name in the help.
     Text(&'static str),
+    /// A text with a time or a duration. Its operation takes the parameter `tz`.
+    Time,
 }
 
 /// A field of a body that is not a record. It is also a flag of the command.
@@ -278,6 +281,20 @@ impl About {
             (of, Some(noun)) => of.has(noun),
             (Of::Tokens | Of::Service, None) => true,
             (Of::Records | Of::Lists | Of::Noun(_), None) => false,
+        }
+    }
+
+    /// Whether its body may have times, so that it takes the parameter `tz`.
+    pub fn reads_times(&self, noun: Option<&'static Noun>) -> bool {
+        let has_times = |noun: &Noun| {
+            noun.fields
+                .iter()
+                .any(|field| matches!(field.kind, Kind::Time(_)))
+        };
+        match self.body {
+            Body::None => false,
+            Body::Draft(_) => noun.is_some_and(has_times),
+            Body::Object(inputs) => inputs.iter().any(|input| input.takes == Takes::Time),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The input of an operation: a request or a command line whose parts have been checked.
 
 use crate::base::error::{Error, Result, quoted};
+use crate::base::time::Zone;
 use crate::model::draft::Draft;
 use crate::model::noun::Noun;
 use crate::model::query::{LISTS, boolean};
@@ -22,6 +23,10 @@ pub struct Asked<'a> {
     pub parameters: &'a [(String, String)],
     /// The secret of the client, if the request has an idempotency key.
     pub asker: Option<Secret>,
+    /// The zone in which it reads times without an offset.
+    pub zone: Zone,
+    /// Whether the request names the zone.
+    pub is_zone_named: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -36,14 +41,21 @@ impl<'a> Asked<'a> {
             (true, Some(noun)) => noun.parse_id(key)?,
             _ => 0,
         };
-        let known: Vec<&str> = about.parameters(noun).map(|one| one.name).collect();
+        let mut known: Vec<&str> = about.parameters(noun).map(|one| one.name).collect();
+        known.extend(about.reads_times(noun).then_some("tz"));
         known_parameters(parameters, &known)?;
+        let named = parameters.iter().find(|pair| pair.0 == "tz");
+        let named = named
+            .map(|(name, zone)| Zone::named(zone).map_err(|expected| Error::field(name, expected)));
+        let named = named.transpose()?;
         Ok(Asked {
             noun,
             key,
             id,
             parameters,
             asker: None,
+            is_zone_named: named.is_some(),
+            zone: named.unwrap_or(Zone::UTC),
         })
     }
 

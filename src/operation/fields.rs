@@ -27,12 +27,13 @@ fn not_blank() -> String {
     format!(r"^[^\u0000]*[^\u0000{WHITE}][^\u0000]*$")
 }
 
-/// The forms of a time that [`crate::base::time::parse`] accepts, with white space around it.
+/// The forms of a time that [`crate::base::time::parse`] accepts, with white space around it. The name of a zone may be any.
 fn time_taken() -> String {
     const DATE: &str = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
     const CLOCK: &str = r"([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?";
     const OFFSET: &str = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?";
-    format!("^[{WHITE}]*{DATE}([Tt ]{CLOCK}{OFFSET})?[{WHITE}]*$")
+    const ZONE: &str = r"(\[!?[0-9A-Za-z_/: +-]+\])?";
+    format!("^[{WHITE}]*{DATE}([Tt ]{CLOCK}{OFFSET})?{ZONE}[{WHITE}]*$")
 }
 
 /// The stored form of a time.
@@ -48,7 +49,7 @@ pub fn taken(field: &Field, purpose: Purpose) -> Value {
         Kind::Word => json!({"type": "string", "minLength": 1, "pattern": not_blank()}),
         // `email` means the addresses of RFC 5321 only. `idn-email` means those of RFC 6531, which includes them.
         Kind::Email => json!({"type": "string", "format": "idn-email"}),
-        Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": time_taken()}),
+        Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": time_taken()}),
         Kind::Attributes => json!({
             "anyOf": [attributes(), {"type": "null"}],
             "propertyNames": {"pattern": NO_NUL},
@@ -58,8 +59,8 @@ pub fn taken(field: &Field, purpose: Purpose) -> Value {
     match field.kind {
         Kind::Email => about.push_str(" The domain has a dot; at most 254 bytes."),
         Kind::Word => about.push_str(" Not blank."),
-        Kind::Time => about.push_str(
-            " Such as `2026-01-31 09:30:00`, `2026-01-31T09:30:00+02:00` or `2026-01-31`; years 0001 to 9999; UTC if there is no offset.",
+        Kind::Time(_) => about.push_str(
+            " Such as `2026-01-31 09:30:00`, `2026-01-31T09:30:00+02:00` or `2026-01-31`; years 0001 to 9999. Without an offset it is in the zone of `tz`, which is UTC unless the service has another default.",
         ),
         Kind::Reference(target) => about.push_str(&format!(" It has to be the id of {} {} that exists.", article(target.name), target.name)),
         _ => {}
@@ -105,13 +106,17 @@ pub fn answered(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
         Kind::Text | Kind::Word | Kind::Email => json!({"type": "string"}),
-        Kind::Time | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
+        Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
         Kind::Attributes => attributes(),
     };
     if field.nullable() {
         schema["type"] = json!([schema["type"], "null"]);
     }
-    schema["description"] = format!("{}.", field.about).into();
+    let utc = match field.kind.tense() {
+        Some(_) => " UTC.",
+        None => "",
+    };
+    schema["description"] = format!("{}.{utc}", field.about).into();
     schema["examples"] = json!([example(field)]);
     schema
 }
@@ -162,7 +167,9 @@ fn filter(name: &str, field: &Field) -> Value {
     };
     let what = match field.kind {
         Kind::Id | Kind::Reference(_) => "a whole number",
-        Kind::Time | Kind::Stamp => "a time, or a date for its whole day",
+        Kind::Time(_) | Kind::Stamp => {
+            "a time, a date for its whole day, or an interval `START/END`"
+        }
         Kind::Attributes => {
             "text, compared with the whole object as text; for one key see `attributes.KEY`"
         }
@@ -175,7 +182,7 @@ fn filter(name: &str, field: &Field) -> Value {
     match field.kind {
         // A period has two ends. Any filter can be repeated, but as a list other fields would look as if one of its values
         // were enough.
-        Kind::Time | Kind::Stamp => json!({
+        Kind::Time(_) | Kind::Stamp => json!({
             "name": name,
             "in": "query",
             "style": "form",
@@ -202,7 +209,7 @@ fn filter_examples(field: &Field) -> Vec<String> {
     let value = field.example;
     let mut examples: Vec<String> = match field.kind {
         Kind::Id | Kind::Reference(_) => vec![value.into(), "in:1,2,3".into(), "gt:100".into()],
-        Kind::Time | Kind::Stamp => vec!["lte:2026-01-01".into(), "2026-01-31".into()],
+        Kind::Time(_) | Kind::Stamp => vec!["lte:2026-01-01".into(), "2026-01-31".into()],
         Kind::Email => vec![value.into(), "like:%@example.com".into()],
         Kind::Text => vec![value.into(), "like:a%".into()],
         Kind::Word => vec![
@@ -251,13 +258,15 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
             },
         }));
     }
+    list.push(reference("parameters", "Zone"));
     list.push(reference("parameters", "Search"));
-    let sortable: Vec<&str> = noun
+    let mut sortable: Vec<&str> = noun
         .fields
         .iter()
         .filter(|field| field.kind != Kind::Attributes)
         .flat_map(names)
         .collect();
+    sortable.extend(own_fields(noun));
     let text = noun.fields.iter().find(|field| field.searchable());
     let text = text.map_or("id", |field| field.name);
     let default = noun.default_order();
@@ -270,7 +279,10 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The order: comma-separated fields, each once and with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id. The default is `{default}`. Example: `sort={example},{text}`, or repeated, `sort={example}&sort={text}`.", if noun.is_view() { ", but a missing time last" } else { "" }),
+        "description": format!("The order: comma-separated fields, each once and with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id.{} The default is `{default}`. Example: `sort={example},{text}`, or repeated, `sort={example}&sort={text}`.", if noun.is_view() { ", but a missing time last" } else { "" }, match noun.has_attributes() {
+            true => " `attributes.KEY` sorts by one of your own fields: records without it, then numbers, then everything else as text.",
+            false => "",
+        }),
         "schema": {
             "type": "array",
             "items": {"type": "string", "pattern": format!("^-?({})$", sortable.join("|"))},
@@ -286,9 +298,15 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
     list
 }
 
+/// The pattern of the names of own fields in a list of names. A key may be any text.
+fn own_fields(noun: &Noun) -> Option<&'static str> {
+    noun.has_attributes().then_some(r"attributes\.[\s\S]*")
+}
+
 /// The parameter that names the fields to answer.
 pub fn fields_parameter(noun: &'static Noun) -> Value {
-    let all: Vec<&str> = noun.fields.iter().flat_map(names).collect();
+    let mut all: Vec<&str> = noun.fields.iter().flat_map(names).collect();
+    all.extend(own_fields(noun));
     let text = noun.fields.iter().find(|field| field.searchable());
     let text = text.map_or("id", |field| field.name);
     json!({
@@ -296,7 +314,10 @@ pub fn fields_parameter(noun: &'static Noun) -> Value {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The fields to return, comma-separated, each once and in this order. The default is all fields. Example: `fields=id,{text}`, or repeated, `fields=id&fields={text}`."),
+        "description": format!("The fields to return, comma-separated, each once and in this order. The default is all fields.{} Example: `fields=id,{text}`, or repeated, `fields=id&fields={text}`.", match noun.has_attributes() {
+            true => " `attributes.KEY` is one of your own fields: `attributes` is then an object with only the requested keys. In a key, `\\,` is a comma and `\\\\` a backslash.",
+            false => "",
+        }),
         "schema": {
             "type": "array",
             "items": {"type": "string", "pattern": format!("^({})$", all.join("|"))},

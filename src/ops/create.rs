@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::base::error::{Code, Error, Problems, Result};
-use crate::base::time;
-use crate::model::draft::{Draft, Purpose};
-use crate::model::email::email;
+use crate::base::time::{self, Zone};
+use crate::model::draft::{Draft, Purpose, ReadIn};
+use crate::model::email::{email, spellings};
 use crate::model::field::Presence;
 use crate::model::lead::OnDuplicate;
 use crate::model::noun::Noun;
@@ -28,6 +28,8 @@ use crate::store::transaction::Transaction;
 pub struct Create {
     draft: Draft,
     on_duplicate: OnDuplicate,
+    /// The zone of times without an offset in a body that is still to come.
+    zone: Zone,
     /// The draft's row, made by [`Write::check`].
     row: Result<Vec<Option<Value>>, Problems>,
 }
@@ -38,6 +40,7 @@ impl Create {
         Create {
             draft,
             on_duplicate,
+            zone: Zone::UTC,
             row: Ok(Vec::new()),
         }
     }
@@ -79,11 +82,19 @@ impl Operation for Create {
     fn ask(asked: &Asked<'_>) -> Result<Create> {
         let on_duplicate = asked.word("on_duplicate", &OnDuplicate::WORDS)?;
         let draft = Draft::new(asked.noun()?);
-        Ok(Create::new(draft, on_duplicate.unwrap_or_default()))
+        Ok(Create {
+            zone: asked.zone.clone(),
+            ..Create::new(draft, on_duplicate.unwrap_or_default())
+        })
     }
 
     fn body(&mut self, body: &[u8]) -> Result<()> {
-        self.draft = Draft::from_json(self.draft.noun, body, Purpose::Create)?;
+        let times = ReadIn {
+            zone: &self.zone,
+            // A new record has no value that could have been sent back.
+            is_named: true,
+        };
+        self.draft = Draft::from_json_in(self.draft.noun, body, Purpose::Create, times)?;
         Ok(())
     }
 
@@ -257,14 +268,24 @@ async fn with_address<T: Transaction>(
 ) -> Result<Option<i64>> {
     tx.alone_with(address).await?;
     let table = noun.plural;
-    let condition = format!("lower({field}) = $1 AND octet_length({field}) <= {LONGEST_INDEXED}");
+    // An older crm or another program may have stored the address in another spelling.
+    let mut params: Vec<Value> = spellings(address)
+        .iter()
+        .map(|one| Value::from(&**one))
+        .collect();
+    let markers: Vec<String> = (1..=params.len()).map(|at| format!("${at}")).collect();
+    let condition = format!(
+        "lower({field}) IN ({}) AND octet_length({field}) <= {LONGEST_INDEXED}",
+        markers.join(", ")
+    );
     let find = format!("SELECT min(id) FROM {table} WHERE {condition}");
     let lock = format!(
-        "SELECT id FROM {table} WHERE {condition} AND id = $2{}",
+        "SELECT id FROM {table} WHERE {condition} AND id = ${}{}",
+        params.len() + 1,
         T::LOCKING
     );
     loop {
-        let rows = tx.query(&find, &[address.into()]).await?;
+        let rows = tx.query(&find, &params).await?;
         let found = rows.first().and_then(|row| row.first());
         let Some(id) = found.and_then(Value::int) else {
             return Ok(None);
@@ -274,9 +295,10 @@ async fn with_address<T: Transaction>(
         }
         // An update or a delete by id takes no lock on the address. If the record lost its address in the meantime, the next
         // search finds the current state.
-        let params = [address.into(), id.into()];
+        params.push(id.into());
         if !tx.query(&lock, &params).await?.is_empty() {
             return Ok(Some(id));
         }
+        params.pop();
     }
 }

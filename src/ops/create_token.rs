@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::base::error::{Code, Error, Problems, Result};
-use crate::base::time;
+use crate::base::time::{self, Zone};
 use crate::model::noun::Noun;
 use crate::model::terms::Terms;
 use crate::model::token::{self, NewToken, Scope, Secret, Token};
@@ -26,6 +26,8 @@ pub struct CreateToken {
     expires_at: Option<String>,
     /// See [`NewToken::secret`].
     salt: String,
+    /// The zone of a time without an offset in a body that is still to come.
+    zone: Zone,
 }
 
 /// The key of the secret's salt in the stored result.
@@ -38,6 +40,7 @@ impl CreateToken {
             new,
             expires_at: None,
             salt: String::new(),
+            zone: Zone::UTC,
         }
     }
 }
@@ -71,7 +74,7 @@ impl Operation for CreateToken {
             BodyField {
                 name: "expires",
                 help: "When it expires: a duration from now like 90d, 12h or 2w, or a time [default: never]",
-                takes: Takes::Text("TIME"),
+                takes: Takes::Time,
                 required: false,
                 positional: false,
             },
@@ -95,18 +98,22 @@ impl Operation for CreateToken {
     };
 
     fn ask(asked: &Asked<'_>) -> Result<CreateToken> {
-        Ok(CreateToken::new(NewToken {
+        let new = NewToken {
             name: String::new(),
             scope: Scope::Read,
             expires: None,
             asker: asked.asker.clone(),
-        }))
+        };
+        Ok(CreateToken {
+            zone: asked.zone.clone(),
+            ..CreateToken::new(new)
+        })
     }
 
     fn body(&mut self, body: &[u8]) -> Result<()> {
         self.new = NewToken {
             asker: self.new.asker.take(),
-            ..parse(body)?
+            ..parse(body, &self.zone)?
         };
         Ok(())
     }
@@ -116,8 +123,8 @@ impl Operation for CreateToken {
     }
 }
 
-/// Reads the body of a request.
-fn parse(body: &[u8]) -> Result<NewToken> {
+/// Reads the body of a request. A time without an offset is in the zone.
+fn parse(body: &[u8], zone: &Zone) -> Result<NewToken> {
     let body = match serde_json::from_slice(body) {
         Ok(Json::Object(body)) => body,
         _ => return Err(Error::invalid("body: expected a JSON object")),
@@ -149,10 +156,12 @@ fn parse(body: &[u8]) -> Result<NewToken> {
     let expires = match body.get("expires") {
         None | Some(Json::Null) => None,
         Some(Json::String(text)) => {
-            if let Err(expected) = token::expiry(text) {
+            if let Err(expected) = token::expiry(text, zone) {
                 problems.push("expires", expected);
             }
-            Some(text.clone())
+            // A point in time means the same in every zone from here on. A duration begins when the token is made.
+            let point = time::parse_in(text, zone).map(|utc| format!("{utc}Z"));
+            Some(point.unwrap_or_else(|| text.clone()))
         }
         Some(_) => {
             problems.push("expires", "expected text like 90d, or null");
@@ -239,7 +248,10 @@ impl Write for CreateToken {
         if let Err(expected) = token::check_name(&self.new.name) {
             problems.push("name", expected);
         }
-        let expires = self.new.expires.as_deref().map(token::expiry).transpose();
+        let expires = self.new.expires.as_deref();
+        let expires = expires
+            .map(|text| token::expiry(text, &Zone::UTC))
+            .transpose();
         self.expires_at = expires.unwrap_or_else(|expected| {
             problems.push("expires", expected);
             None
@@ -327,7 +339,7 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_told_at_once() {
         let body = br#"{"name": "a b", "scope": "all", "expires": "soon", "crm_abcdefgh": 1}"#;
-        let error = parse(body).unwrap_err();
+        let error = parse(body, &Zone::UTC).unwrap_err();
         let fields: Vec<&str> = error
             .problems
             .iter()
@@ -335,8 +347,14 @@ mod tests {
             .collect();
         assert_eq!(fields, ["crm_abcd…", "name", "scope", "expires"]);
         for body in ["[]", "", "null", "{"] {
-            assert!(parse(body.as_bytes()).is_err(), "{body}");
+            assert!(parse(body.as_bytes(), &Zone::UTC).is_err(), "{body}");
         }
-        assert!(parse(br#"{"name": "a", "scope": "read", "expires": null}"#).is_ok());
+        assert!(
+            parse(
+                br#"{"name": "a", "scope": "read", "expires": null}"#,
+                &Zone::UTC
+            )
+            .is_ok()
+        );
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::base::error::Result;
-use crate::model::draft::{Draft, Purpose};
+use crate::base::time::Zone;
+use crate::model::draft::{Draft, Purpose, ReadIn};
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::terms::Terms;
@@ -22,12 +23,18 @@ use crate::store::transaction::Transaction;
 pub struct Update {
     id: i64,
     draft: Draft,
+    /// The zone of times without an offset in a body that is still to come, and whether the request names it.
+    zone: (Zone, bool),
 }
 
 impl Update {
     /// Writes a draft to the record with this id.
     pub fn new(id: i64, draft: Draft) -> Update {
-        Update { id, draft }
+        Update {
+            id,
+            draft,
+            zone: (Zone::UTC, true),
+        }
     }
 }
 
@@ -60,11 +67,16 @@ impl Operation for Update {
     };
 
     fn ask(asked: &Asked<'_>) -> Result<Update> {
-        Ok(Update::new(asked.id, Draft::new(asked.noun()?)))
+        Ok(Update {
+            zone: (asked.zone.clone(), asked.is_zone_named),
+            ..Update::new(asked.id, Draft::new(asked.noun()?))
+        })
     }
 
     fn body(&mut self, body: &[u8]) -> Result<()> {
-        self.draft = Draft::from_json(self.draft.noun, body, Purpose::Update)?;
+        let (zone, is_named) = (&self.zone.0, self.zone.1);
+        let times = ReadIn { zone, is_named };
+        self.draft = Draft::from_json_in(self.draft.noun, body, Purpose::Update, times)?;
         Ok(())
     }
 

@@ -1,12 +1,17 @@
 //! Prints records one by one in the chosen format.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 
+use crate::base::time::Zone;
 use crate::config::Format;
+use crate::model::attributes;
+use crate::model::keys::Keys;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
-use crate::model::shown::Shown;
+use crate::model::shown::{Part, Shown, ShownField};
 use crate::model::value::Value;
 use crate::output::csv::csv_line;
 use crate::output::look::{Extent, Look};
@@ -20,6 +25,8 @@ use crate::output::text::{cut, for_terminal, visible};
 pub struct Printer<W: Write> {
     out: BufWriter<W>,
     look: Look,
+    /// The zone of the times in a table.
+    zone: Zone,
     noun: &'static Noun,
     /// The fields to print. `None` if something else is printed for each record.
     shown: Option<Shown>,
@@ -29,6 +36,8 @@ pub struct Printer<W: Write> {
     count: u64,
     /// Whether the line of the last record in an array was ended early, because an error was printed after it.
     line_ended: bool,
+    /// The records of `attributes.*`, whose columns are known at the end. Empty if the columns are known.
+    pending: Vec<Record>,
     /// The rows of a table of many records. Empty in other formats.
     rows: Vec<Vec<String>>,
     /// The text that is written next. It is reused, so that a record needs no allocation.
@@ -72,40 +81,91 @@ impl<W: Write> Printer<W> {
         Printer {
             out: BufWriter::with_capacity(64 * 1024, out),
             look,
+            zone: Zone::UTC,
             noun,
             shown,
             other,
             extent,
             count: 0,
             line_ended: false,
+            pending: Vec::new(),
             rows: Vec::new(),
             buffer: Vec::new(),
         }
     }
 
-    /// Prints a record.
+    /// The same printer, with times in this zone in tables. Other formats are for programs and show UTC.
+    pub fn in_zone(mut self, zone: &Zone) -> Printer<W> {
+        self.zone = zone.clone();
+        self
+    }
+
+    /// Whether the columns are only known when all records are.
+    fn waits(&self) -> bool {
+        let is_table = matches!(self.look.format, Format::Table | Format::Csv);
+        is_table && self.shown.as_ref().is_some_and(Shown::has_every_key)
+    }
+
+    /// Prints the records that waited for their columns.
+    fn print_pending(&mut self) -> Result {
+        if !self.waits() {
+            return Ok(());
+        }
+        let mut keys = Keys::new(self.noun);
+        for record in &self.pending {
+            keys.add(record)?;
+        }
+        self.shown = self.shown.take().map(|shown| shown.with_keys(keys.all()));
+        for record in std::mem::take(&mut self.pending) {
+            self.record(&record)?;
+        }
+        Ok(())
+    }
+
+    /// Prints a record. With `attributes.*` in a table or in CSV, it is kept until [`Printer::end`]. A long list names its
+    /// keys first, see [`Shown::with_keys`].
     pub fn record(&mut self, record: &Record) -> Result {
+        if self.waits() {
+            self.pending.push(record.clone());
+            return Ok(());
+        }
         self.before()?;
         let once = Shown::once(self.noun);
         let shown = self.shown.as_ref().unwrap_or(&once);
+        let own = own_fields(shown, record);
+        let value = |column: &ShownField| -> Cow<'_, str> {
+            match (&column.part, &record.values[column.at]) {
+                (Part::Key(key), _) => own.get(&**key).map_or("".into(), |text| text.clone()),
+                (_, Value::Text(text)) => text.as_str().into(),
+                (_, value) => value.to_string().into(),
+            }
+        };
         match self.look.format {
             Format::Json | Format::Ndjson => record.write_json(shown, &mut self.buffer),
             Format::Csv => {
-                let cells = shown
-                    .0
-                    .iter()
-                    .map(|field| record.values[field.at].to_string());
-                csv_line(cells, &mut self.buffer);
+                let cells = shown.columns().iter().map(value);
+                csv_line(cells.map(Text), &mut self.buffer);
             }
             Format::Id => self.buffer.extend(record.id().to_string().bytes()),
             Format::Table => {
-                let cells = shown.0.iter().map(|field| {
-                    let kind = self.noun.fields[field.at].kind;
-                    cell(kind, &record.values[field.at])
+                let cells = shown.columns().iter().map(|column| {
+                    let is_whole = column.part == Part::Whole;
+                    let kind = self.noun.fields[column.at].kind;
+                    match value(column) {
+                        text if is_whole && kind == Kind::Attributes && text == "{}" => {
+                            String::new()
+                        }
+                        text if is_whole && kind.tense().is_some() => {
+                            visible(&self.zone.show(&text)).into_owned()
+                        }
+                        text => visible(&text).into_owned(),
+                    }
                 });
                 match (self.extent, self.look.terminal.width) {
                     (Extent::One, _) => {
-                        let cells = shown.0.iter().map(|field| field.name).zip(cells);
+                        let names = shown.columns().iter().map(|column| visible(&column.name));
+                        let names: Vec<Cow<'_, str>> = names.collect();
+                        let cells = names.iter().map(|name| &**name).zip(cells);
                         upright(cells.collect(), self.look.terminal, &mut self.buffer);
                     }
                     // A column is never wider than the terminal, so the rest is not kept.
@@ -167,6 +227,7 @@ impl<W: Write> Printer<W> {
 
     /// Completes the output like [`Printer::end`], and returns where it went, too.
     pub fn finish(mut self) -> Result<(u64, W)> {
+        self.print_pending()?;
         let many = self.extent == Extent::Many;
         match self.look.format {
             Format::Json if many && self.count == 0 => self.out.write_all(b"[]\n")?,
@@ -175,7 +236,10 @@ impl<W: Write> Printer<W> {
             Format::Csv if many => self.header()?,
             Format::Table if !self.rows.is_empty() => {
                 let rows = std::mem::take(&mut self.rows);
-                let columns: Vec<TableColumn> = self.columns().collect();
+                let mut columns: Vec<TableColumn> = self.columns().collect();
+                for column in &mut columns {
+                    column.name = visible(&column.name).into_owned().into();
+                }
                 table(&columns, rows, self.look.terminal, &mut self.out)?;
             }
             _ => {}
@@ -200,11 +264,11 @@ impl<W: Write> Printer<W> {
 
     fn columns(&self) -> impl Iterator<Item = TableColumn> {
         let chosen = self.shown != Some(Shown::once(self.noun));
-        let shown = self.shown.iter().flat_map(|shown| &shown.0);
+        let shown = self.shown.iter().flat_map(|shown| shown.columns());
         shown.map(move |field| {
             let kind = self.noun.fields[field.at].kind;
             TableColumn {
-                name: field.name,
+                name: field.name.clone(),
                 right: kind.is_id(),
                 spare: kind == Kind::Stamp && !chosen,
                 usual: !chosen,
@@ -217,12 +281,12 @@ impl<W: Write> Printer<W> {
         if self.count > 0 {
             return Ok(());
         }
-        let mut names: Vec<&str> = self.columns().map(|column| column.name).collect();
+        let mut names: Vec<Cow<'_, str>> = self.columns().map(|column| column.name).collect();
         if self.shown.is_none() {
-            names = vec!["id", self.other];
+            names = vec!["id".into(), self.other.into()];
         }
         let mut line = Vec::new();
-        csv_line(names.into_iter(), &mut line);
+        csv_line(names.iter().map(|name| &**name), &mut line);
         for_terminal(self.look.format, self.look.terminal, &mut line);
         Ok(self.out.write_all(&line)?)
     }
@@ -253,13 +317,21 @@ impl<W: Write> Printer<W> {
     }
 }
 
-/// Writes a value for a table.
-fn cell(kind: Kind, value: &Value) -> String {
-    match value {
-        Value::Text(text) if kind == Kind::Attributes && text == "{}" => String::new(),
-        Value::Text(text) => visible(text).into_owned(),
-        Value::Null | Value::Int(_) => value.to_string(),
+/// A cell of CSV.
+struct Text<'a>(Cow<'a, str>);
+
+impl AsRef<[u8]> for Text<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
+}
+
+/// The own fields of a record by their keys. Empty if none of them has a column.
+fn own_fields<'r>(shown: &Shown, record: &'r Record) -> HashMap<Cow<'r, str>, Cow<'r, str>> {
+    let column = |column: &&ShownField| matches!(column.part, Part::Key(_));
+    let own = shown.columns().iter().find(column);
+    let stored = own.and_then(|own| record.values[own.at].text());
+    stored.map(attributes::texts).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::base::time::Zone;
 use crate::config::{Format, Row};
 use crate::model::token::Token;
 use crate::output::csv::csv_line;
@@ -30,16 +31,20 @@ pub fn settings(out: impl Write, look: Look, rows: &[Row]) -> Result {
     listed(out, uncut, ["setting", "value", "source"], rows)
 }
 
-/// Prints tokens.
-pub fn tokens(out: impl Write, look: Look, tokens: &[Token]) -> Result {
+/// Prints tokens. A table has its times in the zone.
+pub fn tokens(out: impl Write, look: Look, zone: &Zone, tokens: &[Token]) -> Result {
     let names = ["name", "scope", "start", "created_at", "expires_at"];
+    let shown = |time: &str| match look.format {
+        Format::Table => zone.show(time).into_owned(),
+        _ => time.into(),
+    };
     let rows = tokens.iter().map(|token| {
         [
             Some(token.name.to_string()),
             Some(token.scope.word().to_string()),
             Some(token.start.clone()),
-            Some(token.created_at.clone()),
-            token.expires_at.clone(),
+            Some(shown(&token.created_at)),
+            token.expires_at.as_deref().map(shown),
         ]
     });
     listed(out, look, names, rows)
@@ -82,7 +87,7 @@ fn listed<const N: usize>(
         }
         Format::Table => {
             let columns = names.map(|name| TableColumn {
-                name,
+                name: name.into(),
                 right: false,
                 spare: false,
                 usual: false,

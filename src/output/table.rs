@@ -1,5 +1,6 @@
 //! Tables: several records under a header, or one record with one field per line.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use tabled::builder::Builder;
@@ -22,7 +23,7 @@ const READABLE: usize = 19;
 const GAP: usize = 2;
 
 pub(super) struct TableColumn {
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     /// Aligned to the right, as numbers are.
     pub(super) right: bool,
     /// Left out before any column is cut: the times of creation and of the last change are rarely needed.
@@ -114,7 +115,7 @@ pub(super) fn table(
         }
     }
     let names = columns.iter().zip(&widths);
-    let names = names.map(|(column, width)| cut(column.name.into(), *width));
+    let names = names.map(|(column, width)| cut(column.name.to_string(), *width));
     let mut builder = Builder::with_capacity(rows.len() + 2, widths.len());
     builder.push_record(names);
     builder.push_record(widths.iter().map(|width| "─".repeat(*width)));
@@ -137,7 +138,7 @@ pub(super) fn table(
         writeln!(out, "{}", line.trim_end())?;
     }
     if let (Some(width), false) = (terminal.width, left_out.is_empty()) {
-        let names: Vec<&str> = left_out.iter().map(|column| column.name).collect();
+        let names: Vec<&str> = left_out.iter().map(|column| &*column.name).collect();
         let note = format!("(no room for {}: see --fields)", names.join(", "));
         for line in wrapped(&note, width) {
             writeln!(out, "{}", line.trim_end())?;

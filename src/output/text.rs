@@ -4,18 +4,18 @@ use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::base::text::is_control;
+use crate::base::text::disturbs;
 use crate::config::Format;
 use crate::output::terminal::Terminal;
 
 /// Escapes every character that would control the terminal, break the line or reorder it.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    escaped(text, is_control)
+    escaped(text, disturbs)
 }
 
 /// Escapes like [`visible`], but keeps line feeds, which a quoted cell of CSV may have.
 pub(super) fn visible_lines(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| c != '\n' && is_control(c))
+    escaped(text, |c| c != '\n' && disturbs(c))
 }
 
 fn escaped(text: &str, is_unsafe: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -24,7 +24,7 @@ fn escaped(text: &str, is_unsafe: impl Fn(char) -> bool) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_unsafe(c) {
+        match disturbs(c) {
             true => shown.extend(c.escape_default()),
             false => shown.push(c),
         }
@@ -36,7 +36,7 @@ fn escaped(text: &str, is_unsafe: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// only ASCII, so all other characters are in strings. Line feeds stay. A carriage return or a tab cannot be in a string
 /// as it is, so it is between tokens, where a blank has the same meaning.
 pub fn visible_json(text: &str) -> Cow<'_, str> {
-    let is_unsafe = |c: char| c != '\n' && is_control(c);
+    let is_unsafe = |c: char| c != '\n' && disturbs(c);
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
@@ -142,7 +142,7 @@ mod tests {
         let value = serde_json::json!({"a\u{9b}": "x\u{202e}y\u{2028}\u{7f}\n\u{1b}é東"});
         let raw = format!("\t{value}\r\n");
         let shown = visible_json(&raw);
-        assert!(!shown.trim_end().contains(is_control), "{shown}");
+        assert!(!shown.trim_end().contains(disturbs), "{shown}");
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&shown).unwrap(),
             value

@@ -9,6 +9,7 @@ use super::limit::RequestLimits;
 use super::observe::Observer;
 use super::route;
 use super::settings::ServerSettings;
+use crate::base::time::Zone;
 use crate::net::body::BodyBudget;
 use crate::net::hits::Hits;
 use crate::net::rate::Rates;
@@ -25,6 +26,8 @@ pub struct Api {
     pub(super) cors: Cors,
     pub(super) hosts: Hosts,
     pub(super) limits: RequestLimits,
+    /// The zone of times without an offset in requests that name none.
+    pub(super) zone: Zone,
     pub(super) rates: Rates,
     pub(super) hits: Arc<Hits>,
 }
@@ -43,6 +46,7 @@ impl Api {
             cors: settings.cors.clone(),
             hosts: settings.hosts.clone(),
             limits,
+            zone: settings.zone.clone(),
             rates: Rates::new(limits.per_token, limits.per_address, hits.clone()),
             hits,
         }

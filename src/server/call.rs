@@ -73,7 +73,7 @@ impl Request<'_> {
     }
 
     async fn list(&self, noun: &'static Noun) -> Result<Response> {
-        let query = Query::new(noun, query::pairs(self.head.query)?)?;
+        let query = Query::in_zone(noun, query::pairs(self.head.query)?, &self.api.zone)?;
         let pairs = query.pairs.clone();
         let media = Media::asked(self.head.headers);
         let rows = Written::new(noun, query.shown.clone(), media);
@@ -150,6 +150,9 @@ where
         let mut asked = Asked::new(T::ABOUT, self.noun, &key, &parameters)?;
         if head.headers.contains_key(&IDEMPOTENCY_KEY) {
             asked.asker = gate::presented(head.headers);
+        }
+        if !asked.is_zone_named {
+            asked.zone = request.api.zone.clone();
         }
         let mut operation = T::ask(&asked)?;
         let versions = match T::ABOUT.conditional {

@@ -28,7 +28,8 @@ const ESSENTIALS: &str = "\
 Leads, what was done with them (actions), and what is due next (processes).
 
 **Times** are answered as `YYYY-MM-DD HH:MM:SS` in UTC. Requests may use this form, RFC 3339 with any offset, or a date. \
-A time without an offset is UTC. Fractions of a second are cut off.
+A time without an offset, or a day, is read in the zone that `tz` names: `tz=Europe/Berlin`. Without `tz` it is UTC, unless the \
+service was started with another zone. Fractions of a second are cut off.
 
 **Attributes** are your own fields, a JSON object. The order of keys and the digits of numbers are kept. An update merges \
 the top-level keys, and null removes a key: `{\"attributes\": {\"company\": \"Acme\", \"phone\": null}}`.
@@ -169,6 +170,9 @@ fn parameters(about: &About, noun: Option<&'static Noun>, described: &Described)
     }
     parameters.extend(described.parameters.iter().cloned());
     parameters.extend(about.parameters(noun).map(|one| parameter(one, noun)));
+    if about.reads_times(noun) {
+        parameters.push(reference("parameters", "Zone"));
+    }
     if about.writes() {
         parameters.push(reference("parameters", "IdempotencyKey"));
     }
@@ -188,7 +192,7 @@ fn parameter(parameter: &Parameter, noun: Option<&'static Noun>) -> Value {
             json!({"type": "string", "enum": words}),
             words.first().copied(),
         ),
-        Takes::Text(_) => (json!({"type": "string"}), None),
+        Takes::Text(_) | Takes::Time => (json!({"type": "string"}), None),
     };
     let mut about = fill(parameter.about, noun);
     if let Some(default) = default {

@@ -4,6 +4,7 @@ use super::cors::Cors;
 use super::gate::Policy;
 use super::hosts::Hosts;
 use super::limit::RequestLimits;
+use crate::base::time::Zone;
 use crate::net::settings::ConnectionSettings;
 
 /// The settings of the service. The defaults are the documented ones.
@@ -19,4 +20,6 @@ pub struct ServerSettings {
     pub hosts: Hosts,
     /// Whether requests need a token.
     pub policy: Policy,
+    /// The zone of times without an offset in requests that name none.
+    pub zone: Zone,
 }

@@ -28,8 +28,9 @@
 //! # The files
 //!
 //! `url` reads the URL, `tls` checks certificates, `link` makes connections, `database` has the pool and its limits.
-//! `reading` and `writing` run statements on it. `schema` and `tables` make the tables. `list` and `residue` read lists.
-//! `checking` and `copying` are for the commands of these names. `store` builds the store from these parts.
+//! `reading` and `writing` run statements on it. `schema` and `tables` make the tables, `addresses` rewrites the
+//! addresses in old ones. `list` and `residue` read lists. `checking` and `copying` are for the commands of these names.
+//! `store` builds the store from these parts.
 
 mod cells;
 mod failure;
@@ -44,6 +45,7 @@ mod database;
 mod reading;
 mod writing;
 
+mod addresses;
 mod schema;
 mod tables;
 

@@ -1,5 +1,6 @@
 //! Follow-ups: whom to contact next. They are the open processes, each with its lead and its last action.
 
+use crate::base::time::Tense;
 use crate::model::field::{Field, ID, LEAD_ID, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::{Examples, Noun, Relation};
@@ -40,8 +41,8 @@ pub static FOLLOWUP: Noun = Noun {
         Field {
             name: "next_followup_datetime",
             flag: Some("next"),
-            kind: Kind::Time,
-            about: "When the next follow-up is due, UTC",
+            kind: Kind::Time(Tense::Future),
+            about: "When the next follow-up is due",
             example: "2026-02-07 09:00:00",
             ..TEXT
         },
@@ -75,8 +76,8 @@ pub static FOLLOWUP: Noun = Noun {
         Field {
             name: "last_action_timestamp",
             flag: Some("last-action-at"),
-            kind: Kind::Time,
-            about: "The time of the last action, UTC",
+            kind: Kind::Time(Tense::Past),
+            about: "The time of the last action",
             example: "2026-01-31 09:30:00",
             ..TEXT
         },

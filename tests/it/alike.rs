@@ -136,6 +136,11 @@ GET /leads?id=gt:-9223372036854775808
 GET /leads?id=gt:9223372036854775808
 GET /leads?created_at=gte:2020-01-01&limit=1
 GET /leads?created_at=lt:2020-01-01
+POST /processes?tz=America/New_York {"name":"z","next_followup_datetime":"2020-11-27 09:00"}
+PUT /processes/3?tz=Asia/Tokyo {"next_followup_datetime":"2020-11-28"}
+GET /processes?next_followup_datetime=2020-11-27&tz=America/New_York
+GET /processes?next_followup_datetime=ne:2020-11-27T05:00Z/2020-11-28T05:00Z
+GET /processes?tz=Mars
 GET /leads?attributes.size=10
 GET /leads?attributes.size=10.0
 GET /leads?attributes.size=gt:9

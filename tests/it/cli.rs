@@ -330,7 +330,7 @@ fn attributes_are_set_and_unset() {
     );
     for wrong in [
         "--set company",
-        "--set 'n:=1e400'",
+        "--set 'n:=1e'",
         "--set 'n:='",
         "--set 'n:={\"a\":1,\"a\":2}'",
         "--attributes '[1]'",
@@ -954,60 +954,220 @@ fn an_output_that_takes_nothing_is_a_failure() {
     }
 }
 
+/// A file in New York, and a server in Tokyo that is used from New York.
+fn in_new_york() -> Both {
+    let (local, remote) = (Home::new(), Home::new());
+    let server = remote.serve(&["--db", "crm.db", "--tz", "Asia/Tokyo"]);
+    let zone = "timezone = 'America/New_York'";
+    for home in [&local, &remote] {
+        home.write(".config/crm/config.toml", zone);
+    }
+    Both {
+        local,
+        remote,
+        server,
+        since: crm::base::time::now(),
+    }
+}
+
 #[test]
 fn words_stand_for_times() {
-    let home = Home::new();
-    let next = |word: &str| {
-        let made = [
-            "process",
-            "create",
-            "--name",
-            "p",
-            "--next",
-            word,
-            "-o",
-            "csv",
-            "--fields",
-            "next_followup_datetime",
-        ];
-        let csv = home.crm(made).ok();
-        csv.lines().nth(1).unwrap().to_string()
+    let both = in_new_york();
+    let zone = crm::base::time::Zone::named("America/New_York").unwrap();
+    let point = |word: &str, tense| {
+        let point = crm::base::time::point(word, &zone, tense).unwrap();
+        point.trim_end_matches('Z').to_string()
     };
+    use crm::base::time::Tense::{Future, Past};
     for word in [
-        "now", "today", "tomorrow", "+3d", "-2h", "fri", "+90m", "+1w",
+        "now",
+        "today",
+        "tomorrow",
+        "yesterday",
+        "+3d",
+        "-2h",
+        "fri",
+        "+90m",
+        "+1week",
+        "14:30",
+        "yesterday 14:30",
+        "next week",
+        "27.11.2026",
+        "noon",
+        "tomorrow 9am",
+        "monday 9:00",
+        "in 3 days",
+        "2 weeks ago",
+        "last month",
     ] {
-        let before = crm::base::time::words(word)
-            .and_then(|time| crm::base::time::parse(&time))
-            .unwrap();
-        let stored = next(word);
-        let after = crm::base::time::words(word)
-            .and_then(|time| crm::base::time::parse(&time))
-            .unwrap();
-        assert!((before..=after).contains(&stored), "{word} gave {stored}");
+        for (command, tense) in [
+            (
+                "crm process create --name p --fields next_followup_datetime -o csv --next",
+                Future,
+            ),
+            (
+                "crm action create --type call --fields timestamp -o csv --at",
+                Past,
+            ),
+        ] {
+            for crm in both.each(&format!("{command} '{word}'"), "") {
+                let before = point(word, tense);
+                let csv = crm.ok();
+                let stored = csv.lines().nth(1).unwrap().to_string();
+                let after = point(word, tense);
+                assert!((before..=after).contains(&stored), "{word} gave {stored}");
+            }
+        }
     }
-    let now = crm::base::time::now();
-    assert!(next("tomorrow").ends_with(" 00:00:00"));
-    assert!(next("tomorrow") > now && next("fri") > now && next("-2h") < now);
-    assert_eq!(next("2026-01-31T09:30:00-01:00"), "2026-01-31 10:30:00");
+    for (word, hint) in [
+        ("soon", "got \"soon\"\n"),
+        ("11/27/2026", "write 2026-11-27\n"),
+        ("05/06/2026", "write 2026-05-06 or 2026-06-05\n"),
+        ("3d", "did you mean +3d or -3d?\n"),
+    ] {
+        let error = both.fails(&format!("crm process create --name p --next '{word}'"), 2);
+        assert!(
+            error.starts_with("error: next_followup_datetime: expected a time like"),
+            "{error}"
+        );
+        assert!(error.ends_with(hint), "{error}");
+        let error = both.fails(&format!("crm process list --next 'gte:{word}'"), 2);
+        assert!(
+            error.starts_with("error: next_followup_datetime: expected a time like"),
+            "{error}"
+        );
+        assert!(error.ends_with(hint), "{error}");
+    }
+}
+
+#[test]
+fn times_are_read_and_shown_in_the_zone() {
+    let both = in_new_york();
+    // A table would show when it was made, in New York.
+    both.ok("crm lead create --email ada@example.com -o id");
+    for at in [
+        "2026-11-27 09:00",
+        "2026-11-26 23:30",
+        "2026-11-28",
+        "2026-11-01 01:30",
+        "2026-11-01 01:30-05:00",
+        "2026-03-08 02:30",
+        "2026-11-27T09:00Z",
+    ] {
+        both.ok(&format!(
+            "crm action create --type call --lead 1 -o id --at '{at}'"
+        ));
+    }
+    let shown = both.ok("crm action list --fields id,timestamp");
+    let lines: Vec<&str> = shown.lines().skip(2).map(|line| line.trim()).collect();
+    assert_eq!(
+        lines,
+        [
+            "1  2026-11-27 09:00:00",
+            "2  2026-11-26 23:30:00",
+            "3  2026-11-28 00:00:00",
+            "4  2026-11-01 01:30:00",
+            "5  2026-11-01 01:30:00-05:00",
+            "6  2026-03-08 03:30:00",
+            "7  2026-11-27 04:00:00",
+        ]
+    );
+    // What is shown is read back as the same time.
+    for (id, line) in (1..).zip(&lines) {
+        let shown = line.split_once("  ").unwrap().1;
+        let found = both.ok(&format!("crm action list --at '{shown}' -o id"));
+        assert_eq!(found.trim(), id.to_string(), "{line}");
+    }
+    // Programs get what is stored.
+    let stored = "2026-11-27 14:00:00";
+    for format in ["json", "ndjson", "csv"] {
+        let out = both.ok(&format!("crm action get 1 -o {format}"));
+        assert!(out.contains(stored), "{out}");
+    }
+    let out = both.ok("crm action get 1 --tz Asia/Kolkata --fields timestamp");
+    assert_eq!(out, "timestamp  2026-11-27 19:30:00\n");
     let listed = |filter: &str| {
-        home.crm(["process", "list", "--count", "--next", filter])
-            .ok()
-            .trim()
-            .parse::<u32>()
-            .unwrap()
+        let ids = both.ok(&format!("crm action list --at '{filter}' -o id"));
+        ids.lines().collect::<Vec<_>>().join(" ")
     };
-    // now, today, -2h and the fixed one are over; fri three times, tomorrow three times and the others are not.
-    assert_eq!(listed("lte:now") + listed("gt:now"), listed("is:notnull"));
-    assert!(listed("tomorrow") >= 3);
-    let where_ = [
-        "process",
-        "list",
-        "--count",
-        "--where",
-        "next_followup_datetime=lte:now",
-    ];
-    assert_eq!(home.crm(where_).ok().trim(), listed("lte:now").to_string());
-    home.line("process create --name p --next soon").fails(2);
+    for (filter, ids) in [
+        ("2026-11-27", "1 7"),
+        ("eq:27.11.2026", "1 7"),
+        ("ne:2026-11-27", "2 3 4 5 6"),
+        ("in:2026-11-26,27.11.2026", "1 2 7"),
+        ("in:nov 26\\, 2026,2026-11-28", "2 3"),
+        ("gte:2026-11-27", "1 3 7"),
+        ("gt:2026-11-27", "3"),
+        ("lte:2026-11-26", "2 4 5 6"),
+        ("lt:2026-11-26", "4 5 6"),
+        ("lt:2026-11-27 09:00", "2 4 5 6 7"),
+        ("lt:2026-11-27 09:00[Europe/Berlin]", "2 4 5 6"),
+        ("2026-11-26/2026-11-28", "1 2 7"),
+        ("is:null", ""),
+        ("like:2026-11-28%", "3"),
+    ] {
+        assert_eq!(listed(filter), ids, "{filter}");
+        let filter = format!("crm action list --where 'timestamp={filter}' -o id");
+        assert_eq!(
+            both.ok(&filter).lines().collect::<Vec<_>>().join(" "),
+            ids,
+            "{filter}"
+        );
+    }
+    // JSON is UTC where it is printed and where it is read.
+    both.ok("crm action get 1 -o json | crm action update 1 -o id --json -");
+    assert!(both.ok("crm action get 1 -o json").contains(stored));
+    both.ok("crm action update 1 -o id --at '2026-11-27 10:00'");
+    assert!(
+        both.ok("crm action get 1 -o json")
+            .contains("2026-11-27 15:00:00")
+    );
+    let shown = both.ok("crm config | grep -o 'timezone *America/New_York'");
+    assert!(shown.starts_with("timezone"), "{shown}");
+    // The first token is made where the database is.
+    for home in [&both.local, &both.remote] {
+        let first = "crm token create first --scope admin --db crm.db > token";
+        home.shell(first).ok();
+    }
+    let with_token = |line: &str| both.ok(&format!("CRM_TOKEN=$(cat token) crm token {line}"));
+    with_token("create second --scope read --expires '2027-01-01 00:00' > second");
+    assert_eq!(with_token("list | grep -c '2027-01-01 00:00:00$'"), "1\n");
+    assert_eq!(
+        with_token("list -o csv | grep -c '2027-01-01 05:00:00$'"),
+        "1\n"
+    );
+}
+
+#[test]
+fn a_wrong_zone_is_refused_with_a_near_one() {
+    let both = Both::with_one_of_each();
+    let error = both.fails("crm lead list --tz Europe/Berln", 2);
+    assert_eq!(
+        error,
+        "error: --tz: expected a time zone like Europe/Berlin, UTC or +05:30, got \"Europe/Berln\"; did you mean Europe/Berlin?\n"
+    );
+    let error = both.fails("TZ=Mars/Phobos crm action get 1", 2);
+    assert!(
+        error.starts_with("error: TZ: expected a time zone"),
+        "{error}"
+    );
+    // What needs no zone works.
+    let home = &both.local;
+    home.shell("crm backup b.db --db crm.db -o id")
+        .env("TZ", "Mars/Phobos")
+        .ok();
+    let shown = home.shell("crm config").env("TZ", "Mars/Phobos").ok();
+    assert!(shown.contains("TZ: expected a time zone"), "{shown}");
+    for (zone, time) in [
+        ("", "2026-01-31 00:00:00"),
+        (":", "2026-01-31 00:00:00"),
+        (":Asia/Tokyo", "2026-01-31 09:00:00"),
+        ("JST-9", "2026-01-31 09:00:00"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-01-31 01:00:00"),
+    ] {
+        let out = both.ok(&format!("TZ='{zone}' crm action get 1 --fields timestamp"));
+        assert_eq!(out, format!("timestamp  {time}\n"), "{zone}");
+    }
 }
 
 #[test]

@@ -45,6 +45,7 @@ macro_rules! on_every_store {
 on_every_store! {
     a_created_record_is_read_back
     times_are_stored_in_one_form
+    times_are_read_in_a_zone
     all_failing_fields_are_told_at_once
     a_draft_that_is_refused_changes_nothing
     an_update_changes_what_is_given
@@ -64,6 +65,11 @@ on_every_store! {
     filters_find_null
     filters_ignore_case_for_all_letters
     filters_find_custom_fields
+    an_address_has_one_form
+    numbers_of_any_size_are_kept_and_compared
+    own_fields_are_searched
+    own_fields_are_sorted
+    pages_by_own_fields_neither_skip_nor_repeat
     a_date_is_its_whole_day
     lists_are_sorted_with_null_first_and_ties_by_id
     pages_neither_skip_nor_repeat
@@ -220,6 +226,77 @@ async fn times_are_stored_in_one_form(store: AnyStore) {
     }
     let now = create(&store, &ACTION, r#"{"action_type": "call"}"#).await;
     assert_eq!(text(&now, "timestamp"), text(&now, "created_at"));
+}
+
+async fn times_are_read_in_a_zone(store: AnyStore) {
+    use crm::base::time::Zone;
+    use crm::model::draft::{Draft, ReadIn};
+
+    let zone = Zone::named("America/New_York").unwrap();
+    let times = |is_named| ReadIn {
+        zone: &zone,
+        is_named,
+    };
+    let made = |given: &str, purpose, is_named| {
+        let json = format!(r#"{{"name": "p", "next_followup_datetime": "{given}"}}"#);
+        Draft::from_json_in(&PROCESS, json.as_bytes(), purpose, times(is_named)).unwrap()
+    };
+    for (given, stored) in [
+        ("2026-11-27 09:00", "2026-11-27 14:00:00"),
+        ("2026-11-27T09:00Z", "2026-11-27 09:00:00"),
+        ("2026-11-27T09:00[Asia/Tokyo]", "2026-11-27 00:00:00"),
+        ("2026-11-27", "2026-11-27 05:00:00"),
+    ] {
+        let draft = made(given, Purpose::Create, true);
+        let saved = store.create(draft, OnDuplicate::Create).await.unwrap();
+        assert_eq!(text(&saved.record, "next_followup_datetime"), stored);
+    }
+    // In the default zone of a service, what was read can be sent back. A client that names its zone means that zone.
+    let field = "next_followup_datetime";
+    let draft = made("2026-11-27 14:00:00", Purpose::Update, false);
+    let same = store.update(1, draft).await.unwrap();
+    if !matches!(store, AnyStore::Remote(_)) {
+        assert_eq!(text(&same, field), "2026-11-27 14:00:00");
+    }
+    let draft = made("2026-11-27 14:00:00", Purpose::Update, true);
+    let moved = store.update(1, draft).await.unwrap();
+    assert_eq!(text(&moved, field), "2026-11-27 19:00:00");
+    let draft = made("2026-11-28", Purpose::Update, false);
+    let moved = store.update(1, draft).await.unwrap();
+    assert_eq!(text(&moved, field), "2026-11-28 05:00:00");
+    for (query, expected) in [
+        ("tz=UTC&next_followup_datetime=2026-11-27", &[2, 3, 4][..]),
+        (
+            "next_followup_datetime=2026-11-27&tz=America/New_York",
+            &[2, 4],
+        ),
+        (
+            "tz=America/New_York&next_followup_datetime=ne:2026-11-27",
+            &[1, 3],
+        ),
+        (
+            "tz=America/New_York&next_followup_datetime=in:2026-11-26,2026-11-28",
+            &[1, 3],
+        ),
+        (
+            "tz=%2B09:00&next_followup_datetime=gte:2026-11-27 18:00",
+            &[1, 2],
+        ),
+        (
+            "next_followup_datetime=2026-11-27T05:00Z/2026-11-28",
+            &[2, 4],
+        ),
+        (
+            "next_followup_datetime=ne:2026-11-27T05:00Z/2026-11-28",
+            &[1, 3],
+        ),
+        (
+            "next_followup_datetime=in:2026-11-27/2026-11-27T01:00,2026-11-28/",
+            &[1, 3],
+        ),
+    ] {
+        assert_eq!(ids(&store, &PROCESS, query).await, expected, "{query}");
+    }
 }
 
 async fn all_failing_fields_are_told_at_once(store: AnyStore) {
@@ -627,6 +704,222 @@ async fn filters_find_custom_fields(store: AnyStore) {
         ("attributes.nothing=is:notnull", &[]),
     ] {
         assert_eq!(ids(&store, &LEAD, query).await, expected, "{query}");
+    }
+}
+
+async fn an_address_has_one_form(store: AnyStore) {
+    let shown = "max@möstermann.de";
+    create(&store, &LEAD, r#"{"email": "other@b.cc"}"#).await;
+    let first = create(&store, &LEAD, r#"{"email": "MAX@xn--MSTERMANN-07a.de"}"#).await;
+    assert_eq!(text(&first, "email"), shown);
+    for given in [
+        "max@möstermann.de",
+        "max@mo\u{308}stermann.de",
+        "ｍａｘ＠Ｍöｓｔｅｒｍａｎｎ．ｄｅ",
+        "max@xn--mstermann-07a.de",
+    ] {
+        for (query, expected) in [
+            (format!("email={given}"), &[2][..]),
+            (format!("email=ne:{given}"), &[1]),
+            (format!("email=in:none@b.cc,{given}"), &[2]),
+            (format!("email=gte:{given}&email=lte:{given}&limit=5"), &[2]),
+            (format!("email={given}&limit=5&sort=-email"), &[2]),
+            (format!("email={given}&sort=name"), &[2]),
+        ] {
+            assert_eq!(ids(&store, &LEAD, &query).await, expected, "{query}");
+        }
+        let again = format!(r#"{{"email": "{given}", "name": "Max"}}"#);
+        let again =
+            |on_duplicate| store.create(draft(&LEAD, &again, Purpose::Create), on_duplicate);
+        let error = again(OnDuplicate::Reject).await.unwrap_err();
+        assert_eq!(error.code, Code::Conflict);
+        let taken = format!("email: lead 2 already has the address {shown}");
+        assert_eq!(error.message, taken, "{given}");
+        let saved = again(OnDuplicate::Update).await.unwrap();
+        assert_eq!(
+            (saved.created, text(&saved.record, "email").as_str()),
+            (false, shown)
+        );
+        // An address that is sent back in another spelling is no change.
+        let before = store.get(&LEAD, 2).await.unwrap();
+        let same = update(&store, &LEAD, 2, &format!(r#"{{"email": "{given}"}}"#)).await;
+        assert_eq!(same.get("updated_at"), before.get("updated_at"));
+        assert_eq!(
+            store.get(&LEAD, 2).await.unwrap().version(),
+            before.version()
+        );
+    }
+    for email in ["संपर्क@डाटामेल.भारत", "نامه\u{200c}ای@نامه\u{200c}ای.com"]
+    {
+        let lead = create(&store, &LEAD, &format!(r#"{{"email": "{email}"}}"#)).await;
+        assert_eq!(text(&lead, "email"), email);
+        let found = ids(&store, &LEAD, &format!("email={email}")).await;
+        assert_eq!(found, [lead.id()]);
+    }
+    let error = try_create(&store, &LEAD, "{\"email\": \"संपर्क \u{202e}é\"}")
+        .await
+        .unwrap_err();
+    assert!(
+        error.message.ends_with(r#"got "संपर्क \u{202e}é""#),
+        "{error}"
+    );
+}
+
+async fn numbers_of_any_size_are_kept_and_compared(store: AnyStore) {
+    let digits = "7".repeat(400);
+    let numbers = [
+        "-1E+400",
+        "1e-400",
+        "3",
+        &digits,
+        "1e400",
+        "12345678901234567890.10",
+    ];
+    for number in numbers {
+        let stored = format!(r#"{{"n":{number},"in":[{{"n":{number}}}]}}"#);
+        let json = format!(r#"{{"email":"a@b.cc","attributes":{stored}}}"#);
+        let lead = create(&store, &LEAD, &json).await;
+        assert_eq!(text(&lead, "attributes"), stored);
+        let read = store.get(&LEAD, lead.id()).await.unwrap();
+        assert_eq!(text(&read, "attributes"), stored);
+        let change = format!(r#"{{"attributes":{{"m":{number}}}}}"#);
+        let changed = update(&store, &LEAD, lead.id(), &change).await;
+        let expected = format!("{},\"m\":{number}}}", &stored[..stored.len() - 1]);
+        assert_eq!(text(&changed, "attributes"), expected);
+    }
+    let all: Vec<String> = list(&store, &LEAD, "")
+        .await
+        .iter()
+        .map(|lead| text(lead, "attributes"))
+        .collect();
+    for (at, number) in numbers.iter().enumerate() {
+        assert!(all[at].ends_with(&format!("\"m\":{number}}}")), "{number}");
+        let query = format!("attributes.n={}", number.replace('+', "%2B"));
+        assert_eq!(ids(&store, &LEAD, &query).await, [at as i64 + 1], "{query}");
+    }
+    for (query, expected) in [
+        ("attributes.n=gt:1e399", &[4, 5][..]),
+        ("attributes.n=10e399", &[5]),
+        ("attributes.n=lt:0", &[1]),
+        ("attributes.n=lt:1e-399&attributes.n=gt:0", &[2]),
+        ("attributes.n=in:3.0,0.1e401", &[3, 5]),
+        ("sort=attributes.n", &[1, 2, 3, 6, 4, 5]),
+        ("sort=-attributes.n&limit=9", &[5, 4, 6, 3, 2, 1]),
+    ] {
+        assert_eq!(ids(&store, &LEAD, query).await, expected, "{query}");
+    }
+    for wrong in ["1e", "01", "1e400e1", "--1", "NaN"] {
+        let json = format!(r#"{{"email":"a@b.cc","attributes":{{"n":1e400,"m":{wrong}}}}}"#);
+        assert!(
+            Draft::from_json(&LEAD, json.as_bytes(), Purpose::Create).is_err(),
+            "{wrong}"
+        );
+    }
+}
+
+/// Leads with own fields of every kind.
+async fn owners(store: &AnyStore) {
+    for attributes in [
+        r#"{"company":"Acme, \"Inc\"","size":10,"tags":["VIP",{"city":"L\u00f6ndon"}]}"#,
+        r#"{"company":"acme","size":9}"#,
+        r#"{"company":"Zeta","size":"10"}"#,
+        r#"{"size":null,"first name":"A","a,b":"x"}"#,
+        r#"{"company":"Ärzte","size":-1.5,"first name":"b","a,b":"w"}"#,
+    ] {
+        let json = format!(r#"{{"email":"a@b.cc","attributes":{attributes}}}"#);
+        create(store, &LEAD, &json).await;
+    }
+}
+
+async fn own_fields_are_searched(store: AnyStore) {
+    owners(&store).await;
+    for (query, expected) in [
+        ("q=ACME", &[1, 2][..]),
+        ("q=acme, \"inc\"", &[1]),
+        ("q=vip", &[1]),
+        ("q=LÖND", &[1]),
+        ("q=ärz", &[5]),
+        ("q=1.5", &[5]),
+        ("q=10", &[1, 3]),
+        ("q=company", &[]),
+        ("q=city", &[]),
+        ("q={", &[]),
+        ("q=u00f6", &[]),
+        ("q=a@b", &[1, 2, 3, 4, 5]),
+        ("q=acme&attributes.size=9", &[2]),
+    ] {
+        let escaped = query.replace('"', "%22").replace('{', "%7B");
+        assert_eq!(ids(&store, &LEAD, &escaped).await, expected, "{query}");
+        let limited = ids(&store, &LEAD, &format!("{escaped}&limit=9&sort=-id")).await;
+        assert!(limited.iter().rev().eq(expected), "{query}");
+        let counted = Query::new(
+            &LEAD,
+            pairs(&format!("{escaped}&count=true&limit=1")).unwrap(),
+        );
+        let total = store.list(counted.unwrap()).await.unwrap().total;
+        assert_eq!(total, Some(expected.len() as u64), "{query}");
+    }
+}
+
+async fn own_fields_are_sorted(store: AnyStore) {
+    owners(&store).await;
+    for (query, expected) in [
+        ("sort=attributes.company", [4, 1, 3, 2, 5]),
+        ("sort=-attributes.company", [5, 2, 3, 1, 4]),
+        // Null, then numbers, then texts.
+        ("sort=attributes.size", [4, 5, 2, 1, 3]),
+        ("sort=-attributes.size", [3, 1, 2, 5, 4]),
+        ("sort=attributes.first name,-id", [3, 2, 1, 4, 5]),
+        ("sort=attributes.a%5C,b,-attributes.size", [3, 1, 2, 5, 4]),
+        ("sort=status,-attributes.size,id", [3, 1, 2, 5, 4]),
+        ("sort=attributes.nothing", [1, 2, 3, 4, 5]),
+    ] {
+        assert_eq!(ids(&store, &LEAD, query).await, expected, "{query}");
+        let limited = format!("{query}&limit=10");
+        assert_eq!(ids(&store, &LEAD, &limited).await, expected, "{limited}");
+        let filtered = format!("{query}&q=a@b&email=a@b.cc");
+        assert_eq!(ids(&store, &LEAD, &filtered).await, expected, "{filtered}");
+        for limit in 1..5 {
+            let query = format!("{query}&limit={limit}");
+            assert_eq!(pages(&store, &query).await, expected, "{query}");
+        }
+    }
+    for wrong in ["sort=attributes", "sort=attributes.a,attributes.a"] {
+        assert!(Query::new(&LEAD, pairs(wrong).unwrap()).is_err(), "{wrong}");
+    }
+    let view = crm::views::VIEWS[0];
+    let sort = Query::new(view, pairs("sort=attributes.a").unwrap());
+    assert_eq!(sort.is_ok(), view.has_attributes());
+}
+
+async fn pages_by_own_fields_neither_skip_nor_repeat(store: AnyStore) {
+    let filler = "x".repeat(300);
+    for number in 0..60 {
+        // Ties, missing values, and texts that are equal as far as they are compared.
+        let attributes = match number % 4 {
+            0 => "{}".into(),
+            1 => format!(r#"{{"k":{}}}"#, number % 3),
+            2 => format!(r#"{{"k":"{filler}{number}"}}"#),
+            _ => format!(r#"{{"k":"{number}"}}"#),
+        };
+        let json = format!(r#"{{"email":"a@b.cc","attributes":{attributes}}}"#);
+        create(&store, &LEAD, &json).await;
+    }
+    for sort in [
+        "attributes.k",
+        "-attributes.k",
+        "-attributes.k,-id",
+        "status,attributes.k",
+    ] {
+        let whole = ids(&store, &LEAD, &format!("sort={sort}")).await;
+        assert_eq!(whole.iter().collect::<HashSet<_>>().len(), 60, "{sort}");
+        assert_eq!(
+            pages(&store, &format!("sort={sort}&limit=7")).await,
+            whole,
+            "{sort}"
+        );
+        let large = ids(&store, &LEAD, &format!("sort={sort}&limit=2000")).await;
+        assert_eq!(large, whole, "{sort}");
     }
 }
 

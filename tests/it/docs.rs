@@ -362,7 +362,8 @@ fn the_manual_names_every_variable() {
     let settings = crm::config::table::KNOBS.iter();
     let settings = settings.filter_map(|knob| knob.variable);
     let settings: Vec<String> = settings.map(String::from).collect();
-    let names = [settings, variables("src/output/terminal.rs")].concat();
+    let others = ["src/output/terminal.rs", "src/config/settings.rs"].map(variables);
+    let names = [settings, others.concat()].concat();
     for known in [
         "DATABASE_URL",
         "CRM_URL",
@@ -370,6 +371,7 @@ fn the_manual_names_every_variable() {
         "HOST",
         "PORT",
         "NO_COLOR",
+        "TZ",
     ] {
         assert!(
             names.iter().any(|name| name == known),

@@ -18,6 +18,7 @@ mod contract;
 mod copying;
 mod docs;
 mod durability;
+mod fields;
 mod files;
 mod fresh;
 mod gate;

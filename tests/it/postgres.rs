@@ -68,6 +68,63 @@ async fn many_start_at_once_over_an_empty_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn old_addresses_get_their_one_form_and_others_are_found() {
+    let Some(cluster) = cluster::shared().await else {
+        return;
+    };
+    let home = Home::new();
+    let url = cluster::schema().await.unwrap();
+    let name = url.rsplit("%3D").next().unwrap();
+    let crm = |line: &str| {
+        let words = line.split_whitespace().chain(["--db", &url]);
+        home.crm(words)
+    };
+    crm("lead create --email plain@example.com").ok();
+    // More than one step of the migration.
+    cluster
+        .run(&format!(
+            "INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at)
+             SELECT 'max' || n || '@xn--mstermann-07a.de', 'new', '{{}}', '2026-01-01 00:00:00', '2026-01-01 00:00:00'
+             FROM generate_series(2, 2200) AS n;
+             INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at)
+             VALUES ('ａｄａ@example.com', 'new', '{{}}', '', ''), ('no address é', 'new', '{{}}', '', '');
+             UPDATE {name}.crm_schema SET number = 4"
+        ))
+        .await;
+    assert_eq!(
+        crm("lead get 2200 --fields email -o csv").ok(),
+        "email\nmax2200@möstermann.de\n"
+    );
+    assert_eq!(crm("lead get 2200 --etag").ok(), "\"2\"\n");
+    assert_eq!(crm("lead get 1 --etag").ok(), "\"1\"\n");
+    assert_eq!(
+        crm("lead list --email ada@example.com -o id").ok(),
+        "2201\n"
+    );
+    assert_eq!(crm("lead list --email like:%xn--% --count").ok(), "0\n");
+    assert_eq!(
+        crm("lead get 2202 --fields email -o csv").ok(),
+        "email\nno address é\n"
+    );
+    // An older crm beside this one.
+    cluster
+        .run(&format!(
+            "UPDATE {name}.leads SET email = 'max@xn--mstermann-07a.de' WHERE id = 5"
+        ))
+        .await;
+    assert_eq!(crm("lead list --email MAX@möstermann.de -o id").ok(), "5\n");
+    let told = crm("lead create --email max@möstermann.de --on-duplicate reject").fails(5);
+    assert!(
+        told.contains("lead 5 already has the address max@möstermann.de"),
+        "{told}"
+    );
+    let updated =
+        crm("lead create --email max@möstermann.de --on-duplicate update -o csv --fields id,email")
+            .ok();
+    assert_eq!(updated, "id,email\n5,max@möstermann.de\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_crms_or_newer_is_refused() {
     let Some(cluster) = cluster::shared().await else {
         return;

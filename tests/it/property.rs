@@ -6,7 +6,7 @@ use std::net::TcpListener;
 
 use crm::base::error::{Code, Error, Problem};
 use crm::base::text::Pattern;
-use crm::base::time;
+use crm::base::time::{self, Zone};
 use crm::model::action::ACTION;
 use crm::model::draft::{Draft, Purpose};
 use crm::model::lead::{LEAD, OnDuplicate};
@@ -560,13 +560,56 @@ proptest! {
 
     #[test]
     fn whatever_is_taken_for_a_time_is_stored_in_one_form(text in prop_oneof![any::<String>(), "[0-9TZ:+. -]{8,26}", "[+-][0-9]{1,20}[smhdwy]"]) {
-        for text in [Some(text.clone()), time::words(&text)].into_iter().flatten() {
+        let words = time::point(&text, &Zone::UTC, time::Tense::Future).ok();
+        for text in [Some(text.clone()), words].into_iter().flatten() {
             if let Some(stored) = time::parse(&text) {
                 let again = time::parse(&stored);
                 prop_assert_eq!(again.as_deref(), Some(stored.as_str()));
                 let range = time::range(&text).unwrap();
                 prop_assert!(range.start <= range.end);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_table_shows_is_read_back_as_the_same_time(
+        zone in 0..jiff::tz::TimeZoneDatabase::bundled().available().count(),
+        year in 1..10_000_i16, at in 0..366 * 86_400_i64, near in any::<proptest::sample::Index>(), second in -7_200..7_200_i64,
+    ) {
+        let zones = jiff::tz::TimeZoneDatabase::bundled();
+        let name = zones.available().nth(zone).unwrap().to_string();
+        let name = name.as_str();
+        let zone = Zone::named(name).unwrap();
+        // The zones of the system may be newer, and differ before 1970.
+        let file = std::fs::read(format!("/usr/share/zoneinfo/{name}"));
+        let rules = file.ok().and_then(|file| jiff::tz::TimeZone::tzif(name, &file).ok());
+        let rules = rules.unwrap_or_else(|| zones.get(name).unwrap());
+        let start = jiff::civil::date(year, 1, 1).at(0, 0, 0, 0);
+        let any = start.saturating_add(jiff::SignedDuration::from_secs(at));
+        let mut times = vec![any];
+        // Around a change of the clocks, where the same time of day occurs twice or not at all.
+        let changes: Vec<jiff::Timestamp> = rules.following(jiff::Timestamp::MIN).take(300).map(|change| change.timestamp()).collect();
+        if !changes.is_empty() {
+            let change = *near.get(&changes) + jiff::SignedDuration::from_secs(second);
+            times.push(jiff::tz::TimeZone::UTC.to_datetime(change));
+        }
+        for time in times {
+            let stored = time.strftime("%Y-%m-%d %H:%M:%S").to_string();
+            let shown = zone.show(&stored);
+            let read = time::parse_in(&shown, &zone);
+            prop_assert_eq!(read.as_deref(), Some(stored.as_str()), "{} {}", name, shown);
+            // What is shown is what another library shows.
+            if let Ok(at) = jiff::tz::TimeZone::UTC.to_timestamp(time)
+                && !shown.ends_with('Z')
+            {
+                let local = at.to_zoned(rules.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+                prop_assert!(shown.starts_with(&local), "{} {} {}", name, shown, local);
+            }
+            // Its day has it, in a filter of the zone.
+            let day = time::range_in(&shown[..10], &zone).unwrap();
+            let is_in = (day.start.as_str()..day.end.as_str()).contains(&stored.as_str());
+            prop_assert!(is_in || shown.ends_with('Z'), "{} {} {:?}", name, shown, day);
+            prop_assert_eq!(time::range(&day.interval()), Some(day));
         }
     }
 

@@ -99,6 +99,7 @@ impl Home {
         command
             .env_clear()
             .env("HOME", self.folder.path())
+            .env("TZ", "UTC")
             .current_dir(self.folder.path());
         command
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use crate::base::text::is_control;
+use crate::base::text::disturbs;
 use crate::base::time;
 
 /// How a line is written.
@@ -65,7 +65,7 @@ pub fn plain(line: &mut Vec<u8>, text: &str) {
         return line.extend_from_slice(text.as_bytes());
     }
     for c in text.chars() {
-        let written = match is_control(c) {
+        let written = match disturbs(c) {
             true => write!(line, "{}", c.escape_default()),
             false => write!(line, "{c}"),
         };
@@ -86,7 +86,7 @@ pub fn member(line: &mut Vec<u8>, name: &str, text: &str) {
     // The log of a service may be shown at a terminal. JSON itself needs no escape for U+009B or U+202E.
     let json = serde_json::to_string(text).unwrap_or_default();
     for c in json.chars() {
-        let written = match is_control(c) {
+        let written = match disturbs(c) {
             true => write!(line, "\\u{:04x}", u32::from(c)),
             false => write!(line, "{c}"),
         };
@@ -106,14 +106,11 @@ mod tests {
         let mut line = Vec::new();
         plain(&mut line, text);
         let shown = String::from_utf8(line).unwrap();
-        assert!(
-            !shown.contains(is_control) && shown.contains('é'),
-            "{shown}"
-        );
+        assert!(!shown.contains(disturbs) && shown.contains('é'), "{shown}");
         let mut line = Vec::new();
         member(&mut line, "text", text);
         let shown = String::from_utf8(line).unwrap();
-        assert!(!shown.contains(is_control), "{shown}");
+        assert!(!shown.contains(disturbs), "{shown}");
         let object: serde_json::Value =
             serde_json::from_str(&format!("{{{}}}", &shown[1..])).unwrap();
         assert_eq!(object["text"], text);

@@ -354,3 +354,58 @@ fn a_user_without_a_home_has_to_name_the_database() {
     assert_eq!(settings.target.value, Location::Database("x.db".into()));
     assert_eq!(settings.file, None);
 }
+
+#[test]
+fn the_time_zone_is_that_of_the_highest_level() {
+    let zone = |user: &User, asker| {
+        let settings = user.settings(asker).unwrap();
+        settings.zone().unwrap().name().to_string()
+    };
+    let user = User::new().variable("TZ", "Europe/Berlin");
+    assert_eq!(zone(&user, Asker::Command), "Europe/Berlin");
+    // A service has no zone of its own, so that its clients mean the same on every machine.
+    assert_eq!(zone(&user, Asker::Serve), "UTC");
+    let user = user.config("timezone = 'Asia/Kolkata'");
+    assert_eq!(zone(&user, Asker::Command), "Asia/Kolkata");
+    assert_eq!(zone(&user, Asker::Serve), "Asia/Kolkata");
+    let user = user.variable("CRM_TZ", "America/New_York");
+    assert_eq!(zone(&user, Asker::Command), "America/New_York");
+    let user = user.flag("--tz", "+05:45");
+    assert_eq!(zone(&user, Asker::Command), "+05:45");
+    for (user, start) in [
+        (
+            User::new().flag("--tz", "Europe/Berln"),
+            "--tz: expected a time zone",
+        ),
+        (
+            User::new().variable("CRM_TZ", "x"),
+            "CRM_TZ: expected a time zone",
+        ),
+        (
+            User::new().config("timezone = ' '"),
+            "~/settings/crm/config.toml: timezone: expected a time zone",
+        ),
+        (
+            User::new().config("timezone = 2"),
+            "~/settings/crm/config.toml: timezone: expected text",
+        ),
+    ] {
+        let refusal = user.refusal();
+        assert!(refusal.starts_with(start), "{refusal}");
+    }
+}
+
+#[test]
+fn a_wrong_zone_of_the_system_only_matters_where_times_do() {
+    let user = User::new().variable("TZ", "Mars/Phobos");
+    let settings = user.settings(Asker::Command).unwrap();
+    let error = settings.zone().unwrap_err();
+    assert_eq!(error.code.exit(), 2);
+    assert_eq!(
+        error.message,
+        "TZ: expected a time zone like Europe/Berlin, UTC or +05:30, got \"Mars/Phobos\"; --tz, CRM_TZ or timezone takes precedence"
+    );
+    assert!(user.settings(Asker::Serve).unwrap().zone().is_ok());
+    let user = user.variable("CRM_TZ", "UTC");
+    assert!(user.settings(Asker::Command).unwrap().zone().is_ok());
+}

@@ -36,6 +36,7 @@ fn every_setting_is_shown_with_its_source() {
             "database | ~/data/crm/crm.db | default",
             "url | - | not set",
             "output | table | default",
+            "timezone | UTC | environment TZ",
             "pager | - | default: PAGER or less",
             "host | 0.0.0.0 | default",
             "port | 8000 | default",
@@ -51,6 +52,7 @@ fn every_setting_is_shown_with_its_source() {
         .variable("DATABASE_URL", "e.db")
         .flag("--url", "http://h/")
         .variable("PORT", "80")
+        .variable("CRM_TZ", "asia/tokyo")
         .flag("--backup-dir", "b")
         .variable("CRM_PAGER", "less -S")
         .variable("CRM_BACKUP_EVERY", "90m");
@@ -60,6 +62,7 @@ fn every_setting_is_shown_with_its_source() {
             "database | - | not used: flag --url decides",
             "url | http://h | flag --url",
             "output | json | ~/settings/crm/config.toml",
+            "timezone | Asia/Tokyo | environment CRM_TZ",
             "pager | less -S | environment CRM_PAGER",
             "host | 0.0.0.0 | default",
             "port | 80 | environment PORT",
@@ -94,6 +97,7 @@ fn names_follow_one_rule() {
         // Older names that other programs use too.
         let (flag, variable) = match knob.name {
             "database" => ("--db", "DATABASE_URL"),
+            "timezone" => ("--tz", "CRM_TZ"),
             "host" | "port" => (kebab.as_str(), capitals.as_str()),
             _ => (kebab.as_str(), prefixed.as_str()),
         };

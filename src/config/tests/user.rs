@@ -31,7 +31,8 @@ impl User {
         User {
             home,
             flags: Flags::default(),
-            environment: Vec::new(),
+            // The zone of the machine that runs the test does not matter.
+            environment: vec![("TZ", "UTC".into())],
         }
     }
 
@@ -63,7 +64,7 @@ impl User {
 
     pub fn ask<T>(&self, ask: impl FnOnce(&Flags, &Surroundings) -> T) -> T {
         let environment = |name: &str| {
-            let found = self.environment.iter().find(|known| known.0 == name);
+            let found = self.environment.iter().rev().find(|known| known.0 == name);
             found.map(|known| known.1.clone())
         };
         let around = Surroundings {

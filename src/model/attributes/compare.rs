@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt;
 
-use bigdecimal::BigDecimal;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json::KeyText;
+use super::number::Number;
 
 /// The value of one key of a stored object as a list filter sees it: a text without its quotes, `None` if there is no
 /// value.
@@ -20,7 +20,7 @@ pub fn lookup(stored: &str, key: &str) -> Option<String> {
 #[derive(Debug)]
 pub struct Given {
     text: String,
-    number: Option<BigDecimal>,
+    number: Option<Number>,
 }
 
 impl Given {
@@ -28,7 +28,7 @@ impl Given {
     pub fn new(text: &str) -> Given {
         Given {
             text: text.to_string(),
-            number: number(text),
+            number: Number::parse(text),
         }
     }
 
@@ -48,15 +48,15 @@ impl Given {
 pub struct GivenOneOf {
     texts: HashSet<String>,
     /// In order.
-    numbers: Vec<BigDecimal>,
+    numbers: Vec<Number>,
 }
 
 impl GivenOneOf {
     /// Reads the values of a filter.
     pub fn new<'t>(texts: impl Iterator<Item = &'t str>) -> GivenOneOf {
         let texts: HashSet<String> = texts.map(str::to_string).collect();
-        let numbers = texts.iter().filter_map(|text| number(text));
-        let mut numbers: Vec<BigDecimal> = numbers.collect();
+        let numbers = texts.iter().filter_map(|text| Number::parse(text));
+        let mut numbers: Vec<Number> = numbers.collect();
         numbers.sort_unstable();
         GivenOneOf { texts, numbers }
     }
@@ -130,22 +130,9 @@ impl AttributeValue {
         })
     }
 
-    fn number(&self) -> Option<BigDecimal> {
-        number(&self.text).filter(|_| !self.is_text)
+    fn number(&self) -> Option<Number> {
+        Number::parse(&self.text).filter(|_| !self.is_text)
     }
-}
-
-fn number(text: &str) -> Option<BigDecimal> {
-    // An exact comparison writes out every digit between the two exponents. This limit bounds its cost: a number beyond
-    // it, such as "1e-999999999", is compared as text.
-    const LONGEST: usize = 1_000;
-    if text.len() > LONGEST {
-        return None;
-    }
-    // Only what JSON calls a number: "1_000" and "inf" are not.
-    serde_json::from_str::<f64>(text).ok()?;
-    let number: BigDecimal = text.parse().ok()?;
-    (number.fractional_digit_count().unsigned_abs() <= LONGEST as u64).then_some(number)
 }
 
 #[cfg(test)]
@@ -164,6 +151,11 @@ mod tests {
             compare(stored, "n", "1.2345678901234567890e19"),
             Some(Ordering::Equal)
         );
+        let large = format!(r#"{{"n":1e400,"d":{}}}"#, "7".repeat(400));
+        assert_eq!(compare(&large, "n", "9e399"), Some(Ordering::Greater));
+        assert_eq!(compare(&large, "n", "10e399"), Some(Ordering::Equal));
+        assert_eq!(compare(&large, "d", "1e400"), Some(Ordering::Less));
+        assert_eq!(compare(&large, "d", "1e399"), Some(Ordering::Greater));
         assert_eq!(compare(stored, "t", "10"), Some(Ordering::Equal));
         assert_eq!(compare(stored, "t", "9"), Some(Ordering::Less));
         assert_eq!(compare(stored, "b", "true"), Some(Ordering::Equal));

@@ -9,25 +9,63 @@ use serde_json::value::RawValue;
 
 use crate::base::error::quoted;
 
-/// Checks one JSON text: it must be well formed, without a repeated key, without NUL, without a number beyond the range of
-/// a double, and at most 127 levels deep (the limit of serde_json). The error says what is wrong.
+/// Checks one JSON text: it must be well formed, without a repeated key, without NUL, and at most 127 levels deep (the limit
+/// of serde_json). The error says what is wrong.
 pub fn check(text: &str) -> Result<(), String> {
-    serde_json::from_str::<Checked>(text)
-        .map(drop)
-        .map_err(|e| sentence(&e))
+    let mut checked = serde_json::from_str::<Checked>(text);
+    if checked.as_ref().is_err_and(is_range) && serde_json::from_str::<IgnoredAny>(text).is_ok() {
+        checked = serde_json::from_str(&without_numbers(text));
+    }
+    checked.map(drop).map_err(|e| sentence(&e))
+}
+
+/// Whether the error is about a number beyond the range of a double. serde_json refuses it where it reads a value, but not
+/// where it skips one.
+fn is_range(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("number out of range")
+}
+
+/// A well-formed text with a 0 in place of each number. All that is checked besides the numbers is the same.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut in_text, mut escaped, mut in_number) = (false, false, false);
+    for c in text.chars() {
+        if in_text {
+            (in_text, escaped) = match c {
+                '"' if !escaped => (false, false),
+                '\\' => (true, !escaped),
+                _ => (true, false),
+            };
+            out.push(c);
+            continue;
+        }
+        in_text = c == '"';
+        let was_number = in_number;
+        in_number = match was_number {
+            true => matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'),
+            false => matches!(c, '0'..='9' | '-'),
+        };
+        match (was_number, in_number) {
+            (_, false) => out.push(c),
+            (false, true) => out.push('0'),
+            (true, true) => {}
+        }
+    }
+    out
 }
 
 /// Whether a text is one well-formed JSON object in one line, so that it can be written into an answer as it is. A list
 /// calls this for each row, so it only scans the text.
 pub fn is_object(text: &str) -> bool {
     // No control character is allowed in a JSON string, so one is white space between the tokens, or wrong.
-    let controls = || text.bytes().fold(false, |found, byte| found | (byte < 0x20));
+    let controls = || {
+        text.bytes()
+            .fold(false, |found, byte| found | (byte < 0x20))
+    };
     match text {
         "{}" => true,
         text => {
-            text.starts_with('{')
-                && !controls()
-                && serde_json::from_str::<IgnoredAny>(text).is_ok()
+            text.starts_with('{') && !controls() && serde_json::from_str::<IgnoredAny>(text).is_ok()
         }
     }
 }

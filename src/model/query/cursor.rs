@@ -4,7 +4,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::model::noun::Noun;
-use crate::model::query::limits::SORTED_LETTERS;
 use crate::model::query::sort::{Sort, order_text};
 use crate::model::record::Record;
 use crate::model::value::Value;
@@ -13,26 +12,16 @@ use crate::model::value::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub Vec<Value>);
 
-/// A letter as it is written into a cursor.
-fn plain(letter: char) -> char {
-    match letter {
-        '\0' => char::REPLACEMENT_CHARACTER,
-        letter => letter,
-    }
-}
-
 impl Cursor {
     /// The cursor of a page that ends with the record `last`. A NUL, which only another program stores, becomes U+FFFD: a
     /// text with one is read from its record (see [`select`](crate::store::sql::select)).
     pub fn of(order: &[Sort], last: &Record) -> Cursor {
-        let key = |sort: &Sort| match &last.values[sort.at] {
-            Value::Text(text) => {
-                let letters = text.chars().take(SORTED_LETTERS);
-                Value::Text(letters.map(plain).collect())
-            },
-            value => value.clone(),
-        };
-        Cursor(order.iter().map(key).collect())
+        Cursor(
+            order
+                .iter()
+                .map(|sort| sort.value(&last.values[sort.at]))
+                .collect(),
+        )
     }
 
     /// Reads the text of a cursor. `None` if it is not a cursor of a list with this order.
@@ -46,7 +35,7 @@ impl Cursor {
         let values = values.iter().zip(order).map(|(value, sort)| {
             let field = &noun.fields[sort.at];
             match value {
-                serde_json::Value::Null if field.nullable() => Some(Value::Null),
+                serde_json::Value::Null if sort.nullable(noun) => Some(Value::Null),
                 serde_json::Value::String(text) if !field.kind.is_id() && !text.contains('\0') => {
                     Some(Value::Text(text.clone()))
                 }

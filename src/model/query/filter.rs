@@ -2,8 +2,8 @@
 
 use crate::base::error::{Error, Result, quoted};
 use crate::base::text::Pattern;
-use crate::base::time::{self, Range};
-use crate::model::email::email;
+use crate::base::time::{self, Range, Zone};
+use crate::model::email::{email, spellings};
 use crate::model::field::Field;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
@@ -38,6 +38,8 @@ pub enum Test {
     Compare(Comparison, Operand),
     /// Equal to one of several values.
     In(Vec<Operand>),
+    /// Equal to none of several values, or null.
+    NotIn(Vec<Operand>),
     /// `is:null`.
     Null,
     /// `is:notnull`.
@@ -86,14 +88,33 @@ impl Test {
         };
         match self {
             Test::Compare(_, operand) => one(operand),
-            Test::In(operands) => operands.iter().map(one).sum(),
+            Test::In(operands) | Test::NotIn(operands) => operands.iter().map(one).sum(),
             Test::Null | Test::NotNull | Test::Like(_) => 1,
+        }
+    }
+
+    /// The test that finds an e-mail address in each spelling in which it may be stored.
+    fn in_all_spellings(self) -> Test {
+        let all = |operands: Vec<Operand>| {
+            let texts = operands.into_iter().flat_map(|operand| match operand {
+                Operand::Text(text) => spellings(&text).into_iter().map(Operand::Text).collect(),
+                other => vec![other],
+            });
+            texts.collect::<Vec<Operand>>()
+        };
+        match self {
+            // A plain address has one spelling.
+            Test::Compare(_, Operand::Text(ref text)) if text.is_ascii() => self,
+            Test::Compare(Comparison::Eq, operand) => Test::In(all(vec![operand])),
+            Test::Compare(Comparison::Ne, operand) => Test::NotIn(all(vec![operand])),
+            Test::In(operands) => Test::In(all(operands)),
+            test => test,
         }
     }
 }
 
-/// Reads a filter. The name is that of a field or `attributes.KEY`.
-pub(super) fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Filter> {
+/// Reads a filter. The name is that of a field or `attributes.KEY`. A time without an offset is in the zone.
+pub(super) fn filter(noun: &'static Noun, name: &str, value: &str, zone: &Zone) -> Result<Filter> {
     if let Some(key) = name.strip_prefix("attributes.")
         && noun.has_attributes()
     {
@@ -126,11 +147,14 @@ pub(super) fn filter(noun: &'static Noun, name: &str, value: &str) -> Result<Fil
     };
     let field = &noun.fields[at];
     let test = test(name, value, !field.kind.is_id(), |text| {
-        operand(field, text)
+        operand(field, text, zone)
     })?;
     Ok(Filter {
         column: Column::Field(at),
-        test,
+        test: match field.kind {
+            Kind::Email => test.in_all_spellings(),
+            _ => test,
+        },
     })
 }
 
@@ -190,7 +214,7 @@ fn test(
 }
 
 /// Reads the comma-separated values of `in`. In them `\,` is a comma and `\\` a backslash.
-fn list(text: &str) -> Vec<String> {
+pub fn list(text: &str) -> Vec<String> {
     let mut values = vec![String::new()];
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -206,24 +230,28 @@ fn list(text: &str) -> Vec<String> {
     values
 }
 
-fn operand(field: &Field, text: &str) -> Result<Operand, String> {
+fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
     match field.kind {
         Kind::Id | Kind::Reference(_) => match text.parse::<i64>() {
             // Only digits, and a minus for a bound below every id. Rust would accept a plus too.
             Ok(id) if !text.starts_with('+') => Ok(Operand::Int(id)),
             _ => Err(format!("expected a whole number, got {}", quoted(text))),
         },
-        Kind::Time | Kind::Stamp => time::range(text).map(Operand::Range).ok_or_else(|| {
-            // A plus that was not escaped arrives as a space.
-            let hint = match time::range(&text.replacen(' ', "+", 1)).or_else(|| {
-                let at = text.rfind(' ')?;
-                time::range(&format!("{}+{}", &text[..at], &text[at + 1..]))
-            }) {
-                Some(_) => "; in a URL the + of an offset is written %2B",
-                None => "",
-            };
-            format!("{}, got {}{hint}", time::EXPECTED, quoted(text))
-        }),
+        Kind::Time(_) | Kind::Stamp => {
+            time::range_in(text, zone)
+                .map(Operand::Range)
+                .ok_or_else(|| {
+                    // A plus that was not escaped arrives as a space.
+                    let hint = match time::range(&text.replacen(' ', "+", 1)).or_else(|| {
+                        let at = text.rfind(' ')?;
+                        time::range(&format!("{}+{}", &text[..at], &text[at + 1..]))
+                    }) {
+                        Some(_) => "; in a URL the + of an offset is written %2B",
+                        None => "",
+                    };
+                    format!("{}, got {}{hint}", time::EXPECTED, quoted(text))
+                })
+        }
         // An address matches in any spelling. A text that is not an address is compared as it is, because stored values may
         // be older than the rule.
         Kind::Email => match email(text) {

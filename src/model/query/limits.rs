@@ -15,6 +15,10 @@ pub const MOST_VALUES: usize = 1_000;
 /// statement.
 pub const MOST_VALUES_IN_ALL: usize = 10_000;
 
+/// The largest number of names in `sort`. It bounds the depth of the condition that continues after a cursor, and the length of
+/// the cursor.
+pub const MOST_SORTED: usize = 10;
+
 /// The longest pattern of `like` and the longest `q`, in characters. Every record is searched for it.
 pub const LONGEST_PATTERN: usize = 1_000;
 

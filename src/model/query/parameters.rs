@@ -9,7 +9,7 @@ use percent_encoding::{
 use crate::base::error::{Error, Result, quoted};
 
 /// The parameters that are not filters.
-pub const CONTROLS: [&str; 6] = ["q", "sort", "limit", "after", "fields", "count"];
+pub const CONTROLS: [&str; 7] = ["q", "sort", "limit", "after", "fields", "count", "tz"];
 
 /// The parameters that are lists. Generated clients repeat such a parameter for each item, `fields=id&fields=email`. It means
 /// the same as the items with commas between them.

@@ -79,6 +79,9 @@ fn every_problem_is_reported_at_once() {
         "sort=id,id",
         "sort=name&sort=-name",
         "sort=name&sort=",
+        "sort=attributes.a,attributes.a",
+        "sort=attributes.a,b",
+        "sort=attributes.1,attributes.2,attributes.3,attributes.4,attributes.5,attributes.6,attributes.7,attributes.8,attributes.9,attributes.a,id",
         "id=+1",
         "name=%00",
     ] {

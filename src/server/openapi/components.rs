@@ -79,8 +79,13 @@ pub(super) fn parameters() -> Value {
         },
         "Search": {
             "name": "q", "in": "query",
-            "description": "Only records with this text in one of their text fields. Case is ignored. Example: `ada`.",
+            "description": "Only records with this text in one of their text fields or in a value of their `attributes`. Case is ignored. Example: `ada`.",
             "schema": {"type": "string", "maxLength": LONGEST_PATTERN, "examples": ["ada"]},
+        },
+        "Zone": {
+            "name": "tz", "in": "query",
+            "description": "The time zone of times without an offset and of days: a name of the IANA database such as `Europe/Berlin`, `UTC`, or an offset such as `+05:30`, whose `+` a URL writes as `%2B`. The default is UTC, unless the service was started with another. A time that the clock skips is taken as much later as the clock was set forward; one that occurs twice is the first of the two. Answers are in UTC.",
+            "schema": {"type": "string", "examples": ["Europe/Berlin"]},
         },
         "Limit": {
             "name": "limit", "in": "query",

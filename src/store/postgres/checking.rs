@@ -23,10 +23,15 @@ impl Postgres {
         for noun in self.nouns().iter().filter(|noun| !noun.is_view()) {
             let (columns, table) = (statements::columns(noun), noun.plural);
             let text = format!("SELECT {columns} FROM {table} ORDER BY {table}.id");
-            read(&self.database, FOR_EVER, &Select::of(text, Vec::new()), |row| {
-                faults.look(noun, &repairs, cells_of(row));
-                Ok(true)
-            })
+            read(
+                &self.database,
+                FOR_EVER,
+                &Select::of(text, Vec::new()),
+                |row| {
+                    faults.look(noun, &repairs, cells_of(row));
+                    Ok(true)
+                },
+            )
             .await?;
         }
         Ok(faults)

@@ -6,6 +6,7 @@
 
 mod page;
 pub(super) mod rows;
+mod sorted;
 mod spool;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
 use page::PageRequest;
 use rows::{number, read, record, with_cells};
+use sorted::SortedIds;
 use spool::SpooledIds;
 
 /// How many records are requested while their size is unknown.
@@ -95,7 +97,7 @@ async fn begin<R: Rows>(
         query,
     };
     match reader.query.limit {
-        Some(limit) if limit <= REMEMBERED => {
+        Some(limit) if limit <= REMEMBERED && !reader.query.by_attributes() => {
             let request = PageRequest {
                 query: &reader.query,
                 residue: reader.residue.as_ref(),
@@ -115,6 +117,9 @@ async fn begin<R: Rows>(
             reader.rest = match limit {
                 None if reader.query.by_id() => {
                     RestOfList::Between(i64::MIN, reader.highest().await?)
+                }
+                _ if reader.query.by_attributes() => {
+                    RestOfList::Ordered(reader.order_by_attributes(&mut listing.next).await?)
                 }
                 _ => RestOfList::Ordered(reader.order(&mut listing.next).await?),
             };
@@ -344,6 +349,39 @@ impl<R: Rows> ListReader<R> {
             })
             .await?;
         }
+        ordered.rewind()?;
+        Ok(ordered)
+    }
+
+    /// The same for a list in the order of attributes: crm reads all records that match, and sorts them.
+    async fn order_by_attributes(&self, next: &mut Option<String>) -> Result<SpooledIds> {
+        let mut ordered = SpooledIds::new(self.database.clone())?;
+        let (noun, residue) = (self.query.noun, self.residue.as_ref());
+        let mut sorted = SortedIds::new(&self.query);
+        let select = Select::unordered(Dialect::Postgres, &self.query);
+        read(&self.database, self.pace, &select, |row| {
+            let mut pushed = Ok(());
+            with_cells(noun, row, |cells| {
+                if residue.is_none_or(|residue| residue.holds(cells)) {
+                    pushed = sorted.push(&self.query.order, cells);
+                }
+            });
+            pushed.map(|()| true)
+        })
+        .await?;
+        let limit = self.query.limit.unwrap_or(u64::MAX);
+        let mut last = Vec::new();
+        sorted.each(|key, id| {
+            let is_beyond = ordered.left() == limit;
+            if is_beyond {
+                let values = sorted::values(noun, &self.query.order, &last);
+                *next = Some(self.query.cursor_of(values));
+            } else {
+                ordered.push(id)?;
+                last = key;
+            }
+            Ok(!is_beyond)
+        })?;
         ordered.rewind()?;
         Ok(ordered)
     }

@@ -16,8 +16,14 @@ use crate::model::value::Cell;
 /// The conditions that crm checks itself.
 pub(super) struct Residue {
     tests: Vec<(usize, LocalTest)>,
-    /// The fields that `q` searches, and its pattern. One of the fields must match.
-    search: Option<(Vec<usize>, Pattern)>,
+    search: Option<Search>,
+}
+
+/// The parameter `q`: one of the fields must match, or a value of the attributes.
+struct Search {
+    pattern: Pattern,
+    fields: Vec<usize>,
+    attributes: Option<usize>,
 }
 
 enum LocalTest {
@@ -63,7 +69,11 @@ impl Residue {
                 .iter()
                 .enumerate()
                 .filter(|(_, field)| field.searchable());
-            (searched.map(|(at, _)| at).collect(), pattern)
+            Search {
+                pattern,
+                fields: searched.map(|(at, _)| at).collect(),
+                attributes,
+            }
         });
         (!tests.is_empty() || search.is_some()).then_some(Residue { tests, search })
     }
@@ -78,8 +88,11 @@ impl Residue {
                 _ => false,
             },
         });
-        let found =
-            |(fields, pattern): &(Vec<usize>, Pattern)| fields.iter().any(|at| like(pattern, *at));
+        let found = |search: &Search| {
+            let in_attributes = |at: usize| matches!(cells[at], Cell::Text(stored) if attributes::search(stored, &search.pattern, || false));
+            search.fields.iter().any(|at| like(&search.pattern, *at))
+                || search.attributes.is_some_and(in_attributes)
+        };
         tests && self.search.as_ref().is_none_or(found)
     }
 }
@@ -95,7 +108,7 @@ impl AttributeTest {
             Test::Compare(comparison, Operand::Text(text)) => {
                 AttributeTest::Compare(*comparison, Given::new(text))
             }
-            Test::Compare(..) => AttributeTest::Never,
+            Test::Compare(..) | Test::NotIn(_) => AttributeTest::Never,
             Test::In(operands) => {
                 let texts = operands.iter().filter_map(|operand| match operand {
                     Operand::Text(text) => Some(text.as_str()),

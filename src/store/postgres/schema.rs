@@ -11,17 +11,21 @@ use tokio_postgres::error::SqlState;
 use super::database::{PATIENCE, PgDatabase};
 use super::failure::{Failure, within};
 use super::link::PgSession;
-use super::tables;
+use super::{addresses, tables};
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 
 /// The migrations, each in its own transaction. The number of the schema says how many were applied.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
     include_str!("../schema/postgres/0003_versions_by_others.sql"),
     include_str!("../schema/postgres/0004_versions_of_remade.sql"),
+    include_str!("../schema/postgres/0005_one_form_of_addresses.sql"),
 ];
+
+/// The migration after which all addresses are in their one form.
+const ONE_FORM: i64 = 5;
 
 /// How long the start of a process waits for the migrations of another process, or for its own locks.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(60);
@@ -190,6 +194,9 @@ async fn migrate(session: &mut PgSession, nouns: &[&'static Noun]) -> Result<(),
             if at as i64 >= applied {
                 session.client.batch_execute(migration).await?;
             }
+        }
+        if applied < ONE_FORM {
+            addresses::rewrite(&session.client).await?;
         }
         for noun in tables::missing(session, nouns).await? {
             session.client.batch_execute(&tables::create(noun)).await?;

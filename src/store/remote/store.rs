@@ -149,7 +149,7 @@ impl Store for Remote {
             has_ids: query
                 .shown
                 .as_ref()
-                .is_none_or(|shown| shown.0.iter().any(|field| field.at == 0)),
+                .is_none_or(|shown| shown.columns().iter().any(|field| field.at == 0)),
             partial: BytesMut::new(),
         };
         let rest = Some(Box::pin(lines.chunks(response.bytes_stream())) as Chunks<R>);

@@ -109,7 +109,7 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
             Ok(()) => Some(format!("is no JSON object: {}", quoted(text))),
             Err(wrong) => Some(format!("{wrong}: {}", quoted(text))),
         },
-        Kind::Time | Kind::Stamp => match time::parse(text) {
+        Kind::Time(_) | Kind::Stamp => match time::parse(text) {
             Some(time) if time == text => None,
             _ => Some(format!(
                 "is {}, expected a time like 2026-02-07 09:00:00",
@@ -144,7 +144,7 @@ fn repair(noun: &Noun, field: Option<&Field>, id: i64, repairs: &Repairs) -> Str
             );
         }
         Kind::Reference(_) => update(&format!("--{flag} ID")),
-        Kind::Time | Kind::Stamp => update(&format!("--{flag} TIME")),
+        Kind::Time(_) | Kind::Stamp => update(&format!("--{flag} TIME")),
         _ => update(&format!("--{flag} TEXT")),
     };
     if field.nullable() {

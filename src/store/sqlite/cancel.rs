@@ -42,7 +42,11 @@ impl Cancellation {
     }
 
     /// Runs the work on this thread for at most this time. `None` if it took longer and was cancelled.
-    pub(crate) fn within<R>(mut self, time: Duration, work: impl FnOnce() -> Result<R>) -> Option<Result<R>> {
+    pub(crate) fn within<R>(
+        mut self,
+        time: Duration,
+        work: impl FnOnce() -> Result<R>,
+    ) -> Option<Result<R>> {
         self.until = Instant::now().checked_add(time);
         CURRENT.set(Some(self));
         let result = work();

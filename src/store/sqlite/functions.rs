@@ -10,6 +10,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use super::cancel;
 use crate::base::text::Pattern;
 use crate::model::attributes::{self, Given, GivenOneOf};
+use crate::model::email::email;
+use crate::model::query::SORTED_LETTERS;
 
 /// Adds the functions to a connection.
 pub(crate) fn add(connection: &Connection) -> rusqlite::Result<()> {
@@ -18,6 +20,19 @@ pub(crate) fn add(connection: &Connection) -> rusqlite::Result<()> {
         | FunctionFlags::SQLITE_INNOCUOUS;
     // `text LIKE pattern ESCAPE escape` calls like(pattern, text, escape).
     connection.create_scalar_function("like", 3, flags, like)?;
+    connection.create_scalar_function("attribute_search", 2, flags, |context| {
+        let pattern = context.get_or_create_aux(1, pattern)?;
+        Ok(match (pattern.as_ref(), &object(context)?) {
+            (Some(pattern), Some(stored)) => attributes::search(stored, pattern, cancel::cancelled),
+            _ => false,
+        })
+    })?;
+    connection.create_scalar_function("attribute_order", 2, flags, |context| {
+        Ok(match (&object(context)?, key(context)) {
+            (Some(stored), Some(key)) => attributes::order_text(stored, key, SORTED_LETTERS),
+            _ => None,
+        })
+    })?;
     connection.create_scalar_function("attribute", 2, flags, |context| {
         Ok(match (&object(context)?, key(context)) {
             (Some(stored), Some(key)) => attributes::lookup(stored, key),
@@ -44,6 +59,14 @@ pub(crate) fn add(connection: &Connection) -> rusqlite::Result<()> {
             }
             _ => None,
         })
+    })
+}
+
+/// Adds `crm_email(text)`, which steps of the schema use: the form in which an address is stored, null for other values.
+pub(crate) fn add_email(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("crm_email", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str().ok().and_then(email))
     })
 }
 
@@ -84,10 +107,13 @@ fn object<'a>(context: &'a Context<'_>) -> rusqlite::Result<Option<Cow<'a, str>>
     Ok(object)
 }
 
+/// Reads a pattern once for a statement.
+fn pattern(value: ValueRef<'_>) -> rusqlite::Result<Option<Pattern>> {
+    Ok(value.as_str().ok().and_then(Pattern::parse))
+}
+
 fn like(context: &mut Context<'_>) -> rusqlite::Result<ToSqlOutput<'static>> {
-    let pattern = context.get_or_create_aux(0, |value| {
-        Ok::<_, rusqlite::Error>(value.as_str().ok().and_then(Pattern::parse))
-    })?;
+    let pattern = context.get_or_create_aux(0, pattern)?;
     let text = text(context, 1);
     unless_cancelled(text.as_deref())?;
     let matches = match (pattern.as_ref(), &text) {

@@ -186,7 +186,7 @@ fn check_record(noun: &'static Noun, answer: &Answer) -> i64 {
         }
         match field.kind {
             Kind::Id | Kind::Reference(_) => assert!(value.as_i64() >= Some(1)),
-            Kind::Time | Kind::Stamp => assert!(value.as_str().is_some_and(is_stored_time)),
+            Kind::Time(_) | Kind::Stamp => assert!(value.as_str().is_some_and(is_stored_time)),
             Kind::Attributes => {
                 let attributes = value.as_object().expect("an object");
                 assert!(!attributes.values().any(serde_json::Value::is_null));

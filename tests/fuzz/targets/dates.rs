@@ -3,12 +3,14 @@
 
 #![no_main]
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use crm::model::action::ACTION;
 use crm::model::draft::{Input, input_from_text};
 use crm::model::query::{Operand, Query, Test};
-use crm::{base::time, model::token};
+use crm::base::time::{self, Tense, Zone};
+use crm::model::token;
 use crm_fuzz::{check_refusal, check_sentence, is_stored_time};
 use libfuzzer_sys::fuzz_target;
 
@@ -19,7 +21,10 @@ fuzz_target!(|input: &str| {
         check_expiry(text);
         check_filter(text);
         check_stamp(text);
-        if let Some(stored) = time::parse(text) {
+        check_shown(text);
+        if text.contains(['[', '/']) {
+            check_span(text);
+        } else if let Some(stored) = time::parse(text) {
             check_time(text, &stored);
             times.push(stored);
         } else {
@@ -36,6 +41,29 @@ fuzz_target!(|input: &str| {
         }
     }
 });
+
+/// Times with a zone in brackets, and intervals: this only checks that they have a stored form.
+fn check_span(text: &str) {
+    if let Some(stored) = time::parse(text) {
+        assert!(is_stored_time(&stored), "{text} {stored}");
+        assert!(time::range(text).is_some(), "{text}");
+    }
+    if let Some(range) = time::range(text) {
+        assert!(range.start <= range.end, "{text} {range:?}");
+        assert_eq!(time::range(&range.interval()), Some(range), "{text}");
+    }
+}
+
+/// A text in a place with summer time: what is shown there is read as the same time.
+fn check_shown(text: &str) {
+    static ZONE: LazyLock<Zone> =
+        LazyLock::new(|| Zone::named("Australia/Lord_Howe").expect("a zone"));
+    if let Some(stored) = time::parse_in(text, &ZONE) {
+        let shown = ZONE.show(&stored);
+        assert_eq!(time::parse_in(&shown, &ZONE).as_ref(), Some(&stored), "{text} {shown}");
+    }
+    let _ = ZONE.show(text);
+}
 
 fn check_time(text: &str, stored: &str) {
     assert!(is_stored_time(stored), "{text} {stored}");
@@ -150,8 +178,8 @@ fn moment(text: &str) -> Option<(i64, bool)> {
 /// The words of the command line.
 fn check_words(text: &str) {
     let before = seconds(&time::now());
-    let words = time::words(text);
-    if let Some(given) = &words {
+    let words = time::point(text, &Zone::UTC, Tense::Past);
+    if let Ok(given) = &words {
         let stored = time::parse(given).expect("a time");
         let (read, _) = moment(given).expect("a moment");
         assert_eq!(seconds(&stored), read);
@@ -164,11 +192,11 @@ fn check_words(text: &str) {
         }
     }
     let field = &ACTION.fields[ACTION.position("timestamp").expect("a field")];
-    match input_from_text(field, text) {
-        Ok(Input::Text(stored)) => assert!(moment(&stored).is_some(), "{stored}"),
+    match input_from_text(field, text, &Zone::UTC) {
+        Ok(Input::Text(pinned)) => assert!(moment(&pinned).is_some(), "{pinned}"),
         Ok(other) => panic!("{other:?}"),
         Err(expected) => {
-            assert!(words.is_none() && time::parse(text).is_none());
+            assert!(words.is_err() && time::parse(text).is_none());
             check_sentence(&expected);
         }
     }
@@ -193,7 +221,7 @@ fn distance(text: &str) -> Option<i64> {
 /// When a token expires: in the future, and within ten years.
 fn check_expiry(text: &str) {
     let before = seconds(&time::now());
-    match token::expiry(text) {
+    match token::expiry(text, &Zone::UTC) {
         Ok(stored) => {
             assert!(is_stored_time(&stored));
             let life = seconds(&stored) - before;

@@ -190,7 +190,7 @@ fn told_of(read: Result<(), String>) -> String {
 fn check_fields(text: &str) {
     for noun in NOUNS {
         for field in noun.fields.iter().filter(|field| field.kind != Kind::Id) {
-            told(input_from_text(field, text));
+            told(input_from_text(field, text, &crm::base::time::Zone::UTC));
         }
         if let Err(error) = noun.parse_id(text) {
             check_refusal(&error);

@@ -144,9 +144,7 @@ pub(super) fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>]))
 }
 
 /// The values of a row as the database has them.
-pub(in crate::store::postgres) fn cells_of<'row>(
-    row: &'row Row,
-) -> impl Fn(usize) -> Stored<'row> {
+pub(in crate::store::postgres) fn cells_of<'row>(row: &'row Row) -> impl Fn(usize) -> Stored<'row> {
     |at| stored(cell(row, at))
 }
 

@@ -75,7 +75,7 @@ impl SpooledIds {
     }
 }
 
-fn failed(error: std::io::Error) -> Error {
+pub(super) fn failed(error: std::io::Error) -> Error {
     match error.kind() {
         std::io::ErrorKind::StorageFull => Error::new(
             Code::Full,

@@ -2,6 +2,7 @@
 
 use super::text::{Dialect, Select};
 use crate::base::text::fold;
+use crate::model::email::MOST_SPELLINGS;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
@@ -53,6 +54,9 @@ impl Select {
                 self.push(before).like(field.name, pattern);
                 before = " OR ";
             }
+            if query.noun.has_attributes() {
+                self.push(before).attributes_match(pattern);
+            }
             self.push(")");
         }
         if from_cursor && let Some(cursor) = &query.after {
@@ -63,10 +67,12 @@ impl Select {
 
     fn field(&mut self, noun: &Noun, at: usize, test: &Test, walk: Walk) {
         let field = &noun.fields[at];
-        let is_point = matches!(
-            test,
-            Test::Compare(Comparison::Eq, Operand::Int(_) | Operand::Text(_)) | Test::Null
-        );
+        let is_point = match test {
+            Test::Compare(Comparison::Eq, Operand::Int(_) | Operand::Text(_)) | Test::Null => true,
+            // The spellings of an address. Few records have it, so sorting them takes no time.
+            Test::In(operands) => field.kind == Kind::Email && operands.len() <= MOST_SPELLINGS,
+            _ => false,
+        };
         let mut column = match field.kind {
             Kind::Email => format!("lower({})", field.name),
             _ => format!("{}.{}", noun.plural, field.name),
@@ -87,6 +93,10 @@ impl Select {
             Test::Like(pattern) => self.like(&format!("{}.{}", noun.plural, field.name), pattern),
             Test::Compare(comparison, operand) => self.compare(&column, *comparison, operand),
             Test::In(operands) => self.within(&column, operands),
+            Test::NotIn(operands) => {
+                self.push("(NOT ").within(&column, operands);
+                self.push(" OR ").push(&column).push(" IS NULL)")
+            }
         };
     }
 
@@ -211,6 +221,8 @@ impl Select {
                 .push(ESCAPE),
             Test::Compare(comparison, operand) => self.attribute_compare(key, *comparison, operand),
             Test::In(operands) => self.attribute_in(key, operands),
+            // Filters of attributes are never of this kind.
+            Test::NotIn(_) => self.push("1 = 0"),
         };
     }
 
@@ -275,6 +287,17 @@ impl Select {
         self.push("(strpos(attributes, ")
             .value(quoted.as_str())
             .push(") > 0 OR strpos(attributes, '\\') > 0)")
+    }
+
+    /// A text in a value of the attributes: `attribute_search(attributes, pattern)` on SQLite.
+    fn attributes_match(&mut self, pattern: &str) -> &mut Select {
+        if self.dialect == Dialect::Sqlite {
+            let call = self.push("attribute_search(attributes, ");
+            return call.value(pattern).push(")");
+        }
+        // A value that is stored with an escape may be any text.
+        self.like("attributes", pattern);
+        self.push(" OR strpos(attributes, '\\') > 0")
     }
 
     fn like(&mut self, column: &str, pattern: &str) -> &mut Select {

@@ -152,7 +152,12 @@ fn integrity(
     // Values are no damage: those of records are listed by `values`, and the upgrade of a file of the earlier service
     // carries every value over.
     let is_value = |found: &str| {
-        let starts = ["NULL value in ", "non-", "NUMERIC value in ", "TEXT value in "];
+        let starts = [
+            "NULL value in ",
+            "non-",
+            "NUMERIC value in ",
+            "TEXT value in ",
+        ];
         let is_value = starts.iter().any(|start| found.starts_with(start))
             && found.contains(" value in ")
             || found.starts_with("CHECK constraint failed in ");
@@ -290,7 +295,9 @@ pub(crate) fn faults(
             true => statements::columns(noun),
             false => statements::fields(noun),
         };
-        let mut select = conn.prepare(&format!("SELECT {columns} FROM {table} ORDER BY {table}.id"))?;
+        let mut select = conn.prepare(&format!(
+            "SELECT {columns} FROM {table} ORDER BY {table}.id"
+        ))?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             faults.look(noun, &repairs, |at| match row.get_ref(at) {

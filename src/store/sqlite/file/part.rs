@@ -138,3 +138,25 @@ impl Drop for PartFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel's list of locks names the file by its number.
+    #[test]
+    fn a_part_is_locked_all_the_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = PartFile::beside(&folder.path().join("a.db"), 0o600).unwrap();
+        let id = format!(":{} ", part.file.metadata().unwrap().ino());
+        let is_locked = || fs::read_to_string("/proc/locks").unwrap().contains(&id);
+        assert!(is_locked());
+        let connection = part.connect().unwrap();
+        assert!(is_locked());
+        connection.execute_batch("CREATE TABLE a (b)").unwrap();
+        connection
+            .query_row("SELECT count(*) FROM a", [], |_| Ok(()))
+            .unwrap();
+        assert!(is_locked());
+    }
+}

@@ -15,6 +15,7 @@ use super::paths::size;
 use super::refusal::{FileRefusal, NO_DATABASE};
 use crate::base::error::{Result, quoted};
 use crate::model::noun::Noun;
+use crate::store::sqlite::functions;
 
 /// The steps of the schema; after the first, `user_version` is 1. Append-only.
 pub(crate) const STEPS: &[&str] = &[
@@ -23,6 +24,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0003_versions_tokens_keys.sql"),
     include_str!("../../schema/0004_versions_by_others.sql"),
     include_str!("../../schema/0005_versions_of_replaced.sql"),
+    include_str!("../../schema/0006_one_form_of_addresses.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.
@@ -110,6 +112,7 @@ impl Schema<'_> {
 
     /// Runs the steps after the first `done` ones, makes the tables of nouns that no step knows, and marks the file.
     pub(crate) fn apply(&self, conn: &Connection, done: usize) -> rusqlite::Result<()> {
+        functions::add_email(conn)?;
         for (version, sql) in (1_u32..).zip(self.steps).skip(done) {
             conn.execute_batch(sql)?;
             conn.pragma_update(None, "user_version", version)?;

@@ -117,8 +117,7 @@ impl<R: Rows> ListProgress<R> {
                     false => statements::fields(query.noun),
                 };
                 let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
-                database
-                    .read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| {}))?;
+                database.read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| {}))?;
                 if let Some(end) = chunk.end {
                     let next = match query.order[0].descending {
                         true => end.checked_sub(1).map(|id| *high = id),

@@ -50,11 +50,7 @@ pub(crate) fn int(row: &rusqlite::Row<'_>, at: usize) -> i64 {
 }
 
 /// Puts a row of [`columns`](crate::store::sql::statements::columns) into a chunk.
-pub(crate) fn push<R: Rows>(
-    chunk: &mut Chunk<R>,
-    noun: &'static Noun,
-    row: &rusqlite::Row<'_>,
-) {
+pub(crate) fn push<R: Rows>(chunk: &mut Chunk<R>, noun: &'static Noun, row: &rusqlite::Row<'_>) {
     with_cells(noun, row, |cells| chunk.push(noun, cells));
 }
 

@@ -9,8 +9,8 @@ use super::commits::Commits;
 use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
 use crate::model::value::Value;
-use crate::store::sqlite::values;
 use crate::store::sql::ledger::no_more_ids;
+use crate::store::sqlite::values;
 use crate::store::transaction::{Fault, Transaction};
 
 /// The writing connection as a write sees it. The write runs inside the transaction of its batch.

@@ -138,7 +138,7 @@ fn carry(
                     Value::Text(found.unwrap_or_else(|| text.into()))
                 })
             }
-            Some(Kind::Time | Kind::Stamp) => text(given)
+            Some(Kind::Time(_) | Kind::Stamp) => text(given)
                 .and_then(|(text, _)| time::parse(&text))
                 .map(Value::Text),
             Some(Kind::Attributes) => {

@@ -98,6 +98,57 @@ fn missing_steps_are_done_in_one_transaction() {
 }
 
 #[test]
+fn old_addresses_get_their_one_form() {
+    let folder = Folder::new();
+    let mut conn = folder.open();
+    let run = |conn: &mut Connection, steps| {
+        let schema = Schema {
+            steps,
+            nouns: &NOUNS,
+        };
+        prepare(&folder.path(), FileId::of(&folder.path()), conn, schema).unwrap()
+    };
+    assert_eq!(run(&mut conn, &STEPS[..5]), None);
+    let rows = [
+        ("max@xn--mstermann-07a.de", "max@möstermann.de", 2),
+        ("ａｄａ@example.com", "ada@example.com", 2),
+        ("XN--X@XN--MSTERMANN-07A.DE", "xn--x@möstermann.de", 2),
+        ("max@möstermann.de", "max@möstermann.de", 1),
+        ("Plain@Example.com", "Plain@Example.com", 1),
+        ("no address é", "no address é", 1),
+        ("a@xn--a.com", "a@xn--a.com", 1),
+    ];
+    for (email, ..) in rows {
+        let insert = "INSERT INTO leads (email, status, attributes, created_at, updated_at)
+            VALUES (?1, 'new', '{}', '2026-01-01 00:00:00', '2026-01-01 00:00:00')";
+        conn.execute(insert, [email]).unwrap();
+    }
+    // What another program stored and is no text of UTF-8.
+    let damaged = "INSERT INTO leads (email, status, attributes, created_at, updated_at)
+        VALUES (cast(x'5a6feb' as text), 'new', '{}', '', '')";
+    conn.execute_batch(damaged).unwrap();
+    let line = run(&mut conn, STEPS).unwrap();
+    assert!(line.contains("from schema 5"), "{line}");
+    for ((_, email, version), id) in rows.into_iter().zip(1..) {
+        let select = "SELECT email, version, updated_at <> created_at FROM leads WHERE id = ?1";
+        let read: (String, i64, bool) = conn
+            .query_one(select, [id], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(read, (email.into(), version, version > 1));
+    }
+    let kept: Vec<u8> = conn
+        .query_one(
+            "SELECT cast(email AS blob) FROM leads WHERE id = 8",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(kept, b"Zo\xeb");
+}
+
+#[test]
 fn a_newer_schema_is_refused() {
     let folder = Folder::new();
     assert_eq!(folder.prepare(), Ok(None));

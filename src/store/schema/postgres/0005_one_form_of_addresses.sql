@@ -1,0 +1,4 @@
+-- Schema 5 of PostgreSQL: an address has one form.
+--
+-- An international address has several spellings: its domain in Punycode, fullwidth letters, letters that are not composed.
+-- crm stores one of them. SQL cannot tell which, so the program rewrites the older rows, in the same transaction as this.
