@@ -112,11 +112,14 @@ fn offered() -> Command {
 fn without_meaningless(command: Command) -> Command {
     let (knobs, pager): (&[&'static Knob], bool) = match command.get_name() {
         "serve" => (&[&URL, &OUTPUT, &TOKEN_FILE], true),
-        "man" | "completions" => (&[&DATABASE, &URL, &CONFIG, &OUTPUT, &TOKEN_FILE], true),
-        "help" => (&[&DATABASE, &URL, &OUTPUT, &TOKEN_FILE], false),
-        "backup" | "restore" | "check" => (&[&URL, &TOKEN_FILE], true),
-        "copy" => (&[&DATABASE, &URL], true),
-        "health" => (&[&DATABASE, &TOKEN_FILE], true),
+        "man" | "completions" => (
+            &[&DATABASE, &URL, &TIMEZONE, &CONFIG, &OUTPUT, &TOKEN_FILE],
+            true,
+        ),
+        "help" => (&[&DATABASE, &URL, &TIMEZONE, &OUTPUT, &TOKEN_FILE], false),
+        "backup" | "restore" | "check" => (&[&URL, &TIMEZONE, &TOKEN_FILE], true),
+        "copy" => (&[&DATABASE, &URL, &TIMEZONE], true),
+        "health" => (&[&DATABASE, &TIMEZONE, &TOKEN_FILE], true),
         _ => (&[], false),
     };
     let hidden = knobs.iter().map(|knob| match std::ptr::eq(*knob, &OUTPUT) {

@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 
 use super::say::{complain, say};
 use crate::base::error::{Code, Error};
+use crate::base::time::Zone;
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
 use crate::model::nouns::{counted, in_use};
@@ -27,21 +28,29 @@ pub(super) struct Confirmed {
     pub(super) code: u8,
 }
 
-/// Shows the records and asks. `with` is the end of the question, and `cascades` says whether the records that refer to
-/// them are deleted too.
+/// What is asked.
+pub(super) struct Question<'a> {
+    pub(super) verb: &'static str,
+    /// The end of the question.
+    pub(super) with: String,
+    /// Whether the records that refer to them are deleted too.
+    pub(super) cascades: bool,
+    /// The zone of the times that are shown.
+    pub(super) zone: &'a Zone,
+}
+
+/// Shows the records and asks.
 pub(super) async fn confirmed(
     store: &AnyStore,
     look: Look,
-    verb: &str,
     noun: &'static Noun,
     ids: Vec<i64>,
-    with: &str,
-    cascades: bool,
+    question: &Question<'_>,
 ) -> Result<Confirmed, Stop> {
     let is_many = ids.len() > 1;
     let (mut kept, mut lines, mut code) = (Vec::new(), Vec::new(), 0);
     for id in ids {
-        match described(store, noun, id, cascades).await {
+        match described(store, noun, id, question).await {
             Ok(line) => {
                 kept.push(id);
                 lines.push(line);
@@ -74,9 +83,9 @@ pub(super) async fn confirmed(
         [id] => format!("{} {id}", noun.name),
         _ => format!("these {} {}", kept.len(), noun.plural),
     };
-    let (first, rest) = verb.split_at(1);
+    let (first, rest) = question.verb.split_at(1);
     let verb = format!("{}{rest}", first.to_uppercase());
-    let _ = write!(io::stderr(), "{verb} {what}{with}? [y/N] ");
+    let _ = write!(io::stderr(), "{verb} {what}{}? [y/N] ", question.with);
     let mut answer = String::new();
     io::stdin()
         .read_line(&mut answer)
@@ -96,10 +105,10 @@ async fn described(
     store: &AnyStore,
     noun: &'static Noun,
     id: i64,
-    cascades: bool,
+    question: &Question<'_>,
 ) -> Result<String, Error> {
     let record = store.get(noun, id).await?;
-    let mut parts = texts(noun, &record);
+    let mut parts = texts(noun, &record, question.zone);
     let mut counts: Vec<(&Noun, u64)> = Vec::new();
     for (referrer, field, on_delete) in noun.referrers(store.nouns()) {
         let pairs = [
@@ -119,7 +128,7 @@ async fn described(
             }
         }
     }
-    if !counts.is_empty() && !cascades {
+    if !counts.is_empty() && !question.cascades {
         let mut error = in_use(noun, id, &counts);
         error.message = error.message.replace("?cascade=true", "--cascade");
         return Err(error);
@@ -130,13 +139,14 @@ async fn described(
 }
 
 /// The texts of a record, and the records that it refers to.
-fn texts(noun: &'static Noun, record: &Record) -> Vec<String> {
+fn texts(noun: &'static Noun, record: &Record, zone: &Zone) -> Vec<String> {
     /// The longest text that is shown, in columns.
     const WIDEST: usize = 40;
     let mut parts = Vec::new();
     for (field, value) in noun.fields.iter().zip(&record.values) {
         match (field.kind, value.text(), value.int()) {
-            (Kind::Text | Kind::Word | Kind::Email | Kind::Time(_), Some(text), _) => {
+            (Kind::Time(_), Some(text), _) => parts.push(visible(&zone.show(text)).into_owned()),
+            (Kind::Text | Kind::Word | Kind::Email, Some(text), _) => {
                 parts.push(cut(visible(text).into_owned(), WIDEST));
             }
             (Kind::Reference(target), _, Some(id)) => parts.push(format!("{} {id}", target.name)),

@@ -51,6 +51,7 @@ pub(super) async fn list(
     store: &AnyStore,
     (look, zone): (Look, &Zone),
     page: Page,
+    zone: &Zone,
     noun: &'static Noun,
     mut pairs: Vec<(String, String)>,
     limit: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use super::confirm::confirmed;
+use super::confirm::{Question, confirmed};
 use super::draft::DraftSource;
 use super::ids::Named;
 use super::names::kebab;
@@ -87,10 +87,14 @@ pub(super) async fn on_records<T: Operation>(
     };
     let mut code = 0;
     if let Some(confirm) = asks {
-        let with = confirm(noun, &given.parameters);
         let is_on = |one: &(String, String)| one.1 == "true";
-        let cascades = given.parameters.iter().any(is_on);
-        let asked = confirmed(store, look, words.verb, noun, ids, &with, cascades).await?;
+        let question = Question {
+            verb: words.verb,
+            with: confirm(noun, &given.parameters),
+            cascades: given.parameters.iter().any(is_on),
+            zone: &given.zone,
+        };
+        let asked = confirmed(store, look, noun, ids, &question).await?;
         (ids, code) = (asked.ids, asked.code);
         if ids.is_empty() {
             return Ok(code);

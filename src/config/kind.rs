@@ -17,10 +17,10 @@ pub enum SettingKind {
     Format,
     /// A token.
     Token,
-    /// The name of a time zone.
-    Zone,
     /// The command line of a program.
     Program,
+    /// The name of a time zone.
+    Zone,
     /// The path of a file, which need not be UTF-8.
     Path,
     /// An IP address or a host name.
@@ -56,8 +56,8 @@ impl SettingKind {
             SettingKind::Url => Some("URL"),
             SettingKind::Format => Some("FORMAT"),
             SettingKind::Token => Some("TOKEN"),
-            SettingKind::Zone => Some("ZONE"),
             SettingKind::Program => Some("COMMAND"),
+            SettingKind::Zone => Some("ZONE"),
             SettingKind::Host => Some("HOST"),
             SettingKind::Port => Some("PORT"),
             SettingKind::Folder => Some("DIR"),
@@ -118,7 +118,8 @@ impl SettingKind {
     /// Reads a text. The error says what was expected. A relative path stays relative, because only the caller knows
     /// the folder that it is relative to.
     ///
-    /// A database, a URL, a format, a token, a zone, a program and a path are returned unchanged, because [`crate::config::settings`]
+    /// A database, a URL, a format, a token, a zone, a program and a path are returned unchanged, because
+    /// [`crate::config::settings`]
     /// reads them into other types.
     pub(super) fn read(&self, text: &str) -> Result<SettingValue, String> {
         Ok(match *self {
@@ -126,8 +127,8 @@ impl SettingKind {
             | SettingKind::Url
             | SettingKind::Format
             | SettingKind::Token
-            | SettingKind::Zone
             | SettingKind::Program
+            | SettingKind::Zone
             | SettingKind::Path => SettingValue::Text(text.into()),
             SettingKind::Host => SettingValue::Text(parse::host(text)?),
             SettingKind::Port => SettingValue::Count(parse::port(text)?.into()),

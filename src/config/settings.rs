@@ -62,8 +62,8 @@ impl Settings {
             target,
             token,
             output: output(&levels)?,
-            zone: zone(&levels, asker)?,
             pager: levels.get(&PAGER)?,
+            zone: zone(&levels, asker)?,
             file_exists: levels.file.exists,
             file: levels.file.path,
         })
@@ -136,13 +136,13 @@ impl Settings {
             None => Row::without_value(&CONFIG, "no home directory".into()),
         };
         let output = Row::new(&OUTPUT, self.output.value.word(), &self.output.origin);
-        let pager = match &self.pager {
-            Some(pager) => Row::new(&PAGER, &pager.value, &pager.origin),
-            None => Row::without_value(&PAGER, "default: PAGER or less".into()),
-        };
         let zone = match &self.zone {
             Ok(zone) => Row::new(&TIMEZONE, zone.value.name(), &zone.origin),
             Err(error) => Row::without_value(&TIMEZONE, error.message.clone()),
+        };
+        let pager = match &self.pager {
+            Some(pager) => Row::new(&PAGER, &pager.value, &pager.origin),
+            None => Row::without_value(&PAGER, "default: PAGER or less".into()),
         };
         vec![database, url, output, zone, pager, token, file]
     }

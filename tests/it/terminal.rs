@@ -721,9 +721,8 @@ fn bash_inserts_words_that_are_only_words() {
 #[test]
 fn the_log_of_a_service_is_safe_at_a_terminal() {
     let home = Home::new();
-    let name = "b\u{9b}\u{202e}.db";
     for form in ["text", "json"] {
-        let server: Server = home.serve(&["--db", name, "--log", form]);
+        let server: Server = home.serve(&["--db", "b\u{202e}.db", "--log", form]);
         let answer = std::net::TcpStream::connect(server.address()).map(|mut stream| {
             stream
                 .write_all(
