@@ -2963,7 +2963,7 @@ _crm() {
             return 0
             ;;
         crm__subcmd__serve)
-            opts="-o -h --host --port --backup-dir --backup-every --backup-keep --open --require-token --tls-cert --tls-key --cors-origin --trusted-proxy --log --quiet --max-body --max-head --max-url --max-depth --max-connections --max-connections-per-address --head-timeout --body-timeout --request-timeout --query-timeout --idle-timeout --rate-per-token --rate-per-address --max-waiting-writes --db --url --config --output --token-file --token --help"
+            opts="-o -h --host --port --backup-dir --backup-every --backup-keep --open --require-token --tls-cert --tls-key --cors-origin --trusted-proxy --allowed-host --log --quiet --max-body --max-head --max-url --max-depth --max-connections --max-connections-per-address --head-timeout --body-timeout --request-timeout --query-timeout --idle-timeout --rate-per-token --rate-per-address --max-waiting-writes --db --url --config --output --token-file --token --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3027,6 +3027,10 @@ _crm() {
                     return 0
                     ;;
                 --trusted-proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allowed-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

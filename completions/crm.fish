@@ -60,6 +60,7 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l tls-cert -d 'Serve HTT
 complete -c crm -n "__fish_crm_using_subcommand serve" -l tls-key -d 'The private key of the certificate, in PEM [env: CRM_TLS_KEY] [config: tls_key]' -r -F
 complete -c crm -n "__fish_crm_using_subcommand serve" -l cors-origin -d 'Allow pages of this origin, such as https://app.example.com, to use the API; may be given several times [env: CRM_CORS_ORIGIN] [config: cors_origin]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l trusted-proxy -d 'Trust X-Forwarded-For from this proxy, an address or a network like 10.0.0.0/8; may be given several times [env: CRM_TRUSTED_PROXY] [config: trusted_proxy]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l allowed-host -d 'Also answer requests for this host, where the service listens on a loopback address and has no token; may be given several times [env: CRM_ALLOWED_HOST] [config: allowed_host]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l log -d 'The format of the log on standard error [env: CRM_LOG] [config: log] [default: text]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-body -d 'The largest body of a request, in bytes [env: CRM_MAX_BODY] [config: max_body] [default: 1m]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-head -d 'The largest head of a request (its first line and its headers), in bytes [env: CRM_MAX_HEAD] [config: max_head] [default: 64k]' -r
@@ -71,7 +72,7 @@ complete -c crm -n "__fish_crm_using_subcommand serve" -l head-timeout -d 'How l
 complete -c crm -n "__fish_crm_using_subcommand serve" -l body-timeout -d 'How long the body of a request may take, from the end of its head [env: CRM_BODY_TIMEOUT] [config: body_timeout] [default: 30s]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l request-timeout -d 'How long a response may take to begin, from the end of the request [env: CRM_REQUEST_TIMEOUT] [config: request_timeout] [default: 1m]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l query-timeout -d 'How long the database may search for the next part of a list [env: CRM_QUERY_TIMEOUT] [config: query_timeout] [default: 30s]' -r
-complete -c crm -n "__fish_crm_using_subcommand serve" -l idle-timeout -d 'How long a connection may be idle between two requests [env: CRM_IDLE_TIMEOUT] [config: idle_timeout] [default: 30s]' -r
+complete -c crm -n "__fish_crm_using_subcommand serve" -l idle-timeout -d 'How long a connection may be idle between two requests [env: CRM_IDLE_TIMEOUT] [config: idle_timeout] [default: 75s]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-token -d 'The most requests of one token in a second [env: CRM_RATE_PER_TOKEN] [config: rate_per_token] [default: off]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l rate-per-address -d 'The most requests of one address in a second [env: CRM_RATE_PER_ADDRESS] [config: rate_per_address] [default: off]' -r
 complete -c crm -n "__fish_crm_using_subcommand serve" -l max-waiting-writes -d 'The most writes that wait for the database at a time [env: CRM_MAX_WAITING_WRITES] [config: max_waiting_writes] [default: 4096]' -r
