@@ -29,8 +29,8 @@
 //!
 //! `url` reads the URL, `tls` checks certificates, `link` makes connections, `database` has the pool and its limits.
 //! `reading` and `writing` run statements on it. `schema` and `tables` make the tables, `addresses` rewrites the
-//! addresses in old ones. `list` and `residue` read lists. `checking` and `copying` are for the commands of these names.
-//! `store` builds the store from these parts.
+//! addresses in old ones. `list` and `residue` read lists. `copying` is for the command of this name. `store`
+//! builds the store from these parts.
 
 mod cells;
 mod failure;
@@ -53,7 +53,6 @@ mod list;
 mod residue;
 mod tokens;
 
-mod checking;
 mod copying;
 mod metrics;
 mod store;

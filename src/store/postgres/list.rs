@@ -5,7 +5,7 @@
 //! at the start. A whole list in another order keeps all of its ids, in a local temporary file if they are many.
 
 mod page;
-pub(super) mod rows;
+mod rows;
 mod sorted;
 mod spool;
 
@@ -24,10 +24,11 @@ use crate::model::value::{Cell, Value};
 use crate::store::budget::{SHORT, too_long};
 use crate::store::chunk::{CHUNK, Chunk, REMEMBERED};
 use crate::store::contract::{Chunks, Listing};
+use crate::store::sql::faults::{Faults, Repairs};
 use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
 use page::PageRequest;
-use rows::{number, read, record, with_cells};
+use rows::{cells_of, number, read, record, with_cells};
 use sorted::SortedIds;
 use spool::SpooledIds;
 
@@ -403,4 +404,26 @@ async fn count(database: &PgDatabase, pace: Duration, query: &Query) -> Result<u
     })
     .await?;
     Ok(count)
+}
+
+/// Looks at every value of every record for those that crm would not have written. `url` is shown in the commands that
+/// repair a value.
+pub(super) async fn faults(database: &PgDatabase, url: &str) -> Result<Faults> {
+    // A check takes as long as it takes.
+    const PACE: Duration = Duration::from_secs(1 << 30);
+    let repairs = Repairs {
+        database: format!("'{url}'"),
+        sql: format!("psql '{url}' -c"),
+    };
+    let mut faults = Faults::default();
+    for noun in database.nouns.iter().filter(|noun| !noun.is_view()) {
+        let (columns, table) = (statements::columns(noun), noun.plural);
+        let text = format!("SELECT {columns} FROM {table} ORDER BY {table}.id");
+        read(database, PACE, &Select::of(text, Vec::new()), |row| {
+            faults.look(noun, &repairs, cells_of(row));
+            Ok(true)
+        })
+        .await?;
+    }
+    Ok(faults)
 }

@@ -22,6 +22,7 @@ use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
 use crate::store::contract::{Listing, Outcome, Ready, Store, Write, WriteExtent};
+use crate::store::sql::faults::Faults;
 use crate::store::sql::row::mend;
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
@@ -103,6 +104,11 @@ impl Postgres {
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database.waiting.refused()
+    }
+
+    /// The values that crm would not have written. `url` is shown in the commands that repair one.
+    pub async fn faults(&self, url: &str) -> Result<Faults> {
+        list::faults(&self.database, url).await
     }
 
     /// Registers the metrics of the store.

@@ -26,7 +26,7 @@ const TURN: usize = 256 * 1024;
 
 /// Runs a select and passes its rows to `each` as long as that returns true. If the connection is lost before the first
 /// row, tries once more on another connection. Fails if it takes longer than `pace`.
-pub(in crate::store::postgres) async fn read(
+pub(super) async fn read(
     database: &PgDatabase,
     pace: Duration,
     select: &Select,
@@ -144,7 +144,7 @@ pub(super) fn with_cells(noun: &Noun, row: &Row, take: impl FnOnce(&[Cell<'_>]))
 }
 
 /// The values of a row as the database has them.
-pub(in crate::store::postgres) fn cells_of<'row>(row: &'row Row) -> impl Fn(usize) -> Stored<'row> {
+pub(super) fn cells_of<'row>(row: &'row Row) -> impl Fn(usize) -> Stored<'row> {
     |at| stored(cell(row, at))
 }
 

@@ -72,9 +72,7 @@ pub fn check(path: &Path) -> Result<Vec<Finding>> {
 
 /// A warning in one line about a file that has several names, each with its own log. Such a file can still be read.
 pub fn names(path: &Path) -> Option<String> {
-    one_name(&real(path).ok()?)
-        .err()
-        .map(|error| error.message)
+    one_name(&real(path).ok()?).err().map(|error| error.message)
 }
 
 fn findings(path: &Path, schema: Schema<'_>, snapshot: &FileSnapshot) -> Result<Vec<Finding>> {
