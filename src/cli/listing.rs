@@ -51,7 +51,6 @@ pub(super) async fn list(
     store: &AnyStore,
     (look, zone): (Look, &Zone),
     page: Page,
-    zone: &Zone,
     noun: &'static Noun,
     mut pairs: Vec<(String, String)>,
     limit: Option<String>,

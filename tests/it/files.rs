@@ -122,7 +122,8 @@ fn a_restore_leaves_the_file_in_its_place() {
 #[test]
 fn every_command_works_on_a_link_to_a_database() {
     // The link, and what leads to the file `data/crm.db`.
-    let links: [(&str, fn(&Home)); 6] = [
+    type Prepare = fn(&Home);
+    let links: [(&str, Prepare); 6] = [
         ("link.db", |home| link("data/crm.db", home, "link.db")),
         ("link.db", |home| {
             symlink(home.path("data/crm.db"), home.path("link.db")).unwrap();
@@ -256,7 +257,7 @@ fn a_database_with_two_names_is_only_read() {
             "restore b.db",
         ] {
             let told = home.line(&format!("{line} --db {db}")).fails(1);
-            let names = format!("has 2 names (hard links, another is ");
+            let names = "has 2 names (hard links, another is ";
             assert!(told.contains(&names) && told.contains(named), "{told}");
             assert_eq!(told.lines().count(), 1, "{told}");
         }
