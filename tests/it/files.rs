@@ -258,7 +258,7 @@ fn a_database_with_two_names_is_only_read() {
         ] {
             let told = home.line(&format!("{line} --db {db}")).fails(1);
             let names = "has 2 names (hard links, another is ";
-            assert!(told.contains(&names) && told.contains(named), "{told}");
+            assert!(told.contains(names) && told.contains(named), "{told}");
             assert_eq!(told.lines().count(), 1, "{told}");
         }
         for line in ["lead list -o id", "check", "backup c.db --force"] {
