@@ -726,7 +726,7 @@ fn the_log_of_a_service_is_safe_at_a_terminal() {
         let answer = std::net::TcpStream::connect(server.address()).map(|mut stream| {
             stream
                 .write_all(
-                    "GET /l\u{9b}\u{202e} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                    "GET /l\u{9b}\u{202e} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
                         .as_bytes(),
                 )
                 .unwrap();
