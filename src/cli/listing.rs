@@ -49,7 +49,7 @@ pub(super) async fn count(
 /// Prints the records that match.
 pub(super) async fn list(
     store: &AnyStore,
-    (look, zone): (Look, &Zone),
+    look: Look,
     page: Page,
     zone: &Zone,
     noun: &'static Noun,
