@@ -1,5 +1,9 @@
 //! What the targets share: a store in memory, and what holds for every refusal.
 
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -108,4 +112,24 @@ pub fn compact(json: &str) -> String {
         !blank
     });
     kept.collect()
+}
+
+/// The keys of an object with their JSON, in order. A number may be beyond a double, so none is read.
+pub fn object(text: &str) -> Vec<(String, String)> {
+    struct Entries;
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Vec<(String, String)>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some((key, json)) = map.next_entry::<String, Box<RawValue>>()? {
+                entries.push((key, compact(json.get())));
+            }
+            Ok(entries)
+        }
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    json.deserialize_map(Entries).expect("an object")
 }

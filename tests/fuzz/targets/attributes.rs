@@ -4,14 +4,12 @@
 #![no_main]
 
 use std::cmp::Ordering;
-use std::fmt;
 
 use crm::model::action::ACTION;
-use crm::model::attributes::{self, Attributes, check};
+use crm::model::attributes::{self, Attributes, Given, GivenOneOf, check};
 use crm::model::draft::{Draft, Purpose};
-use crm_fuzz::{check_sentence, compact};
+use crm_fuzz::{check_sentence, compact, object};
 use libfuzzer_sys::fuzz_target;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -64,26 +62,6 @@ fn read(text: &str) -> Option<Attributes> {
     let draft = Draft::from_json(&ACTION, body.as_bytes(), Purpose::Update).expect("a draft");
     assert_eq!(draft.to_json(), format!(r#"{{"attributes":{written}}}"#));
     Some(attributes)
-}
-
-/// The keys of an object with their JSON, in order. A number may be beyond a double, so none is read.
-fn object(text: &str) -> Vec<(String, String)> {
-    struct Entries;
-    impl<'de> Visitor<'de> for Entries {
-        type Value = Vec<(String, String)>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut entries = Vec::new();
-            while let Some((key, json)) = map.next_entry::<String, Box<RawValue>>()? {
-                entries.push((key, compact(json.get())));
-            }
-            Ok(entries)
-        }
-    }
-    let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(Entries).expect("an object")
 }
 
 /// Its keys with their JSON, in order.
@@ -141,13 +119,12 @@ fn check_key(stored: &Attributes, key: &str, text: &str) {
     let written = with_text.to_string();
     assert_eq!(attributes::lookup(&written, key).as_deref(), Some(text));
     assert_eq!(
-        attributes::compare(&written, key, text),
+        Given::new(text).compare(&written, key),
         Some(Ordering::Equal)
     );
     assert_eq!(entries(&with_text)[place].0, key);
     assert_eq!(others(&with_text), kept);
-    let one_of =
-        |texts: &[&str]| attributes::any(&written, key, &Value::from(texts.to_vec()).to_string());
+    let one_of = |texts: &[&str]| GivenOneOf::new(texts.iter().copied()).has(&written, key);
     assert_eq!(one_of(&["", text]), Some(true));
     assert_eq!(one_of(&[]), Some(false));
 
@@ -170,7 +147,7 @@ fn check_key(stored: &Attributes, key: &str, text: &str) {
     assert_eq!(entries(&without), kept);
     let written = without.to_string();
     assert_eq!(attributes::lookup(&written, key), None);
-    assert_eq!(attributes::compare(&written, key, text), None);
+    assert_eq!(Given::new(text).compare(&written, key), None);
 }
 
 /// A number as JSON writes it: its sign, its digits without zeros at the ends, and where the point is in front of the first
@@ -199,7 +176,11 @@ impl Number {
             .parse()
             .unwrap_or(FARTHEST);
         let size = size.min(FARTHEST);
-        let exponent = if exponent.starts_with('-') { -size } else { size };
+        let exponent = if exponent.starts_with('-') {
+            -size
+        } else {
+            size
+        };
         let negative = whole.starts_with('-');
         let whole = whole.trim_start_matches('-');
         let all = format!("{whole}{fraction}");
@@ -235,7 +216,7 @@ impl Number {
 fn stands(one: &str, other: &str) -> Option<Ordering> {
     let mut attributes = Attributes::default();
     attributes.set("k", one);
-    attributes::compare(&attributes.to_string(), "k", other)
+    Given::new(other).compare(&attributes.to_string(), "k")
 }
 
 /// A stored number stands to a text as numbers do, or where one of them is none, as texts.

@@ -24,7 +24,7 @@ use crm::server::api::Api;
 use crm::server::entry::routes;
 use crm::server::settings::ServerSettings;
 use crm::store::any::AnyStore;
-use crm_fuzz::{check_refusal, compact, create, is_stored_time, store, wait};
+use crm_fuzz::{check_refusal, compact, create, is_stored_time, object, store, wait};
 use http_body_util::{BodyExt, Full};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
@@ -174,12 +174,18 @@ fn check_refused(answer: &Answer) {
 
 /// A whole record in one form; answers its id.
 fn check_record(noun: &'static Noun, answer: &Answer) -> i64 {
-    let entries: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&answer.body).expect("an object");
-    let names = Shown::all(noun).0;
-    assert!(entries.keys().eq(names.iter().map(|field| field.name)));
-    for shown in names {
-        let (field, value) = (&noun.fields[shown.at], &entries[shown.name]);
+    let entries = object(std::str::from_utf8(&answer.body).expect("UTF-8"));
+    let all = Shown::all(noun);
+    let names = all.columns().iter().map(|column| &*column.name);
+    assert!(entries.iter().map(|entry| &*entry.0).eq(names));
+    for (shown, (_, json)) in all.columns().iter().zip(&entries) {
+        let field = &noun.fields[shown.at];
+        if field.kind == Kind::Attributes {
+            // A number may be beyond a double.
+            assert!(object(json).iter().all(|entry| entry.1 != "null"));
+            continue;
+        }
+        let value: serde_json::Value = serde_json::from_str(json).expect("a value");
         if value.is_null() {
             assert!(field.nullable(), "{}", field.name);
             continue;
@@ -187,10 +193,7 @@ fn check_record(noun: &'static Noun, answer: &Answer) -> i64 {
         match field.kind {
             Kind::Id | Kind::Reference(_) => assert!(value.as_i64() >= Some(1)),
             Kind::Time(_) | Kind::Stamp => assert!(value.as_str().is_some_and(is_stored_time)),
-            Kind::Attributes => {
-                let attributes = value.as_object().expect("an object");
-                assert!(!attributes.values().any(serde_json::Value::is_null));
-            }
+            Kind::Attributes => {}
             Kind::Word => assert!(!value.as_str().expect("a text").trim().is_empty()),
             Kind::Text | Kind::Email => assert!(value.is_string()),
         }

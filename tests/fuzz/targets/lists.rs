@@ -259,7 +259,7 @@ fn fits(noun: &Noun, filter: &Filter, record: &Record) -> bool {
             let stored = record.get("attributes").text().unwrap_or_default();
             let value = attributes::lookup(stored, key);
             return test(&filter.test, value.as_deref(), |operand| match operand {
-                Operand::Text(text) => attributes::compare(stored, key, text),
+                Operand::Text(text) => attributes::Given::new(text).compare(stored, key),
                 _ => None,
             });
         }
