@@ -50,8 +50,7 @@ pub(super) async fn count(
 pub(super) async fn list(
     store: &AnyStore,
     look: Look,
-    page: Page,
-    zone: &Zone,
+    (page, zone): (Page, &Zone),
     noun: &'static Noun,
     mut pairs: Vec<(String, String)>,
     limit: Option<String>,
