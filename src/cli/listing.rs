@@ -49,8 +49,8 @@ pub(super) async fn count(
 /// Prints the records that match.
 pub(super) async fn list(
     store: &AnyStore,
-    (look, zone): (Look, &Zone),
-    page: Page,
+    look: Look,
+    (page, zone): (Page, &Zone),
     noun: &'static Noun,
     mut pairs: Vec<(String, String)>,
     limit: Option<String>,

@@ -203,7 +203,7 @@ mod tests {
             let refused = refusal(format!("{good}{bad}\n{good}").as_bytes(), Purpose::Create);
             assert!(refused.starts_with(told), "{refused}");
         }
-        let alone = refusal(b"{\"name\": \"b\"}\n", Purpose::Create);
+        let alone = refusal(b"{\"email\": 1}\n", Purpose::Create);
         assert!(alone.starts_with("email: "), "{alone}");
     }
 }

@@ -141,7 +141,7 @@ impl Visit for Run<'_> {
         let is_count = self.matches.get_flag("count");
         self.with_store(&settings, async |store, look, page| match is_count {
             true => count(store, look, noun, pairs, limit).await,
-            false => list(store, (look, zone), page, noun, pairs, limit, fields).await,
+            false => list(store, look, (page, zone), noun, pairs, limit, fields).await,
         })
         .await
     }
