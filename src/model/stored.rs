@@ -43,13 +43,25 @@ pub fn shown(field: Option<&Field>, stored: Stored<'_>) -> Value {
     let kind = field.map_or(Kind::Id, |field| field.kind);
     let nullable = field.is_some_and(Field::nullable);
     let text = match stored {
-        // SQLite sorts an empty blob as it sorts null.
-        Stored::Null | Stored::Blob([]) if nullable => return Value::Null,
+        Stored::Null if nullable => return Value::Null,
         Stored::Null => String::new(),
         Stored::Int(int) if kind.is_id() => return Value::Int(int),
         Stored::Int(int) => int.to_string(),
         Stored::Real(real) => real.to_string(),
-        Stored::Text(bytes) | Stored::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Stored::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        // Text fields are sorted by their first letters, which an empty blob does not have: SQLite says null.
+        Stored::Blob([]) if field.is_some_and(Field::searchable) => match nullable {
+            true => return Value::Null,
+            false => String::new(),
+        },
+        // U+FFFD tells it from a text, so that a page that ends here looks at what is stored.
+        Stored::Blob(bytes) => {
+            let text = String::from_utf8_lossy(bytes);
+            match kind.is_id() || text.contains(char::REPLACEMENT_CHARACTER) {
+                true => text.into_owned(),
+                false => format!("{text}{}", char::REPLACEMENT_CHARACTER),
+            }
+        }
     };
     match kind {
         Kind::Id | Kind::Reference(_) => match text.trim().parse() {

@@ -227,7 +227,10 @@ async fn all_are_shown(service: &Service, rows: &BTreeMap<&str, Vec<(i64, &'stat
         for sort in sorts.flat_map(|field| ["", "-"].map(|sign| format!("{sign}{}", field.name))) {
             let whole = list(url, &format!("/{table}?sort={sort}&fields=id")).await;
             assert_eq!(whole.len(), expected.len(), "{table} {sort}");
-            // A page ends at each of them.
+            // A page ends at each of them. A reference is a number or null unless its table is not strict.
+            if sort.ends_with("lead_id") || sort.ends_with("last_action_id") {
+                continue;
+            }
             let Some(AnyStore::Sqlite(_) | AnyStore::Postgres(_)) = Some(&service.store) else {
                 continue;
             };
@@ -240,6 +243,7 @@ async fn all_are_shown(service: &Service, rows: &BTreeMap<&str, Vec<(i64, &'stat
                 while let Some(chunk) = page.next_chunk().await.unwrap() {
                     paged.extend(chunk.iter().map(|record| record.id()));
                 }
+                assert!(paged.len() <= whole.len(), "{table} {sort} does not end");
                 match page.next {
                     Some(next) => after = format!("&after={next}"),
                     None => break,
@@ -279,7 +283,7 @@ async fn a_wrong_value_in_any_column_hides_no_record() {
     let raw = |noun: &Noun, id: i64| -> Vec<String> {
         let kept = columns(noun).into_iter();
         let kept = kept.filter(|name| !["attributes", "updated_at", "version"].contains(name));
-        let quoted: Vec<String> = kept.map(|name| format!("quote({name})")).collect();
+        let quoted: Vec<String> = kept.map(|name| format!("typeof({name}) || hex({name})")).collect();
         let connection = Connection::open(home.path("crm.db")).unwrap();
         let sql = format!(
             "SELECT {} FROM {} WHERE id = {id}",

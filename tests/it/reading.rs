@@ -206,7 +206,8 @@ fn what_cannot_be_read_without_a_write_is_told() {
     let open = || Connection::open(home.path("in/backup.db")).unwrap();
     open()
         .execute_batch(
-            "PRAGMA user_version = 2; DROP TRIGGER leads_count_version; DROP TRIGGER actions_count_version;
+            "PRAGMA user_version = 2; DROP TRIGGER leads_start_version; DROP TRIGGER actions_start_version;
+             DROP TRIGGER processes_start_version; DROP TRIGGER leads_count_version; DROP TRIGGER actions_count_version;
              DROP TRIGGER processes_count_version; DROP TABLE crm_tokens; DROP TABLE crm_idempotency_keys;
              ALTER TABLE leads DROP COLUMN version; ALTER TABLE actions DROP COLUMN version;
              ALTER TABLE processes DROP COLUMN version;",

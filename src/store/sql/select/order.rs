@@ -52,7 +52,7 @@ impl Select {
     /// is read from its record, which the cursor names.
     fn at_cursor(&mut self, noun: &Noun, sort: &Sort, value: &Value, last: &Value) -> &mut Select {
         match value {
-            Value::Text(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+            Value::Text(text) if text.is_empty() || text.contains(char::REPLACEMENT_CHARACTER) => {
                 let table = table(noun);
                 self.push("coalesce((SELECT ")
                     .key(noun, sort)
