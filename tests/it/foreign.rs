@@ -283,7 +283,9 @@ async fn a_wrong_value_in_any_column_hides_no_record() {
     let raw = |noun: &Noun, id: i64| -> Vec<String> {
         let kept = columns(noun).into_iter();
         let kept = kept.filter(|name| !["attributes", "updated_at", "version"].contains(name));
-        let quoted: Vec<String> = kept.map(|name| format!("typeof({name}) || hex({name})")).collect();
+        let quoted: Vec<String> = kept
+            .map(|name| format!("typeof({name}) || hex({name})"))
+            .collect();
         let connection = Connection::open(home.path("crm.db")).unwrap();
         let sql = format!(
             "SELECT {} FROM {} WHERE id = {id}",
