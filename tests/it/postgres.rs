@@ -177,10 +177,13 @@ async fn what_is_not_crms_or_newer_is_refused() {
 async fn commands_on_files_and_bad_urls_are_refused_without_a_password() {
     let home = Home::new();
     let url = "postgres://me:secret@127.0.0.1:1/crm";
-    for command in ["backup x.db", "restore x.db", "check"] {
+    for command in ["backup x.db", "restore x.db"] {
         let told = home.line(&format!("{command} --db {url}")).fails(2);
         assert!(told.contains("expected a SQLite file"), "{told}");
     }
+    let told = home.line(&format!("check --db {url}")).fails(1);
+    assert!(told.contains("cannot be reached"), "{told}");
+    assert!(!told.contains("secret"), "{told}");
     let told = home.line(&format!("lead list --db {url}")).fails(1);
     assert!(told.contains("cannot be reached"), "{told}");
     assert!(!told.contains("secret"), "{told}");
