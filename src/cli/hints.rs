@@ -88,7 +88,11 @@ fn meant(noun: &'static Noun, name: &str, value: &str) -> Option<String> {
             ),
         };
     }
-    let filter = rewritten(&value);
+    // A field that is never null needs no hint about null.
+    let may_be_null = noun
+        .position(&full)
+        .is_none_or(|at| noun.fields[at].nullable());
+    let filter = rewritten(&value).filter(|filter| may_be_null || !filter.starts_with("is:"));
     match (filter, known) {
         (None, true) => None,
         (None, false) => you_mean(&[format!("{full}={value}")]),

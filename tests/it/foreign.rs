@@ -364,7 +364,7 @@ fn a_check_names_what_is_wrong_and_how_to_repair_it() {
                  `crm lead update 3 --unset '' --set NAME=TEXT --db {db}` keeps the text as an attribute"
         ),
         format!(
-            "value: leads 4: name contains a NUL character: \"a\\0\"; `crm lead update 4 --name TEXT --db {db}` or \
+            "value: leads 4: name contains a NUL character: \"a\\u{{0}}\"; `crm lead update 4 --name TEXT --db {db}` or \
                  `crm lead update 4 --clear name --db {db}` gives it another value"
         ),
         format!(

@@ -232,13 +232,16 @@ mod tests {
     fn a_log_that_was_turned_off_meanwhile_is_turned_on_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("crm.db");
-        let other = Connection::open(&path).unwrap();
-        other.execute_batch("CREATE TABLE a (b)").unwrap();
-        let off = || {
+        // A new connection each time: one that has read the file before does not look at its mode again.
+        let turned_off = || {
+            let other = Connection::open(&path).unwrap();
             let sql = "PRAGMA journal_mode = DELETE";
-            other.query_row(sql, [], |_| Ok(())).unwrap();
+            let mode = other.query_row(sql, [], |row| row.get::<_, String>(0));
+            mode.is_ok_and(|mode| mode == "delete")
         };
+        let off = || assert!(turned_off());
         let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE a (b)").unwrap();
         let mut tries = 0;
         let between = || {
             tries += 1;
@@ -249,10 +252,9 @@ mod tests {
         assert_eq!(lock_with_log(&path, &connection, between), Ok(()));
         assert_eq!(tries, 3);
         // It has the lock: nobody can turn the log off any more.
-        let sql = "PRAGMA journal_mode = DELETE";
-        let refused = other.query_row(sql, [], |row| row.get::<_, String>(0));
-        assert_ne!(refused.ok().as_deref(), Some("delete"));
+        assert!(!turned_off());
         drop(connection);
+        off();
         let connection = Connection::open(&path).unwrap();
         let error = lock_with_log(&path, &connection, off).unwrap_err();
         assert!(error.message.contains("try again"), "{error}");
