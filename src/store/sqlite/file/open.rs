@@ -24,6 +24,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// so that a write reads one page for each index.
 const WRITER_CACHE: i64 = 8 * 1_024;
 
+/// How often a restore may come in between before the opening fails.
+const TRIES: usize = 10;
+
 /// A file that was opened.
 pub(crate) struct Opened {
     /// The first connection.
@@ -164,19 +167,33 @@ fn connect_to_write(
             .pragma_update(None, "cache_size", -WRITER_CACHE)
             .map_err(refuse)?;
     }
-    let mode = write_ahead(&connection).map_err(refuse)?;
-    if mode != "wal" {
-        let shown = path.display();
-        return Err(Error::failed(format!(
-            "{shown}: expected a file system that can hold a write-ahead log"
-        )));
-    }
-    // The first read takes the lock that a connection with a log keeps until it is closed: from now on no restore can
-    // replace this file.
-    connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-        .map_err(refuse)?;
+    lock_with_log(path, &connection, || {})?;
     Ok((connection, notice))
+}
+
+/// Turns the write-ahead log on and takes the lock that a connection with a log keeps until it is closed: from then on no
+/// restore can change the file. A restore in between leaves a file without a log, so the mode is looked at under the lock.
+/// Tests use `between` to do the same.
+fn lock_with_log(path: &Path, connection: &Connection, mut between: impl FnMut()) -> Result<()> {
+    let refuse = |error: rusqlite::Error| unusable(path, &error);
+    for _ in 0..TRIES {
+        if write_ahead(connection).map_err(refuse)? != "wal" {
+            let shown = path.display();
+            return Err(Error::failed(format!(
+                "{shown}: expected a file system that can hold a write-ahead log"
+            )));
+        }
+        between();
+        let mode: String = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+            .and_then(|()| connection.pragma_query_value(None, "journal_mode", |row| row.get(0)))
+            .map_err(refuse)?;
+        if mode == "wal" {
+            return Ok(());
+        }
+    }
+    let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+    Err(refuse(rusqlite::Error::SqliteFailure(busy, None)))
 }
 
 /// Moves the log into the file before a server begins, so that nothing is only in the log. If the disk failed, the system
@@ -205,4 +222,41 @@ pub(crate) fn unfinished_copy(connection: &Connection) -> Result<Option<String>>
         }
     };
     read().map_err(|error| map_err(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_was_turned_off_meanwhile_is_turned_on_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("crm.db");
+        // A new connection each time: one that has read the file before does not look at its mode again.
+        let turned_off = || {
+            let other = Connection::open(&path).unwrap();
+            let sql = "PRAGMA journal_mode = DELETE";
+            let mode = other.query_row(sql, [], |row| row.get::<_, String>(0));
+            mode.is_ok_and(|mode| mode == "delete")
+        };
+        let off = || assert!(turned_off());
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE a (b)").unwrap();
+        let mut tries = 0;
+        let between = || {
+            tries += 1;
+            if tries < 3 {
+                off();
+            }
+        };
+        assert_eq!(lock_with_log(&path, &connection, between), Ok(()));
+        assert_eq!(tries, 3);
+        // It has the lock: nobody can turn the log off any more.
+        assert!(!turned_off());
+        drop(connection);
+        off();
+        let connection = Connection::open(&path).unwrap();
+        let error = lock_with_log(&path, &connection, off).unwrap_err();
+        assert!(error.message.contains("try again"), "{error}");
+    }
 }
