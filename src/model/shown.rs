@@ -3,9 +3,6 @@
 //! An own field, `attributes.KEY`, is a column of a table or a CSV. In JSON it stays where it is: a member of the object
 //! `attributes`, which then has only the requested keys. So a record has the same shape whichever fields are requested.
 
-use std::borrow::Cow;
-use std::io::Write;
-
 use crate::base::error::{Error, Result, quoted};
 use crate::model::attributes;
 use crate::model::json::write_text;
@@ -13,6 +10,7 @@ use crate::model::kind::Kind;
 use crate::model::names::names;
 use crate::model::noun::Noun;
 use crate::model::value::Cell;
+use std::borrow::Cow;
 
 /// The largest number of names in `fields`.
 pub const MOST_SHOWN: usize = 1_000;
@@ -240,8 +238,9 @@ pub(super) fn write_fields<'a, 's>(
         out.extend_from_slice(b"\":");
         match cell(at) {
             Cell::Null => out.extend_from_slice(b"null"),
-            // Writing to memory does not fail.
-            Cell::Int(int) => drop(write!(out, "{int}")),
+            Cell::Int(int) => {
+                out.extend_from_slice(itoa::Buffer::new().format(int).as_bytes());
+            }
             // Stored attributes are JSON already. A JSON value in between would lose digits.
             Cell::Text(text) if noun.fields[at].kind == Kind::Attributes => match keys {
                 None => out.extend_from_slice(text.as_bytes()),

@@ -55,17 +55,77 @@ fn without_numbers(text: &str) -> String {
 }
 
 /// Whether a text is one well-formed JSON object in one line, so that it can be written into an answer as it is. A list
-/// calls this for each row, so it only scans the text.
+/// calls this for each row, and nearly all attributes are flat, so these are looked at first and eight bytes at a time.
 pub fn is_object(text: &str) -> bool {
     // No control character is allowed in a JSON string, so one is white space between the tokens, or wrong.
-    let controls = || {
-        text.bytes()
-            .fold(false, |found, byte| found | (byte < 0x20))
-    };
-    match text {
-        "{}" => true,
-        text => {
-            text.starts_with('{') && !controls() && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    let has_controls = || text.bytes().any(|byte| byte < 0x20);
+    text == "{}"
+        || is_flat(text.as_bytes()).is_some()
+        || text.starts_with('{')
+            && !has_controls()
+            && serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// Reads an object of texts without escapes, whole numbers, booleans and nulls. `None` if it is anything else.
+fn is_flat(json: &[u8]) -> Option<()> {
+    let mut at = 0;
+    if *json.first()? != b'{' {
+        return None;
+    }
+    loop {
+        at = after_text(json, at + 1)?;
+        if *json.get(at)? != b':' {
+            return None;
+        }
+        at += 1;
+        at = match json.get(at)? {
+            b'"' => after_text(json, at)?,
+            b'1'..=b'9' => {
+                let digits = json[at..].iter().take_while(|byte| byte.is_ascii_digit());
+                at + digits.count()
+            }
+            b't' if json[at..].starts_with(b"true") => at + 4,
+            b'n' if json[at..].starts_with(b"null") => at + 4,
+            b'f' if json[at..].starts_with(b"false") => at + 5,
+            _ => return None,
+        };
+        match json.get(at)? {
+            b',' => {}
+            b'}' if at + 1 == json.len() => return Some(()),
+            _ => return None,
+        }
+    }
+}
+
+/// The place after the text that starts at a place.
+#[inline]
+fn after_text(json: &[u8], start: usize) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    if *json.get(start)? != b'"' {
+        return None;
+    }
+    let mut at = start + 1;
+    while let Some(eight) = json.get(at..at + 8) {
+        let eight = u64::from_le_bytes(eight.try_into().ok()?);
+        // The highest bit of a byte becomes 1 where the byte is the wanted one. Bytes after the first such may be wrong.
+        let equal = |byte: u8| {
+            let differ = eight ^ (LOW * u64::from(byte));
+            differ.wrapping_sub(LOW) & !differ
+        };
+        let is_control = eight.wrapping_sub(LOW * 0x20) & !eight;
+        let special = (equal(b'"') | equal(b'\\') | is_control) & HIGH;
+        if special != 0 {
+            at += special.trailing_zeros() as usize / 8;
+            return (json[at] == b'"').then_some(at + 1);
+        }
+        at += 8;
+    }
+    loop {
+        match json.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' | 0..0x20 => return None,
+            _ => at += 1,
         }
     }
 }
@@ -231,5 +291,48 @@ impl<'de> Deserialize<'de> for Checked {
             }
         }
         deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_flat_is_an_object(text in r#"\{("[a-zä\\"\x01]{0,20}":("[a-z{},:\\ü\x1f]{0,20}"|[0-9.e-]{1,4}|true|nul|\{\}|)?,?){0,3}\}?"#) {
+            let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+            if is_flat(text.as_bytes()).is_some() {
+                prop_assert!(is_json, "{}", text);
+            }
+            prop_assert_eq!(is_object(&text), is_json);
+        }
+    }
+
+    #[test]
+    fn usual_attributes_are_flat() {
+        for text in [
+            r#"{"company":"Acme","city":"München-Obermenzing","score":42}"#,
+            r#"{"a":true,"b":false,"c":null,"d":""}"#,
+        ] {
+            assert!(is_flat(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in [
+            r#"{"a":01}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1}x"#,
+            r#"{"a":tru}"#,
+            r#"{"a" :1}"#,
+            "{\"a\":\"\n\"}",
+            "{\"aaaaaaaa\n\":1}",
+            r#"{"a\":1}"#,
+            r#"{oops}"#,
+            "{",
+            "{}",
+        ] {
+            assert!(is_flat(text.as_bytes()).is_none(), "{text}");
+        }
     }
 }
