@@ -38,7 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete')
             [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete')
             [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete')
-            [CompletionResult]::new('followups', 'followups', [CompletionResultType]::ParameterValue, 'Whom to contact next: the open processes, with their lead and their last action')
+            [CompletionResult]::new('followups', 'followups', [CompletionResultType]::ParameterValue, 'Whom to contact next: the open processes, with their lead and their last action. Open is any status but completed, done, closed, cancelled, canceled, won and lost')
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Back up the database to a file')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Restore the database from a backup')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check that the database is whole')

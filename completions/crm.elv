@@ -35,7 +35,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand lead 'A person to win: create, get, list, update, delete'
             cand action 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
             cand process 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
-            cand followups 'Whom to contact next: the open processes, with their lead and their last action'
+            cand followups 'Whom to contact next: the open processes, with their lead and their last action. Open is any status but completed, done, closed, cancelled, canceled, won and lost'
             cand backup 'Back up the database to a file'
             cand restore 'Restore the database from a backup'
             cand check 'Check that the database is whole'

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::draft::flag;
-use super::hints::without_equals;
+use super::hints::{hints, without_equals};
 use crate::base::error::{Error, Problems, Result, quoted};
 use crate::base::time::{self, Range, Tense, Zone};
 use crate::model::kind::Kind;
@@ -97,7 +97,12 @@ pub(super) fn pairs(
         if let Some(tense) = kind.and_then(Kind::tense) {
             match times(value, zone, tense) {
                 Ok(read) => *value = read,
-                Err(expected) => problems.push(name.clone(), expected),
+                Err(mut expected) => {
+                    for hint in hints(noun, &[(name.clone(), value.clone())]) {
+                        expected += &format!("; {}", hint.trim_start_matches("hint: "));
+                    }
+                    problems.push(name.clone(), expected);
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use super::names::instead_of;
 use super::say::{complain, lines};
 use crate::base::error::Error;
 use crate::base::text::disturbs;
+use crate::base::time::{self, Tense, Zone};
 use crate::config::table::OUTPUT;
 use crate::config::{Flags, Format, Surroundings, error_format};
 use crate::model::noun::Noun;
@@ -185,6 +186,15 @@ fn tip(error: &clap::Error, words: &[String]) -> Option<String> {
                     )),
                     _ => None,
                 };
+            }
+            // A time of two words: --at yesterday 14:30.
+            let before = words.iter().take_while(|other| *other != word).last()?;
+            let zone = Zone::UTC;
+            if [Tense::Past, Tense::Future]
+                .iter()
+                .any(|tense| time::span(&format!("{before} {word}"), &zone, *tense).is_ok())
+            {
+                return Some(format!("did you mean '{before} {word}', in quotes?"));
             }
             match verb_of(noun.name, words.get(1)?)? {
                 "create" | "update" => Some(format!("did you mean `{}`?", instead_of(noun, word)?)),

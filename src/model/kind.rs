@@ -43,6 +43,14 @@ pub enum OnDelete {
     SetNull,
 }
 
+/// The article of a noun's name.
+pub fn article(name: &str) -> &'static str {
+    match name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        true => "an",
+        false => "a",
+    }
+}
+
 impl Kind {
     /// The words for what is expected of a value.
     pub fn expected(self) -> String {
@@ -50,7 +58,8 @@ impl Kind {
             Kind::Id => "expected an id, a whole number of 1 or more".into(),
             Kind::Reference(target) => {
                 format!(
-                    "expected the id of a {}, a whole number of 1 or more",
+                    "expected the id of {} {}, a whole number of 1 or more",
+                    article(target.name),
                     target.name
                 )
             }

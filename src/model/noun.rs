@@ -10,7 +10,7 @@
 
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::field::{Field, Presence};
-use crate::model::kind::{Kind, OnDelete};
+use crate::model::kind::{Kind, OnDelete, article};
 
 /// A kind of record, as a table of its fields.
 #[derive(Debug)]
@@ -154,11 +154,7 @@ impl Noun {
 
     /// The indefinite article of the name, `a` or `an`.
     pub fn article(&self) -> &'static str {
-        if self.name.starts_with(['a', 'e', 'i', 'o', 'u']) {
-            "an"
-        } else {
-            "a"
-        }
+        article(self.name)
     }
 }
 

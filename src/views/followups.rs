@@ -32,7 +32,7 @@ pub static FOLLOWUP: Noun = Noun {
     name: "followup",
     plural: "followups",
     title: "Followup",
-    about: "Whom to contact next: the open processes, with their lead and their last action",
+    about: "Whom to contact next: the open processes, with their lead and their last action. Open is any status but completed, done, closed, cancelled, canceled, won and lost",
     fields: &[
         Field {
             about: "The id of the process",

@@ -59,6 +59,10 @@ fn a_filter_that_finds_nothing_and_looks_like_a_slip_gets_a_hint() {
         ("--where 'status!=new'", "--where status=ne:new"),
         ("--where 'id>2'", "--where id=gt:2"),
         ("--id 1,2", "--where id=in:1,2"),
+        (
+            "--created-at '>=yesterday'",
+            "--where created_at=gte:yesterday",
+        ),
     ] {
         let told = both.fails(&format!("crm lead list {flags}"), 2);
         assert!(told.contains(&format!("did you mean {hint}?")), "{told}");
@@ -151,6 +155,10 @@ fn all_ids_are_read_before_the_first_is_changed() {
         (
             "crm lead create --email c@example.com --set status=won",
             "--status won",
+        ),
+        (
+            "crm action create --lead 1 --type call --at yesterday 14:30",
+            "did you mean 'yesterday 14:30', in quotes?",
         ),
     ] {
         let run = both.run(line);
