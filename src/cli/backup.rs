@@ -50,10 +50,21 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     session.block_on(back_up(&settings, file, force, quiet))
 }
 
+/// The most links that are followed one after the other, as in Linux.
+const LINKS: usize = 40;
+
 /// Refuses to make a backup under the name by which commands find the database of a folder. From then on, commands in that
 /// folder would work on the backup without saying so.
 fn not_a_database(file: &Path) -> Result<(), Error> {
-    let is_default = file
+    // A link that leads to the name makes such a file too.
+    let mut named = file.to_path_buf();
+    for _ in 0..LINKS {
+        match std::fs::read_link(&named) {
+            Ok(target) => named = named.with_file_name("").join(target),
+            Err(_) => break,
+        }
+    }
+    let is_default = named
         .file_name()
         .is_some_and(|name| name == DEFAULT_DATABASE);
     match is_default && !file.exists() {

@@ -35,7 +35,7 @@ pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
 /// The other flags of a list.
 pub(super) fn list_args(noun: &'static Noun) -> [Arg; 6] {
     [
-        Arg::new("where").long("where").value_name("FIELD=FILTER").action(ArgAction::Append).help_heading(FILTERS).help(
+        Arg::new("where").long("where").value_name("FIELD=FILTER").allow_hyphen_values(true).action(ArgAction::Append).help_heading(FILTERS).help(
             match noun.has_attributes() {
                 true => "A filter in the form of the API, such as status=ne:lost or attributes.company=Acme",
                 false => "A filter in the form of the API, such as status=ne:active",

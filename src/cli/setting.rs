@@ -39,7 +39,8 @@ pub(super) fn arg(knob: &'static Knob) -> Arg {
             .value_hint(ValueHint::FilePath),
         SettingKind::Folder => arg.value_hint(ValueHint::DirPath),
         SettingKind::Url => arg.value_hint(ValueHint::Url),
-        SettingKind::Zone => arg.value_hint(ValueHint::Other),
+        // West of Greenwich an offset begins with a hyphen.
+        SettingKind::Zone => arg.value_hint(ValueHint::Other).allow_hyphen_values(true),
         SettingKind::Format => arg.value_parser(PossibleValuesParser::new(
             Format::WORDS.map(|format| format.0),
         )),

@@ -72,6 +72,10 @@ impl ReadIn<'_> {
             return Input::Text(given);
         }
         match time::parse_in(&given, self.zone) {
+            // Right in UTC, but not in the zone: its year would be 0 or 10000. The zone makes it a text that is refused.
+            None if time::parse(&given).is_some() => {
+                Input::Text(format!("{given}[{}]", self.zone.name()))
+            }
             None => Input::Text(given),
             Some(utc) if purpose == Purpose::Update && !self.is_named => {
                 Input::Local { given, utc }

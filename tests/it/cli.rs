@@ -1146,6 +1146,9 @@ fn a_wrong_zone_is_refused_with_a_near_one() {
         error,
         "error: --tz: expected a time zone like Europe/Berlin, UTC or +05:30, got \"Europe/Berln\"; did you mean Europe/Berlin?\n"
     );
+    // An offset may begin with a hyphen.
+    let west = both.ok("crm action get 1 --tz -05:00 -o id");
+    assert_eq!(west, "1\n");
     let error = both.fails("TZ=Mars/Phobos crm action get 1", 2);
     assert!(
         error.starts_with("error: TZ: expected a time zone"),

@@ -328,6 +328,11 @@ fn a_backup_does_not_become_the_database_of_its_folder() {
         assert_eq!(told.lines().count(), 1, "{told}");
     }
     assert_eq!(names(&home.path("empty")), [""; 0]);
+    // A link that leads to the name makes such a file too.
+    symlink("crm.db", home.path("empty/link.db")).unwrap();
+    let told = home.line("backup empty/link.db --db crm.db").fails(2);
+    assert!(told.contains("such as crm-backup.db"), "{told}");
+    std::fs::remove_file(home.path("empty/link.db")).unwrap();
     assert_eq!(names(&home.path("")), before);
     let help = home.line("copy --help").ok();
     assert!(!help.contains("backup crm.db"), "{help}");

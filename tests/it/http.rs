@@ -1170,6 +1170,12 @@ fn a_request_may_name_the_zone_of_its_times() {
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()["timestamp"].as_str().unwrap().to_string()
     };
+    // In UTC it would be in the year 10000.
+    let refused = api.post(
+        "/actions?tz=America/New_York",
+        r#"{"action_type": "call", "timestamp": "9999-12-31 22:00:00"}"#,
+    );
+    assert_eq!(refused.status, 400, "{refused:?}");
     for (path, at, stored) in [
         ("/actions", "2026-11-27 09:00", "2026-11-27 09:00:00"),
         (

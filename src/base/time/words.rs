@@ -12,6 +12,7 @@ use super::iso;
 use super::span::{ParsedTime, Range};
 use super::zone::Zone;
 use crate::base::error::quoted;
+use crate::base::text::disturbs;
 
 /// The accepted forms on the command line, for the message that refuses a time.
 pub const EXPECTED_WORDS: &str = "expected a time like 2026-01-31 09:30, 31.1.2026, 14:30, yesterday 14:30, tomorrow 9am, \
@@ -312,6 +313,10 @@ fn refused(text: &str) -> String {
 }
 
 fn hint(text: &str) -> Option<String> {
+    // A hint repeats parts of the text as they are.
+    if text.contains(disturbs) {
+        return None;
+    }
     let word = text.split_whitespace().next()?;
     let numbers = |separator: char| {
         let parts: Vec<&str> = word.split(separator).collect();

@@ -212,6 +212,10 @@ fn in_database(name: &str) -> Option<Zone> {
 
 /// Reads the rules of a zone from a file.
 fn read_rules(path: &Path, name: &str) -> io::Result<TimeZone> {
+    // Opening a pipe would wait for somebody who writes to it.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
     let mut bytes = Vec::new();
     File::open(path)?
         .take(LARGEST_FILE)

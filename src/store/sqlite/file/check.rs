@@ -230,7 +230,7 @@ pub(crate) fn dangling(
             };
             let (table, name, other) = (noun.plural, field.name, target.plural);
             let sql = format!(
-                "SELECT id, {name} FROM {table} AS of WHERE {name} IS NOT NULL
+                "SELECT id, {name} FROM {table} AS of WHERE typeof({name}) = 'integer'
                  AND NOT EXISTS (SELECT 1 FROM {other} WHERE id = of.{name}) ORDER BY id"
             );
             let mut select = conn.prepare(&sql)?;
