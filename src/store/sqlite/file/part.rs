@@ -143,13 +143,15 @@ impl Drop for PartFile {
 mod tests {
     use super::*;
 
-    /// The kernel's list of locks names the file by its number.
+    /// The kernel's list of locks names the file by its number. The list comes in pages, and an entry is missed if other
+    /// locks end between two of them. So it is read again before a lock counts as gone: one that is gone stays gone.
     #[test]
     fn a_part_is_locked_all_the_time() {
         let folder = tempfile::tempdir().unwrap();
         let part = PartFile::beside(&folder.path().join("a.db"), 0o600).unwrap();
         let id = format!(":{} ", part.file.metadata().unwrap().ino());
-        let is_locked = || fs::read_to_string("/proc/locks").unwrap().contains(&id);
+        let is_listed = || fs::read_to_string("/proc/locks").unwrap().contains(&id);
+        let is_locked = || (0..1000).any(|_| is_listed());
         assert!(is_locked());
         let connection = part.connect().unwrap();
         assert!(is_locked());
