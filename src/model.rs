@@ -39,4 +39,6 @@ pub mod query;
 
 pub mod token;
 
+pub mod author;
+
 pub mod terms;

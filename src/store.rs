@@ -3,6 +3,7 @@
 //! [`contract`] has the laws. A rule runs over a [`transaction`]. `sql` has the SQL text and the rules that the databases
 //! share. [`copy`] copies everything from one store to another.
 
+pub mod change;
 pub mod contract;
 pub mod meter;
 pub mod transaction;

@@ -15,6 +15,7 @@ use super::write::{Given, alone, on_records};
 use crate::base::error::Error;
 use crate::base::time::Zone;
 use crate::config::{Format, Settings};
+use crate::model::author::Author;
 use crate::model::noun::Noun;
 use crate::model::terms::etag;
 use crate::operation::about::{About, CommandPart, Words};
@@ -97,6 +98,7 @@ impl<'a> Run<'a> {
             },
             yes: takes(CommandPart::Yes) && self.matches.get_flag("yes"),
             zone: zone.clone(),
+            author: Author::default(),
         })
     }
 

@@ -12,11 +12,12 @@ use super::several::{each, shown};
 use crate::base::error::{Code, Error};
 use crate::base::time::Zone;
 use crate::config::Format;
+use crate::model::author::Author;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::noun::Noun;
 use crate::model::terms::{Terms, Versions};
 use crate::model::token::{Secret, Token};
-use crate::operation::about::{About, Answer, Body, CommandPart, Takes, Words};
+use crate::operation::about::{About, Answer, Body, CommandPart, Takes, Words, fill};
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::output::{self, Extent, Look, Printer, Stop};
 use crate::store::any::AnyStore;
@@ -33,6 +34,8 @@ pub(super) struct Given {
     pub(super) fields: Option<String>,
     pub(super) yes: bool,
     pub(super) zone: Zone,
+    /// Who makes the changes.
+    pub(super) author: Author,
 }
 
 /// One write on a record: the id of the record, 0 for a create, and the fields that are written.
@@ -238,6 +241,10 @@ async fn one<T: Operation>(
     let terms = Terms {
         versions: given.versions.clone(),
         key: None,
+        author: Author {
+            operation: fill(T::ABOUT.methods[0].1, noun).into(),
+            ..given.author.clone()
+        },
     };
     let outcome = store.write(operation, terms).await?;
     Ok(T::told(noun, outcome.done))

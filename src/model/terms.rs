@@ -5,6 +5,7 @@
 //! ETag is that number. So two changes within a second have different ETags, and a clock that is set back does no harm.
 
 use crate::base::error::{Code, Error, Result, quoted};
+use crate::model::author::Author;
 use crate::model::token::{self, Hash};
 
 /// The strong ETag of a version (RFC 9110, section 8.8.3).
@@ -217,6 +218,8 @@ pub struct Terms {
     pub versions: Option<Versions>,
     /// The key under which it is done once.
     pub key: Option<Key>,
+    /// Who makes it.
+    pub author: Author,
 }
 
 impl Terms {

@@ -19,7 +19,7 @@ use crate::operation::about::{
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, body, failure, given, refused, whole};
 use crate::store::contract::{HttpRequest, Kept, Saved, Write, WriteExtent};
-use crate::store::sql::ledger;
+use crate::store::sql::ledger::Ledger;
 use crate::store::sql::select::LONGEST_INDEXED;
 use crate::store::transaction::Transaction;
 
@@ -193,18 +193,22 @@ impl Write for Create {
         }
     }
 
-    async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<Saved> {
+    async fn run<T: Transaction>(
+        &mut self,
+        ledger: &mut Ledger<'_, T>,
+        _terms: &Terms,
+    ) -> Result<Saved> {
         let draft = &self.draft;
         let noun = draft.noun;
         if self.on_duplicate != OnDuplicate::Create
             && let Some(field) = noun.email()
             && let Some(address) = draft.text(field.name).and_then(email)
             && let Some(id) =
-                with_address(tx, noun, field.name, &address, self.on_duplicate).await?
+                with_address(ledger.tx, noun, field.name, &address, self.on_duplicate).await?
         {
             return match self.on_duplicate {
                 OnDuplicate::Update => {
-                    let record = super::update::apply(tx, id, draft, &Terms::default()).await?;
+                    let record = super::update::apply(ledger, id, draft, &Terms::default()).await?;
                     Ok(Saved {
                         record,
                         created: false,
@@ -220,12 +224,12 @@ impl Write for Create {
         }
         let row = match std::mem::replace(&mut self.row, Ok(Vec::new())) {
             Ok(row) => row,
-            Err(problems) => return Err(ledger::refused(tx, draft, problems).await?),
+            Err(problems) => return Err(ledger.refused(draft, problems).await?),
         };
         // The real id is not known yet, so this uses the longest.
         let mut record = Record::new(noun, i64::MAX, row, &time::now());
         record.fits()?;
-        ledger::insert(tx, draft, &mut record).await?;
+        ledger.insert(draft, &mut record).await?;
         Ok(Saved {
             record,
             created: true,

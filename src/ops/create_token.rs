@@ -16,6 +16,7 @@ use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, answer, failure, media};
 use crate::operation::fields::TIME_STORED;
 use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
+use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
 
 /// Creates a token. A name that another token has is a conflict.
@@ -267,11 +268,15 @@ impl Write for CreateToken {
         WriteExtent::One
     }
 
-    async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<(Token, Secret)> {
+    async fn run<T: Transaction>(
+        &mut self,
+        ledger: &mut Ledger<'_, T>,
+        _terms: &Terms,
+    ) -> Result<(Token, Secret)> {
         let name = self.new.name.as_str();
-        tx.alone_with(&format!("token {name}")).await?;
+        ledger.tx.alone_with(&format!("token {name}")).await?;
         let taken = "SELECT id FROM crm_tokens WHERE name = $1";
-        if !tx.query(taken, &[name.into()]).await?.is_empty() {
+        if !ledger.tx.query(taken, &[name.into()]).await?.is_empty() {
             let mut error = Error::field("name", format!("another token is called {name}"));
             error.code = Code::Conflict;
             return Err(error);
@@ -294,7 +299,7 @@ impl Write for CreateToken {
             token.expires_at.as_deref().map_or(Value::Null, Value::from),
             secret.hash().hex().as_str().into(),
         ];
-        token.id = tx.insert(sql, &params).await?;
+        token.id = ledger.tx.insert(sql, &params).await?;
         Ok((token, secret))
     }
 

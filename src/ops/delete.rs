@@ -13,7 +13,7 @@ use crate::operation::about::{
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, failure, message};
 use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
-use crate::store::sql::ledger;
+use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
 
 /// Deletes a record. If other records refer to it, that is a conflict, unless `cascade` deletes them too.
@@ -128,8 +128,12 @@ impl Write for Delete {
         WriteExtent::Several
     }
 
-    async fn run<T: Transaction>(&mut self, tx: &mut T, terms: &Terms) -> Result<()> {
-        ledger::delete(tx, self.noun, self.id, self.cascade, terms).await
+    async fn run<T: Transaction>(
+        &mut self,
+        ledger: &mut Ledger<'_, T>,
+        terms: &Terms,
+    ) -> Result<()> {
+        ledger.delete(self.noun, self.id, self.cascade, terms).await
     }
 
     fn keep(&self, (): &()) -> Kept {

@@ -13,6 +13,7 @@ use crate::operation::about::{
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, failure, message};
 use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
+use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
 
 /// Revokes the token with a name. The last token cannot be revoked, because without any token everyone could read and write.
@@ -101,11 +102,15 @@ impl Write for RevokeToken {
         WriteExtent::One
     }
 
-    async fn run<T: Transaction>(&mut self, tx: &mut T, _terms: &Terms) -> Result<()> {
+    async fn run<T: Transaction>(
+        &mut self,
+        ledger: &mut Ledger<'_, T>,
+        _terms: &Terms,
+    ) -> Result<()> {
         let name = self.name.as_str();
         // The rows are locked, so that one of the last two tokens stays if both are revoked at the same time.
         let sql = format!("SELECT name FROM crm_tokens{}", T::LOCKING);
-        let names = tx.query(&sql, &[]).await?;
+        let names = ledger.tx.query(&sql, &[]).await?;
         let is_it =
             |row: &Vec<Value>| matches!(row.first(), Some(Value::Text(text)) if **text == *name);
         if !names.iter().any(is_it) {
@@ -124,7 +129,7 @@ impl Write for RevokeToken {
             ));
         }
         let sql = "DELETE FROM crm_tokens WHERE name = $1";
-        tx.execute(sql, &[name.into()]).await?;
+        ledger.tx.execute(sql, &[name.into()]).await?;
         Ok(())
     }
 

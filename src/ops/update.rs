@@ -15,7 +15,7 @@ use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, body, refused, whole};
 use crate::operation::fields::example;
 use crate::store::contract::{HttpRequest, Kept, Saved, Write, WriteExtent};
-use crate::store::sql::ledger;
+use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
 
 /// Changes the fields that a draft gives.
@@ -139,9 +139,13 @@ impl Write for Update {
         WriteExtent::One
     }
 
-    async fn run<T: Transaction>(&mut self, tx: &mut T, terms: &Terms) -> Result<Saved> {
+    async fn run<T: Transaction>(
+        &mut self,
+        ledger: &mut Ledger<'_, T>,
+        terms: &Terms,
+    ) -> Result<Saved> {
         Ok(Saved {
-            record: apply(tx, self.id, &self.draft, terms).await?,
+            record: apply(ledger, self.id, &self.draft, terms).await?,
             created: false,
         })
     }
@@ -165,21 +169,21 @@ impl Write for Update {
 }
 
 /// Changes a record with one statement. A draft without changes writes nothing, so `updated_at` stays.
-pub(super) async fn apply(
-    tx: &mut impl Transaction,
+pub(super) async fn apply<T: Transaction>(
+    ledger: &mut Ledger<'_, T>,
     id: i64,
     draft: &Draft,
     terms: &Terms,
 ) -> Result<Record> {
-    let record = ledger::read(tx, draft.noun, id).await?;
+    let record = ledger.read(draft.noun, id).await?;
     let changes = match draft.changes(&record) {
         Ok(changes) => changes,
-        Err(problems) => return Err(ledger::refused(tx, draft, problems).await?),
+        Err(problems) => return Err(ledger.refused(draft, problems).await?),
     };
     // Conditions are checked after the request itself (RFC 9110, section 13.2.1).
     terms.hold(record.version())?;
     match changes.is_empty() {
         true => Ok(record),
-        false => ledger::change(tx, draft, record, changes).await,
+        false => ledger.change(draft, record, changes).await,
     }
 }

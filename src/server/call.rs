@@ -174,7 +174,12 @@ where
                 body::read(&request.api.bodies, head.headers, self.body, parse).await?
             }
         };
-        let outcome = request.write(operation, Terms { versions, key }).await?;
+        let terms = Terms {
+            versions,
+            key,
+            author: request.author(),
+        };
+        let outcome = request.write(operation, terms).await?;
         let response = match T::told(self.noun, outcome.done) {
             Told::Saved(saved) => {
                 let status = match saved.created {

@@ -148,6 +148,7 @@ where
                     head: asked,
                     request_id,
                     token: token.as_deref(),
+                    operation: act.map_or("", |act| act.id),
                 };
                 let rated = match &token {
                     Some(token) => api.rates.take_token(token.id, &told),

@@ -9,6 +9,7 @@ use warp::http::{HeaderMap, Method};
 
 use super::api::Api;
 use crate::base::error::{Code, Error, Result};
+use crate::model::author::{Author, NOBODY};
 use crate::model::query;
 use crate::model::terms::Terms;
 use crate::model::token::Token;
@@ -32,6 +33,8 @@ pub(super) struct Request<'a> {
     pub(super) request_id: &'a str,
     /// The token of the request, if it has one.
     pub(super) token: Option<&'a Token>,
+    /// The id of the operation in the OpenAPI document.
+    pub(super) operation: &'static str,
 }
 
 impl Request<'_> {
@@ -69,6 +72,18 @@ impl Request<'_> {
                     "the database did not answer in time, so this may have been saved; check before you try again",
                 ))
             }
+        }
+    }
+
+    /// Who makes the changes of this request.
+    pub(super) fn author(&self) -> Author {
+        Author {
+            by: self
+                .token
+                .map_or_else(|| NOBODY.into(), |token| token.name.clone()),
+            on_behalf_of: None,
+            request_id: Some(self.request_id.into()),
+            operation: self.operation.into(),
         }
     }
 

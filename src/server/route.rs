@@ -34,6 +34,8 @@ enum Segment {
 #[derive(Clone, Copy)]
 pub(super) struct Act {
     method: &'static str,
+    /// The id of the operation in the OpenAPI document.
+    pub(super) id: &'static str,
     pub(super) op: Op,
     pub(super) noun: Option<&'static Noun>,
 }
@@ -50,6 +52,7 @@ static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     for route in routes() {
         let act = Act {
             method: route.method,
+            id: route.id.leak(),
             op: route.op,
             noun: route.noun,
         };

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 
+use super::sql::ledger::Ledger;
 use super::transaction::Transaction;
 use crate::base::error::Result;
 use crate::model::noun::Noun;
@@ -70,7 +71,7 @@ pub trait Write: Send + Sync + 'static {
     /// The rule. It either does everything or fails; then the transaction is rolled back.
     fn run<T: Transaction>(
         &mut self,
-        tx: &mut T,
+        ledger: &mut Ledger<'_, T>,
         terms: &Terms,
     ) -> impl Future<Output = Result<Self::Done>> + Send;
 

@@ -7,6 +7,7 @@ use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::value::Value;
+use crate::store::change::Change;
 
 /// Why a statement failed.
 #[derive(Debug)]
@@ -32,6 +33,26 @@ impl From<Fault> for Error {
     }
 }
 
+/// A statement that writes one record.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordStatement<'a> {
+    /// Its text.
+    pub sql: &'a str,
+    /// Its parameters.
+    pub params: &'a [Value],
+    /// Whether it inserts the record.
+    pub inserts: bool,
+}
+
+/// What a statement has written.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    /// The record's id.
+    pub id: i64,
+    /// The number of the change.
+    pub seq: i64,
+}
+
 /// A transaction of a database. It and its futures are [`Send`], so that a rule over one can be boxed as a `Send` future.
 pub trait Transaction: Send {
     /// The end of a select that locks its rows until the end of the transaction. Empty where nobody else can write.
@@ -51,6 +72,21 @@ pub trait Transaction: Send {
         sql: &str,
         params: &[Value],
     ) -> impl Future<Output = Result<Vec<Vec<Value>>, Fault>> + Send;
+
+    /// Runs a statement that writes one record, and appends its change. Returns the record's id and the number of the
+    /// change, `None` if the statement found no record. An inserting statement has no `RETURNING`: SQLite would build a
+    /// table for the result, which costs a third of the insert.
+    fn record(
+        &mut self,
+        statement: RecordStatement<'_>,
+        change: &Change<'_>,
+    ) -> impl Future<Output = Result<Option<Recorded>, Fault>> + Send;
+
+    /// Appends changes of records. They have their ids.
+    fn append(
+        &mut self,
+        changes: &[Change<'_>],
+    ) -> impl Future<Output = Result<Option<i64>, Fault>> + Send;
 
     /// Inserts one row and returns its id. The text has no `RETURNING`: SQLite would build a table for the result, which
     /// costs a third of the insert.

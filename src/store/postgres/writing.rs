@@ -16,7 +16,8 @@ use super::link::{self, Link};
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::model::value::Value;
-use crate::store::transaction::{Fault, Transaction};
+use crate::store::change::{COLUMNS, Change};
+use crate::store::transaction::{Fault, RecordStatement, Recorded, Transaction};
 
 impl PgDatabase {
     /// Begins a write.
@@ -219,6 +220,34 @@ impl PgTransaction<'_> {
     }
 }
 
+/// The number of a change. The first one of a transaction takes a lock, which says that it may appear late.
+fn next(change: &Change<'_>) -> &'static str {
+    match change.group {
+        None => "crm_next_change()",
+        Some(_) => "nextval('crm_changes_seq')",
+    }
+}
+
+/// The values of a change, whose markers come after those of the record's statement. `id` is the record's id.
+fn markers(given: usize, id: &str) -> String {
+    let marker = |at: usize| format!("${}", given + at);
+    let number = |at: usize| format!("${}::bigint", given + at);
+    [
+        marker(1),
+        marker(2),
+        marker(3),
+        marker(4),
+        number(5),
+        number(6),
+        marker(7),
+        marker(8),
+        number(9),
+        format!("'{{\"id\":' || {id} || {}", marker(10)),
+        marker(11),
+    ]
+    .join(", ")
+}
+
 impl Transaction for PgTransaction<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
     const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
@@ -230,6 +259,51 @@ impl Transaction for PgTransaction<'_> {
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
         let rows = self.rows(sql, params, false).await?;
         Ok(rows.iter().map(values).collect())
+    }
+
+    async fn record(
+        &mut self,
+        statement: RecordStatement<'_>,
+        change: &Change<'_>,
+    ) -> Result<Option<Recorded>, Fault> {
+        let given = statement.params.len();
+        let mut params = statement.params.to_vec();
+        params.extend(change.values());
+        let sql = format!(
+            "WITH written AS ({} RETURNING id) INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, written.id, {} FROM \
+             written RETURNING record_id, seq",
+            statement.sql,
+            next(change),
+            markers(given, "written.id"),
+        );
+        let rows = self.rows(&sql, &params, true).await?;
+        let int = |row: &Row, at| Value::from(cell(row, at)).int();
+        let recorded = rows.first().and_then(|row| {
+            Some(Recorded {
+                id: int(row, 0)?,
+                seq: int(row, 1)?,
+            })
+        });
+        Ok(recorded)
+    }
+
+    async fn append(&mut self, changes: &[Change<'_>]) -> Result<Option<i64>, Fault> {
+        let mut first = None;
+        for change in changes {
+            let mut change = *change;
+            change.group = change.group.or(first);
+            let mut params = vec![change.id.map_or(Value::Null, Value::Int)];
+            params.extend(change.values());
+            let sql = format!(
+                "INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, $1::bigint, {} RETURNING seq",
+                next(&change),
+                markers(1, "$1::bigint"),
+            );
+            let rows = self.rows(&sql, &params, true).await?;
+            let seq = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
+            first = first.or(seq);
+        }
+        Ok(first)
     }
 
     async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault> {

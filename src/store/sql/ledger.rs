@@ -1,52 +1,392 @@
 //! The ledger: the only code that inserts, updates and deletes records.
 //!
 //! The operations decide what to write, and the ledger writes it. It counts versions, sets `updated_at`, follows the
-//! references to a deleted record, and explains a failed foreign key.
+//! references to a deleted record, and explains a failed foreign key. In the same transaction it appends the change to the
+//! table of changes, one for each record. All changes of a write form a group, which is named by its first change.
 
 use std::fmt::Write;
 use std::pin::Pin;
 
 use super::row::mend;
-use super::statements::statements;
+use super::statements::{self, statements};
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
+use crate::model::author::Author;
 use crate::model::draft::Draft;
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
 use crate::model::nouns::in_use;
 use crate::model::record::Record;
+use crate::model::shown::Shown;
 use crate::model::terms::{Terms, next_version};
 use crate::model::value::Value;
-use crate::store::transaction::{Fault, Transaction};
+use crate::store::change::Change;
+use crate::store::transaction::{Fault, RecordStatement, Transaction};
 
-/// Reads and locks a record that will be changed. Its values are as they are [shown](crate::model::stored), so that a field
-/// that is written back as it was read is not changed.
-pub async fn read<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> Result<Record> {
-    let select = &statements(noun).select;
-    // Without a lock, the text needs no copy.
-    let rows = match T::LOCKING {
-        "" => tx.query(select, &[id.into()]).await?,
-        locking => {
-            tx.query(&format!("{select}{locking}"), &[id.into()])
-                .await?
-        }
-    };
-    let mut values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
-    mend(noun, &mut values);
-    Ok(Record { noun, values })
+/// How many records that refer to a deleted one are read at once.
+const PORTION: usize = 500;
+
+/// A transaction in which records are written, and the author of its changes.
+pub struct Ledger<'t, T> {
+    /// The transaction, for what is no record.
+    pub tx: &'t mut T,
+    author: &'t Author,
+    /// The first change of the group, once there is one.
+    group: Option<i64>,
+    /// The group that its changes take back.
+    undoes: Option<i64>,
 }
 
-/// Inserts a record and sets its id.
-pub async fn insert(tx: &mut impl Transaction, draft: &Draft, record: &mut Record) -> Result<()> {
-    let noun = record.noun;
-    let values = &record.values[1..noun.fields.len()];
-    let inserted = tx.insert(&statements(noun).insert, values).await;
-    record.values[0] = match inserted {
-        Ok(id) => Value::Int(id),
-        Err(Fault::Reference) => return Err(refused(tx, draft, Problems::default()).await?),
-        Err(Fault::Error(error)) => return Err(error),
-    };
-    Ok(())
+/// The JSON of a record without `{"id":` and the id, each field once.
+fn rest(record: &Record) -> String {
+    let mut json = Vec::with_capacity(256);
+    record.write_json(&Shown::once(record.noun), &mut json);
+    let comma = json.iter().position(|byte| *byte == b',').unwrap_or(0);
+    String::from_utf8_lossy(&json[comma..]).into_owned()
+}
+
+/// The values of these fields before a change, as a JSON object.
+fn previous(record: &Record, changes: &[(usize, Value)]) -> String {
+    let is_changed = |at: usize| changes.iter().any(|(changed, _)| *changed == at);
+    let shown = Shown::once(record.noun).only(|column| is_changed(column.at));
+    let mut json = Vec::with_capacity(64);
+    record.write_json(&shown, &mut json);
+    String::from_utf8_lossy(&json).into_owned()
+}
+
+impl<'t, T: Transaction> Ledger<'t, T> {
+    /// The ledger over a transaction.
+    pub fn new(tx: &'t mut T, author: &'t Author) -> Ledger<'t, T> {
+        Ledger {
+            tx,
+            author,
+            group: None,
+            undoes: None,
+        }
+    }
+
+    /// Reads and locks a record that will be changed. Its values are as they are [shown](crate::model::stored), so that a
+    /// field that is written back as it was read is not changed.
+    pub async fn read(&mut self, noun: &'static Noun, id: i64) -> Result<Record> {
+        let select = &statements(noun).select;
+        // Without a lock, the text needs no copy.
+        let rows = match T::LOCKING {
+            "" => self.tx.query(select, &[id.into()]).await?,
+            locking => {
+                let select = format!("{select}{locking}");
+                self.tx.query(&select, &[id.into()]).await?
+            }
+        };
+        let mut values = rows.into_iter().next().ok_or_else(|| noun.not_found())?;
+        mend(noun, &mut values);
+        Ok(Record { noun, values })
+    }
+
+    /// Inserts a record and sets its id.
+    pub async fn insert(&mut self, draft: &Draft, record: &mut Record) -> Result<()> {
+        let noun = record.noun;
+        let rest = rest(record);
+        let at = time::now();
+        let statement = RecordStatement {
+            sql: &statements(noun).insert,
+            params: &record.values[1..noun.fields.len()],
+            inserts: true,
+        };
+        let change = Change {
+            at: at.as_str(),
+            author: self.author,
+            group: self.group,
+            undoes: self.undoes,
+            kind: &statements(noun).created,
+            id: None,
+            version: record.version(),
+            rest: &rest,
+            previous: None,
+        };
+        match self.tx.record(statement, &change).await {
+            Ok(Some(done)) => {
+                self.group = self.group.or(Some(done.seq));
+                record.values[0] = Value::Int(done.id);
+                Ok(())
+            }
+            Ok(None) => Err(Error::internal("the database returned no id")),
+            Err(Fault::Reference) => Err(self.refused(draft, Problems::default()).await?),
+            Err(Fault::Error(error)) => Err(error),
+        }
+    }
+
+    /// Writes these changes of a record in one statement, together with `updated_at` and the version.
+    pub async fn change(
+        &mut self,
+        draft: &Draft,
+        mut record: Record,
+        mut changes: Vec<(usize, Value)>,
+    ) -> Result<Record> {
+        let noun = record.noun;
+        let now = time::now();
+        if let Some(stamp) = noun.position("updated_at") {
+            changes.push((stamp, now.as_str().into()));
+        }
+        let before = record.size();
+        let previous = previous(&record, &changes);
+        for (at, value) in &changes {
+            record.values[*at] = value.clone();
+        }
+        if let Err(error) = record.fits()
+            && record.size() > before
+        {
+            // A record from before the limit may already be too large. It may still change if it does not grow.
+            return Err(error);
+        }
+        let mut sql = format!("UPDATE {} SET ", noun.plural);
+        let mut params = Vec::with_capacity(changes.len() + 2);
+        for (at, value) in changes {
+            let comma = if params.is_empty() { "" } else { ", " };
+            params.push(value);
+            let _ = write!(sql, "{comma}{} = ${}", noun.fields[at].name, params.len());
+        }
+        let version = next_version(record.version())?;
+        params.push(version.into());
+        let _ = write!(sql, ", version = ${}", params.len());
+        params.push(record.id().into());
+        let _ = write!(sql, " WHERE id = ${}", params.len());
+        let record = record.with_version(version);
+        let statement = RecordStatement {
+            sql: &sql,
+            params: &params,
+            inserts: false,
+        };
+        let rest = rest(&record);
+        let change = Change {
+            at: now.as_str(),
+            author: self.author,
+            group: self.group,
+            undoes: self.undoes,
+            kind: &statements(noun).updated,
+            id: Some(record.id()),
+            version,
+            rest: &rest,
+            previous: Some(&previous),
+        };
+        match self.tx.record(statement, &change).await {
+            Ok(Some(done)) => {
+                self.group = self.group.or(Some(done.seq));
+                Ok(record)
+            }
+            Ok(None) => Err(noun.not_found()),
+            Err(Fault::Reference) => Err(self.refused(draft, Problems::default()).await?),
+            Err(Fault::Error(error)) => Err(error),
+        }
+    }
+
+    /// The error for a draft: its problems, and its references to records that do not exist.
+    pub async fn refused(&mut self, draft: &Draft, mut problems: Problems) -> Result<Error> {
+        for (field, id) in draft.references() {
+            if let Kind::Reference(target) = field.kind {
+                let sql = format!("SELECT id FROM {} WHERE id = $1", target.plural);
+                if self.tx.query(&sql, &[id.into()]).await?.is_empty() {
+                    problems.push(field.name, format!("no {} has the id {id}", target.name));
+                }
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(Fault::Reference.into()),
+            false => Ok(Error::fields(problems)),
+        }
+    }
+
+    /// Deletes a record. With `cascade`, the records that refer to it are deleted as well.
+    pub async fn delete(
+        &mut self,
+        noun: &'static Noun,
+        id: i64,
+        cascade: bool,
+        terms: &Terms,
+    ) -> Result<()> {
+        // While the record is locked, nobody can add a record that refers to it.
+        let record = self.read(noun, id).await?;
+        terms.hold(record.version())?;
+        self.release(noun, DeletedRows::One, id, cascade).await?;
+        let rest = rest(&record);
+        let at = time::now();
+        let params = [id.into()];
+        let statement = RecordStatement {
+            sql: &statements(noun).delete,
+            params: &params,
+            inserts: false,
+        };
+        let change = Change {
+            at: at.as_str(),
+            author: self.author,
+            group: self.group,
+            undoes: self.undoes,
+            kind: &statements(noun).deleted,
+            id: Some(id),
+            version: record.version(),
+            rest: &rest,
+            previous: None,
+        };
+        match self.tx.record(statement, &change).await {
+            Ok(None) => Err(noun.not_found()),
+            Ok(Some(done)) => {
+                self.group = self.group.or(Some(done.seq));
+                Ok(())
+            }
+            Err(Fault::Reference) => Err(self.still_has(noun, id).await?),
+            Err(Fault::Error(error)) => Err(error),
+        }
+    }
+
+    /// Handles the records that refer to these rows, as their fields say: clears the reference or, with `cascade`, deletes
+    /// them as well. The schema alone would also clear the reference, but without a change of `updated_at` and version.
+    fn release<'a>(
+        &'a mut self,
+        noun: &'static Noun,
+        rows: DeletedRows,
+        id: i64,
+        cascade: bool,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(async move {
+            // In reverse order, because later nouns may refer to earlier ones.
+            for (referrer, field, on_delete) in noun.referrers(self.tx.nouns()).rev() {
+                let table = referrer.plural;
+                let condition = match &rows {
+                    DeletedRows::One => format!("{table}.{} = $", field.name),
+                    DeletedRows::Where(condition) => format!(
+                        "{table}.{} IN (SELECT id FROM {} WHERE {condition})",
+                        field.name, noun.plural
+                    ),
+                };
+                match on_delete {
+                    OnDelete::SetNull => {
+                        let now = time::now();
+                        let at = referrer.position(field.name).unwrap_or_default();
+                        let cleared = [
+                            Some((at, Value::Null)),
+                            referrer
+                                .position("updated_at")
+                                .map(|at| (at, Value::from(now.as_str()))),
+                        ];
+                        let cleared: Vec<_> = cleared.into_iter().flatten().collect();
+                        if self
+                            .append(referrer, &condition, id, Some(&cleared))
+                            .await?
+                        {
+                            let sql = format!(
+                                "UPDATE {table} SET {} = NULL, updated_at = $1, version = version + 1 WHERE {}",
+                                field.name,
+                                condition.replace('$', "$2")
+                            );
+                            let params = [now.as_str().into(), id.into()];
+                            self.tx.execute(&sql, &params).await?;
+                        }
+                    }
+                    OnDelete::Refuse if cascade => {
+                        let owned = DeletedRows::Where(condition.clone());
+                        self.release(referrer, owned, id, cascade).await?;
+                        if self.append(referrer, &condition, id, None).await? {
+                            let sql = format!(
+                                "DELETE FROM {table} WHERE {}",
+                                condition.replace('$', "$1")
+                            );
+                            self.tx.execute(&sql, &[id.into()]).await?;
+                        }
+                    }
+                    OnDelete::Refuse => {}
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Appends a change for each record that a condition selects, before one statement changes them all. `cleared` has the
+    /// new values of an update; without it, the records are deleted. Returns whether there is any.
+    async fn append(
+        &mut self,
+        noun: &'static Noun,
+        condition: &str,
+        id: i64,
+        cleared: Option<&[(usize, Value)]>,
+    ) -> Result<bool> {
+        let select = format!(
+            "SELECT {} FROM {} WHERE {} AND {}.id > $2 ORDER BY {}.id LIMIT {PORTION}{}",
+            statements::columns(noun),
+            statements::table(noun),
+            condition.replace('$', "$1"),
+            noun.plural,
+            noun.plural,
+            T::LOCKING
+        );
+        let at = time::now();
+        let (mut last, mut any) = (0, false);
+        loop {
+            let rows = self
+                .tx
+                .query(&select, &[id.into(), Value::Int(last)])
+                .await?;
+            let Some(end) = rows.last().and_then(|row| row.first()?.int()) else {
+                return Ok(any);
+            };
+            (last, any) = (end, true);
+            let count = rows.len();
+            let texts = rows.into_iter().map(|mut values| {
+                mend(noun, &mut values);
+                let mut record = Record { noun, values };
+                let previous = cleared.map(|cleared| previous(&record, cleared));
+                for (at, value) in cleared.unwrap_or_default() {
+                    record.values[*at] = value.clone();
+                }
+                let version = record.version() + i64::from(cleared.is_some());
+                (record.id(), version, rest(&record), previous)
+            });
+            let texts: Vec<_> = texts.collect();
+            let kind = match cleared {
+                Some(_) => &statements(noun).updated,
+                None => &statements(noun).deleted,
+            };
+            let changes = texts.iter().map(|(id, version, rest, previous)| Change {
+                at: at.as_str(),
+                author: self.author,
+                group: self.group,
+                undoes: self.undoes,
+                kind,
+                id: Some(*id),
+                version: *version,
+                rest,
+                previous: previous.as_deref(),
+            });
+            let changes: Vec<Change<'_>> = changes.collect();
+            let first = self.tx.append(&changes).await?;
+            self.group = self.group.or(first);
+            if count < PORTION {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The error for a record that cannot be deleted because other records refer to it.
+    async fn still_has(&mut self, noun: &'static Noun, id: i64) -> Result<Error> {
+        let mut counts = Vec::new();
+        for (referrer, field, on_delete) in noun.referrers(self.tx.nouns()) {
+            if on_delete != OnDelete::Refuse {
+                continue;
+            }
+            let sql = format!(
+                "SELECT count(*) FROM {} WHERE {} = $1",
+                referrer.plural, field.name
+            );
+            let rows = self.tx.query(&sql, &[id.into()]).await?;
+            let count = rows.first().and_then(|row| row.first());
+            let count = count.and_then(Value::int).unwrap_or_default();
+            counts.push((referrer, u64::try_from(count).unwrap_or_default()));
+        }
+        if counts.iter().all(|(_, count)| *count == 0) {
+            let message =
+                "another table of this database refers to the record; crm does not know that table";
+            return Ok(Error::new(Code::Conflict, message));
+        }
+        Ok(in_use(noun, id, &counts))
+    }
 }
 
 /// The error for an insert into a table whose highest possible id was given.
@@ -59,93 +399,6 @@ pub(crate) fn no_more_ids() -> Error {
     )
 }
 
-/// Writes these changes of a record in one statement, together with `updated_at` and the version.
-pub async fn change(
-    tx: &mut impl Transaction,
-    draft: &Draft,
-    mut record: Record,
-    mut changes: Vec<(usize, Value)>,
-) -> Result<Record> {
-    let noun = record.noun;
-    if let Some(stamp) = noun.position("updated_at") {
-        changes.push((stamp, time::now().as_str().into()));
-    }
-    let before = record.size();
-    for (at, value) in &changes {
-        record.values[*at] = value.clone();
-    }
-    if let Err(error) = record.fits()
-        && record.size() > before
-    {
-        // A record from before the limit may already be too large. It may still change if it does not grow.
-        return Err(error);
-    }
-    let mut sql = format!("UPDATE {} SET ", noun.plural);
-    let mut params = Vec::with_capacity(changes.len() + 2);
-    for (at, value) in changes {
-        let comma = if params.is_empty() { "" } else { ", " };
-        params.push(value);
-        let _ = write!(sql, "{comma}{} = ${}", noun.fields[at].name, params.len());
-    }
-    let version = next_version(record.version())?;
-    params.push(version.into());
-    let _ = write!(sql, ", version = ${}", params.len());
-    params.push(record.id().into());
-    let _ = write!(sql, " WHERE id = ${}", params.len());
-    match tx.execute(&sql, &params).await {
-        Ok(_) => Ok(record.with_version(version)),
-        Err(Fault::Reference) => Err(refused(tx, draft, Problems::default()).await?),
-        Err(Fault::Error(error)) => Err(error),
-    }
-}
-
-/// The error for a draft: its problems, and its references to records that do not exist.
-pub async fn refused(
-    tx: &mut impl Transaction,
-    draft: &Draft,
-    mut problems: Problems,
-) -> Result<Error> {
-    for (field, id) in draft.references() {
-        if let Kind::Reference(target) = field.kind {
-            let sql = format!("SELECT id FROM {} WHERE id = $1", target.plural);
-            if tx.query(&sql, &[id.into()]).await?.is_empty() {
-                problems.push(field.name, format!("no {} has the id {id}", target.name));
-            }
-        }
-    }
-    match problems.is_empty() {
-        true => Ok(Fault::Reference.into()),
-        false => Ok(Error::fields(problems)),
-    }
-}
-
-/// Deletes a record. With `cascade`, the records that refer to it are deleted as well.
-pub async fn delete<T: Transaction>(
-    tx: &mut T,
-    noun: &'static Noun,
-    id: i64,
-    cascade: bool,
-    terms: &Terms,
-) -> Result<()> {
-    let has_owned = |tx: &T| {
-        let mut referrers = noun.referrers(tx.nouns());
-        referrers.any(|(_, _, on_delete)| on_delete == OnDelete::Refuse)
-    };
-    // While the record is locked, nobody can add a record that refers to it.
-    let locks = cascade && !T::LOCKING.is_empty() && has_owned(tx);
-    if locks || terms.versions.is_some() {
-        let record = read(tx, noun, id).await?;
-        terms.hold(record.version())?;
-    }
-    release(tx, noun, DeletedRows::One, id, cascade).await?;
-    match tx.execute(&statements(noun).delete, &[id.into()]).await {
-        Ok(0) => Err(noun.not_found()),
-        Ok(_) => Ok(()),
-        Err(Fault::Reference) => Err(still_has(tx, noun, id).await?),
-        Err(Fault::Error(error)) => Err(error),
-    }
-}
-
 /// The rows of a table that are about to be deleted.
 #[derive(Clone)]
 enum DeletedRows {
@@ -153,71 +406,4 @@ enum DeletedRows {
     One,
     /// The rows that a condition selects. `$` stands for the marker of the id.
     Where(String),
-}
-
-/// Handles the records that refer to these rows, as their fields say: clears the reference or, with `cascade`, deletes them
-/// as well. The schema alone would also clear the reference, but without a change of `updated_at` and version.
-fn release<'t, T: Transaction>(
-    tx: &'t mut T,
-    noun: &'static Noun,
-    rows: DeletedRows,
-    id: i64,
-    cascade: bool,
-) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 't>> {
-    Box::pin(async move {
-        // In reverse order, because later nouns may refer to earlier ones.
-        for (referrer, field, on_delete) in noun.referrers(tx.nouns()).rev() {
-            let table = referrer.plural;
-            let condition = match &rows {
-                DeletedRows::One => format!("{} = $", field.name),
-                DeletedRows::Where(condition) => format!(
-                    "{} IN (SELECT id FROM {} WHERE {condition})",
-                    field.name, noun.plural
-                ),
-            };
-            match on_delete {
-                OnDelete::SetNull => {
-                    let sql = format!(
-                        "UPDATE {table} SET {} = NULL, updated_at = $1, version = version + 1 WHERE {}",
-                        field.name,
-                        condition.replace('$', "$2")
-                    );
-                    let params = [time::now().as_str().into(), id.into()];
-                    tx.execute(&sql, &params).await?;
-                }
-                OnDelete::Refuse if cascade => {
-                    let owned = DeletedRows::Where(condition.clone());
-                    release(tx, referrer, owned, id, cascade).await?;
-                    let sql = format!("DELETE FROM {table} WHERE {}", condition.replace('$', "$1"));
-                    tx.execute(&sql, &[id.into()]).await?;
-                }
-                OnDelete::Refuse => {}
-            }
-        }
-        Ok(())
-    })
-}
-
-/// The error for a record that cannot be deleted because other records refer to it.
-async fn still_has(tx: &mut impl Transaction, noun: &'static Noun, id: i64) -> Result<Error> {
-    let mut counts = Vec::new();
-    for (referrer, field, on_delete) in noun.referrers(tx.nouns()) {
-        if on_delete != OnDelete::Refuse {
-            continue;
-        }
-        let sql = format!(
-            "SELECT count(*) FROM {} WHERE {} = $1",
-            referrer.plural, field.name
-        );
-        let rows = tx.query(&sql, &[id.into()]).await?;
-        let count = rows.first().and_then(|row| row.first());
-        let count = count.and_then(Value::int).unwrap_or_default();
-        counts.push((referrer, u64::try_from(count).unwrap_or_default()));
-    }
-    if counts.iter().all(|(_, count)| *count == 0) {
-        let message =
-            "another table of this database refers to the record; crm does not know that table";
-        return Ok(Error::new(Code::Conflict, message));
-    }
-    Ok(in_use(noun, id, &counts))
 }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::ledger::Ledger;
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::terms::{KEPT, Key, Terms};
@@ -20,7 +21,9 @@ pub(crate) async fn run<W: Write, T: Transaction>(
     terms: &Terms,
 ) -> Result<Outcome<W::Done>> {
     let Some(key) = &terms.key else {
-        let done = write.run(tx, terms).await?;
+        let done = write
+            .run(&mut Ledger::new(tx, &terms.author), terms)
+            .await?;
         return Ok(Outcome {
             done,
             replayed: false,
@@ -38,7 +41,9 @@ pub(crate) async fn run<W: Write, T: Transaction>(
             )),
         };
     }
-    let done = write.run(tx, terms).await?;
+    let done = write
+        .run(&mut Ledger::new(tx, &terms.author), terms)
+        .await?;
     keep(tx, key, write.keep(&done)).await?;
     Ok(Outcome {
         done,

@@ -14,6 +14,12 @@ pub(crate) struct Statements {
     pub(crate) select: String,
     /// Deletes one record by its id.
     pub(crate) delete: String,
+    /// The type of the change that creates a record.
+    pub(crate) created: String,
+    /// The type of a change that updates a record.
+    pub(crate) updated: String,
+    /// The type of the change that deletes a record.
+    pub(crate) deleted: String,
 }
 
 /// The statements of a noun. They are made at the first use and kept for the life of the program, as the nouns are.
@@ -54,6 +60,9 @@ impl Statements {
                 table(noun)
             ),
             delete: format!("DELETE FROM {plural} WHERE id = $1"),
+            created: format!("{}.created", noun.name),
+            updated: format!("{}.updated", noun.name),
+            deleted: format!("{}.deleted", noun.name),
         }
     }
 }

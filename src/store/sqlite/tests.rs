@@ -14,7 +14,7 @@ use crate::model::record::Record;
 use crate::model::terms::Terms;
 use crate::model::value::Value;
 use crate::store::contract::Store;
-use crate::store::sql::ledger;
+use crate::store::sql::ledger::Ledger;
 
 const fn text(name: &'static str) -> Field {
     Field {
@@ -145,7 +145,7 @@ async fn a_store_is_opened_with_more_nouns() {
     // A rule knows all nouns.
     let terms = Terms::default();
     let cascade = move |tx: &mut super::writer::SqliteTransaction<'_>| {
-        now(ledger::delete(tx, &LEAD, 1, true, &terms))
+        now(Ledger::new(tx, &terms.author).delete(&LEAD, 1, true, &terms))
     };
     store.run(Undo::Savepoint, 0, cascade).await.unwrap();
     assert!(store.get(&NOTE, 1).await.is_err());

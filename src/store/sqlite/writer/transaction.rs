@@ -1,6 +1,7 @@
 //! A write's view of the writing connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
@@ -9,9 +10,10 @@ use super::commits::Commits;
 use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
 use crate::model::value::Value;
+use crate::store::change::{COLUMNS, Change};
 use crate::store::sql::ledger::no_more_ids;
 use crate::store::sqlite::values;
-use crate::store::transaction::{Fault, Transaction};
+use crate::store::transaction::{Fault, RecordStatement, Recorded, Transaction};
 
 /// The writing connection as a write sees it. The write runs inside the transaction of its batch.
 pub(crate) struct SqliteTransaction<'a> {
@@ -37,6 +39,13 @@ pub(crate) enum Undo {
     /// A rollback to a savepoint. The savepoint costs a copy of every changed page.
     Savepoint,
 }
+
+/// Appends a change.
+static ADD: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO crm_changes ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{{\"id\":' || $1 || $11, $12)"
+    )
+});
 
 impl SqliteTransaction<'_> {
     /// Runs a rule. If the rule fails, its changes are undone.
@@ -114,6 +123,27 @@ impl SqliteTransaction<'_> {
         }
     }
 
+    /// Appends a change of the record with this id, and returns its number.
+    fn add(&mut self, id: i64, change: &Change<'_>) -> Result<i64, Fault> {
+        let author = change.author;
+        let params = rusqlite::params![
+            id,
+            change.at,
+            author.by,
+            author.on_behalf_of,
+            author.request_id,
+            change.group,
+            change.undoes,
+            author.operation,
+            change.kind,
+            change.version,
+            change.rest,
+            change.previous,
+        ];
+        let insert = || self.connection.prepare_cached(&ADD)?.insert(params);
+        insert().map_err(|error| self.fault(&error))
+    }
+
     /// A failed foreign key is left to the rule to explain.
     fn fault(&self, error: &rusqlite::Error) -> Fault {
         match error.sqlite_error().map(|error| error.extended_code) {
@@ -152,6 +182,36 @@ impl Transaction for SqliteTransaction<'_> {
         };
         self.has_ids(sql)?;
         insert().map_err(|error| self.fault(&error))
+    }
+
+    async fn record(
+        &mut self,
+        statement: RecordStatement<'_>,
+        change: &Change<'_>,
+    ) -> Result<Option<Recorded>, Fault> {
+        let RecordStatement {
+            sql,
+            params,
+            inserts,
+        } = statement;
+        let id = match inserts {
+            true => self.insert(sql, params).await?,
+            false if self.execute(sql, params).await? == 0 => return Ok(None),
+            false => change.id.unwrap_or_default(),
+        };
+        let seq = self.add(id, change)?;
+        Ok(Some(Recorded { id, seq }))
+    }
+
+    async fn append(&mut self, changes: &[Change<'_>]) -> Result<Option<i64>, Fault> {
+        let mut first = None;
+        for change in changes {
+            let mut change = *change;
+            change.group = change.group.or(first);
+            let seq = self.add(change.id.unwrap_or_default(), &change)?;
+            first = first.or(Some(seq));
+        }
+        Ok(first)
     }
 
     async fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
