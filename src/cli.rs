@@ -11,7 +11,9 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::error::{Error, quoted};
-use crate::config::table::{CONFIG, DATABASE, Knob, OUTPUT, TIMEZONE, TOKEN_FILE, URL};
+use crate::config::table::{
+    CONFIG, DATABASE, Knob, ON_BEHALF_OF, OUTPUT, TIMEZONE, TOKEN_FILE, URL,
+};
 use crate::config::{Surroundings, error_format};
 use crate::output::Stop;
 use help::examples;
@@ -99,7 +101,7 @@ fn offered() -> Command {
         .arg_required_else_help(true)
         // The help command of clap does not accept --help.
         .disable_help_subcommand(true)
-        .args([&DATABASE, &URL, &TIMEZONE, &CONFIG].map(|knob| global(setting::arg(knob))))
+        .args([&DATABASE, &URL, &TIMEZONE, &ON_BEHALF_OF, &CONFIG].map(|knob| global(setting::arg(knob))))
         .arg(global(setting::arg(&OUTPUT).short('o')))
         .arg(global(setting::arg(&TOKEN_FILE)))
         .arg(global(no_pager()))
@@ -111,15 +113,33 @@ fn offered() -> Command {
 /// Hides the global flags that mean nothing to a command. It accepts them as before, but its help does not show them.
 fn without_meaningless(command: Command) -> Command {
     let (knobs, pager): (&[&'static Knob], bool) = match command.get_name() {
-        "serve" => (&[&URL, &OUTPUT, &TOKEN_FILE], true),
+        "serve" => (&[&URL, &OUTPUT, &TOKEN_FILE, &ON_BEHALF_OF], true),
         "man" | "completions" => (
-            &[&DATABASE, &URL, &TIMEZONE, &CONFIG, &OUTPUT, &TOKEN_FILE],
+            &[
+                &DATABASE,
+                &URL,
+                &TIMEZONE,
+                &CONFIG,
+                &OUTPUT,
+                &TOKEN_FILE,
+                &ON_BEHALF_OF,
+            ],
             true,
         ),
-        "help" => (&[&DATABASE, &URL, &TIMEZONE, &OUTPUT, &TOKEN_FILE], false),
-        "backup" | "restore" | "check" => (&[&URL, &TIMEZONE, &TOKEN_FILE], true),
-        "copy" => (&[&DATABASE, &URL, &TIMEZONE], true),
-        "health" => (&[&DATABASE, &TIMEZONE, &TOKEN_FILE], true),
+        "help" => (
+            &[
+                &DATABASE,
+                &URL,
+                &TIMEZONE,
+                &OUTPUT,
+                &TOKEN_FILE,
+                &ON_BEHALF_OF,
+            ],
+            false,
+        ),
+        "backup" | "restore" | "check" => (&[&URL, &TIMEZONE, &TOKEN_FILE, &ON_BEHALF_OF], true),
+        "copy" => (&[&DATABASE, &URL, &TIMEZONE, &ON_BEHALF_OF], true),
+        "health" => (&[&DATABASE, &TIMEZONE, &TOKEN_FILE, &ON_BEHALF_OF], true),
         _ => (&[], false),
     };
     let hidden = knobs.iter().map(|knob| match std::ptr::eq(*knob, &OUTPUT) {

@@ -1,5 +1,7 @@
 //! Runs the command of any operation.
 
+use std::cell::Cell;
+
 use clap::ArgMatches;
 
 use super::draft::source;
@@ -69,7 +71,7 @@ impl<'a> Run<'a> {
         all.into_iter().flatten().cloned().collect()
     }
 
-    fn given(&self, zone: &Zone) -> Result<Given, Error> {
+    fn given(&self, zone: &Zone, settings: &Settings) -> Result<Given, Error> {
         let words = self.words()?;
         let takes = |word: CommandPart| words.takes.contains(&word);
         let is_key = |word: &CommandPart| matches!(word, CommandPart::Key(_));
@@ -98,7 +100,8 @@ impl<'a> Run<'a> {
             },
             yes: takes(CommandPart::Yes) && self.matches.get_flag("yes"),
             zone: zone.clone(),
-            author: Author::default(),
+            author: author(settings),
+            group: Cell::new(None),
         })
     }
 
@@ -128,6 +131,19 @@ impl<'a> Run<'a> {
         let code = ended?;
         closed?;
         Ok(code)
+    }
+}
+
+/// Who makes the changes of a command: the user of the system. A server goes by the token instead.
+fn author(settings: &Settings) -> Author {
+    // A user without a name in the system's list is known by the number alone.
+    let user = whoami::username();
+    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let behalf = settings.on_behalf_of.as_ref();
+    Author {
+        by: format!("local:{user}").into(),
+        on_behalf_of: behalf.map(|name| name.value.as_str().into()),
+        ..Author::default()
     }
 }
 
@@ -195,7 +211,7 @@ impl Visit for Run<'_> {
 
     async fn write<T: Operation>(self) -> Ended {
         let settings = self.session.settings()?;
-        let given = self.given(settings.zone()?)?;
+        let given = self.given(settings.zone()?, &settings)?;
         let words = self.words()?;
         let noun = self.noun;
         self.with_store(&settings, async |store, look, _| match noun {

@@ -1,5 +1,6 @@
 //! Runs the writes: on records, and on tokens.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal};
 
 use super::confirm::{Question, confirmed};
@@ -36,6 +37,8 @@ pub(super) struct Given {
     pub(super) zone: Zone,
     /// Who makes the changes.
     pub(super) author: Author,
+    /// The group that all changes of the command share, once there is one.
+    pub(super) group: Cell<Option<i64>>,
 }
 
 /// One write on a record: the id of the record, 0 for a create, and the fields that are written.
@@ -243,10 +246,12 @@ async fn one<T: Operation>(
         key: None,
         author: Author {
             operation: fill(T::ABOUT.methods[0].1, noun).into(),
+            group: given.group.get(),
             ..given.author.clone()
         },
     };
     let outcome = store.write(operation, terms).await?;
+    given.group.set(given.group.get().or(outcome.group));
     Ok(T::told(noun, outcome.done))
 }
 

@@ -21,6 +21,8 @@ pub enum SettingKind {
     Program,
     /// The name of a time zone.
     Zone,
+    /// The name of a person or a program.
+    Name,
     /// The path of a file, which need not be UTF-8.
     Path,
     /// An IP address or a host name.
@@ -58,6 +60,7 @@ impl SettingKind {
             SettingKind::Token => Some("TOKEN"),
             SettingKind::Program => Some("COMMAND"),
             SettingKind::Zone => Some("ZONE"),
+            SettingKind::Name => Some("NAME"),
             SettingKind::Host => Some("HOST"),
             SettingKind::Port => Some("PORT"),
             SettingKind::Folder => Some("DIR"),
@@ -129,6 +132,7 @@ impl SettingKind {
             | SettingKind::Token
             | SettingKind::Program
             | SettingKind::Zone
+            | SettingKind::Name
             | SettingKind::Path => SettingValue::Text(text.into()),
             SettingKind::Host => SettingValue::Text(parse::host(text)?),
             SettingKind::Port => SettingValue::Count(parse::port(text)?.into()),

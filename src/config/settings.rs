@@ -15,7 +15,10 @@ use crate::config::origin::{Origin, Setting};
 use crate::config::parse;
 use crate::config::row::Row;
 use crate::config::surroundings::Surroundings;
-use crate::config::table::{CONFIG, DATABASE, OUTPUT, PAGER, TIMEZONE, TOKEN, TOKEN_FILE, URL};
+use crate::config::table::{
+    CONFIG, DATABASE, ON_BEHALF_OF, OUTPUT, PAGER, TIMEZONE, TOKEN, TOKEN_FILE, URL,
+};
+use crate::model::author::check_name;
 use crate::model::token::Secret;
 
 /// The name of the database that commands find in the current folder.
@@ -39,6 +42,8 @@ pub struct Settings {
     pub output: Setting<Format>,
     /// The command line of the pager, if the user has chosen one for crm.
     pub pager: Option<Setting<String>>,
+    /// For whom the changes are made.
+    pub on_behalf_of: Option<Setting<String>>,
     /// The config file. `None` if the user named no file and has no home directory.
     pub file: Option<Setting<PathBuf>>,
     /// Whether the config file exists.
@@ -63,6 +68,7 @@ impl Settings {
             token,
             output: output(&levels)?,
             pager: levels.get(&PAGER)?,
+            on_behalf_of: on_behalf_of(&levels)?,
             zone: zone(&levels, asker)?,
             file_exists: levels.file.exists,
             file: levels.file.path,
@@ -144,7 +150,11 @@ impl Settings {
             Some(pager) => Row::new(&PAGER, &pager.value, &pager.origin),
             None => Row::without_value(&PAGER, "default: PAGER or less".into()),
         };
-        vec![database, url, output, zone, pager, token, file]
+        let behalf = match &self.on_behalf_of {
+            Some(name) => Row::new(&ON_BEHALF_OF, &name.value, &name.origin),
+            None => Row::without_value(&ON_BEHALF_OF, "not set".into()),
+        };
+        vec![database, url, output, zone, pager, behalf, token, file]
     }
 }
 
@@ -164,6 +174,14 @@ fn output(levels: &Levels) -> Result<Setting<Format>> {
         Some(given) => given.read(|word| Format::read(word)),
         None => Ok(Setting::new(Format::default(), Origin::Default)),
     }
+}
+
+fn on_behalf_of(levels: &Levels) -> Result<Option<Setting<String>>> {
+    let Some(given) = levels.get(&ON_BEHALF_OF)? else {
+        return Ok(None);
+    };
+    let name = given.read(|name| check_name(name).map(|()| name.to_string()))?;
+    Ok(Some(name))
 }
 
 /// The time zone. The inner error is about the zone of the system.

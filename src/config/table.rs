@@ -5,7 +5,7 @@
 //! Names are written out rather than derived, so that a search for a flag or a variable finds its row.
 
 use crate::config::kind::SettingKind::{
-    self, Count, Database, File, Folder, Format, Host, Many, Path, Port, Program, Rate, Size,
+    self, Count, Database, File, Folder, Format, Host, Many, Name, Path, Port, Program, Rate, Size,
     Switch, Time, Token, Url, Word, Zone,
 };
 use crate::model::record::LARGEST;
@@ -114,6 +114,9 @@ knobs! {
     PAGER: "pager", "", "CRM_PAGER", "pager";
         Commands, Program, Rule("`PAGER`, or `less` without one");
         "The program that shows a table or a page of the manual that is longer than the screen; `cat` for none";
+    ON_BEHALF_OF: "on_behalf_of", "--on-behalf-of", "CRM_ON_BEHALF_OF", "on_behalf_of";
+        Commands, Name, Unset;
+        "For whom the changes are made, such as an agent's user; kept with each change, and never checked";
     HOST: "host", "--host", "HOST", "";
         Listen, Host, Value("0.0.0.0");
         "The address to listen on";

@@ -14,7 +14,7 @@ use warp::reply::Response;
 
 use super::conditions::IDEMPOTENCY_KEY;
 use super::reply::{Media, Written};
-use super::request::Request;
+use super::request::{CHANGE_GROUP, Request};
 use super::route::{Act, Found};
 use super::written::tagged;
 use super::{docs, gate, openapi, preference, reply};
@@ -155,6 +155,7 @@ where
         if !asked.is_zone_named {
             asked.zone = request.api.zone.clone();
         }
+        let author = request.author()?;
         let mut operation = T::ask(&asked)?;
         let versions = match T::ABOUT.conditional {
             true => {
@@ -177,7 +178,7 @@ where
         let terms = Terms {
             versions,
             key,
-            author: request.author(),
+            author,
         };
         let outcome = request.write(operation, terms).await?;
         let response = match T::told(self.noun, outcome.done) {
@@ -205,7 +206,11 @@ where
                 reply::json(StatusCode::CREATED, json.to_string())
             }
         };
-        Ok(request.marked(response, outcome.replayed))
+        let mut response = request.marked(response, outcome.replayed);
+        if let Some(group) = outcome.group {
+            response.headers_mut().insert(&CHANGE_GROUP, group.into());
+        }
+        Ok(response)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::net::body;
 impl Request<'_> {
     /// The idempotency key of the request, whose body has not been read yet.
     pub(super) fn keyed(&self) -> Result<Option<Keyed>> {
-        let Some(text) = single(self.head.headers, &IDEMPOTENCY_KEY)? else {
+        let Some(text) = single(self.head.headers, &IDEMPOTENCY_KEY, "Idempotency-Key")? else {
             return Ok(None);
         };
         let caller = self.token.map_or(0, |token| token.id);
@@ -102,19 +102,23 @@ impl Keyed {
 
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The value of a header that may occur only once.
-fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>> {
+/// The value of a header that may occur only once. `called` is its name in an error.
+pub(super) fn single<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+    called: &str,
+) -> Result<Option<&'h str>> {
     let mut given = headers.get_all(name).iter();
     let refuse = |expected: &str| {
-        let expected = format!("Idempotency-Key: expected {expected}");
+        let expected = format!("{called}: expected {expected}");
         Err(Error::invalid(expected))
     };
     match (given.next(), given.next()) {
         (None, _) => Ok(None),
         (Some(_), Some(_)) => refuse("one header, got several"),
-        (Some(value), None) => match value.to_str() {
+        (Some(value), None) => match std::str::from_utf8(value.as_bytes()) {
             Ok(text) => Ok(Some(text)),
-            Err(_) => refuse("visible ASCII characters"),
+            Err(_) => refuse("UTF-8 text"),
         },
     }
 }

@@ -14,12 +14,12 @@ use crate::base::error::{Code, Error, Result, quoted};
 use crate::net::peer::Peer;
 
 /// The request headers that a page may set, in addition to those that every page may set.
-const REQUEST_HEADERS: &str =
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id";
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Change-Group, Idempotency-Key, If-Match, If-None-Match, On-Behalf-Of, \
+     X-Request-Id";
 
 /// The response headers that a page may read, in addition to those that every page may read.
 const RESPONSE_HEADERS: &str = "ETag, Location, Link, X-Total-Count, X-Request-Id, Retry-After, \
-     RateLimit, RateLimit-Policy, Idempotent-Replayed";
+     RateLimit, RateLimit-Policy, Idempotent-Replayed, Change-Group";
 
 /// How long a browser may cache the response to a preflight, in seconds. A change of the setting takes effect within
 /// minutes.

@@ -175,6 +175,8 @@ fn parameters(about: &About, noun: Option<&'static Noun>, described: &Described)
     }
     if about.writes() {
         parameters.push(reference("parameters", "IdempotencyKey"));
+        parameters.push(reference("parameters", "OnBehalfOf"));
+        parameters.push(reference("parameters", "ChangeGroup"));
     }
     if about.conditional {
         parameters.push(reference("parameters", "IfMatch"));
@@ -262,6 +264,7 @@ fn responses(
         }
         if about.writes() {
             answer["headers"]["Idempotent-Replayed"] = reference("headers", "IdempotentReplayed");
+            answer["headers"]["Change-Group"] = reference("headers", "ChangeGroup");
         }
     }
     let mut sorted: Vec<(String, Value)> = answers.into_iter().collect();

@@ -2,20 +2,29 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::time::timeout;
-use warp::http::{HeaderMap, Method};
+use warp::http::{HeaderMap, HeaderName, Method};
 
 use super::api::Api;
-use crate::base::error::{Code, Error, Result};
-use crate::model::author::{Author, NOBODY};
+use super::conditions::single;
+use crate::base::error::{Code, Error, Result, quoted};
+use crate::model::author::{Author, NOBODY, check_name};
+use crate::model::noun::parse_id;
 use crate::model::query;
 use crate::model::terms::Terms;
 use crate::model::token::Token;
 use crate::net::hits::Limit;
 use crate::operation::asked::known_parameters;
 use crate::store::contract::{Outcome, Store, Write};
+
+/// For whom the client acts.
+static ON_BEHALF_OF: HeaderName = HeaderName::from_static("on-behalf-of");
+
+/// The group that the changes of a request join, and in a response the group of its changes.
+pub(super) static CHANGE_GROUP: HeaderName = HeaderName::from_static("change-group");
 
 /// A request without its body.
 #[derive(Clone, Copy)]
@@ -76,15 +85,29 @@ impl Request<'_> {
     }
 
     /// Who makes the changes of this request.
-    pub(super) fn author(&self) -> Author {
-        Author {
+    pub(super) fn author(&self) -> Result<Author> {
+        let on_behalf_of = single(self.head.headers, &ON_BEHALF_OF, "On-Behalf-Of")?;
+        if let Some(name) = on_behalf_of {
+            check_name(name).map_err(|why| Error::invalid(format!("On-Behalf-Of: {why}")))?;
+        }
+        let group = single(self.head.headers, &CHANGE_GROUP, "Change-Group")?;
+        let group = group.map(|text| {
+            parse_id(text).ok_or_else(|| {
+                let got = quoted(text);
+                Error::invalid(format!(
+                    "Change-Group: expected the number of a change, got {got}"
+                ))
+            })
+        });
+        Ok(Author {
             by: self
                 .token
                 .map_or_else(|| NOBODY.into(), |token| token.name.clone()),
-            on_behalf_of: None,
+            on_behalf_of: on_behalf_of.map(Arc::from),
             request_id: Some(self.request_id.into()),
             operation: self.operation.into(),
-        }
+            group: group.transpose()?,
+        })
     }
 
     fn late(&self, code: Code, message: &str) -> Error {

@@ -158,6 +158,8 @@ pub struct Outcome<D> {
     pub done: D,
     /// Whether an earlier request with the same idempotency key did this, and the present one changed nothing.
     pub replayed: bool,
+    /// The group of its changes, named by its first change. `None` if nothing was changed.
+    pub group: Option<i64>,
 }
 
 impl Saved {

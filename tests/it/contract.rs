@@ -1243,6 +1243,7 @@ async fn keys_and_versions(store: AnyStore) {
     let under = |key: &str, body: &str| Terms {
         versions: None,
         key: Some(Key::parse(key, &["0", "POST", "/leads", ""], body.as_bytes()).unwrap()),
+        ..Terms::default()
     };
     let new = |json: &str| Create::new(draft(&LEAD, json, Purpose::Create), OnDuplicate::Create);
     let json = r#"{"email":"ada@example.com","attributes":{"n":1.50}}"#;
@@ -1277,6 +1278,7 @@ async fn keys_and_versions(store: AnyStore) {
     let at = |version: i64| Terms {
         versions: Some(Versions::Of(vec![version])),
         key: None,
+        ..Terms::default()
     };
     let changed = store.write(change("a"), at(1)).await.unwrap();
     assert_eq!(changed.done.record.version(), 2);

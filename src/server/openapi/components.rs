@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::error::{Code, Error};
 use crate::base::time;
+use crate::model::author::LONGEST_NAME;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::{LARGEST_LIMIT, LONGEST_PATTERN};
@@ -60,6 +61,16 @@ pub(super) fn parameters() -> Value {
             "description": "With a key, a request is done once, no matter how often it is sent within 24 hours. The same key with the same body gets the first answer again. A key belongs to a token, a method, a path and its parameters. Use a new one for each new request, such as a random UUID.",
             // Without an example: pages that try requests out would send it with every request.
             "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        },
+        "OnBehalfOf": {
+            "name": "On-Behalf-Of", "in": "header",
+            "description": "For whom the caller acts, such as the user of an agent. It is kept with each change and never checked.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME},
+        },
+        "ChangeGroup": {
+            "name": "Change-Group", "in": "header",
+            "description": "The group that the changes of this request join, from the answer to an earlier request of the same token. They are then taken back together.",
+            "schema": id_schema(),
         },
         "IfMatch": {
             "name": "If-Match", "in": "header",
@@ -137,6 +148,11 @@ pub(super) fn headers() -> Value {
             "description": "The version of the record, which increases with each change.",
             "schema": {"type": "string"},
             "example": "\"3\"",
+        },
+        "ChangeGroup": {
+            "description": "The group of the changes of this request: the number of its first change. An answer without it changed no record.",
+            "schema": {"type": "integer", "minimum": 1},
+            "example": 812,
         },
         "IdempotentReplayed": {
             "description": "`true` if this is the answer to an earlier request with the same Idempotency-Key. Nothing was done again.",

@@ -36,6 +36,8 @@ pub(super) struct RemoteAnswer {
     /// The version of the record, 0 if there is none.
     pub(super) version: i64,
     pub(super) replayed: bool,
+    /// The group of the changes, if there are any.
+    pub(super) group: Option<i64>,
     pub(super) body: Bytes,
 }
 
@@ -103,6 +105,7 @@ impl RemoteClient {
                 let response = self.send(next).await?;
                 let header = |name: &str| response.headers().get(name)?.to_str().ok();
                 let version = header("etag").and_then(terms::parse_etag);
+                let group = header("change-group").and_then(|text| text.parse().ok());
                 let (status, replayed) = (
                     response.status(),
                     header("idempotent-replayed") == Some("true"),
@@ -111,6 +114,7 @@ impl RemoteClient {
                     status,
                     version: version.unwrap_or_default(),
                     replayed,
+                    group,
                     body: self.body(response).await?,
                 })
             };

@@ -73,6 +73,12 @@ impl Store for Remote {
         if let Some(versions) = &terms.versions {
             request = request.header("if-match", versions.text());
         }
+        if let Some(name) = &terms.author.on_behalf_of {
+            request = request.header("on-behalf-of", &**name);
+        }
+        if let Some(group) = terms.author.group {
+            request = request.header("change-group", group);
+        }
         if let Some(body) = asked.body {
             request = request
                 .header("content-type", "application/json")
@@ -83,6 +89,7 @@ impl Store for Remote {
         self.done(&write, &answer).map(|done| Outcome {
             done,
             replayed: answer.replayed,
+            group: answer.group,
         })
     }
 

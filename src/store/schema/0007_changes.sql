@@ -23,3 +23,9 @@ CREATE INDEX crm_changes_by_record ON crm_changes (record_id);
 -- Only changes of several records at once, and those that take others back, have an entry.
 CREATE INDEX crm_changes_by_group ON crm_changes (first) WHERE first IS NOT NULL;
 CREATE INDEX crm_changes_by_undone ON crm_changes (undoes) WHERE undoes IS NOT NULL;
+
+-- The name of this sequence of changes. A restore and a copy give a new one, so that a reader of the old sequence notices.
+CREATE TABLE crm_epoch (
+    epoch TEXT NOT NULL -- 16 hexadecimal digits, at random
+) STRICT;
+INSERT INTO crm_epoch VALUES (lower(hex(randomblob(8))));

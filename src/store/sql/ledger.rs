@@ -33,6 +33,8 @@ pub struct Ledger<'t, T> {
     author: &'t Author,
     /// The first change of the group, once there is one.
     group: Option<i64>,
+    /// Whether the group may be joined: it is the author's own, and is not taken back.
+    joins: bool,
     /// The group that its changes take back.
     undoes: Option<i64>,
 }
@@ -60,9 +62,39 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         Ledger {
             tx,
             author,
-            group: None,
+            group: author.group,
+            joins: author.group.is_none(),
             undoes: None,
         }
+    }
+
+    /// The group of the changes, named by its first change. `None` before the first change.
+    pub fn group(&self) -> Option<i64> {
+        self.group
+    }
+
+    /// Refuses to join a group that is not the author's own, or that is taken back.
+    async fn join(&mut self) -> Result<()> {
+        if self.joins {
+            return Ok(());
+        }
+        let group = self.group.unwrap_or_default();
+        let sql = "SELECT seq FROM crm_changes WHERE seq = $1 AND author = $2 AND first IS NULL \
+                   AND NOT EXISTS (SELECT 1 FROM crm_changes WHERE undoes = $1)";
+        let rows = self
+            .tx
+            .query(sql, &[group.into(), Value::from(&*self.author.by)])
+            .await?;
+        if rows.is_empty() {
+            return Err(Error::new(
+                Code::Conflict,
+                format!(
+                    "Change-Group: expected the first change of a group of your own that is not taken back, got {group}"
+                ),
+            ));
+        }
+        self.joins = true;
+        Ok(())
     }
 
     /// Reads and locks a record that will be changed. Its values are as they are [shown](crate::model::stored), so that a
@@ -84,6 +116,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
 
     /// Inserts a record and sets its id.
     pub async fn insert(&mut self, draft: &Draft, record: &mut Record) -> Result<()> {
+        self.join().await?;
         let noun = record.noun;
         let rest = rest(record);
         let at = time::now();
@@ -122,6 +155,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         mut record: Record,
         mut changes: Vec<(usize, Value)>,
     ) -> Result<Record> {
+        self.join().await?;
         let noun = record.noun;
         let now = time::now();
         if let Some(stamp) = noun.position("updated_at") {
@@ -206,6 +240,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         // While the record is locked, nobody can add a record that refers to it.
         let record = self.read(noun, id).await?;
         terms.hold(record.version())?;
+        self.join().await?;
         self.release(noun, DeletedRows::One, id, cascade).await?;
         let rest = rest(&record);
         let at = time::now();

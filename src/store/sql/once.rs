@@ -21,13 +21,7 @@ pub(crate) async fn run<W: Write, T: Transaction>(
     terms: &Terms,
 ) -> Result<Outcome<W::Done>> {
     let Some(key) = &terms.key else {
-        let done = write
-            .run(&mut Ledger::new(tx, &terms.author), terms)
-            .await?;
-        return Ok(Outcome {
-            done,
-            replayed: false,
-        });
+        return once(&mut write, tx, terms).await;
     };
     tx.alone_with(&key.id).await?;
     if let Some(kept) = find(tx, key).await? {
@@ -35,19 +29,30 @@ pub(crate) async fn run<W: Write, T: Transaction>(
             Some(done) => Ok(Outcome {
                 done,
                 replayed: true,
+                group: None,
             }),
             None => Err(Error::internal(
                 "the kept result of a request cannot be read",
             )),
         };
     }
-    let done = write
-        .run(&mut Ledger::new(tx, &terms.author), terms)
-        .await?;
-    keep(tx, key, write.keep(&done)).await?;
+    let outcome = once(&mut write, tx, terms).await?;
+    keep(tx, key, write.keep(&outcome.done)).await?;
+    Ok(outcome)
+}
+
+/// Runs a write.
+async fn once<W: Write, T: Transaction>(
+    write: &mut W,
+    tx: &mut T,
+    terms: &Terms,
+) -> Result<Outcome<W::Done>> {
+    let mut ledger = Ledger::new(tx, &terms.author);
+    let done = write.run(&mut ledger, terms).await?;
     Ok(Outcome {
         done,
         replayed: false,
+        group: ledger.group(),
     })
 }
 

@@ -36,3 +36,9 @@ BEGIN
     RETURN nextval('crm_changes_seq');
 END
 $$;
+
+-- The name of this sequence of changes. A restore and a copy give a new one, so that a reader of the old sequence notices.
+CREATE TABLE crm_epoch (
+    epoch text COLLATE "C" NOT NULL -- 16 hexadecimal digits, at random
+);
+INSERT INTO crm_epoch SELECT substr(replace(gen_random_uuid()::text, '-', ''), 1, 16);
