@@ -142,3 +142,85 @@ fn what_is_fuzzed_is_what_is_built() {
     }
     assert!(shared > 50, "the packages were not found");
 }
+
+/// The files whose SQL may write the tables of records, and why.
+const WRITERS: [(&str, &str); 8] = [
+    ("store/sql/ledger.rs", "the ledger itself"),
+    ("store/sql/statements.rs", "the texts that the ledger runs"),
+    ("store/sql/faults.rs", "a command that is printed"),
+    ("store/sql/copying.rs", "a copy into an empty database"),
+    (
+        "store/sqlite/file/legacy/carry.rs",
+        "the upgrade of an old file",
+    ),
+    (
+        "store/sqlite/file/restore/numbers.rs",
+        "the versions of a restored file",
+    ),
+    (
+        "store/sqlite/file/schema/table.rs",
+        "triggers, for other programs",
+    ),
+    (
+        "store/postgres/addresses.rs",
+        "the upgrade of an old database",
+    ),
+];
+
+/// The tables after these words of SQL in a source file, without its tests.
+fn written_tables(text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim().starts_with("//"));
+    let code: Vec<&str> = lines.collect();
+    let code = code.join("\n");
+    let verbs = ["INSERT INTO ", "DELETE FROM ", "REPLACE INTO ", "UPDATE "];
+    let mut found = Vec::new();
+    for verb in verbs {
+        for (at, _) in code.match_indices(verb) {
+            let rest = &code[at + verb.len()..];
+            let end =
+                rest.find(|letter: char| !letter.is_alphanumeric() && !"_.{}".contains(letter));
+            found.push(rest[..end.unwrap_or(rest.len())].to_string());
+        }
+    }
+    found
+}
+
+/// A change of a record that the ledger does not write would be missing from the history.
+#[test]
+fn only_the_ledger_writes_records() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut writers: Vec<String> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path
+                .strip_prefix(&root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_string();
+            if !name.ends_with(".rs") || name.ends_with("tests.rs") || name.contains("/tests/") {
+                continue;
+            }
+            let tables = written_tables(&std::fs::read_to_string(&path).unwrap());
+            let is_record = |table: &String| {
+                let own = ["crm_", "sqlite_", "temp.", "heartbeat", "SKIP", "SET"];
+                // `DO UPDATE SET` and `FOR UPDATE` name no table, and neither does a trigger's `UPDATE ON`.
+                !table.is_empty() && table != "ON" && !own.iter().any(|own| table.starts_with(own))
+            };
+            if tables.iter().any(is_record) {
+                writers.push(name);
+            }
+        }
+    }
+    writers.sort();
+    let mut known: Vec<&str> = WRITERS.iter().map(|writer| writer.0).collect();
+    known.sort();
+    assert_eq!(writers, known);
+}
