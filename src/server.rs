@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`settings`], [`limit`] | the settings of the service, and the limits of one request |
 //! | [`route`] | which path and method lead to which operation |
-//! | [`gate`] | tokens |
+//! | [`gate`], [`passes`] | tokens, and the end of streamed answers whose token is no longer valid |
 //! | [`site`], [`cors`], [`hosts`] | requests from the pages of other sites, and the hosts that requests name |
 //! | [`observe`] | the log and the metrics of requests |
 //! | [`api`] | what all requests share |
@@ -39,6 +39,7 @@ pub mod hosts;
 pub mod limit;
 pub mod observe;
 pub mod openapi;
+mod passes;
 mod preference;
 mod reply;
 mod request;
@@ -71,14 +72,18 @@ pub async fn serve(
         move |error, refused: RefusedRequest<'_>| api.refuse(error, &refused)
     };
     let meter = api.observer.meter.clone();
-    accept::serve(
+    let passes = api.passes.clone();
+    let serving = accept::serve(
         listener,
         service,
         refuse,
         settings.connections,
         meter,
         shutdown,
-    )
-    .await;
+    );
+    tokio::select! {
+        () = serving => {}
+        never = passes.enforce() => match never {},
+    }
     store.close().await
 }

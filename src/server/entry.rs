@@ -147,7 +147,7 @@ where
                     api,
                     head: asked,
                     request_id,
-                    token: token.as_deref(),
+                    token: token.as_ref(),
                 };
                 let rated = match &token {
                     Some(token) => api.rates.take_token(token.id, &told),

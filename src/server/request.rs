@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::time::timeout;
@@ -31,7 +32,7 @@ pub(super) struct Request<'a> {
     pub(super) head: Head<'a>,
     pub(super) request_id: &'a str,
     /// The token of the request, if it has one.
-    pub(super) token: Option<&'a Token>,
+    pub(super) token: Option<&'a Arc<Token>>,
 }
 
 impl Request<'_> {
