@@ -18,6 +18,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::base::error::Result;
 use crate::net::accept;
@@ -72,18 +73,18 @@ pub async fn serve(
         move |error, refused: RefusedRequest<'_>| api.refuse(error, &refused)
     };
     let meter = api.observer.meter.clone();
-    let passes = api.passes.clone();
-    let serving = accept::serve(
+    // A task of its own, so that a read of the tokens never holds up the accept loop.
+    let (passes, mut enforcing) = (api.passes.clone(), JoinSet::new());
+    enforcing.spawn(async move { passes.enforce().await });
+    accept::serve(
         listener,
         service,
         refuse,
         settings.connections,
         meter,
         shutdown,
-    );
-    tokio::select! {
-        () = serving => {}
-        never = passes.enforce() => match never {},
-    }
+    )
+    .await;
+    enforcing.shutdown().await;
     store.close().await
 }

@@ -45,6 +45,12 @@ impl Lease {
         response.extensions_mut().insert(self);
     }
 
+    /// Whether it has ended.
+    #[cfg(test)]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
+
     /// Resolves when the lease ends.
     async fn ended(mut self) {
         // Nothing is ever sent, so this fails when the lessor is dropped.

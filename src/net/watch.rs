@@ -227,10 +227,7 @@ impl Watch {
 
     /// Whether the peer lacks a part of a response.
     pub(super) fn is_unfinished(&self) -> bool {
-        self.open > 0
-            || self.broken
-            || self.pace.blocked().is_some()
-            || !self.leases.is_empty()
+        self.open > 0 || self.broken || self.pace.blocked().is_some() || !self.leases.is_empty()
     }
 
     /// Checks the time limits. Returns when to check again, `None` if that is not before something happens, or why the

@@ -106,7 +106,7 @@ impl Passes {
         }
     }
 
-    /// Ends the answers whose readers would not be let in now, for as long as this is polled.
+    /// Ends the answers whose readers would not be let in now, for ever.
     pub(super) async fn enforce(&self) -> Infallible {
         loop {
             self.begins.notified().await;
@@ -159,5 +159,64 @@ impl reply::Pass for Pass {
 
     fn attach(&self, response: &mut Response) {
         self.lease.clone().attach(response);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::token::{Scope, Secret};
+    use crate::store::sqlite::Work;
+
+    fn token(id: i64, expires_at: Option<&str>) -> Arc<Token> {
+        Arc::new(Token {
+            id,
+            name: format!("t{id}").into(),
+            scope: Scope::Read,
+            start: String::new(),
+            created_at: String::new(),
+            expires_at: expires_at.map(String::from),
+        })
+    }
+
+    fn keyring(tokens: &[&Arc<Token>]) -> Keyring {
+        let tokens = tokens.iter().map(|token| Token::clone(token));
+        Keyring::new(tokens.map(|token| (Secret::new().unwrap().hash(), token)))
+    }
+
+    /// The passes that are in use, by the ids of their tokens.
+    fn in_use(passes: &Passes) -> Vec<Option<i64>> {
+        passes.has_some();
+        let mut ids: Vec<_> = passes.readers().keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn answers_share_the_end_of_their_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = AnyStore::open(&folder.path().join("crm.db"), Work::Server).unwrap();
+        let passes = Arc::new(Passes::new(store, Policy::FromFirstToken));
+        let lasts = token(1, Some("9999-01-01 00:00:00"));
+        let expired = token(2, Some("2020-01-01 00:00:00"));
+        let revoked = token(3, None);
+        let given = [None, Some(&lasts), Some(&expired), Some(&revoked)];
+        let held: Vec<Pass> = (0..40).map(|at| passes.pass(given[at % 4])).collect();
+        assert_eq!(in_use(&passes), [None, Some(1), Some(2), Some(3)]);
+        passes.check(Some(&keyring(&[&lasts, &expired])));
+        assert_eq!(in_use(&passes), [Some(1)]);
+        let has_ended = |pass: &Pass| pass.lease.has_ended();
+        let ended: Vec<bool> = held.iter().map(has_ended).collect();
+        assert_eq!(ended[..4], [true, false, true, true]);
+        assert!(ended.chunks(4).all(|chunk| chunk == &ended[..4]));
+
+        // Without tokens the service is open.
+        let open = passes.pass(None);
+        passes.check(Some(&Keyring::default()));
+        assert!(!has_ended(&open));
+        drop(held);
+        assert_eq!(in_use(&passes), [None]);
+        passes.check(None);
+        assert!(has_ended(&open) && in_use(&passes).is_empty());
     }
 }

@@ -165,7 +165,16 @@ pub(super) fn list<P: Pass>(
                 Ok(Some(chunk)) => Some((Ok(chunk), Some((rest, opened)))),
                 Ok(None) => Some((Ok(end), None)),
                 Err(error) => {
-                    tracing::error!("request {request_id}: a list failed in the middle: {error}");
+                    match error.code {
+                        Code::Unauthenticated => {
+                            tracing::info!(
+                                "request {request_id}: ended a list in the middle: {error}"
+                            );
+                        }
+                        _ => tracing::error!(
+                            "request {request_id}: a list failed in the middle: {error}"
+                        ),
+                    }
                     Some((Err(error), None))
                 }
             }

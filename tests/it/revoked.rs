@@ -94,7 +94,7 @@ impl Stopped {
 
     /// Waits until the server has ended the connection, without reading from it.
     #[track_caller]
-    fn is_cut(self) {
+    fn ends(self) {
         let mut error = None;
         wait_for(self.name, || {
             error = self.socket.take_error().unwrap();
@@ -128,7 +128,7 @@ fn create(home: &Home, db: &str, words: &str) -> String {
 }
 
 #[test]
-fn whoever_stops_reading_is_cut_with_the_token() {
+fn whoever_stops_reading_ends_with_the_token() {
     let api = Api::start();
     api.fill();
     let Api { home, server } = api;
@@ -137,7 +137,7 @@ fn whoever_stops_reading_is_cut_with_the_token() {
     // The service is open until its first token.
     let open = stopped("the end of a list without a token", "");
     let other = create(&home, "crm.db", "other --scope read");
-    open.is_cut();
+    open.ends();
 
     let reader = create(&home, "crm.db", "reader --scope read");
     let answered = {
@@ -154,10 +154,10 @@ fn whoever_stops_reading_is_cut_with_the_token() {
         stopped("the end of a revoked token, again", &reader),
     ];
     revoke("reader");
-    cut.into_iter().for_each(Stopped::is_cut);
+    cut.into_iter().for_each(Stopped::ends);
 
     let short = create(&home, "crm.db", "short --scope read --expires 5s");
-    stopped("the end of an expired token", &short).is_cut();
+    stopped("the end of an expired token", &short).ends();
 
     control.stays();
     let mut wire = &answered;
@@ -190,7 +190,7 @@ fn so_it_is_over_tls() {
     let control = stopped("another token", &other);
     let cut = stopped("the end of a revoked token", &reader);
     api.home.line("token revoke reader --db crm.db").ok();
-    cut.is_cut();
+    cut.ends();
     control.stays();
 }
 
@@ -198,8 +198,9 @@ fn so_it_is_over_tls() {
 fn fill(server: &Server, token: &str) {
     for number in 0..120 {
         let details = "x".repeat(100_000);
-        let lead =
-            format!(r#"{{"email":"a{number}@example.com","attributes":{{"details":"{details}"}}}}"#);
+        let lead = format!(
+            r#"{{"email":"a{number}@example.com","attributes":{{"details":"{details}"}}}}"#
+        );
         let request = format!(
             "POST /leads HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{lead}",
@@ -227,7 +228,7 @@ async fn another_service_over_the_database_revokes_too() {
     );
     let revoked = exchange(one.address(), request.as_bytes(), false);
     assert_eq!(revoked.status, 200);
-    cut.is_cut();
+    cut.ends();
     control.stays();
 }
 
@@ -243,6 +244,6 @@ fn nobody_reads_on_where_the_tokens_cannot_be_read() {
     let cut = Stopped::new("the end without tokens", &server, None, &admin);
     let processes = cluster.processes();
     signal("STOP", &processes);
-    cut.is_cut();
+    cut.ends();
     signal("CONT", &processes);
 }
