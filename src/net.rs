@@ -19,6 +19,7 @@
 //! - **A response is complete, or it looks broken.** A client that misses a part of its response gets a reset, not a normal
 //!   end. A client that gets its response early can finish sending, so that no reset destroys the response. A client that
 //!   ends only its own side after a request gets the whole response.
+//! - **A response that its peer may no longer have ends**, also in the middle of a write; see [`lease`].
 //! - **Each time a limit is reached, this is counted**, see [`hits`]. `/metrics` shows the counts.
 //!
 //! # Timers
@@ -42,6 +43,7 @@
 //! | `transport`, [`certificate`] | the stream with or without TLS; the certificate in its files |
 //! | [`body`] | request bodies: size, depth, time and memory |
 //! | [`responses`], `memory`, [`held`] | the memory of large responses; that of one response; how a connection learns of it |
+//! | [`lease`] | the end of a response whose peer may no longer have it |
 //! | [`rate`] | requests a second |
 //! | [`clock`] | whether the system's clock shows a time that responses can have |
 
@@ -56,6 +58,7 @@ mod connection;
 pub mod exchange;
 pub mod held;
 pub mod hits;
+pub mod lease;
 pub mod limits;
 mod memory;
 pub mod meter;

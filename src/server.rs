@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`settings`], [`limit`] | the settings of the service, and the limits of one request |
 //! | [`route`] | which path and method lead to which operation |
-//! | [`gate`] | tokens |
+//! | [`gate`], [`passes`] | tokens, and the end of streamed answers whose token is no longer valid |
 //! | [`site`], [`cors`], [`hosts`] | requests from the pages of other sites, and the hosts that requests name |
 //! | [`observe`] | the log and the metrics of requests |
 //! | [`api`] | what all requests share |
@@ -18,6 +18,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::base::error::Result;
 use crate::net::accept;
@@ -39,6 +40,7 @@ pub mod hosts;
 pub mod limit;
 pub mod observe;
 pub mod openapi;
+mod passes;
 mod preference;
 mod reply;
 mod request;
@@ -71,6 +73,9 @@ pub async fn serve(
         move |error, refused: RefusedRequest<'_>| api.refuse(error, &refused)
     };
     let meter = api.observer.meter.clone();
+    // A task of its own, so that a read of the tokens never holds up the accept loop.
+    let (passes, mut enforcing) = (api.passes.clone(), JoinSet::new());
+    enforcing.spawn(async move { passes.enforce().await });
     accept::serve(
         listener,
         service,
@@ -80,5 +85,6 @@ pub async fn serve(
         shutdown,
     )
     .await;
+    enforcing.shutdown().await;
     store.close().await
 }

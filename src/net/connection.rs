@@ -104,21 +104,26 @@ fn cut(reason: CutReason) -> Option<Limit> {
         CutReason::Head => Some(Limit::HeadTimeout),
         CutReason::Slow | CutReason::Hold => Some(Limit::SlowReader),
         CutReason::Evicted => Some(Limit::Connections),
-        CutReason::Linger => None,
+        CutReason::Linger | CutReason::Lease => None,
     }
 }
 
-/// Resolves when a time limit of the connection is reached. It must be polled after everything that changes the watch. It
+/// Resolves when a time limit of the connection is reached, or a lease of its responses ends. It must be polled after everything that changes the watch. It
 /// is, because all of that happens in the connection's own task.
 fn overdue(watch: SharedWatch) -> impl Future<Output = CutReason> {
     let mut timer = Box::pin(sleep_until(Instant::now()));
     poll_fn(move |cx| {
         loop {
-            let next = match watch.lock().check(Instant::now()) {
+            let mut watch = watch.lock();
+            if watch.poll_lease_ended(cx).is_ready() {
+                return Poll::Ready(CutReason::Lease);
+            }
+            let next = match watch.check(Instant::now()) {
                 Ok(Some(next)) => next,
                 Ok(None) => return Poll::Pending,
                 Err(reason) => return Poll::Ready(reason),
             };
+            drop(watch);
             // A timer that fires too early costs less than one that is reset with every request.
             if timer.is_elapsed() || timer.deadline() > next {
                 timer.as_mut().reset(next);

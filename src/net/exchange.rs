@@ -10,6 +10,7 @@ use hyper::header::{CONNECTION, HeaderValue};
 use tokio::time::Instant;
 
 use crate::net::held::HoldsMemory;
+use crate::net::lease::Lease;
 use crate::net::watch::SharedWatch;
 
 /// Closes the connection after this response.
@@ -37,6 +38,9 @@ impl OpenRequest {
         }
         if let Some(HoldsMemory(memory)) = response.extensions_mut().remove() {
             self.0.lock().holds(memory);
+        }
+        if let Some(lease) = response.extensions_mut().remove::<Lease>() {
+            self.0.lock().leases(lease);
         }
         response.map(|body| ResponseBody { body, open: self })
     }

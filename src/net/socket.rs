@@ -51,10 +51,12 @@ impl WatchedSocket {
         }
     }
 
-    /// Fails if the peer has reset the connection while the service works on its request. hyper reads nothing during that
-    /// time, so it would notice a reset only when it writes.
-    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.watch.lock().is_answering() && self.reset.poll(&self.stream, cx).is_ready() {
+    /// Reports that everything was written. Fails if the peer has reset the connection while the service works on its
+    /// request. hyper reads nothing during that time, so it would notice a reset only when it writes.
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut watch = self.watch.lock();
+        watch.all_written();
+        if watch.is_answering() && self.reset.poll(&self.stream, cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         Poll::Ready(Ok(()))
@@ -106,10 +108,11 @@ impl AsyncWrite for WatchedSocket {
         self.stream.is_write_vectored()
     }
 
-    /// hyper flushes whenever it runs, so this is also where a reset is noticed.
+    /// hyper flushes whenever it runs, so this is also where a reset is noticed. hyper and TLS flush the socket only when
+    /// they have written all that they hold.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.poll_reset(cx)
+        self.poll_flushed(cx)
     }
 
     /// Ends the writing side, and discards what has come and nobody will read. If the peer may still be sending something

@@ -9,11 +9,13 @@
 //! connection ends after the idle time plus the head time at the latest.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::net::held::HeldMemory;
+use crate::net::lease::{Lease, Leases};
 use crate::net::limits::ConnectionLimits;
 use crate::net::pace::Pace;
 
@@ -35,6 +37,8 @@ pub(super) enum CutReason {
     Evicted,
     /// The peer was still sending after the time to finish.
     Linger,
+    /// The peer may no longer have its response.
+    Lease,
 }
 
 /// The loss for a peer when its connection is evicted. The connection with the lowest cost is evicted first.
@@ -52,6 +56,8 @@ pub(super) struct Watch {
     /// Requests whose responses have not ended. It is a count because hyper may begin a request before it drops the
     /// body of the previous response.
     open: usize,
+    /// How many responses have ended.
+    ended: u64,
     /// When the connection last became idle: it was opened, its last response ended, or the last byte was written.
     quiet: Instant,
     /// When the first byte of a request's head came, while that head is incomplete.
@@ -71,6 +77,8 @@ pub(super) struct Watch {
     pace: Pace,
     /// The memory that its responses hold, including those that have ended and are not written completely.
     held: Vec<Arc<dyn HeldMemory>>,
+    /// The leases of its responses, including those that have ended and are not written completely.
+    leases: Leases,
 }
 
 impl Watch {
@@ -78,6 +86,7 @@ impl Watch {
         Watch {
             limits,
             open: 0,
+            ended: 0,
             quiet: now,
             head: None,
             unread: false,
@@ -88,6 +97,7 @@ impl Watch {
             lingering: None,
             pace: Pace::new(limits.rate, limits.rate_window),
             held: Vec::new(),
+            leases: Leases::default(),
         }
     }
 
@@ -96,6 +106,21 @@ impl Watch {
         // Memory that only this connection refers to can no longer grow.
         self.held.retain(|held| Arc::strong_count(held) > 1);
         self.held.push(memory);
+    }
+
+    /// The response to the last request that began has this lease.
+    pub(super) fn leases(&mut self, lease: Lease) {
+        self.leases.add(lease, self.ended + self.open as u64);
+    }
+
+    /// Everything that was produced has been written. Part of a response may still have to be produced.
+    pub(super) fn all_written(&mut self) {
+        self.leases.written(self.ended);
+    }
+
+    /// Resolves when the peer may no longer have a response that is not written completely.
+    pub(super) fn poll_lease_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.leases.poll_ended(cx)
     }
 
     /// The head of a request is complete. `body` says whether a body follows, `reads` whether the request changes
@@ -132,6 +157,7 @@ impl Watch {
     /// The response to a request ended. Its last bytes may still have to be written.
     pub(super) fn response_ends(&mut self, now: Instant) {
         self.open -= 1;
+        self.ended += 1;
         self.wants_body = false;
         self.quiet = now;
     }
@@ -201,7 +227,7 @@ impl Watch {
 
     /// Whether the peer lacks a part of a response.
     pub(super) fn is_unfinished(&self) -> bool {
-        self.open > 0 || self.broken || self.pace.blocked().is_some()
+        self.open > 0 || self.broken || self.pace.blocked().is_some() || !self.leases.is_empty()
     }
 
     /// Checks the time limits. Returns when to check again, `None` if that is not before something happens, or why the

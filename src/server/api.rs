@@ -7,6 +7,7 @@ use super::gate::Policy;
 use super::hosts::Hosts;
 use super::limit::RequestLimits;
 use super::observe::Observer;
+use super::passes::Passes;
 use super::route;
 use super::settings::ServerSettings;
 use crate::base::time::Zone;
@@ -20,6 +21,7 @@ use crate::store::any::AnyStore;
 pub struct Api {
     pub(super) store: AnyStore,
     pub(super) policy: Policy,
+    pub(super) passes: Arc<Passes>,
     pub(super) bodies: BodyBudget,
     pub(super) answers: ResponseBudget,
     pub(super) observer: Observer,
@@ -38,6 +40,7 @@ impl Api {
         let (limits, hits) = (settings.requests, settings.connections.hits.clone());
         let observer = Observer::new(&store, route::templates(), hits.clone());
         Api {
+            passes: Arc::new(Passes::new(store.clone(), settings.policy)),
             store,
             policy: settings.policy,
             bodies: BodyBudget::new(limits.of_body(), hits.clone()),

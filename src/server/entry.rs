@@ -147,7 +147,7 @@ where
                     api,
                     head: asked,
                     request_id,
-                    token: token.as_deref(),
+                    token: token.as_ref(),
                     operation: act.map_or("", |act| act.id),
                 };
                 let rated = match &token {

@@ -127,40 +127,6 @@ pub(super) fn is_open(policy: Policy, keyring: &Keyring) -> bool {
     }
 }
 
-/// What let a request in.
-pub(super) struct Admission {
-    store: AnyStore,
-    policy: Policy,
-    token: Option<Token>,
-}
-
-impl Admission {
-    /// The admission of a request with this token, or of one without.
-    pub(super) fn new(store: &AnyStore, policy: Policy, token: Option<&Token>) -> Admission {
-        Admission {
-            store: store.clone(),
-            policy,
-            token: token.cloned(),
-        }
-    }
-}
-
-impl reply::Pass for Admission {
-    /// Fails if the token has been revoked or has expired, or if a service that was open asks for tokens now.
-    async fn check(&self) -> Result<()> {
-        let keyring = self.store.keyring().await?;
-        let why = match &self.token {
-            Some(token) if !keyring.has(token) => "its token was revoked",
-            Some(token) if token.expires_at.is_some() && token.has_expired(&time::now()) => {
-                "its token has expired"
-            }
-            None if !is_open(self.policy, &keyring) => "it has no token, and one is needed now",
-            Some(_) | None => return Ok(()),
-        };
-        Err(Error::new(Code::Unauthenticated, why))
-    }
-}
-
 /// Decides about a request. Returns its token, if the operation needs one and the request has one.
 pub(super) async fn admit(
     store: &AnyStore,

@@ -40,7 +40,7 @@ name. `null` clears a field that may be null. A value that does not change is al
 
 **Lists** are streamed as a whole unless there is a `limit`. Every page except the last has a header \
 `Link: <…>; rel=\"next\"`; its cursor is opaque. A whole list is not a snapshot, but it has every record that does not change \
-in the meantime exactly once. A failure in the middle breaks the connection and never closes the array.
+in the meantime exactly once. A failure in the middle, or the end of the token, breaks the connection and never closes the array.
 
 **Filters** are parameters with the name of a field: `status=new`, or with an operator, `field=op:value`:
 

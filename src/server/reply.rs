@@ -108,10 +108,14 @@ pub(super) fn not_allowed(allowed: &str, request_id: &str) -> Response {
     response
 }
 
-/// What let a request in. A list asks before each of its chunks whether it still does.
+/// What let the request of a streamed answer in. A list asks before each of its chunks whether it still does, and the
+/// connection ends when it no longer does.
 pub(super) trait Pass: Send + Sync + 'static {
     /// Fails if the request would not be let in now.
     fn check(&self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Tells the connection of a response when to end it.
+    fn attach(&self, response: &mut Response);
 }
 
 /// A response with a list. If all records have been read, it has a length. Otherwise it is written in chunks at the pace of
@@ -143,6 +147,7 @@ pub(super) fn list<P: Pass>(
     let (out, memory) = answers.hold(out.into())?.open(answers);
     let (answers, request_id) = (answers.clone(), request_id.to_string());
     let (held, pass) = (memory.clone(), Arc::new(pass()));
+    let bound = pass.clone();
     let rest = futures_util::stream::unfold(Some((rest, opened)), move |state| {
         let (answers, memory, request_id) = (answers.clone(), held.clone(), request_id.clone());
         let (end, pass) = (end.clone(), pass.clone());
@@ -160,7 +165,16 @@ pub(super) fn list<P: Pass>(
                 Ok(Some(chunk)) => Some((Ok(chunk), Some((rest, opened)))),
                 Ok(None) => Some((Ok(end), None)),
                 Err(error) => {
-                    tracing::error!("request {request_id}: a list failed in the middle: {error}");
+                    match error.code {
+                        Code::Unauthenticated => {
+                            tracing::info!(
+                                "request {request_id}: ended a list in the middle: {error}"
+                            );
+                        }
+                        _ => tracing::error!(
+                            "request {request_id}: a list failed in the middle: {error}"
+                        ),
+                    }
                     Some((Err(error), None))
                 }
             }
@@ -169,6 +183,7 @@ pub(super) fn list<P: Pass>(
     let first = futures_util::stream::once(async move { Ok(out) });
     let mut response = stream(StatusCode::OK, media.name(), first.chain(rest));
     memory.attach(&mut response);
+    bound.attach(&mut response);
     Ok(response)
 }
 

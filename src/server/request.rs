@@ -41,7 +41,7 @@ pub(super) struct Request<'a> {
     pub(super) head: Head<'a>,
     pub(super) request_id: &'a str,
     /// The token of the request, if it has one.
-    pub(super) token: Option<&'a Token>,
+    pub(super) token: Option<&'a Arc<Token>>,
     /// The id of the operation in the OpenAPI document.
     pub(super) operation: &'static str,
 }

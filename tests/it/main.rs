@@ -35,6 +35,7 @@ mod process;
 mod property;
 mod raw;
 mod reading;
+mod revoked;
 mod site;
 mod support;
 mod terminal;

@@ -51,6 +51,14 @@ pub fn tls(
     address: &str,
     trusted: &CertificateDer<'static>,
 ) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    tls_over(tcp(address), trusted)
+}
+
+/// The same over a connection that is open.
+pub fn tls_over(
+    mut stream: TcpStream,
+    trusted: &CertificateDer<'static>,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -61,7 +69,6 @@ pub fn tls(
         .with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
     let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = tcp(address);
     while connection.is_handshaking() {
         connection.complete_io(&mut stream)?;
     }

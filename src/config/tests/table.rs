@@ -56,6 +56,7 @@ fn every_setting_is_shown_with_its_source() {
         .variable("CRM_TZ", "asia/tokyo")
         .flag("--backup-dir", "b")
         .variable("CRM_PAGER", "less -S")
+        .variable("CRM_ON_BEHALF_OF", "Grace Hopper")
         .variable("CRM_BACKUP_EVERY", "90m");
     assert_eq!(
         rows(&user),

@@ -1,6 +1,7 @@
 //! The time limits, tested with a simulated clock.
 
 use super::*;
+use crate::net::lease::Lessor;
 use crate::net::pace::BACKLOG;
 
 const WINDOW: Duration = Duration::from_secs(30);
@@ -203,4 +204,50 @@ fn the_phases_have_their_own_times() {
     watch.bytes_went(1, at(2010));
     assert_eq!(watch.check(at(2084)), Ok(Some(at(2010) + limits.idle)));
     assert_eq!(watch.check(at(2085)), Err(CutReason::Idle));
+}
+
+/// Polls the leases of a connection once.
+fn has_lost_lease(watch: &mut Watch) -> bool {
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    watch.poll_lease_ended(&mut cx).is_ready()
+}
+
+#[test]
+fn a_lease_is_kept_until_its_response_is_written() {
+    let now = Instant::now();
+    let mut watch = Watch::new(ConnectionLimits::default(), now);
+    let lessor = Lessor::default();
+    watch.request_begins(false, true);
+    watch.leases(lessor.grant());
+    watch.bytes_went(1, now);
+    watch.all_written();
+    // More of the response is to come.
+    assert!(!lessor.is_unused() && !has_lost_lease(&mut watch));
+    watch.write_waits(now);
+    watch.response_ends(now);
+    assert!(!lessor.is_unused() && watch.is_unfinished());
+    // The next response does not keep it.
+    watch.request_begins(false, false);
+    watch.bytes_went(1, now);
+    watch.all_written();
+    assert!(lessor.is_unused());
+    watch.response_ends(now);
+    assert!(!watch.is_unfinished());
+    drop(lessor);
+    assert!(!has_lost_lease(&mut watch));
+}
+
+#[test]
+fn a_lease_that_ends_is_noticed_before_everything_is_written() {
+    let now = Instant::now();
+    let mut watch = Watch::new(ConnectionLimits::default(), now);
+    let [lasts, ends] = [Lessor::default(), Lessor::default()];
+    for lessor in [&lasts, &ends] {
+        watch.request_begins(false, true);
+        watch.leases(lessor.grant());
+        watch.response_ends(now);
+    }
+    assert!(!has_lost_lease(&mut watch));
+    drop(ends);
+    assert!(has_lost_lease(&mut watch) && watch.is_unfinished());
 }
