@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 use super::contract::{Listing, Outcome, Ready, Report, Store, Write};
 use super::postgres::Postgres;
@@ -62,6 +63,15 @@ impl AnyStore {
             AnyStore::Postgres(store) => store.register(registry),
             // The server measures itself.
             AnyStore::Remote(_) => {}
+        }
+    }
+
+    /// A receiver that is woken by each commit of this process, `None` for the store of another process.
+    pub fn commits(&self) -> Option<watch::Receiver<u64>> {
+        match self {
+            AnyStore::Sqlite(store) => Some(store.commits()),
+            AnyStore::Postgres(store) => Some(store.commits()),
+            AnyStore::Remote(_) => None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 use super::cells::values;
 use super::database::{FIRST_TRY, PgDatabase};
@@ -104,6 +105,11 @@ impl Postgres {
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database.waiting.refused()
+    }
+
+    /// A receiver that is woken by each commit of this process.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.database.signal.receiver()
     }
 
     /// The values that crm would not have written. `url` is shown in the commands that repair one.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::watch;
 
 use super::cache::Cache;
 use super::connection::{limit_cache, set_up_reader};
@@ -167,6 +168,11 @@ impl Sqlite {
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database().writer.waiting().refused()
+    }
+
+    /// A receiver that is woken by each commit of this process.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.database().writer.signal()
     }
 
     /// Starts the scheduled backups. Called at most once. The scheduler must be ended before the store is closed.

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use prometheus_client::registry::{Registry, Unit};
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::lock::lock;
 use crate::base::error::{Error, Result};
@@ -150,6 +150,11 @@ impl Writer {
     /// Whether anything was ever committed.
     pub(crate) fn has_committed(&self) -> bool {
         self.commits().has_committed()
+    }
+
+    /// A receiver that is woken by each commit.
+    pub(crate) fn signal(&self) -> watch::Receiver<u64> {
+        self.commits().signal.receiver()
     }
 
     /// Stops all writes for this reason.

@@ -11,6 +11,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::value::Value;
 use crate::store::meter::Meter;
+use crate::store::signal::CommitSignal;
 use crate::store::sqlite::error::{damaged, is_damage, map_err};
 use crate::store::sqlite::lock::lock;
 use crate::store::waiting::Waiting;
@@ -36,6 +37,8 @@ pub(crate) struct Commits {
     pub(crate) ids_gone: AtomicBool,
     /// The metrics of the commits.
     pub(crate) meter: Meter,
+    /// Wakes those that follow the changes.
+    pub(crate) signal: CommitSignal,
 }
 
 impl Commits {
@@ -48,6 +51,7 @@ impl Commits {
     /// Called after a commit that was synced.
     pub(crate) fn committed(&self) {
         *lock(&self.last) = Some((Instant::now(), time::now()));
+        self.signal.committed();
         if self.failing.swap(false, Ordering::Relaxed) {
             tracing::info!("writes succeed again");
         }
