@@ -12,6 +12,7 @@ mod waiting;
 mod budget;
 
 mod chunk;
+mod feed;
 pub mod sql;
 
 pub mod postgres;
