@@ -13,6 +13,7 @@ mod waiting;
 mod budget;
 
 mod chunk;
+mod feed;
 pub mod sql;
 
 pub mod postgres;

@@ -3,7 +3,8 @@
 
 use crate::model::noun::Noun;
 
+pub mod changes;
 pub mod followups;
 
 /// All views.
-pub const VIEWS: &[&Noun] = &[&followups::FOLLOWUP];
+pub const VIEWS: &[&Noun] = &[&followups::FOLLOWUP, &changes::CHANGE];

@@ -46,6 +46,9 @@ pub enum Code {
     Denied,
     /// The request names a host that this service does not answer for. Nothing was done.
     Misdirected,
+    /// What the cursor of a request comes after is no longer kept, or the cursor is of another database. The list has to be
+    /// read again from a new place.
+    Gone,
     /// The record no longer has the version that the request names. Nothing was changed.
     Stale,
     /// The idempotency key belongs to another request. Nothing was changed.
@@ -67,6 +70,7 @@ impl Code {
         (Code::Method, Some(405), 2),
         (Code::Timeout, Some(408), 1),
         (Code::Conflict, Some(409), 5),
+        (Code::Gone, Some(410), 7),
         (Code::Stale, Some(412), 5),
         (Code::TooLarge, Some(413), 2),
         (Code::UrlTooLong, Some(414), 2),

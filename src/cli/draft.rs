@@ -6,7 +6,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, ValueHint};
 
 use super::ids::{address_of, reference};
-use super::names::{attribute_key, kebab, named};
+use super::names::{argument, attribute_key, kebab, named};
 use super::records;
 use crate::base::error::{Error, Result, quoted};
 use crate::base::time::{Tense, Zone};
@@ -71,16 +71,18 @@ impl DraftSource {
 
 /// A field's flag, with its aliases.
 pub(super) fn flag(field: &'static Field) -> Arg {
-    let mut arg = Arg::new(field.name)
-        .long(kebab(field.name))
+    let name = argument(field);
+    let mut arg = Arg::new(name)
+        .long(kebab(name))
         .value_name(match field.kind {
             Kind::Id | Kind::Reference(_) => "ID",
             Kind::Time(_) | Kind::Stamp => "TIME",
-            Kind::Attributes => "JSON",
+            Kind::Attributes | Kind::Object => "JSON",
             Kind::Email => "EMAIL",
-            Kind::Text | Kind::Word => "TEXT",
+            Kind::Text | Kind::Word | Kind::Type => "TEXT",
         });
-    for other in [field.flag, field.old_name].into_iter().flatten() {
+    let others = [field.flag, field.old_name].into_iter().flatten();
+    for other in others.filter(|other| *other != name) {
         arg = arg.visible_alias(kebab(other));
     }
     // A text may begin with a hyphen, and so may a time: -2h.

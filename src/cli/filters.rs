@@ -4,6 +4,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use super::draft::flag;
 use super::hints::{hints, without_equals};
+use super::names::argument;
 use crate::base::error::{Error, Problems, Result, quoted};
 use crate::base::time::{self, Range, Tense, Zone};
 use crate::model::kind::Kind;
@@ -26,10 +27,17 @@ pub(super) fn filter_args(noun: &'static Noun) -> Vec<Arg> {
                 Kind::Attributes => arg.help(
                     "All attributes as one text; for one of them use --where attributes.KEY=…",
                 ),
-                _ => arg.help(field.about.split(';').next().unwrap_or(field.about)),
+                Kind::Object => arg.help(format!("{}, as one text", until(field.about))),
+                Kind::Type => arg.help("What happened to what, such as lead.created; lead.* is everything that happens to leads"),
+                _ => arg.help(until(field.about)),
             }
         })
         .collect()
+}
+
+/// A description up to its first semicolon.
+fn until(about: &str) -> String {
+    about.split(';').next().unwrap_or(about).into()
 }
 
 /// The other flags of a list.
@@ -69,7 +77,11 @@ pub(super) fn pairs(
 ) -> Result<Vec<(String, String)>> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for field in noun.fields {
-        for value in matches.get_many::<String>(field.name).into_iter().flatten() {
+        for value in matches
+            .get_many::<String>(argument(field))
+            .into_iter()
+            .flatten()
+        {
             pairs.push((field.name.into(), value.clone()));
         }
     }

@@ -13,10 +13,9 @@ use crate::base::time::Zone;
 use crate::config::Format;
 use crate::model::noun::Noun;
 use crate::model::query::Query;
-use crate::model::record::Record;
 use crate::output::{self, Extent, Look, Page, Printer};
 use crate::store::any::AnyStore;
-use crate::store::contract::{Listing, Store};
+use crate::store::contract::Store;
 
 /// Prints the number of records that match.
 pub(super) async fn count(
@@ -35,7 +34,8 @@ pub(super) async fn count(
     let filters = pairs.clone();
     pairs.push(("count".into(), "true".into()));
     pairs.push(("limit".into(), "1".into()));
-    let listing = listed(store, noun, pairs, &filters).await?;
+    let listing = store.list(asked(store, noun, pairs, &filters).await?);
+    let listing = listing.await?;
     let count = listing
         .total
         .ok_or_else(|| Error::internal("a list was not counted"))?;
@@ -68,7 +68,9 @@ pub(super) async fn list(
     if let Some(limit) = limit {
         pairs.push(("limit".into(), limit));
     }
-    let mut listing = listed(store, noun, pairs, &filters).await?;
+    let query = asked(store, noun, pairs, &filters).await?;
+    let reads_feed = query.reads_feed();
+    let mut listing = store.list(query).await?;
     while let Some(records) = listing.next_chunk().await? {
         for record in &records {
             if let Some(keys) = &keys {
@@ -79,29 +81,28 @@ pub(super) async fn list(
     }
     let (count, page) = printer.finish()?;
     page.end().await?;
-    epilogue(look, noun, count, listing.next);
+    epilogue(look, noun, count, listing.next, reads_feed);
     if count == 0 {
         tell(noun, &filters);
     }
     Ok(0)
 }
 
-/// Begins a list. If it is refused, filters that look like a slip get a hint.
-async fn listed(
+/// Reads a query. If it is refused, filters that look like a slip get a hint.
+async fn asked(
     store: &AnyStore,
     noun: &'static Noun,
     mut pairs: Vec<(String, String)>,
     filters: &[(String, String)],
-) -> Result<Listing<Vec<Record>>, Error> {
+) -> Result<Query, Error> {
     in_filters(store, noun, &mut pairs).await?;
-    let query = Query::new(noun, pairs).map_err(|mut error| {
+    Query::new(noun, pairs).map_err(|mut error| {
         // The error is one line, so that a program that reads JSON finds the hint too.
         for hint in hints(noun, filters) {
             error.message = format!("{}; {}", error.message, hint.trim_start_matches("hint: "));
         }
         error
-    })?;
-    store.list(query).await
+    })
 }
 
 /// Prints the hints for a list that found nothing.
@@ -111,8 +112,8 @@ fn tell(noun: &'static Noun, filters: &[(String, String)]) {
     }
 }
 
-/// Tells a person at a terminal that the list is empty, or that there are more records.
-fn epilogue(look: Look, noun: &Noun, count: u64, next: Option<String>) {
+/// Tells a person at a terminal that the list is empty, or how to read on.
+fn epilogue(look: Look, noun: &Noun, count: u64, next: Option<String>, reads_feed: bool) {
     if look.terminal.width.is_none() || look.format != Format::Table {
         return;
     }
@@ -120,6 +121,10 @@ fn epilogue(look: Look, noun: &Noun, count: u64, next: Option<String>) {
         say(&format!("no {}", noun.plural));
     }
     if let Some(next) = next {
-        say(&format!("there are more: --after {next}"));
+        // The end of a feed has a cursor, too.
+        say(&match reads_feed {
+            true => format!("to read on from here: --after {next}"),
+            false => format!("there are more: --after {next}"),
+        });
     }
 }

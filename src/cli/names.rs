@@ -1,5 +1,6 @@
 //! The names of fields on the command line, and what a person most likely meant by a word in the wrong place.
 
+use crate::config::table::KNOBS;
 use crate::model::field::{Field, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
@@ -7,6 +8,15 @@ use crate::model::noun::Noun;
 /// A name as a flag writes it.
 pub(super) fn kebab(name: &str) -> String {
     name.replace('_', "-")
+}
+
+/// The name of a field's argument: the field's own, or its second flag where a global option has the first one.
+pub(super) fn argument(field: &Field) -> &'static str {
+    let mut options = KNOBS.iter().filter(|knob| knob.is_global());
+    match options.any(|knob| knob.name == field.name) {
+        true => field.flag.unwrap_or(field.name),
+        false => field.name,
+    }
 }
 
 /// The shortest flag of a field: `--next` instead of `--next-followup-datetime`.

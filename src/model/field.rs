@@ -44,7 +44,10 @@ impl Field {
 
     /// Whether the parameter `q` searches it.
     pub fn searchable(&self) -> bool {
-        matches!(self.kind, Kind::Text | Kind::Word | Kind::Email)
+        matches!(
+            self.kind,
+            Kind::Text | Kind::Word | Kind::Email | Kind::Type
+        )
     }
 }
 

@@ -21,6 +21,10 @@ pub enum Kind {
     Stamp,
     /// User-defined fields, see [`crate::model::attributes`].
     Attributes,
+    /// What happened to which noun's record: `lead.created`. A filter takes `lead.*` for everything that happens to leads.
+    Type,
+    /// A JSON object that crm writes and nobody gives.
+    Object,
 }
 
 /// The noun that a reference points to.
@@ -63,10 +67,11 @@ impl Kind {
                     target.name
                 )
             }
-            Kind::Text | Kind::Word => "expected text".into(),
+            Kind::Text | Kind::Word | Kind::Type => "expected text".into(),
             Kind::Email => "expected an e-mail address like ada@example.com".into(),
             Kind::Time(_) | Kind::Stamp => time::EXPECTED.into(),
             Kind::Attributes => "expected a JSON object like {\"company\": \"Acme\"}".into(),
+            Kind::Object => "expected a JSON object".into(),
         }
     }
 
@@ -77,6 +82,11 @@ impl Kind {
             Kind::Stamp => Some(Tense::Past),
             _ => None,
         }
+    }
+
+    /// Whether its values are stored as JSON, and shown as they are stored.
+    pub fn is_json(self) -> bool {
+        matches!(self, Kind::Attributes | Kind::Object)
     }
 
     /// Whether its values are whole numbers.

@@ -23,7 +23,7 @@ pub struct Noun {
     pub title: &'static str,
     /// One sentence on what it is.
     pub about: &'static str,
-    /// The fields, in the order in which they are stored and shown. The first is the id.
+    /// The fields, in the order in which they are stored and shown. The first is the [key](Noun::key).
     pub fields: &'static [Field],
     /// Where its records are stored.
     pub relation: Relation,
@@ -42,6 +42,8 @@ pub enum Relation {
         select: &'static str,
         /// The default order of a list, in the form of the parameter `sort`. In a view a missing time comes last.
         order: &'static str,
+        /// Whether it is a sequence that only grows at its end, see [`Noun::is_feed`].
+        feed: bool,
     },
 }
 
@@ -103,6 +105,17 @@ impl Noun {
     /// Whether it is a view, which can only be read.
     pub fn is_view(&self) -> bool {
         matches!(self.relation, Relation::View { .. })
+    }
+
+    /// The field that tells its records apart: the id, or the number of a record in a sequence.
+    pub fn key(&self) -> &'static Field {
+        &self.fields[0]
+    }
+
+    /// Whether it is a sequence that only grows at its end. A list in the order of its numbers can be read on from where it
+    /// ended, and then has every later record exactly once.
+    pub fn is_feed(&self) -> bool {
+        matches!(self.relation, Relation::View { feed: true, .. })
     }
 
     /// The field with an e-mail address, if there is one.

@@ -8,8 +8,10 @@
 //! | [`limits`] | bounds on what one list may cost |
 //! | [`parameters`] | names and values as text, and as part of a URL |
 //! | [`filter`](mod@filter), [`sort`], [`cursor`] | conditions, the order, and where a page ended |
+//! | [`feed`] | where in which sequence a feed is read |
 
 mod cursor;
+mod feed;
 mod filter;
 mod limits;
 mod parameters;
@@ -28,6 +30,7 @@ use parameters::written;
 use sort::{default_order, order};
 
 pub use cursor::Cursor;
+pub use feed::{END, FeedPlace};
 pub use filter::{Column, Comparison, Filter, OPERATORS, Operand, Test, list};
 pub use limits::{
     LARGEST_LIMIT, LONGEST_PATTERN, LONGEST_QUERY, MOST_FILTERS, MOST_SORTED, MOST_VALUES,
@@ -51,6 +54,10 @@ pub struct Query {
     pub limit: Option<u64>,
     /// Where the page before this one ended.
     pub after: Option<Cursor>,
+    /// Of a [feed](Query::reads_feed): where in which sequence it is read.
+    pub feed: Option<FeedPlace>,
+    /// The last number of a [feed](Noun::is_feed) that is listed. A store sets it when the list begins.
+    pub up_to: Option<i64>,
     /// The requested fields. `None` means all.
     pub shown: Option<Shown>,
     /// Whether the number of records is requested.
@@ -78,6 +85,8 @@ impl Query {
             order: default_order(noun)?,
             limit: None,
             after: None,
+            feed: None,
+            up_to: None,
             shown: None,
             count: false,
             pairs: Vec::new(),
@@ -133,14 +142,13 @@ impl Query {
             }
         }
         query.check_size(&pairs, &mut problems);
-        if let Some(text) = cursor {
-            match Cursor::decode(noun, &query.order, text) {
-                Some(cursor) => query.after = Some(cursor),
-                None => problems.push(
-                    "after",
-                    "expected a cursor from the Link header of a page of this list with the same sort",
-                ),
-            }
+        if query.reads_feed() {
+            query.feed = Some(FeedPlace::default());
+        }
+        if let Some(text) = cursor
+            && let Err(expected) = query.read_cursor(text)
+        {
+            problems.push("after", expected);
         }
         query.pairs = pairs;
         if problems.is_empty() {
@@ -164,6 +172,27 @@ impl Query {
             "count" => self.count = boolean("count", value)?,
             name => self.filters.push(filter(self.noun, name, value, zone)?),
         }
+        Ok(())
+    }
+
+    /// Reads the parameter `after`. The error says what was expected.
+    fn read_cursor(&mut self, text: &str) -> Result<(), &'static str> {
+        if let Some(feed) = &mut self.feed {
+            if text == END {
+                feed.from_end = true;
+                return Ok(());
+            }
+            let (epoch, seq) = FeedPlace::decode(text).ok_or(
+                "expected a cursor from the Link header of an answer to this list, or end",
+            )?;
+            feed.epoch = Some(epoch);
+            self.after = Some(Cursor(vec![Value::Int(seq)]));
+            return Ok(());
+        }
+        let cursor = Cursor::decode(self.noun, &self.order, text).ok_or(
+            "expected a cursor from the Link header of a page of this list with the same sort",
+        )?;
+        self.after = Some(cursor);
         Ok(())
     }
 
@@ -199,18 +228,42 @@ impl Query {
 
     /// The cursor of the page that ends with the record `last`.
     pub fn cursor(&self, last: &Record) -> String {
-        Cursor::of(&self.order, last).encode(self.noun, &self.order)
+        self.encoded(Cursor::of(&self.order, last))
     }
 
     /// The cursor of the page that ends with a record that has these sorted values.
     pub fn cursor_of(&self, values: Vec<Value>) -> String {
-        Cursor(values).encode(self.noun, &self.order)
+        self.encoded(Cursor(values))
     }
 
     /// The cursor of the page that ends with this id, if the list is [ordered by id](Query::by_id) only. It needs no record.
     pub fn cursor_by_id(&self, id: i64) -> Option<String> {
-        let cursor = Cursor(vec![Value::Int(id)]);
-        self.by_id().then(|| cursor.encode(self.noun, &self.order))
+        self.by_id()
+            .then(|| self.encoded(Cursor(vec![Value::Int(id)])))
+    }
+
+    fn encoded(&self, cursor: Cursor) -> String {
+        match (&self.feed, cursor.0.first()) {
+            (Some(feed), Some(Value::Int(seq))) => feed.encode(*seq),
+            _ => cursor.encode(self.noun, &self.order),
+        }
+    }
+
+    /// The ids that a list [by id](Query::by_id) is read from and to, up to `highest`: those after its cursor.
+    pub fn between(&self, highest: i64) -> (i64, i64) {
+        let after = self.after.as_ref().and_then(|after| after.0.first());
+        match (after.and_then(Value::int), self.order[0].descending) {
+            (None, _) => (i64::MIN, highest),
+            // No id is beyond the last possible one.
+            (Some(i64::MAX), false) | (Some(i64::MIN), true) => (1, 0),
+            (Some(after), false) => (after + 1, highest),
+            (Some(after), true) => (i64::MIN, highest.min(after - 1)),
+        }
+    }
+
+    /// Whether it reads a [feed](Noun::is_feed) in the order of its numbers, so that it can be read on from its end.
+    pub fn reads_feed(&self) -> bool {
+        self.noun.is_feed() && self.by_id() && !self.order[0].descending
     }
 
     /// Whether the list is ordered by the user's own fields, among others.

@@ -145,7 +145,7 @@ impl Record {
             values[at] = match noun.fields[at].kind {
                 _ if raw == "null" => Value::Null,
                 Kind::Id | Kind::Reference(_) => Value::Int(raw.parse().ok()?),
-                Kind::Attributes => Value::Text(raw.to_string()),
+                Kind::Attributes | Kind::Object => Value::Text(raw.to_string()),
                 _ => Value::Text(serde_json::from_str(raw).ok()?),
             };
         }

@@ -241,8 +241,8 @@ pub(super) fn write_fields<'a, 's>(
             Cell::Int(int) => {
                 out.extend_from_slice(itoa::Buffer::new().format(int).as_bytes());
             }
-            // Stored attributes are JSON already. A JSON value in between would lose digits.
-            Cell::Text(text) if noun.fields[at].kind == Kind::Attributes => match keys {
+            // What is stored as JSON is JSON already. A JSON value in between would lose digits.
+            Cell::Text(text) if noun.fields[at].kind.is_json() => match keys {
                 None => out.extend_from_slice(text.as_bytes()),
                 Some(keys) => attributes::pick(text, keys, out),
             },

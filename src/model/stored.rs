@@ -30,7 +30,7 @@ pub fn is_plain(field: Option<&Field>, cell: Cell<'_>) -> bool {
     let is_id = || field.is_none_or(|field| field.kind.is_id());
     match cell {
         Cell::Text(text) => match field.map(|field| field.kind) {
-            Some(Kind::Attributes) => attributes::is_object(text),
+            Some(kind) if kind.is_json() => attributes::is_object(text),
             _ => !is_id(),
         },
         Cell::Int(_) => is_id(),
@@ -69,9 +69,9 @@ pub fn shown(field: Option<&Field>, stored: Stored<'_>) -> Value {
             Err(_) if nullable => Value::Null,
             Err(_) => Value::Int(0),
         },
-        Kind::Attributes if text.is_empty() => Value::Text("{}".into()),
-        Kind::Attributes if attributes::is_object(&text) => Value::Text(text),
-        Kind::Attributes => Value::Text(attributes::shown(&text)),
+        kind if kind.is_json() && text.is_empty() => Value::Text("{}".into()),
+        kind if kind.is_json() && attributes::is_object(&text) => Value::Text(text),
+        kind if kind.is_json() => Value::Text(attributes::shown(&text)),
         _ => Value::Text(text),
     }
 }

@@ -45,7 +45,7 @@ pub const TIME_STORED: &str =
 pub fn taken(field: &Field, purpose: Purpose) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
-        Kind::Text => json!({"type": "string", "pattern": NO_NUL}),
+        Kind::Text | Kind::Type => json!({"type": "string", "pattern": NO_NUL}),
         Kind::Word => json!({"type": "string", "minLength": 1, "pattern": not_blank()}),
         // `email` means the addresses of RFC 5321 only. `idn-email` means those of RFC 6531, which includes them.
         Kind::Email => json!({"type": "string", "format": "idn-email"}),
@@ -54,6 +54,7 @@ pub fn taken(field: &Field, purpose: Purpose) -> Value {
             "anyOf": [attributes(), {"type": "null"}],
             "propertyNames": {"pattern": NO_NUL},
         }),
+        Kind::Object => json!({"type": "object"}),
     };
     let mut about = format!("{}.", field.about);
     match field.kind {
@@ -105,9 +106,10 @@ fn article(name: &str) -> &'static str {
 pub fn answered(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
-        Kind::Text | Kind::Word | Kind::Email => json!({"type": "string"}),
+        Kind::Text | Kind::Word | Kind::Email | Kind::Type => json!({"type": "string"}),
         Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
         Kind::Attributes => attributes(),
+        Kind::Object => json!({"type": "object", "additionalProperties": true}),
     };
     if field.nullable() {
         schema["type"] = json!([schema["type"], "null"]);
@@ -129,7 +131,7 @@ pub fn id_schema() -> Value {
 /// An example of a value.
 pub fn example(field: &Field) -> Value {
     match field.kind {
-        Kind::Id | Kind::Reference(_) | Kind::Attributes => {
+        Kind::Id | Kind::Reference(_) | Kind::Attributes | Kind::Object => {
             serde_json::from_str(field.example).unwrap_or_default()
         }
         _ => field.example.into(),
@@ -173,6 +175,8 @@ fn filter(name: &str, field: &Field) -> Value {
         Kind::Attributes => {
             "text, compared with the whole object as text; for one key see `attributes.KEY`"
         }
+        Kind::Object => "text, compared with the whole object as text",
+        Kind::Type => "a type, or all types of a noun as `lead.*`",
         Kind::Text | Kind::Word | Kind::Email => "text",
     };
     let about = format!(
@@ -221,6 +225,13 @@ fn filter_examples(field: &Field) -> Vec<String> {
             format!("ne:{value}"),
         ],
         Kind::Attributes => vec!["ne:{}".into()],
+        Kind::Object => vec!["like:%@example.com%".into()],
+        Kind::Type => vec![
+            value.into(),
+            "lead.*".into(),
+            "in:lead.*,process.updated".into(),
+            "like:%.deleted".into(),
+        ],
     };
     if field.nullable() {
         examples.extend(["is:null".into(), "is:notnull".into()]);
@@ -263,12 +274,12 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
     let mut sortable: Vec<&str> = noun
         .fields
         .iter()
-        .filter(|field| field.kind != Kind::Attributes)
+        .filter(|field| !field.kind.is_json())
         .flat_map(names)
         .collect();
     sortable.extend(own_fields(noun));
     let text = noun.fields.iter().find(|field| field.searchable());
-    let text = text.map_or("id", |field| field.name);
+    let text = text.map_or(noun.key().name, |field| field.name);
     let default = noun.default_order();
     let example = match noun.position("created_at") {
         Some(_) => "-created_at",
@@ -279,7 +290,7 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The order: comma-separated fields, each once and with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by id.{} The default is `{default}`. Example: `sort={example},{text}`, or repeated, `sort={example}&sort={text}`.", if noun.is_view() { ", but a missing time last" } else { "" }, match noun.has_attributes() {
+        "description": format!("The order: comma-separated fields, each once and with a `-` before it for descending order. Null sorts first{}; records that are equal in it are sorted by {}.{} The default is `{default}`. Example: `sort={example},{text}`, or repeated, `sort={example}&sort={text}`.", if noun.is_view() { ", but a missing time last" } else { "" }, noun.key().name, match noun.has_attributes() {
             true => " `attributes.KEY` sorts by one of your own fields: records without it, then numbers, then everything else as text.",
             false => "",
         }),
@@ -308,13 +319,14 @@ pub fn fields_parameter(noun: &'static Noun) -> Value {
     let mut all: Vec<&str> = noun.fields.iter().flat_map(names).collect();
     all.extend(own_fields(noun));
     let text = noun.fields.iter().find(|field| field.searchable());
-    let text = text.map_or("id", |field| field.name);
+    let key = noun.key().name;
+    let text = text.map_or(key, |field| field.name);
     json!({
         "name": "fields",
         "in": "query",
         "style": "form",
         "explode": false,
-        "description": format!("The fields to return, comma-separated, each once and in this order. The default is all fields.{} Example: `fields=id,{text}`, or repeated, `fields=id&fields={text}`.", match noun.has_attributes() {
+        "description": format!("The fields to return, comma-separated, each once and in this order. The default is all fields.{} Example: `fields={key},{text}`, or repeated, `fields={key}&fields={text}`.", match noun.has_attributes() {
             true => " `attributes.KEY` is one of your own fields: `attributes` is then an object with only the requested keys. In a key, `\\,` is a comma and `\\\\` a backslash.",
             false => "",
         }),
@@ -322,7 +334,7 @@ pub fn fields_parameter(noun: &'static Noun) -> Value {
             "type": "array",
             "items": {"type": "string", "pattern": format!("^({})$", all.join("|"))},
             "minItems": 1,
-            "examples": [["id", text]],
+            "examples": [[key, text]],
         },
     })
 }

@@ -106,6 +106,7 @@ pub static FOLLOWUP: Noun = Noun {
     relation: Relation::View {
         select: SELECT,
         order: "next_followup_datetime",
+        feed: false,
     },
     examples: Examples {
         create: &[],

@@ -866,6 +866,7 @@ static NOTED: Noun = Noun {
     relation: Relation::View {
         select: "SELECT notes.id, leads.email, notes.version FROM notes JOIN leads ON leads.id = notes.lead_id",
         order: "email",
+        feed: false,
     },
     examples: Examples {
         create: &[],

@@ -72,7 +72,7 @@ pub enum Operand {
     Int(i64),
     /// A text in the form in which it is stored.
     Text(String),
-    /// A time or a whole day.
+    /// A time or a whole day; all types of a noun.
     Range(Range),
 }
 
@@ -252,6 +252,16 @@ fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
                     format!("{}, got {}{hint}", time::EXPECTED, quoted(text))
                 })
         }
+        // In the order of bytes, a slash follows the full stop.
+        Kind::Type => Ok(
+            match text.strip_suffix(".*").filter(|noun| !noun.is_empty()) {
+                Some(noun) => Operand::Range(Range {
+                    start: format!("{noun}."),
+                    end: format!("{noun}/"),
+                }),
+                None => Operand::Text(text.into()),
+            },
+        ),
         // An address matches in any spelling. A text that is not an address is compared as it is, because stored values may
         // be older than the rule.
         Kind::Email => match email(text) {

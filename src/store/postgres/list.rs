@@ -4,6 +4,7 @@
 //! Between two chunks, a page keeps the ids of its other records. A whole list by id keeps the last id, and the highest id
 //! at the start. A whole list in another order keeps all of its ids, in a local temporary file if they are many.
 
+mod feed;
 mod page;
 mod rows;
 mod sorted;
@@ -24,6 +25,7 @@ use crate::model::value::{Cell, Value};
 use crate::store::budget::{SHORT, too_long};
 use crate::store::chunk::{CHUNK, Chunk, REMEMBERED};
 use crate::store::contract::{Chunks, Listing};
+use crate::store::feed::{kept, place};
 use crate::store::sql::faults::{Faults, Repairs};
 use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
@@ -75,7 +77,7 @@ pub(super) async fn list<R: Rows>(
 /// `pace`.
 async fn begin<R: Rows>(
     database: &Arc<PgDatabase>,
-    query: Query,
+    mut query: Query,
     rows: R,
     pace: Duration,
 ) -> Result<(Listing<R>, Option<ListReader<R>>)> {
@@ -85,6 +87,13 @@ async fn begin<R: Rows>(
         first: rows.empty(),
         rest: None,
     };
+    let mut end = None;
+    if query.noun.is_feed() {
+        // Before the rows, in a statement of its own: they need a later snapshot.
+        let feed = feed::state(database, pace).await?;
+        feed.bound(&mut query)?;
+        end = feed.end(&query);
+    }
     if query.count {
         listing.total = Some(count(database, pace, &query).await?);
     }
@@ -108,7 +117,8 @@ async fn begin<R: Rows>(
             };
             let page = request.read(&reader.database).await?;
             listing.first = page.first.rows;
-            listing.next = page.next;
+            listing.next = page.next.or(end);
+            reader.kept(place(&reader.query)).await?;
             if page.ids.is_empty() {
                 return Ok((listing, None));
             }
@@ -117,15 +127,22 @@ async fn begin<R: Rows>(
         limit => {
             reader.rest = match limit {
                 None if reader.query.by_id() => {
-                    RestOfList::Between(i64::MIN, reader.highest().await?)
+                    let highest = match reader.query.up_to {
+                        Some(last) => last,
+                        None => reader.highest().await?,
+                    };
+                    let (low, high) = reader.query.between(highest);
+                    RestOfList::Between(low, high)
                 }
                 _ if reader.query.by_attributes() => {
                     RestOfList::Ordered(reader.order_by_attributes(&mut listing.next).await?)
                 }
                 _ => RestOfList::Ordered(reader.order(&mut listing.next).await?),
             };
+            listing.next = listing.next.or(end);
             let chunk = reader.read_next().await?;
             listing.first = chunk.rows;
+            reader.kept(place(&reader.query)).await?;
             if chunk.last {
                 return Ok((listing, None));
             }
@@ -184,6 +201,9 @@ impl<R: Rows> ListReader<R> {
                     .copied()
                     .collect();
                 let (mut chunk, used) = self.by_ids(&batch).await?;
+                if let (true, Some(first)) = (self.query.reads_feed(), batch.first()) {
+                    self.kept(Some(first - 1)).await?;
+                }
                 if let RestOfList::Ids(ids) = &mut self.rest {
                     ids.by_ref().take(used).for_each(drop);
                     chunk.last = ids.len() == 0;
@@ -203,6 +223,14 @@ impl<R: Rows> ListReader<R> {
                 let (low, high) = (*low, *high);
                 self.between(low, high).await
             }
+        }
+    }
+
+    /// Fails if changes after a place in a feed were removed while it was read.
+    async fn kept(&self, place: Option<i64>) -> Result<()> {
+        match place {
+            Some(_) => kept(place, feed::oldest(&self.database, self.pace).await?),
+            None => Ok(()),
         }
     }
 
@@ -235,6 +263,9 @@ impl<R: Rows> ListReader<R> {
             Ok(!chunk.is_full())
         })
         .await?;
+        if self.query.reads_feed() && low > i64::MIN {
+            self.kept(Some(low - 1)).await?;
+        }
         let is_over = seen < self.asked && !chunk.is_full();
         let next = match (end, self.query.order[0].descending) {
             (Some(end), true) => end.checked_sub(1).map(|end| (low, end)),
@@ -260,10 +291,10 @@ impl<R: Rows> ListReader<R> {
         let mut select = Select::of(
             format!(
                 "SELECT {} FROM {} JOIN unnest($1::text::bigint[]) WITH ORDINALITY AS wanted (id, place) \
-                 ON wanted.id = {}.id ORDER BY wanted.place",
+                 ON wanted.id = {} ORDER BY wanted.place",
                 statements::columns(noun),
                 statements::table(noun),
-                noun.plural
+                statements::key(noun)
             ),
             Vec::new(),
         );
@@ -294,8 +325,8 @@ impl<R: Rows> ListReader<R> {
     async fn highest(&self) -> Result<i64> {
         let noun = self.query.noun;
         let text = format!(
-            "SELECT coalesce(max({}.id), 0) FROM {}",
-            noun.plural,
+            "SELECT coalesce(max({}), 0) FROM {}",
+            statements::key(noun),
             statements::table(noun)
         );
         number(&self.database, self.pace, &Select::of(text, Vec::new())).await

@@ -8,7 +8,7 @@ mod order;
 
 use filters::Walk;
 
-use super::statements::columns;
+use super::statements::{columns, key};
 use crate::model::query::Query;
 
 pub(crate) use filters::LONGEST_INDEXED;
@@ -39,25 +39,25 @@ impl Select {
 
     /// The ids in order after the cursor.
     pub(crate) fn ids(dialect: Dialect, query: &Query) -> Select {
-        let id = format!("{}.id", query.noun.plural);
-        let mut select = Select::from(dialect, query.noun, &id);
+        let mut select = Select::from(dialect, query.noun, &key(query.noun));
         select.conditions(query, Walk::Once, true);
         select.order(query);
         select
     }
 
-    /// These [`columns`] of the records from one id to another, in the query's order of ids.
+    /// These [`columns`] of the records from one id to another, in the query's order of ids. The cursor is not looked at,
+    /// because the ids [begin after it](Query::between).
     pub(crate) fn between(
         dialect: Dialect,
         query: &Query,
         columns: &str,
         (low, high): (i64, i64),
     ) -> Select {
-        let table = query.noun.plural;
+        let id = key(query.noun);
         let mut select = Select::from(dialect, query.noun, columns);
-        select.conditions(query, Walk::ById, true);
-        select.push(" AND ").push(table).push(".id >= ").value(low);
-        select.push(" AND ").push(table).push(".id <= ").value(high);
+        select.conditions(query, Walk::ById, false);
+        select.push(" AND ").push(&id).push(" >= ").value(low);
+        select.push(" AND ").push(&id).push(" <= ").value(high);
         select.order(query);
         select
     }

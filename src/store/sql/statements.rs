@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
+use crate::model::field::Field;
 use crate::model::noun::{Noun, Relation};
 
 /// The statements of a noun.
@@ -55,9 +56,10 @@ impl Statements {
                 markers.join(", ")
             ),
             select: format!(
-                "SELECT {} FROM {} WHERE {plural}.id = $1",
+                "SELECT {} FROM {} WHERE {} = $1",
                 columns(noun),
-                table(noun)
+                table(noun),
+                key(noun)
             ),
             delete: format!("DELETE FROM {plural} WHERE id = $1"),
             created: format!("{}.created", noun.name),
@@ -80,11 +82,22 @@ pub(crate) fn columns(noun: &Noun) -> String {
     format!("{}, {}.version", fields(noun), noun.plural)
 }
 
+/// The column of a field. The names of a view's columns may be words of SQL, such as `group`, so they are in quotes.
+pub(crate) fn column(noun: &Noun, field: &Field) -> String {
+    match noun.is_view() {
+        true => format!("{}.\"{}\"", noun.plural, field.name),
+        false => format!("{}.{}", noun.plural, field.name),
+    }
+}
+
+/// The column of the noun's [key](Noun::key).
+pub(crate) fn key(noun: &Noun) -> String {
+    column(noun, noun.key())
+}
+
 /// The columns in the order of the noun's fields.
 pub(crate) fn fields(noun: &Noun) -> String {
     let names = noun.fields.iter();
-    let names: Vec<String> = names
-        .map(|field| format!("{}.{}", noun.plural, field.name))
-        .collect();
+    let names: Vec<String> = names.map(|field| column(noun, field)).collect();
     names.join(", ")
 }

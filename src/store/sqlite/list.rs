@@ -8,6 +8,7 @@
 //!   reader would make the list endless;
 //! - for a list in another order or a very large page, its ids in a temporary table.
 
+mod feed;
 mod ordered;
 mod page;
 mod progress;

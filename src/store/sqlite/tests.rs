@@ -74,6 +74,7 @@ static HEADING: Noun = Noun {
     relation: Relation::View {
         select: "SELECT id, a, version FROM notes",
         order: "-a",
+        feed: false,
     },
     examples: NOTE.examples,
 };

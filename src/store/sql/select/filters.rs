@@ -7,6 +7,7 @@ use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::query::{Column, Comparison, Operand, Query, Test};
 use crate::model::value::Value;
+use crate::store::sql::statements::{column, key};
 
 /// The longest text that is looked up by an index, in bytes. The indexes leave longer texts out, because PostgreSQL accepts
 /// no entry beyond 2,704 bytes. A condition states that it matches only shorter texts, so that the index can be used.
@@ -51,13 +52,17 @@ impl Select {
         if let Some(pattern) = &query.search {
             let mut before = " AND (";
             for field in query.noun.fields.iter().filter(|field| field.searchable()) {
-                self.push(before).like(field.name, pattern);
+                self.push(before).like(&column(query.noun, field), pattern);
                 before = " OR ";
             }
             if query.noun.has_attributes() {
                 self.push(before).attributes_match(pattern);
             }
             self.push(")");
+        }
+        if let (Some(last), Walk::Once) = (query.up_to, walk) {
+            self.push(" AND ").push(&key(query.noun));
+            self.push(" <= ").value(last);
         }
         if from_cursor && let Some(cursor) = &query.after {
             self.push(" AND ")
@@ -73,29 +78,29 @@ impl Select {
             Test::In(operands) => field.kind == Kind::Email && operands.len() <= MOST_SPELLINGS,
             _ => false,
         };
-        let mut column = match field.kind {
+        let mut compared = match field.kind {
             Kind::Email => format!("lower({})", field.name),
-            _ => format!("{}.{}", noun.plural, field.name),
+            _ => column(noun, field),
         };
         // SQLite uses the first of two bounds. With a filter on the ids, each chunk would start at the filter's bound. The + keeps
         // that bound from being used.
         if walk == Walk::ById && !is_point && self.dialect == Dialect::Sqlite {
-            column.insert(0, '+');
+            compared.insert(0, '+');
         }
         if self.dialect == Dialect::Postgres && field.searchable() && is_indexed(test) {
             self.push("octet_length(")
-                .push(field.name)
+                .push(&column(noun, field))
                 .push(&format!(") <= {LONGEST_INDEXED} AND "));
         }
         match test {
-            Test::Null => self.push(&column).push(" IS NULL"),
-            Test::NotNull => self.push(&column).push(" IS NOT NULL"),
-            Test::Like(pattern) => self.like(&format!("{}.{}", noun.plural, field.name), pattern),
-            Test::Compare(comparison, operand) => self.compare(&column, *comparison, operand),
-            Test::In(operands) => self.within(&column, operands),
+            Test::Null => self.push(&compared).push(" IS NULL"),
+            Test::NotNull => self.push(&compared).push(" IS NOT NULL"),
+            Test::Like(pattern) => self.like(&column(noun, field), pattern),
+            Test::Compare(comparison, operand) => self.compare(&compared, *comparison, operand),
+            Test::In(operands) => self.within(&compared, operands),
             Test::NotIn(operands) => {
-                self.push("(NOT ").within(&column, operands);
-                self.push(" OR ").push(&column).push(" IS NULL)")
+                self.push("(NOT ").within(&compared, operands);
+                self.push(" OR ").push(&compared).push(" IS NULL)")
             }
         };
     }

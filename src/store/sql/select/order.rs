@@ -4,7 +4,7 @@ use super::text::Select;
 use crate::model::noun::Noun;
 use crate::model::query::{Query, SORTED_LETTERS, Sort};
 use crate::model::value::Value;
-use crate::store::sql::statements::table;
+use crate::store::sql::statements::{column, key, table};
 
 impl Select {
     /// Appends the expression for one sort key.
@@ -13,7 +13,7 @@ impl Select {
     /// sorts by attributes itself.
     fn key(&mut self, noun: &Noun, sort: &Sort) -> &mut Select {
         let field = &noun.fields[sort.at];
-        let column = format!("{}.{}", noun.plural, field.name);
+        let column = column(noun, field);
         match &sort.key {
             Some(key) => self
                 .push("attribute_order(")
@@ -57,8 +57,8 @@ impl Select {
                 self.push("coalesce((SELECT ")
                     .key(noun, sort)
                     .push(" FROM ");
-                self.push(&table).push(" WHERE ").push(noun.plural);
-                self.push(".id = ").value(last.clone()).push("), ");
+                self.push(&table).push(" WHERE ").push(&key(noun));
+                self.push(" = ").value(last.clone()).push("), ");
                 self.value(value.clone()).push(")")
             }
             value => self.value(value.clone()),

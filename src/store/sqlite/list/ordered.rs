@@ -116,6 +116,7 @@ impl OrderedIds {
         place: &mut i64,
         chunk: &mut Chunk<R>,
     ) -> Result<()> {
+        // These are the columns of the temporary table, not those of the view.
         let text = "SELECT id, place FROM temp.ordered WHERE place > $1 ORDER BY place LIMIT $2";
         let select = Select::of(text.into(), vec![Value::Int(*place), Value::Int(STEP)]);
         let mut next: Vec<(i64, i64)> = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::feed;
 use super::ordered::OrderedIds;
 use super::page::{by_ids, cached_page, page};
 use super::rows::{fill, number};
@@ -10,6 +11,7 @@ use crate::model::query::Query;
 use crate::model::rows::Rows;
 use crate::store::chunk::{Chunk, REMEMBERED};
 use crate::store::contract::Listing;
+use crate::store::feed::{kept, place};
 use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
 use crate::store::sqlite::database::Database;
@@ -41,7 +43,7 @@ pub(crate) type Begun<R> = (Listing<R>, Option<ListProgress<R>>);
 
 impl<R: Rows> ListProgress<R> {
     /// Begins a list and reads its first records.
-    pub(crate) fn begin(database: Arc<Database>, query: Query, rows: R) -> Result<Begun<R>> {
+    pub(crate) fn begin(database: Arc<Database>, mut query: Query, rows: R) -> Result<Begun<R>> {
         let mut listing = Listing {
             total: None,
             next: None,
@@ -49,7 +51,13 @@ impl<R: Rows> ListProgress<R> {
             rest: None,
         };
         let mut rest = None;
+        let mut end = None;
         database.read(|reader| {
+            if query.noun.is_feed() {
+                let feed = feed::state(reader)?;
+                feed.bound(&mut query)?;
+                end = feed.end(&query);
+            }
             if query.count {
                 let count = Select::count(Dialect::Sqlite, &query);
                 listing.total = Some(number(reader, &count)?.unsigned_abs());
@@ -66,10 +74,17 @@ impl<R: Rows> ListProgress<R> {
                     rest = Some(Remaining::Ids(ids.into_iter()));
                 }
                 None if query.by_id() => {
-                    let table = statements::table(query.noun);
-                    let text = format!("SELECT coalesce(max(id), 0) FROM {table}");
-                    let highest = number(reader, &Select::of(text, Vec::new()))?;
-                    rest = Some(Remaining::Between(i64::MIN, highest));
+                    let highest = match query.up_to {
+                        Some(last) => last,
+                        None => {
+                            let (id, table) =
+                                (statements::key(query.noun), statements::table(query.noun));
+                            let text = format!("SELECT coalesce(max({id}), 0) FROM {table}");
+                            number(reader, &Select::of(text, Vec::new()))?
+                        }
+                    };
+                    let (low, high) = query.between(highest);
+                    rest = Some(Remaining::Between(low, high));
                 }
                 _ => {}
             }
@@ -87,12 +102,22 @@ impl<R: Rows> ListProgress<R> {
             rows,
             rest,
         };
-        if is_page {
-            return Ok((listing, Some(progress).filter(|_| !is_over)));
+        listing.next = listing.next.or(end);
+        let is_over = match is_page {
+            true => is_over,
+            false => {
+                let chunk = progress.next()?;
+                listing.first = chunk.rows;
+                chunk.last
+            }
+        };
+        let ListProgress {
+            database, query, ..
+        } = &progress;
+        if let Some(place) = place(query) {
+            database.read(|reader| kept(Some(place), feed::oldest(reader)?))?;
         }
-        let chunk = progress.next()?;
-        listing.first = chunk.rows;
-        Ok((listing, Some(progress).filter(|_| !chunk.last)))
+        Ok((listing, Some(progress).filter(|_| !is_over)))
     }
 
     /// Reads the next chunk. If this fails, the next call reads the same chunk.
@@ -108,6 +133,9 @@ impl<R: Rows> ListProgress<R> {
             Remaining::Ids(ids) => {
                 let mut left = ids.clone();
                 database.read(|reader| by_ids(reader, query, &mut left, &mut chunk))?;
+                if let (true, Some(first)) = (query.reads_feed(), ids.as_slice().first()) {
+                    database.read(|reader| kept(Some(first - 1), feed::oldest(reader)?))?;
+                }
                 *ids = left;
             }
             Remaining::Between(low, high) => {
@@ -118,6 +146,9 @@ impl<R: Rows> ListProgress<R> {
                 };
                 let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
                 database.read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| {}))?;
+                if query.reads_feed() && *low > i64::MIN {
+                    database.read(|reader| kept(Some(*low - 1), feed::oldest(reader)?))?;
+                }
                 if let Some(end) = chunk.end {
                     let next = match query.order[0].descending {
                         true => end.checked_sub(1).map(|id| *high = id),

@@ -127,7 +127,7 @@ fn carry(
                 Some(id) if exists(target, id)? => Some(Value::Int(id)),
                 _ => None,
             },
-            Some(kind @ (Kind::Text | Kind::Word | Kind::Email)) => {
+            Some(kind @ (Kind::Text | Kind::Word | Kind::Email | Kind::Type)) => {
                 text(given).map(|(text, exact)| {
                     // An address stays unchanged, unless no filter would find it: SQL's lower() knows ASCII only.
                     let found = (kind == Kind::Email).then(|| email::email(&text)).flatten();
@@ -141,6 +141,8 @@ fn carry(
             Some(Kind::Time(_) | Kind::Stamp) => text(given)
                 .and_then(|(text, _)| time::parse(&text))
                 .map(Value::Text),
+            // Tables have no such column.
+            Some(Kind::Object) => None,
             Some(Kind::Attributes) => {
                 let text = text(given).filter(|(_, exact)| *exact);
                 let object = text.and_then(|(text, _)| Attributes::parse(&text).ok());

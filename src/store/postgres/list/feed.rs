@@ -1,0 +1,63 @@
+//! The state of the sequence of changes: up to which number all of them are known.
+//!
+//! Numbers are given before the commit, so a lower one may appear after a higher one. Each writing transaction holds a lock
+//! with a label, a number that was given before its own, see `crm_next_change` in the schema. So nothing can appear any
+//! more up to the lowest label, or without a lock, up to the last number that was given.
+
+use std::time::Duration;
+
+use super::rows::{number, read};
+use crate::base::error::{Error, Result};
+use crate::model::value::Cell;
+use crate::store::feed::Feed;
+use crate::store::postgres::cells::cell;
+use crate::store::postgres::database::PgDatabase;
+use crate::store::sql::select::Select;
+
+/// The last number that was given, the lowest label, the name of the sequence, and the lowest number that is kept.
+///
+/// The last number has to be read before the locks: a transaction that takes its lock after they were read gets a greater
+/// number. The inner query needs it, so the locks are read later. A label has 31 bits, so it is found near the last number,
+/// and may be above it if it was taken in between.
+const STATE: &str = "\
+    WITH given AS MATERIALIZED (SELECT last_value FROM crm_changes_seq) \
+    SELECT given.last_value, \
+    (SELECT min(given.last_value - 1073741824 + ((label.objid::bigint - given.last_value + 1073741824) & 2147483647)) \
+    FROM pg_locks AS label WHERE label.locktype = 'advisory' AND label.classid = 6517358 AND label.objsubid = 2 \
+    AND label.granted AND label.database = (SELECT oid FROM pg_database WHERE datname = current_database())), \
+    (SELECT epoch FROM crm_epoch), (SELECT min(seq) FROM crm_changes) FROM given";
+
+/// The state at the beginning of a list. The list has to be read by a later statement: the rows that this one would see are
+/// older than the locks that it has seen.
+pub(super) async fn state(database: &PgDatabase, pace: Duration) -> Result<Feed> {
+    let mut feed = None;
+    read(
+        database,
+        pace,
+        &Select::of(STATE.into(), Vec::new()),
+        |row| {
+            let int = |at| match cell(row, at) {
+                Cell::Int(int) => Some(int),
+                _ => None,
+            };
+            if let (Some(newest), Cell::Text(epoch)) = (int(0), cell(row, 2)) {
+                feed = Some(Feed {
+                    epoch: epoch.into(),
+                    horizon: int(1).map_or(newest, |label| label.min(newest)),
+                    newest,
+                    oldest: int(3),
+                });
+            }
+            Ok(true)
+        },
+    )
+    .await?;
+    feed.ok_or_else(|| Error::internal("the sequence of changes has no state"))
+}
+
+/// The lowest number that is kept.
+pub(super) async fn oldest(database: &PgDatabase, pace: Duration) -> Result<Option<i64>> {
+    let text = "SELECT coalesce(min(seq), 0) FROM crm_changes";
+    let oldest = number(database, pace, &Select::of(text.into(), Vec::new())).await?;
+    Ok(Some(oldest).filter(|oldest| *oldest > 0))
+}
