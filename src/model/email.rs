@@ -27,7 +27,7 @@ const LONGEST: usize = 254;
 const LONGEST_LOCAL: usize = 64;
 
 /// How a label in Punycode begins.
-const PUNYCODE: &str = "xn--";
+pub const PUNYCODE: &str = "xn--";
 
 /// With more international labels than this, [`spellings`] leaves out mixtures, because each label doubles their number.
 const MOST_MIXED: usize = 3;
@@ -63,7 +63,10 @@ pub fn bad_punycode(text: &str) -> Option<String> {
         label.starts_with(PUNYCODE) && read().1.is_err()
     };
     let label = domain.split('.').find(is_bad)?;
-    Some(format!("{} in its domain is not valid Punycode", quoted(label)))
+    Some(format!(
+        "{} in its domain is not valid Punycode",
+        quoted(label)
+    ))
 }
 
 /// The spellings in which a stored address may be the [normalized](email) address `email`: the address itself first, and its
@@ -75,14 +78,20 @@ pub fn spellings(email: &str) -> Vec<String> {
     if email.is_ascii() {
         return spellings;
     }
-    if let Some((local, domain)) = email.rsplit_once('@').filter(|(_, domain)| !domain.is_ascii()) {
+    if let Some((local, domain)) = email
+        .rsplit_once('@')
+        .filter(|(_, domain)| !domain.is_ascii())
+    {
         in_punycode(local, domain, &mut spellings);
     }
     const DECOMPOSED: DecomposingNormalizerBorrowed<'static> =
         DecomposingNormalizerBorrowed::new_nfd();
     // The domain in Unicode, and in Punycode.
     let ends = [spellings.first(), spellings.get(1)];
-    let decomposed = ends.into_iter().flatten().map(|one| DECOMPOSED.normalize(one).into_owned());
+    let decomposed = ends
+        .into_iter()
+        .flatten()
+        .map(|one| DECOMPOSED.normalize(one).into_owned());
     let decomposed: Vec<String> = decomposed.filter(|one| !spellings.contains(one)).collect();
     spellings.extend(decomposed);
     spellings
@@ -361,7 +370,13 @@ mod tests {
             let told = format!("\"{label}\" in its domain is not valid Punycode");
             assert_eq!(bad_punycode(text), Some(told), "{text}");
         }
-        for text in ["", "a", "a b@c.com", "a@xn--mstermann-07a.de", "xn--a@example.com"] {
+        for text in [
+            "",
+            "a",
+            "a b@c.com",
+            "a@xn--mstermann-07a.de",
+            "xn--a@example.com",
+        ] {
             assert_eq!(bad_punycode(text), None, "{text}");
         }
     }

@@ -280,7 +280,11 @@ mod tests {
             (
                 "10.1.2.3",
                 false,
-                &[("x-forwarded-host", "\u{e9}"), ("x-forwarded-host", "b"), ("host", "crm")],
+                &[
+                    ("x-forwarded-host", "\u{e9}"),
+                    ("x-forwarded-host", "b"),
+                    ("host", "crm"),
+                ],
                 "http://crm",
             ),
         ] {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::create_token::{with_all, known};
+use super::create_token::{known, with_all};
 use crate::operation::about::{
     ADMIN, About, Answer, Body, CommandExamples, Describe, Needs, Of, Words,
 };
