@@ -230,7 +230,7 @@ mod tests {
         let asked = |peer: &str, is_tls, lines: &[(&'static str, &'static str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in lines {
-                headers.append(*name, HeaderValue::from_static(value));
+                headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
             let address = SocketAddr::new(peer.parse().unwrap(), 1);
             let peer = Peer::new(address, &proxies, is_tls);
