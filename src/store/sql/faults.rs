@@ -295,8 +295,9 @@ fn repair(
     let flag = field.flag.unwrap_or(field.name).replace('_', "-");
     let update = |rest: &str| format!("`crm {name} update {id} {rest} --db {database}`");
     let mut out = match field.kind {
-        Kind::Attributes if is_read(stored) => {
-            return format!("{} removes a key", update("--unset KEY"));
+        Kind::Attributes if text(stored).is_some_and(attributes::is_read) => {
+            let (set, unset) = (update("--set KEY=TEXT"), update("--unset KEY"));
+            return format!("{set} or {unset} mends a key");
         }
         Kind::Attributes => {
             return format!(
@@ -304,7 +305,7 @@ fn repair(
                 update("--unset '' --set NAME=TEXT")
             );
         }
-        Kind::Email => match address(stored) {
+        Kind::Email => match text(stored).and_then(email) {
             Some(form) => {
                 let set = update(&format!("--{flag} {}", word(&form)));
                 return format!("{set} writes it in its one form");
@@ -343,19 +344,9 @@ fn odd(text: &str) -> Vec<&'static str> {
     }
 }
 
-/// Whether stored attributes are an object, so that their keys can be changed.
-fn is_read(stored: Stored<'_>) -> bool {
-    let text = match stored {
-        Stored::Text(bytes) => std::str::from_utf8(bytes),
-        _ => return false,
-    };
-    text.is_ok_and(|text| attributes::is_object(text) && attributes::check(text).is_ok())
-}
-
-/// The one form of a stored address.
-fn address(stored: Stored<'_>) -> Option<String> {
+fn text(stored: Stored<'_>) -> Option<&str> {
     match stored {
-        Stored::Text(bytes) => email(std::str::from_utf8(bytes).ok()?),
+        Stored::Text(bytes) => std::str::from_utf8(bytes).ok(),
         _ => None,
     }
 }
