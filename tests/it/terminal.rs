@@ -506,7 +506,7 @@ fn a_long_table_goes_through_the_pager() {
         "",
     );
     assert!(
-        shown.contains("Lead not found") && !shown.contains("a30@"),
+        shown.contains("lead 99: not found") && !shown.contains("a30@"),
         "{shown}"
     );
     assert_eq!(code, Some(3));
