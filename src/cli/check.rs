@@ -9,7 +9,7 @@ use super::keeping::quiet;
 use super::open::{file_of, there};
 use super::say::warn;
 use super::session::{Ended, Plain, Session};
-use crate::base::error::Code;
+use crate::base::error::{Code, Error};
 use crate::config::{Location, without_password};
 use crate::output::{self, Stop};
 use crate::store::contract::Store;
@@ -25,7 +25,8 @@ fn words() -> Command {
             "Check that the database is whole: that its pages, indexes and rows are consistent, that no record refers \
              to one that does not exist, that every value is one that crm would write, and that its tables are those of \
              crm. Prints `ok` and exits 0, or prints a line for each finding and exits 1. Changes nothing; the database \
-             may stay in use meanwhile. In PostgreSQL, which has pg_amcheck for the rest, only the values are checked.",
+             may stay in use meanwhile. In PostgreSQL, which has pg_amcheck for the rest, only the references and the values \
+             are checked.",
         )
         .arg(
             Arg::new("file")
@@ -45,11 +46,7 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     let quiet = matches.get_flag("quiet");
     let settings = &session.settings()?;
     let found: Vec<(&str, String)> = match &settings.target.value {
-        Location::Postgres(url) => session
-            .block_on(values(url))?
-            .into_iter()
-            .map(|line| ("value", line))
-            .collect(),
+        Location::Postgres(url) => session.block_on(records(url))?,
         _ => {
             let path = file_of(settings, "check")?;
             there(path)?;
@@ -73,10 +70,18 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     })
 }
 
-/// What a check finds in PostgreSQL, which keeps pages, indexes, references and tables whole itself.
-async fn values(url: &str) -> Result<Vec<String>, Stop> {
+/// What a check finds in PostgreSQL, which keeps pages, indexes and tables whole itself.
+async fn records(url: &str) -> Result<Vec<(&'static str, String)>, Stop> {
     let store = Postgres::open_existing(url, 1).await?;
-    let faults = store.faults(&without_password(url)).await;
+    let shown = without_password(url);
+    let found = async {
+        let references = store.dangling(&shown).await?;
+        Ok::<_, Error>((references, store.faults(&shown).await?.lines()))
+    };
+    let found = found.await;
     store.close().await?;
-    Ok(faults?.lines())
+    let (references, values) = found?;
+    let references = references.into_iter().map(|line| ("reference", line));
+    let values = values.into_iter().map(|line| ("value", line));
+    Ok(references.chain(values).collect())
 }

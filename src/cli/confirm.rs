@@ -6,6 +6,7 @@
 use std::io::{self, Write as _};
 
 use super::say::{complain, say};
+use super::several::named;
 use crate::base::error::{Code, Error};
 use crate::base::time::Zone;
 use crate::model::kind::{Kind, OnDelete};
@@ -57,7 +58,7 @@ pub(super) async fn confirmed(
             }
             Err(mut error) => {
                 if is_many {
-                    error.message = format!("{} {id}: {}", noun.name, error.message);
+                    error.message = named(&format!("{} {id}", noun.name), &error.message);
                 }
                 complain(look.format, &error);
                 if code == 0 {

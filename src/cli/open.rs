@@ -9,7 +9,7 @@ use crate::model::token::Secret;
 use crate::output::Stop;
 use crate::store::any::AnyStore;
 use crate::store::postgres::Postgres;
-use crate::store::sqlite::Work;
+use crate::store::sqlite::{Work, restore};
 
 /// What a command needs from a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,10 @@ pub(super) async fn open(settings: &Settings, wants: Wants) -> Result<AnyStore, 
                 Wants::Read => Work::Reading,
                 Wants::Make | Wants::Write => Work::Command,
             };
+            // Not for a reader, which leaves the folder as it is.
+            if work == Work::Command {
+                restore::sweep_left(path);
+            }
             let (store, notice) = AnyStore::open(path, work)?;
             if let Some(notice) = notice {
                 say(&notice);

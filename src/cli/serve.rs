@@ -25,8 +25,8 @@ use crate::server::gate::Policy;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use crate::store::postgres::{self, Postgres};
-use crate::store::sqlite::Work;
 use crate::store::sqlite::schedule::{self, Schedule};
+use crate::store::sqlite::{Work, restore};
 
 pub(super) const SERVE: Plain = Plain { words, run };
 
@@ -132,6 +132,7 @@ async fn serve(
             (AnyStore::Postgres(store), without_password(url))
         }
         Location::Database(path) => {
+            restore::sweep_left(path);
             let (store, notice) = AnyStore::open(path, Work::Server)?;
             if let Some(notice) = notice {
                 say(&notice);

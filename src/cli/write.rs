@@ -10,7 +10,7 @@ use super::names::kebab;
 use super::say::{complain, print, say};
 use super::session::Ended;
 use super::several::{each, shown};
-use crate::base::error::{Code, Error};
+use crate::base::error::{Code, Error, quoted};
 use crate::base::time::Zone;
 use crate::config::Format;
 use crate::model::author::Author;
@@ -199,7 +199,10 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
                 return Err(Error::internal("a write on no record returned one").into());
             }
             Err(Stop::Failed(mut error)) if is_many => {
-                error.message = format!("{key}: {}", error.message);
+                // Some messages name the key themselves.
+                if !error.message.contains(&quoted(&key)) {
+                    error.message = format!("{key}: {}", error.message);
+                }
                 complain(look.format, &error);
                 code = if code == 0 { error.code.exit() } else { code };
                 if error.code == Code::Unreachable {

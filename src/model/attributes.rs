@@ -129,6 +129,11 @@ impl Attributes {
     }
 }
 
+/// Whether stored attributes are shown and changed key by key, and not as one text under the empty key.
+pub fn is_read(text: &str) -> bool {
+    Attributes::parse_checked(text).is_ok()
+}
+
 /// The object that is shown for stored attributes that [`is_object`] refuses: an object in several lines in one line, and
 /// any other text under the empty key.
 pub fn shown(text: &str) -> String {

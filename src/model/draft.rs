@@ -7,7 +7,7 @@
 use crate::base::error::{Error, Problem, Problems, Result, quoted};
 use crate::base::time::{self, Zone};
 use crate::model::attributes::{Attributes, Entries, unreadable};
-use crate::model::email::email;
+use crate::model::email::{bad_punycode, email};
 use crate::model::field::{Field, Presence};
 use crate::model::json::write_text;
 use crate::model::kind::Kind;
@@ -481,7 +481,11 @@ impl Field {
             Kind::Word if text.trim().is_empty() => Err("must not be empty".into()),
             Kind::Email => match email(text) {
                 Some(email) => Ok(Value::Text(email)),
-                None => Err(format!("{}, got {}", self.kind.expected(), quoted(text))),
+                None => {
+                    let why = bad_punycode(text).map(|why| format!("; {why}"));
+                    let (expected, why) = (self.kind.expected(), why.unwrap_or_default());
+                    Err(format!("{expected}, got {}{why}", quoted(text)))
+                }
             },
             Kind::Time(_) | Kind::Stamp => match time::parse(text) {
                 Some(time) => Ok(Value::Text(time)),

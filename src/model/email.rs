@@ -8,15 +8,16 @@
 //! the composed form (NFC).
 //!
 //! A database may hold addresses in other spellings, written by an older crm or by another program. [`spellings`] names
-//! those that a search has to look for.
+//! those that a search looks for. A check finds the others.
 
 use email_address::{EmailAddress, Options};
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
+use crate::base::error::quoted;
 use crate::base::text::disturbs;
 
 /// The longest address, in bytes: a path of 256, two of them the angle brackets (RFC 5321, section 4.5.3.1.3).
@@ -26,13 +27,13 @@ const LONGEST: usize = 254;
 const LONGEST_LOCAL: usize = 64;
 
 /// How a label in Punycode begins.
-const PUNYCODE: &str = "xn--";
+pub const PUNYCODE: &str = "xn--";
 
 /// With more international labels than this, [`spellings`] leaves out mixtures, because each label doubles their number.
 const MOST_MIXED: usize = 3;
 
-/// The largest number of [`spellings`].
-pub const MOST_SPELLINGS: usize = 1 << MOST_MIXED;
+/// The largest number of [`spellings`]: the mixtures, and two in decomposed letters.
+pub const MOST_SPELLINGS: usize = (1 << MOST_MIXED) + 2;
 
 const UTS46: Uts46 = Uts46::new();
 
@@ -53,21 +54,55 @@ pub fn email(text: &str) -> Option<String> {
     }
 }
 
+/// Why a text is not an address, if a label of its domain looks like Punycode and is not.
+pub fn bad_punycode(text: &str) -> Option<String> {
+    let text = folded(text.trim());
+    let (_, domain) = text.rsplit_once('@')?;
+    let is_bad = |label: &&str| {
+        let read = || UTS46.to_unicode(label.as_bytes(), AsciiDenyList::STD3, HYPHENS);
+        label.starts_with(PUNYCODE) && read().1.is_err()
+    };
+    let label = domain.split('.').find(is_bad)?;
+    Some(format!(
+        "{} in its domain is not valid Punycode",
+        quoted(label)
+    ))
+}
+
 /// The spellings in which a stored address may be the [normalized](email) address `email`: the address itself first, and its
-/// domain in Punycode. A domain of several international labels may also be stored in a mixture. There is only one
-/// spelling of a plain address.
+/// domain in Punycode. A domain of several international labels may also be stored in a mixture. Letters with marks may
+/// be decomposed, as in names of files and exported address books of some systems. There is only one spelling of a plain
+/// address.
 pub fn spellings(email: &str) -> Vec<String> {
     let mut spellings = vec![email.to_string()];
-    let Some((local, domain)) = email
+    if email.is_ascii() {
+        return spellings;
+    }
+    if let Some((local, domain)) = email
         .rsplit_once('@')
         .filter(|(_, domain)| !domain.is_ascii())
-    else {
-        return spellings;
-    };
+    {
+        in_punycode(local, domain, &mut spellings);
+    }
+    const DECOMPOSED: DecomposingNormalizerBorrowed<'static> =
+        DecomposingNormalizerBorrowed::new_nfd();
+    // The domain in Unicode, and in Punycode.
+    let ends = [spellings.first(), spellings.get(1)];
+    let decomposed = ends
+        .into_iter()
+        .flatten()
+        .map(|one| DECOMPOSED.normalize(one).into_owned());
+    let decomposed: Vec<String> = decomposed.filter(|one| !spellings.contains(one)).collect();
+    spellings.extend(decomposed);
+    spellings
+}
+
+/// Adds an address with its domain in Punycode, and with mixtures: first all labels in Punycode.
+fn in_punycode(local: &str, domain: &str, spellings: &mut Vec<String>) {
     let labels: Vec<&str> = domain.split('.').collect();
     let international = labels.iter().filter(|label| !label.is_ascii()).count();
     let Some(ascii) = ascii(domain).filter(|ascii| ascii.split('.').count() == labels.len()) else {
-        return spellings;
+        return;
     };
     let all = (1 << international.min(MOST_MIXED)) - 1;
     let masks = match international > MOST_MIXED {
@@ -87,7 +122,6 @@ pub fn spellings(email: &str) -> Vec<String> {
         let labels: Vec<&str> = labels.collect();
         spellings.push(format!("{local}@{}", labels.join(".")));
     }
-    spellings
 }
 
 /// Fullwidth and halfwidth letters become ordinary ones, then the text becomes lower case and composed.
@@ -111,15 +145,9 @@ fn folded(text: &str) -> String {
 fn international(email: &str) -> Option<String> {
     let (local, given) = email.rsplit_once('@')?;
     let (domain, read) = UTS46.to_unicode(given.as_bytes(), AsciiDenyList::STD3, HYPHENS);
-    let (domain, ascii) = match read {
-        Ok(()) => {
-            let ascii = ascii(&domain)?;
-            (domain, ascii)
-        }
-        // A label that only looks like Punycode, or one of a newer Unicode than this program knows. It has no other spelling.
-        Err(_) if given.is_ascii() => (given.into(), given.into()),
-        Err(_) => return None,
-    };
+    // A label that only looks like Punycode is no name: no registry has it, and no mail reaches it.
+    read.ok()?;
+    let ascii = ascii(&domain)?;
     // The structure is that of an address in ASCII. The letters of other scripts are checked separately.
     let plain = |letter: char| if letter.is_ascii() { letter } else { 'x' };
     let structure = format!("{}@{ascii}", local.chars().map(plain).collect::<String>());
@@ -207,7 +235,6 @@ mod tests {
             ("אבג@דוגמה.קום", "אבג@דוגמה.קום"),
             ("❤\u{fe0f}@i❤.ws", "❤\u{fe0f}@i❤.ws"),
             ("straße@straße.de", "straße@straße.de"),
-            ("a@xn--a.com", "a@xn--a.com"),
             ("a@r3---sn-x.example.com", "a@r3---sn-x.example.com"),
             ("\"a b\"@example.com", "\"a b\"@example.com"),
         ] {
@@ -250,6 +277,11 @@ mod tests {
             "ä@a\u{200c}b.de",
             "ä..ö@ü.de",
             "ä(@ü.de",
+            "a@xn--a.com",
+            "a@mail.XN--A.com",
+            "a@xn--.com",
+            "a@xn--abc-.com",
+            "ä@xn--a.com",
             &long,
             &long_local,
             &long_label,
@@ -300,10 +332,21 @@ mod tests {
     #[test]
     fn a_search_looks_for_the_spellings_that_may_be_stored() {
         assert_eq!(spellings("ada@example.com"), ["ada@example.com"]);
-        assert_eq!(spellings("äda@example.com"), ["äda@example.com"]);
+        assert_eq!(
+            spellings("äda@example.com"),
+            ["äda@example.com", "a\u{308}da@example.com"]
+        );
         assert_eq!(
             spellings("max@möstermann.de"),
-            ["max@möstermann.de", "max@xn--mstermann-07a.de"]
+            [
+                "max@möstermann.de",
+                "max@xn--mstermann-07a.de",
+                "max@mo\u{308}stermann.de"
+            ]
+        );
+        assert_eq!(
+            spellings("jörg@ü.de")[2..],
+            ["jo\u{308}rg@u\u{308}.de", "jo\u{308}rg@xn--tda.de"]
         );
         let of_two = spellings("संपर्क@डाटामेल.भारत");
         assert_eq!(of_two.len(), 4);
@@ -311,9 +354,31 @@ mod tests {
             assert_eq!(email(spelling).as_ref(), Some(&of_two[0]));
         }
         let of_five = spellings("a@ä.ö.ü.ä.ö");
-        assert_eq!(of_five.len(), 2);
+        assert_eq!(of_five.len(), 3);
         assert!(of_five[1].is_ascii());
         assert_eq!(spellings("not an address"), ["not an address"]);
+    }
+
+    #[test]
+    fn a_label_that_only_looks_like_punycode_is_named() {
+        for (text, label) in [
+            ("a@xn--a.com", "xn--a"),
+            (" A@Mail.XN--A.com ", "xn--a"),
+            ("ä@ü.xn--abc-", "xn--abc-"),
+            ("a@xn--a\u{1b}.com", "xn--a\\u{1b}"),
+        ] {
+            let told = format!("\"{label}\" in its domain is not valid Punycode");
+            assert_eq!(bad_punycode(text), Some(told), "{text}");
+        }
+        for text in [
+            "",
+            "a",
+            "a b@c.com",
+            "a@xn--mstermann-07a.de",
+            "xn--a@example.com",
+        ] {
+            assert_eq!(bad_punycode(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -330,7 +395,9 @@ mod tests {
                 ] {
                     if let Some(form) = email(&given) {
                         assert_eq!(email(&form), Some(form.clone()), "{given}");
-                        for spelling in spellings(&form) {
+                        let spellings = spellings(&form);
+                        assert!(spellings.len() <= MOST_SPELLINGS, "{form}");
+                        for spelling in spellings {
                             assert_eq!(email(&spelling), Some(form.clone()), "{spelling}");
                         }
                     }

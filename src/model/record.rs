@@ -175,7 +175,7 @@ impl From<&Record> for Snapshot {
 pub const LARGEST: usize = 1024 * 1024;
 
 /// How much larger than [`LARGEST`] a stored record may be, in bytes: the defaults of fields that the largest body leaves out.
-const ROOM: usize = 1024;
+pub const ROOM: usize = 1024;
 
 /// The error for a record that is larger than `most` bytes.
 pub fn too_large(most: usize) -> Error {

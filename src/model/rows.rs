@@ -25,6 +25,9 @@ pub trait Rows: Send + Sync + Sized + 'static {
         false
     }
 
+    /// Makes room for this many records as JSON, with this many bytes in all.
+    fn reserve_json(&mut self, _records: usize, _bytes: usize) {}
+
     /// Adds a record as JSON with all of its fields. Only called if it [is JSON](Rows::is_json).
     fn push_json(&mut self, _json: &[u8]) {}
 

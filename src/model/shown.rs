@@ -65,13 +65,20 @@ impl Shown {
         Shown::whole(fields.map(|(at, field)| (field.name, at)))
     }
 
+    /// Whole fields, whose names all differ.
     fn whole(fields: impl Iterator<Item = (&'static str, usize)>) -> Shown {
-        let columns = fields.map(|(name, at)| ShownField {
-            name: name.into(),
-            at,
-            part: Part::Whole,
-        });
-        Shown::of(columns.collect())
+        let (columns, members) = fields
+            .map(|(name, at)| {
+                let column = ShownField {
+                    name: name.into(),
+                    at,
+                    part: Part::Whole,
+                };
+                let keys = None;
+                (column, Member { name, at, keys })
+            })
+            .unzip();
+        Shown { columns, members }
     }
 
     fn of(columns: Vec<ShownField>) -> Shown {

@@ -62,11 +62,13 @@ impl Peer {
     /// Where the client sent a request to. A trusted proxy may say it in `X-Forwarded-Proto` and `X-Forwarded-Host`. If
     /// several proxies have, the first one knows what the client used.
     pub fn asked<'a>(&self, headers: &'a HeaderMap) -> Asked<'a> {
+        // Empty elements do not count (RFC 9110, section 5.6.1).
         let said = |name: &str| {
             self.proxies.as_ref()?;
-            let said = headers.get(name)?.to_str().ok()?;
-            let first = said.split(',').next().unwrap_or_default().trim();
-            Some(first).filter(|first| !first.is_empty())
+            let lines = headers.get_all(name).into_iter();
+            let lines = lines.map_while(|line| line.to_str().ok());
+            let mut elements = lines.flat_map(|line| line.split(',')).map(str::trim);
+            elements.find(|element| !element.is_empty())
         };
         let own = if self.is_tls { "https" } else { "http" };
         let scheme = match said("x-forwarded-proto") {
@@ -228,7 +230,7 @@ mod tests {
         let asked = |peer: &str, is_tls, lines: &[(&'static str, &'static str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in lines {
-                headers.append(*name, HeaderValue::from_static(value));
+                headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
             let address = SocketAddr::new(peer.parse().unwrap(), 1);
             let peer = Peer::new(address, &proxies, is_tls);
@@ -259,6 +261,32 @@ mod tests {
                 "https://-",
             ),
             ("10.1.2.3", false, &[("x-forwarded-host", "")], "http://-"),
+            (
+                "10.1.2.3",
+                false,
+                &[("x-forwarded-host", " , ,crm.example.com:8443 ,b")],
+                "http://crm.example.com:8443",
+            ),
+            (
+                "10.1.2.3",
+                false,
+                &[
+                    ("x-forwarded-host", ","),
+                    ("x-forwarded-host", "crm.example.com,b"),
+                    ("x-forwarded-host", "c"),
+                ],
+                "http://crm.example.com",
+            ),
+            (
+                "10.1.2.3",
+                false,
+                &[
+                    ("x-forwarded-host", "\u{e9}"),
+                    ("x-forwarded-host", "b"),
+                    ("host", "crm"),
+                ],
+                "http://crm",
+            ),
         ] {
             assert_eq!(asked(peer, is_tls, lines), expected, "{peer} {lines:?}");
         }

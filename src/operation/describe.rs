@@ -165,7 +165,6 @@ pub fn status(word: &str, more: Value) -> Value {
         "type": "object",
         "properties": properties,
         "required": required,
-        "additionalProperties": false,
     });
     media(schema, json!({word: {"value": example}}))
 }

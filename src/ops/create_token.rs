@@ -196,15 +196,15 @@ pub(super) fn known() -> Json {
     })
 }
 
-/// The schema of an object with exactly these properties.
-pub(super) fn exactly(properties: &Json) -> Json {
+/// The schema of an answer with all of these properties.
+pub(super) fn with_all(properties: &Json) -> Json {
     let names: Vec<&String> = properties
         .as_object()
         .into_iter()
         .flatten()
         .map(|one| one.0)
         .collect();
-    json!({"type": "object", "required": names, "properties": properties, "additionalProperties": false})
+    json!({"type": "object", "required": names, "properties": properties})
 }
 
 fn describe() -> Described {
@@ -227,7 +227,7 @@ fn describe() -> Described {
     let taken = Error::new(Code::Conflict, "name: another token is called ci");
     let about = "The answer has the secret, which is never shown again. Create the first token on the server's machine: `crm token create NAME --scope admin`.";
     Described::new(about)
-        .answers(201, answer("The token.", media(exactly(&made), json!({}))))
+        .answers(201, answer("The token.", media(with_all(&made), json!({}))))
         .answers(
             400,
             failure("The body or a field was refused; nothing was changed.", &[]),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::create_token::{exactly, known};
+use super::create_token::{known, with_all};
 use crate::operation::about::{
     ADMIN, About, Answer, Body, CommandExamples, Describe, Needs, Of, Words,
 };
@@ -48,7 +48,7 @@ fn describe() -> Described {
         "expires_at": null,
     });
     let tokens = media(
-        json!({"type": "array", "items": exactly(&known())}),
+        json!({"type": "array", "items": with_all(&known())}),
         json!({"tokens": {"value": [example]}}),
     );
     Described::new("All tokens, sorted by name, without their secrets.")

@@ -16,7 +16,7 @@ use super::conditions::IDEMPOTENCY_KEY;
 use super::reply::{Media, Written};
 use super::request::{CHANGE_GROUP, Request};
 use super::route::{Act, Found};
-use super::written::tagged;
+use super::written::{tagged, tagged_json};
 use super::{docs, gate, openapi, preference, reply};
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::noun::Noun;
@@ -76,7 +76,7 @@ impl Request<'_> {
         let query = Query::in_zone(noun, query::pairs(self.head.query)?, &self.api.zone)?;
         let pairs = query.pairs.clone();
         let media = Media::asked(self.head.headers);
-        let rows = Written::new(noun, query.shown.clone(), media);
+        let rows = Written::new(query.shown.clone(), media);
         let mut listing = self.api.store.list_into(query, rows).await?;
         let (total, next) = (listing.total, listing.next.take());
         let pass = || self.api.passes.pass(self.token);
@@ -120,8 +120,7 @@ impl Request<'_> {
             return Ok(tagged(response, read.version));
         }
         let json = self.api.answers.hold(read.json)?;
-        let response = json.respond(|json| reply::json(StatusCode::OK, json));
-        Ok(tagged(response, read.version))
+        Ok(json.respond(|json| tagged_json(StatusCode::OK, json, read.version)))
     }
 
     async fn tokens(&self) -> Result<Response> {

@@ -77,7 +77,10 @@ fn address(host: &str) -> Option<IpAddr> {
 pub(super) fn split(text: &str) -> Option<(&str, Option<u16>)> {
     let end = match text.starts_with('[') {
         true => text.find(']')? + 1,
-        false => text.find(':').unwrap_or(text.len()),
+        false => text
+            .bytes()
+            .position(|byte| byte == b':')
+            .unwrap_or(text.len()),
     };
     let (host, port) = text.split_at(end);
     let is_host = match host.starts_with('[') {
@@ -99,11 +102,16 @@ pub(super) fn split(text: &str) -> Option<(&str, Option<u16>)> {
 
 /// Whether a text is the name of a host: letters, digits, hyphens and underscores between dots. It may end in a dot.
 pub(super) fn is_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
-    labels
-        .into_iter()
-        .all(|label| !label.is_empty() && label.chars().all(plain))
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    // Every request is checked, so the labels are not searched first.
+    let mut is_begun = false;
+    for byte in text.strip_suffix('.').unwrap_or(text).bytes() {
+        if !plain(byte) && (byte != b'.' || !is_begun) {
+            return false;
+        }
+        is_begun = byte != b'.';
+    }
+    is_begun
 }
 
 /// Checks that a text is a host without a port. The error says what was expected.

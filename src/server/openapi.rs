@@ -36,7 +36,8 @@ the top-level keys, and null removes a key: `{\"attributes\": {\"company\": \"Ac
 
 **Updates** change the given fields. PUT and PATCH are the same. A record that was read can be put back as a whole: `id` (if \
 it is equal), `created_at` and `updated_at` are accepted and ignored. Any other unknown field or parameter is refused by \
-name. `null` clears a field that may be null. A value that does not change is always accepted.
+name. `null` clears a field that may be null. A value that does not change is always accepted. Answers may get further fields \
+in later versions.
 
 **Lists** are streamed as a whole unless there is a `limit`. Every page except the last has a header \
 `Link: <…>; rel=\"next\"`; its cursor is opaque. A whole list is not a snapshot, but it has every record that does not change \

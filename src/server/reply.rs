@@ -53,8 +53,8 @@ pub(super) fn bytes(status: StatusCode, media: &'static str, body: impl Into<Byt
     typed(Response::new(body.into().into()), status, media)
 }
 
-/// A response in JSON. No cache may store it, unless it is [`tagged`](super::written::tagged): it may hold personal data, and
-/// nothing says when it changes.
+/// A response in JSON. No cache may store it, unlike one with [a tag](super::written::tagged_json): it may hold personal
+/// data, and nothing says when it changes.
 pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     uncached(bytes(status, JSON, body))
 }
@@ -138,9 +138,7 @@ pub(super) fn list<P: Pass>(
         out.extend_from_slice(&end);
         let out = answers.hold(out.into())?;
         return Ok(out.respond(|out| {
-            let mut response = Response::new(out.into());
-            // Room for all headers of a list at once.
-            response.headers_mut().reserve(10);
+            let response = Response::new(out.into());
             uncached(typed(response, StatusCode::OK, media.name()))
         }));
     };
@@ -208,7 +206,9 @@ fn stream(
 /// The text of some records of a list, written directly from the rows of the database. In JSON each record starts with a
 /// comma, which is replaced for the first one.
 pub(super) struct Written {
-    shown: Arc<Shown>,
+    /// The fields. A list of whole records from the cache never needs them, so they are made for the first record that is
+    /// not ready JSON.
+    shown: Option<Arc<Shown>>,
     media: Media,
     /// Whether all fields are shown, so that ready JSON can be used.
     whole: bool,
@@ -219,10 +219,10 @@ pub(super) struct Written {
 
 impl Written {
     /// Makes an empty text. `None` shows all fields.
-    pub(super) fn new(noun: &'static Noun, shown: Option<Shown>, media: Media) -> Written {
+    pub(super) fn new(shown: Option<Shown>, media: Media) -> Written {
         Written {
             whole: shown.is_none(),
-            shown: Arc::new(shown.unwrap_or_else(|| Shown::all(noun))),
+            shown: shown.map(Arc::new),
             media,
             text: Vec::new(),
             last: 0,
@@ -277,8 +277,11 @@ impl Rows for Written {
 
     #[inline]
     fn push(&mut self, noun: &'static Noun, cells: &[Cell<'_>]) {
-        let shown = self.shown.clone();
+        // Taken out rather than cloned, as this runs for each record.
+        let shown = self.shown.take();
+        let shown = shown.unwrap_or_else(|| Arc::new(Shown::all(noun)));
         self.one(|text| shown.write_json(noun, |at| cells[at], text));
+        self.shown = Some(shown);
     }
 
     #[inline]
@@ -289,6 +292,11 @@ impl Rows for Written {
     #[inline]
     fn is_json(&self) -> bool {
         self.whole
+    }
+
+    fn reserve_json(&mut self, records: usize, bytes: usize) {
+        // Each record has a separator, and the end of the list is one more byte.
+        self.text.reserve(bytes + records + 1);
     }
 
     #[inline]

@@ -1,5 +1,6 @@
 //! Responses to writes.
 
+use bytes::Bytes;
 use warp::http::StatusCode;
 use warp::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use warp::reply::Response;
@@ -28,10 +29,7 @@ impl Request<'_> {
     pub(super) async fn written(&self, status: StatusCode, record: Record) -> Response {
         let written = Snapshot::from(&record);
         match self.api.answers.hold_written(written.json) {
-            Ok(json) => {
-                let response = json.respond(|json| reply::json(status, json));
-                tagged(response, written.version)
-            }
+            Ok(json) => json.respond(|json| tagged_json(status, json, written.version)),
             Err(_) => {
                 let (noun, id) = (record.noun, record.id());
                 let version = written.version;
@@ -64,13 +62,18 @@ impl Request<'_> {
         };
         match read.await {
             Ok((json, version, memory)) => {
-                let mut response = reply::json(status, json);
+                let mut response = tagged_json(status, json, version);
                 memory.attach(&mut response);
-                tagged(response, version)
+                response
             }
             Err(error) => reply::broken(status, error, self.request_id),
         }
     }
+}
+
+/// A response in JSON with the ETag of a version. Only such a response in JSON may be stored at all.
+pub(super) fn tagged_json(status: StatusCode, json: Bytes, version: i64) -> Response {
+    tagged(reply::bytes(status, reply::JSON, json), version)
 }
 
 /// Adds the ETag of a version. The client's own cache may store the response, but has to ask each time whether it is still

@@ -513,6 +513,56 @@ fn what_was_left_of_other_backups_is_removed_in_time_and_what_only_looks_so_is_n
 }
 
 #[test]
+fn what_a_killed_restore_left_is_removed_by_the_next_command_that_writes() {
+    let home = home();
+    let digits = "0123456789abcdef";
+    std::os::unix::fs::symlink("crm.db", home.path("link.db")).unwrap();
+    let (mine, kept) = (
+        format!("crm.db.part-{digits}"),
+        format!("crm.db.before-restore-2.part-{digits}"),
+    );
+    let live = format!("crm.db.part-{}", digits.replace('0', "f"));
+    let others = [
+        format!("other.db.part-{digits}"),
+        format!("crm.db.part-{digits}x"),
+    ];
+    home.write(&live, "");
+    // Its maker has it locked.
+    let mut writing = std::fs::File::options();
+    let file = writing.write(true).open(home.path(&live)).unwrap();
+    rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let left = || {
+        let mut left = names(&home.path(""));
+        left.retain(|name| name.contains(".part-") && *name != live);
+        left
+    };
+    for name in &others {
+        home.write(name, OLD);
+    }
+    let serve = |db: &'static str| drop(home.serve(&["--db", db]));
+    let command = |line: &'static str| drop(home.line(line).ok());
+    for write in [
+        &(|| command("lead update 1 --name Ada --db crm.db")) as &dyn Fn(),
+        &|| command("lead create --email b@example.com --db link.db"),
+        &|| command("token create ci --scope read --db crm.db"),
+        &|| serve("crm.db"),
+        &|| serve("link.db"),
+    ] {
+        home.write(&mine, "");
+        home.write(&format!("{mine}-journal"), "");
+        home.write(&kept, OLD);
+        // Who only reads leaves the folder as it is.
+        command("lead list --db crm.db");
+        assert_eq!(left().len(), 5);
+        write();
+        let mut expected = others.to_vec();
+        expected.sort();
+        assert_eq!(left(), expected);
+    }
+    assert!(home.path(&live).exists());
+}
+
+#[test]
 fn a_kill_during_a_restore_leaves_the_old_database_or_the_new_one() {
     const MOMENTS: u32 = 24;
     let home = home();

@@ -434,7 +434,7 @@ fn several_ids_are_done_in_order_going_on_after_a_failure() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(errors[0]["error"], "lead 9: Lead not found");
+    assert_eq!(errors[0]["error"], "lead 9: not found");
     assert_eq!(run.code, Some(3));
     let run = both.run("crm lead update 1 9 2 --status won -o id");
     assert_eq!(

@@ -36,6 +36,7 @@ fn insert(noun: &Noun, id: i64, column: &str, value: &str) -> String {
         name if name == column => value.to_string(),
         "id" => id.to_string(),
         "version" => "1".into(),
+        "email" => "'ada@example.com'".into(),
         "lead_id" | "last_action_id" => "NULL".into(),
         "attributes" => "'{\"company\":\"Acme\"}'".into(),
         "timestamp" | "created_at" | "updated_at" | "next_followup_datetime" => {
@@ -425,6 +426,431 @@ fn a_check_names_what_is_wrong_and_how_to_repair_it() {
         third["attributes"],
         json!({"company": "Acme", "note": "oops"})
     );
+}
+
+/// What another program may write and the API never does: the table's noun, the column, the value in SQL, what a check says
+/// of it. The value is in the column of the row with an id of 10 and its place in this list.
+fn never_written() -> Vec<(&'static Noun, &'static str, String, &'static str)> {
+    let text = |text: &str| format!("'{text}'");
+    let mut all = Vec::new();
+    let one_form = [
+        (" sp@x.org ", "\" sp@x.org \" with spaces around it"),
+        ("\tsp@x.org", "\"\\tsp@x.org\" with spaces around it"),
+        ("Ada@X.org", "\"Ada@X.org\" with capital letters"),
+        ("MÜLLER@x.org", "\"MÜLLER@x.org\" with capital letters"),
+        ("ａｄａ＠ｘ．ｏｒｇ", "with fullwidth or halfwidth letters"),
+        (
+            "jo\u{308}rg@x.org",
+            "with letters that are not composed (NFC)",
+        ),
+        (
+            "a@xn--bcher-kva.com",
+            "with its domain in Punycode, expected its one form \"a@bücher.com\"",
+        ),
+        (
+            "a@XN--Bcher-KVA.com",
+            "with capital letters, with its domain in Punycode",
+        ),
+        (
+            "o''Neil@x.org",
+            "expected its one form \"o'neil@x.org\"; `crm lead update",
+        ),
+    ];
+    all.extend(one_form.map(|(email, told)| (&LEAD, "email", text(email), told)));
+    for (noun, column, value, told) in [
+        (
+            &LEAD,
+            "id",
+            "-7",
+            "id is -7, expected a whole number of 1 or more",
+        ),
+        (
+            &LEAD,
+            "id",
+            "0",
+            "id is 0, expected a whole number of 1 or more",
+        ),
+        (
+            &LEAD,
+            "email",
+            "''",
+            "email is empty, expected an e-mail address",
+        ),
+        (
+            &LEAD,
+            "email",
+            "'  '",
+            "email is \"  \", expected an e-mail address",
+        ),
+        (
+            &LEAD,
+            "email",
+            "'nobody'",
+            "email is \"nobody\", expected an e-mail address",
+        ),
+        (
+            &LEAD,
+            "email",
+            "'a@xn--a.com'",
+            "\"xn--a\" in its domain is not valid Punycode",
+        ),
+        (&LEAD, "status", "''", "status is empty, expected text"),
+        (
+            &LEAD,
+            "status",
+            "'  '",
+            "status is blank, expected text: \"  \"",
+        ),
+        (
+            &LEAD,
+            "attributes",
+            "'{\"a\":1,\"a\":2}'",
+            "must not contain the key \"a\" twice",
+        ),
+        (&LEAD, "attributes", "'[]'", "is no JSON object"),
+        (
+            &LEAD,
+            "attributes",
+            "''",
+            "attributes is not well-formed JSON",
+        ),
+        (
+            &LEAD,
+            "created_at",
+            "''",
+            "created_at is \"\", expected a time",
+        ),
+        (
+            &LEAD,
+            "created_at",
+            "'0000-01-01 00:00:00'",
+            "created_at is \"0000-",
+        ),
+        (
+            &LEAD,
+            "created_at",
+            "'10000-01-01 00:00:00'",
+            "created_at is \"10000-",
+        ),
+        (
+            &LEAD,
+            "updated_at",
+            "'2026-02-30 00:00:00'",
+            "updated_at is \"2026-02-30",
+        ),
+        (
+            &LEAD,
+            "updated_at",
+            "'2026-02-07T09:00:00Z'",
+            "updated_at is \"2026-02-07T",
+        ),
+        (
+            &LEAD,
+            "version",
+            "0",
+            "version is 0, expected a whole number of 1 or more",
+        ),
+        (
+            &LEAD,
+            "version",
+            "-1",
+            "version is -1, expected a whole number of 1 or more",
+        ),
+        (
+            &LEAD,
+            "version",
+            "4611686018427387905",
+            "version is 4611686018427387905, expected at most",
+        ),
+        (&ACTION, "id", "-1", "id is -1, expected"),
+        (
+            &ACTION,
+            "lead_id",
+            "990",
+            "lead_id is 990, which does not exist",
+        ),
+        (
+            &ACTION,
+            "lead_id",
+            "-990",
+            "lead_id is -990, which does not exist",
+        ),
+        (
+            &ACTION,
+            "action_type",
+            "''",
+            "action_type is empty, expected text",
+        ),
+        (
+            &ACTION,
+            "timestamp",
+            "'2026-02-07'",
+            "timestamp is \"2026-02-07\", expected a time",
+        ),
+        (
+            &ACTION,
+            "version",
+            "0",
+            "version is 0, expected a whole number of 1 or more",
+        ),
+        (&PROCESS, "name", "' '", "name is blank, expected text"),
+        (
+            &PROCESS,
+            "lead_id",
+            "-3",
+            "lead_id is -3, which does not exist",
+        ),
+        (&PROCESS, "channel", "''", "channel is empty, expected text"),
+        (
+            &PROCESS,
+            "last_action_id",
+            "990",
+            "last_action_id is 990, which does not exist",
+        ),
+        (
+            &PROCESS,
+            "next_followup_datetime",
+            "''",
+            "next_followup_datetime is \"\", expected a time",
+        ),
+        (&PROCESS, "status", "''", "status is empty, expected text"),
+        (
+            &PROCESS,
+            "version",
+            "-9",
+            "version is -9, expected a whole number of 1 or more",
+        ),
+    ] {
+        all.push((noun, column, value.into(), told));
+    }
+    let long = text(&"x".repeat(1_100_000));
+    all.push((
+        &LEAD,
+        "name",
+        long,
+        "name is 1100000 bytes long, expected at most 1048576",
+    ));
+    let long = format!("'{{\"a\": \"{}\"}}'", "x".repeat(1_100_000));
+    all.push((
+        &LEAD,
+        "attributes",
+        long,
+        "attributes is 1100009 bytes long",
+    ));
+    let long = text(&"x".repeat(1_048_576));
+    all.push((
+        &ACTION,
+        "details",
+        long,
+        "details is 1048576 bytes long and the whole record",
+    ));
+    all
+}
+
+/// The statements that write all of it, and rows that the API may write, which no check names.
+fn write_never_written() -> String {
+    let mut sql: String = NOUNS.map(|noun| insert(noun, 1, "", "")).concat();
+    for (at, (noun, column, value, _)) in never_written().iter().enumerate() {
+        sql += &insert(noun, 10 + at as i64, column, value);
+    }
+    // Each of the two texts may be that long alone.
+    let more = "x".repeat(2_000);
+    sql += &format!(
+        "UPDATE actions SET attributes = '{{\"a\":\"{more}\"}}' WHERE details LIKE 'xxx%';"
+    );
+    for (noun, column, value) in [
+        (&LEAD, "name", "''"),
+        (&LEAD, "name", "' '"),
+        (&LEAD, "status", "' new '"),
+        (
+            &LEAD,
+            "attributes",
+            "'{ \"a\" : null, \"b\": {\"c\": [1.50]} }'",
+        ),
+        (&LEAD, "email", "'संपर्क@डाटामेल.भारत'"),
+        (&LEAD, "created_at", "'0001-01-01 00:00:00'"),
+        (&LEAD, "updated_at", "'9999-12-31 23:59:59'"),
+        (&LEAD, "version", "4611686018427387904"),
+        (&ACTION, "details", "''"),
+        (&PROCESS, "lead_id", "1"),
+        (&PROCESS, "next_followup_datetime", "NULL"),
+        (&PROCESS, "channel", "NULL"),
+    ] {
+        let id = 200 + sql.matches("INSERT").count() as i64;
+        sql += &insert(noun, id, column, value);
+    }
+    sql
+}
+
+/// Runs what a check says until it finds nothing more. `run` runs a statement.
+fn repair_all(home: &Home, db: &str, run: impl Fn(&str)) {
+    let mut told = String::new();
+    for _ in 0..10 {
+        let check = home.crm(["check", "--db", db]).run();
+        told += &check.stdout;
+        if check.code == Some(0) {
+            assert_eq!(check.stdout, "ok\n");
+            for (noun, column, _, expected) in never_written() {
+                let line = told.lines().find(|line| {
+                    line.contains(&format!(" {} ", noun.plural)) && line.contains(expected)
+                });
+                assert!(
+                    line.is_some(),
+                    "{} {column} {expected}: {told}",
+                    noun.plural
+                );
+            }
+            let ids = told
+                .lines()
+                .filter_map(|line| line.split([' ', ':']).nth(3));
+            let ids: Vec<i64> = ids.filter_map(|id| id.parse().ok()).collect();
+            assert!(ids.len() > 40 && ids.iter().all(|id| *id < 200), "{ids:?}");
+            return;
+        }
+        for line in check.stdout.lines().filter(|line| line.contains('`')) {
+            let command = line.split('`').nth(1).unwrap();
+            // The words that stand for something.
+            let mut command = command
+                .replace(" ADDRESS", " new@example.com")
+                .replace(" KEY=TEXT", " a=word")
+                .replace(" TEXT", " word")
+                .replace(" NAME=TEXT", " kept=text")
+                .replace(" TIME", " 2026-01-01");
+            if let Some((_, statement)) = command.split_once(" \"") {
+                run(statement.strip_suffix('"').unwrap());
+                continue;
+            }
+            if !command.contains("--db") {
+                command += &format!(" --db '{}'", db.replace('\'', r"'\''"));
+            }
+            let ran = home.shell(&command).run();
+            assert!(ran.code == Some(0), "{line}: {ran:?}");
+        }
+    }
+    panic!("{told}");
+}
+
+#[test]
+fn a_check_names_all_that_the_api_never_writes_and_its_commands_repair_it() {
+    let home = Home::new();
+    let db = home.path("a folder/it's.db");
+    std::fs::create_dir(home.path("a folder")).unwrap();
+    let name = db.to_str().unwrap();
+    home.crm(["lead", "create", "--email", "a@x.org", "--db", name])
+        .ok();
+    home.crm(["lead", "delete", "1", "--yes", "--db", name])
+        .ok();
+    let other = Connection::open(&db).unwrap();
+    let triggers: Vec<(String, String)> = {
+        let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'";
+        let mut rows = other.prepare(sql).unwrap();
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap().map(Result::unwrap).collect()
+    };
+    other
+        .execute_batch("PRAGMA foreign_keys = OFF; BEGIN")
+        .unwrap();
+    for (name, _) in &triggers {
+        other
+            .execute_batch(&format!("DROP TRIGGER {name}"))
+            .unwrap();
+    }
+    other.execute_batch(&write_never_written()).unwrap();
+    for (_, sql) in &triggers {
+        other.execute_batch(sql).unwrap();
+    }
+    other.execute_batch("COMMIT").unwrap();
+    repair_all(&home, name, |statement| {
+        other.execute_batch(statement).unwrap()
+    });
+    // The next backup has nothing to say of it.
+    let run = home.crm(["backup", "b.db", "--quiet", "--db", name]).run();
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_postgres_names_all_that_the_api_never_writes() {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let cluster = cluster::shared().await.unwrap();
+    let name = url.rsplit("%3D").next().unwrap();
+    let home = Home::new();
+    home.crm(["lead", "create", "--email", "a@x.org", "--db", &url])
+        .ok();
+    home.crm(["lead", "delete", "1", "--yes", "--db", &url])
+        .ok();
+    // As a program that loads data does: neither triggers nor constraints.
+    let begin = format!("SET search_path = {name}; SET session_replication_role = replica;");
+    cluster.run(&(begin + &write_never_written())).await;
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        repair_all(&home, &url, |statement| {
+            let sql = format!("SET search_path = {name}; {statement}");
+            runtime.block_on(cluster.run(&sql));
+        });
+    });
+}
+
+/// The spellings of `jörg@möst.de` that another program may have stored and a search finds.
+const FOUND: [&str; 5] = [
+    "jörg@möst.de",
+    "JöRG@XN--MST-SNA.de",
+    "jo\u{308}rg@mo\u{308}st.de",
+    "Jo\u{308}rg@xn--mst-sna.de",
+    "jörg@xn--mst-sna.DE",
+];
+
+async fn spellings_are_found(store: &AnyStore, ids: std::ops::Range<i64>) {
+    for given in FOUND.iter().chain(&[" jörg@ｍöｓｔ.de "]) {
+        let query = [("email".to_string(), given.to_string())];
+        let query = Query::new(&LEAD, query.into()).unwrap();
+        let mut page = store.list(query).await.unwrap();
+        let mut found = Vec::new();
+        while let Some(chunk) = page.next_chunk().await.unwrap() {
+            found.extend(chunk.iter().map(|record| record.id()));
+        }
+        assert_eq!(found, ids.clone().collect::<Vec<i64>>(), "{given}");
+    }
+    for id in ids {
+        let draft = crm::model::draft::Draft::from_json(
+            &LEAD,
+            r#"{"email":"jörg@möst.de"}"#.as_bytes(),
+            crm::model::draft::Purpose::Create,
+        );
+        let on_duplicate = crm::model::lead::OnDuplicate::Reject;
+        let create = crm::ops::create::Create::new(draft.unwrap(), on_duplicate);
+        let error = store.write(create, Default::default()).await.map(drop);
+        let told = error.unwrap_err().message;
+        assert!(told.contains(&format!("lead {id} already has")), "{told}");
+        let delete = crm::ops::delete::Delete::new(&LEAD, id, false);
+        store.write(delete, Default::default()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_spellings_of_another_program_are_found() {
+    let home = Home::new();
+    let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Command).unwrap();
+    let rows = FOUND.iter().zip(1..);
+    let sql = rows.map(|(email, id)| insert(&LEAD, id, "email", &format!("'{email}'")));
+    let sql: String = sql.collect();
+    Connection::open(home.path("crm.db"))
+        .unwrap()
+        .execute_batch(&sql)
+        .unwrap();
+    spellings_are_found(&store, 1..6).await;
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let store = AnyStore::Postgres(Postgres::open(&url, CONNECTIONS).await.unwrap());
+    let name = url.rsplit("%3D").next().unwrap();
+    let cluster = cluster::shared().await.unwrap();
+    cluster
+        .run(&format!("SET search_path = {name}; {sql}"))
+        .await;
+    spellings_are_found(&store, 1..6).await;
+    store.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

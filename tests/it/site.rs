@@ -300,6 +300,33 @@ fn the_own_origin_is_what_the_browser_sees() {
                 "X-Forwarded-Host: crm.example.com:443",
             ],
         ),
+        // Of several proxies, the first one knows where the request was sent to.
+        (
+            201,
+            &[
+                "Host: localhost:8000",
+                "Origin: https://crm.example.com",
+                "X-Forwarded-Proto: https , http",
+                "X-Forwarded-Host: , crm.example.com ,internal:80, localhost",
+            ],
+        ),
+        (
+            201,
+            &[
+                "Host: localhost:8000",
+                "Origin: http://crm.example.com:8080",
+                "X-Forwarded-Host: crm.example.com:8080",
+                "X-Forwarded-Host: internal",
+            ],
+        ),
+        (
+            403,
+            &[
+                "Host: localhost:8000",
+                "Origin: http://internal",
+                "X-Forwarded-Host: crm.example.com, internal",
+            ],
+        ),
         // Whoever is let in by another host than its own does not get there by a proxy's header.
         (
             421,

@@ -391,7 +391,7 @@ fn a_delete_shows_what_it_deletes_and_asks_nothing_about_the_rest() {
             "2 actions and 1 process; delete them first, or all together (--cascade)",
             5,
         ),
-        ("lead delete 8 9", "lead 9: Lead not found", 3),
+        ("lead delete 8 9", "lead 9: not found", 3),
     ] {
         let (shown, code) = at_terminal(home.line(line), 80, "");
         assert!(shown.contains(told) && !shown.contains("[y/N]"), "{shown}");
@@ -506,7 +506,7 @@ fn a_long_table_goes_through_the_pager() {
         "",
     );
     assert!(
-        shown.contains("Lead not found") && !shown.contains("a30@"),
+        shown.contains("lead 99: not found") && !shown.contains("a30@"),
         "{shown}"
     );
     assert_eq!(code, Some(3));

@@ -68,64 +68,62 @@ pub fn is_object(text: &str) -> bool {
 
 /// Reads an object of texts without escapes, whole numbers, booleans and nulls. `None` if it is anything else.
 fn is_flat(json: &[u8]) -> Option<()> {
-    let mut at = 0;
-    if *json.first()? != b'{' {
+    let [b'{', rest @ ..] = json else {
         return None;
-    }
+    };
+    let mut rest = rest;
     loop {
-        at = after_text(json, at + 1)?;
-        if *json.get(at)? != b':' {
+        let [b':', value @ ..] = after_text(rest)? else {
             return None;
-        }
-        at += 1;
-        at = match json.get(at)? {
-            b'"' => after_text(json, at)?,
-            b'1'..=b'9' => {
-                let digits = json[at..].iter().take_while(|byte| byte.is_ascii_digit());
-                at + digits.count()
+        };
+        let after = match value {
+            [b'"', ..] => after_text(value)?,
+            [b'1'..=b'9', digits @ ..] => {
+                let plain = digits.iter().take_while(|byte| byte.is_ascii_digit());
+                &digits[plain.count()..]
             }
-            b't' if json[at..].starts_with(b"true") => at + 4,
-            b'n' if json[at..].starts_with(b"null") => at + 4,
-            b'f' if json[at..].starts_with(b"false") => at + 5,
+            [b't', b'r', b'u', b'e', after @ ..] => after,
+            [b'n', b'u', b'l', b'l', after @ ..] => after,
+            [b'f', b'a', b'l', b's', b'e', after @ ..] => after,
             _ => return None,
         };
-        match json.get(at)? {
-            b',' => {}
-            b'}' if at + 1 == json.len() => return Some(()),
+        rest = match after {
+            [b',', rest @ ..] => rest,
+            [b'}'] => return Some(()),
             _ => return None,
-        }
+        };
     }
 }
 
-/// The place after the text that starts at a place.
+/// What follows the text that a piece of JSON begins with.
 #[inline]
-fn after_text(json: &[u8], start: usize) -> Option<usize> {
+fn after_text(json: &[u8]) -> Option<&[u8]> {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    if *json.get(start)? != b'"' {
+    let [b'"', rest @ ..] = json else {
         return None;
-    }
-    let mut at = start + 1;
-    while let Some(eight) = json.get(at..at + 8) {
-        let eight = u64::from_le_bytes(eight.try_into().ok()?);
-        // The highest bit of a byte becomes 1 where the byte is the wanted one. Bytes after the first such may be wrong.
-        let equal = |byte: u8| {
-            let differ = eight ^ (LOW * u64::from(byte));
-            differ.wrapping_sub(LOW) & !differ
+    };
+    let mut rest = rest;
+    while let Some(eight) = rest.first_chunk() {
+        let eight = u64::from_le_bytes(*eight);
+        // The highest bit of a byte becomes 1 where the byte is below a number. Bytes after the first such may be wrong.
+        let below = |bytes: u64, number: u8| {
+            let less = bytes.wrapping_sub(LOW * u64::from(number));
+            less & !bytes & HIGH
         };
-        let is_control = eight.wrapping_sub(LOW * 0x20) & !eight;
-        let special = (equal(b'"') | equal(b'\\') | is_control) & HIGH;
-        if special != 0 {
-            at += special.trailing_zeros() as usize / 8;
-            return (json[at] == b'"').then_some(at + 1);
+        // Flipping the second bit puts the quotation mark, 0x22, right after the control characters, and keeps those.
+        let ends = below(eight ^ (LOW * 0x02), 0x21) | below(eight ^ (LOW * u64::from(b'\\')), 1);
+        if ends != 0 {
+            rest = &rest[ends.trailing_zeros() as usize / 8..];
+            break;
         }
-        at += 8;
+        rest = &rest[8..];
     }
     loop {
-        match json.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' | 0..0x20 => return None,
-            _ => at += 1,
+        match rest {
+            [b'"', after @ ..] => return Some(after),
+            [] | [b'\\' | 0..0x20, ..] => return None,
+            [_, more @ ..] => rest = more,
         }
     }
 }

@@ -35,7 +35,6 @@ pub(super) fn common_schemas() -> Map<String, Value> {
                 },
             },
             "required": ["error"],
-            "additionalProperties": false,
         },
         "Attributes": {
             "type": "object",
@@ -47,7 +46,6 @@ pub(super) fn common_schemas() -> Map<String, Value> {
             "description": "What was done.",
             "properties": {"message": {"type": "string"}},
             "required": ["message"],
-            "additionalProperties": false,
         },
     });
     object(schemas)

@@ -369,3 +369,42 @@ fn the_refusals_shown_are_those_of_the_checks() {
         assert!(text.contains(shown), "{shown}");
     }
 }
+
+#[test]
+fn answers_may_get_further_fields_and_requests_may_not() {
+    /// Visits a schema and all that it is made of, behind references too.
+    fn deep<'a>(root: &'a Value, value: &'a Value, visit: &mut impl FnMut(&'a Map<String, Value>)) {
+        let value = resolve(root, value);
+        match value {
+            Value::Object(map) => {
+                visit(map);
+                map.values().for_each(|value| deep(root, value, visit));
+            }
+            Value::Array(list) => list.iter().for_each(|value| deep(root, value, visit)),
+            _ => {}
+        }
+    }
+    let root = parsed();
+    let (mut closed, mut open) = (0, 0);
+    for (name, operation) in operations(&root) {
+        let bodies = &resolve(&root, &operation["requestBody"])["content"];
+        deep(&root, bodies, &mut |map| {
+            if map.contains_key("properties") {
+                assert_eq!(map["additionalProperties"], false, "{name} {map:?}");
+                closed += 1;
+            }
+        });
+        deep(&root, &operation["responses"], &mut |map| {
+            if map.contains_key("properties") {
+                assert!(!map.contains_key("additionalProperties"), "{name} {map:?}");
+                open += 1;
+            }
+            // The own fields are what they are.
+            let further = map.get("additionalProperties");
+            assert_ne!(further, Some(&Value::Bool(false)), "{name} {map:?}");
+        });
+    }
+    assert!(closed > 5 && open > 20, "{closed} {open}");
+    let attributes = &root["components"]["schemas"]["Attributes"];
+    assert_eq!(attributes["additionalProperties"], true);
+}

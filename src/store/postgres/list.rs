@@ -26,7 +26,7 @@ use crate::store::budget::{SHORT, too_long};
 use crate::store::chunk::{CHUNK, Chunk, REMEMBERED};
 use crate::store::contract::{Chunks, Listing};
 use crate::store::feed::{kept, place};
-use crate::store::sql::faults::{Faults, Repairs};
+use crate::store::sql::faults::{Dangling, Faults, Repairs};
 use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
 use page::PageRequest;
@@ -437,24 +437,40 @@ async fn count(database: &PgDatabase, pace: Duration, query: &Query) -> Result<u
     Ok(count)
 }
 
+/// A check takes as long as it takes.
+const CHECK_PACE: Duration = Duration::from_secs(1 << 30);
+
 /// Looks at every value of every record for those that crm would not have written. `url` is shown in the commands that
 /// repair a value.
 pub(super) async fn faults(database: &PgDatabase, url: &str) -> Result<Faults> {
-    // A check takes as long as it takes.
-    const PACE: Duration = Duration::from_secs(1 << 30);
-    let repairs = Repairs {
-        database: format!("'{url}'"),
-        sql: format!("psql '{url}' -c"),
-    };
+    let repairs = Repairs::of_postgres(url);
     let mut faults = Faults::default();
     for noun in database.nouns.iter().filter(|noun| !noun.is_view()) {
         let (columns, table) = (statements::columns(noun), noun.plural);
         let text = format!("SELECT {columns} FROM {table} ORDER BY {table}.id");
-        read(database, PACE, &Select::of(text, Vec::new()), |row| {
+        read(database, CHECK_PACE, &Select::of(text, Vec::new()), |row| {
             faults.look(noun, &repairs, cells_of(row));
             Ok(true)
         })
         .await?;
     }
     Ok(faults)
+}
+
+/// Finds the references to missing records, one line each. The database refuses them, unless its constraints were turned
+/// off meanwhile, as a program that loads data does.
+pub(super) async fn dangling(database: &PgDatabase, url: &str) -> Result<Vec<String>> {
+    let mut found = Dangling::default();
+    for &noun in database.nouns.iter().filter(|noun| !noun.is_view()) {
+        for (field, text) in Dangling::selects(noun, "$ IS NOT NULL") {
+            read(database, CHECK_PACE, &Select::of(text, Vec::new()), |row| {
+                if let (Cell::Int(id), Cell::Int(missing)) = (cell(row, 0), cell(row, 1)) {
+                    found.add(noun, id, field, missing);
+                }
+                Ok(true)
+            })
+            .await?;
+        }
+    }
+    Ok(found.lines(&Repairs::of_postgres(url)))
 }

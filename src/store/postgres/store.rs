@@ -117,6 +117,11 @@ impl Postgres {
         list::faults(&self.database, url).await
     }
 
+    /// The references to records that do not exist, one line each, with the commands that repair it.
+    pub async fn dangling(&self, url: &str) -> Result<Vec<String>> {
+        list::dangling(&self.database, url).await
+    }
+
     /// Registers the metrics of the store.
     pub(crate) fn register(&self, registry: &mut Registry) {
         metrics::register(&self.database, registry);

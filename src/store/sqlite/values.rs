@@ -49,7 +49,11 @@ fn value(value: ValueRef<'_>) -> Value {
         ValueRef::Integer(int) => Value::Int(int),
         ValueRef::Real(real) => Value::Text(real.to_string()),
         ValueRef::Text(text) | ValueRef::Blob(text) => {
-            Value::Text(String::from_utf8_lossy(text).into_owned())
+            Value::Text(match std::str::from_utf8(text) {
+                // Nearly always, and several times as fast.
+                Ok(text) => text.into(),
+                Err(_) => String::from_utf8_lossy(text).into_owned(),
+            })
         }
     }
 }

@@ -62,8 +62,8 @@ impl Content {
             ),
             some(
                 self.faults,
-                "value was stored by another program and cannot be shown as it is; it was kept as it is",
-                "values were stored by another program and cannot be shown as they are; they were kept as they are",
+                "value was stored by another program, and crm would not have written it; it was kept as it is",
+                "values were stored by another program, and crm would not have written them; they were kept as they are",
             ),
         ]
         .into_iter()

@@ -13,17 +13,13 @@ use super::refusal::{FileRefusal, unusable_or_full};
 use super::schema::{FileState, Schema};
 use super::snapshot::FileSnapshot;
 use crate::base::error::Result;
-use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::stored::Stored;
-use crate::store::sql::faults::{Faults, Repairs};
+use crate::store::sql::faults::{Dangling, Faults, Repairs};
 use crate::store::sql::statements;
 use crate::store::sqlite::error::{is_damage, reason};
 use crate::store::sqlite::values::stored;
-
-/// How many references to missing records are listed one by one.
-const NAMED: usize = 10;
 
 /// The first schema whose tables have versions.
 const VERSIONED: usize = 3;
@@ -203,15 +199,6 @@ fn indexes(conn: &Connection, _: Schema<'_>, _: FileState) -> rusqlite::Result<V
     Ok(found)
 }
 
-/// References to records that do not exist.
-#[derive(Default)]
-pub(crate) struct Dangling {
-    /// How many there are.
-    pub(crate) count: u64,
-    /// The first of them: the noun, the id, the position of the field, and the missing id.
-    named: Vec<(&'static Noun, i64, usize, i64)>,
-}
-
 /// Finds the references to missing records. Tables that are not crm's are not checked.
 pub(crate) fn dangling(
     conn: &Connection,
@@ -224,22 +211,11 @@ pub(crate) fn dangling(
         return Ok(found);
     }
     for noun in schema.tables() {
-        for (at, field) in noun.fields.iter().enumerate() {
-            let Kind::Reference(target) = field.kind else {
-                continue;
-            };
-            let (table, name, other) = (noun.plural, field.name, target.plural);
-            let sql = format!(
-                "SELECT id, {name} FROM {table} AS of WHERE typeof({name}) = 'integer'
-                 AND NOT EXISTS (SELECT 1 FROM {other} WHERE id = of.{name}) ORDER BY id"
-            );
+        for (field, sql) in Dangling::selects(noun, "typeof($) = 'integer'") {
             let mut select = conn.prepare(&sql)?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
-                found.count += 1;
-                if found.named.len() < NAMED {
-                    found.named.push((noun, row.get(0)?, at, row.get(1)?));
-                }
+                found.add(noun, row.get(0)?, field, row.get(1)?);
             }
         }
     }
@@ -251,23 +227,8 @@ fn references(
     schema: Schema<'_>,
     state: FileState,
 ) -> rusqlite::Result<Vec<String>> {
-    let found = dangling(conn, schema, state)?;
-    let file = conn.path().unwrap_or_default();
-    let named = found.named.iter().map(|(noun, id, at, missing)| {
-        let (table, name, field) = (noun.plural, noun.name, &noun.fields[*at]);
-        let (field, flag) = (field.name, field.name.replace('_', "-"));
-        format!(
-            "{table} {id}: {field} is {missing}, which does not exist; `crm {name} update {id} --clear {field}` clears it, \
-             `crm {name} update {id} --{flag} ID` names another, `crm {name} delete {id}` deletes the whole record \
-             (each with --db {file})"
-        )
-    });
-    let mut lines: Vec<String> = named.collect();
-    let more = found.count - found.named.len() as u64;
-    if more > 0 {
-        lines.push(format!("and {more} more"));
-    }
-    Ok(lines)
+    let repairs = Repairs::of_file(conn.path().unwrap_or_default());
+    Ok(dangling(conn, schema, state)?.lines(&repairs))
 }
 
 /// Finds the values that crm would not have written.
@@ -282,11 +243,7 @@ pub(crate) fn faults(
         FileState::Older(steps) => steps >= VERSIONED,
         FileState::Earlier | FileState::Empty => return Ok(faults),
     };
-    let file = conn.path().unwrap_or_default();
-    let repairs = Repairs {
-        database: file.to_string(),
-        sql: format!("sqlite3 {file}"),
-    };
+    let repairs = Repairs::of_file(conn.path().unwrap_or_default());
     for noun in schema.tables() {
         let (table, width) = (noun.plural, noun.fields.len());
         let columns = match has_versions {

@@ -72,6 +72,23 @@ pub fn restore(path: &Path, file: &Path, watch: &mut dyn FnMut(BackupStage)) -> 
     restore_with(path, file, Schema::of(&NOUNS), watch, &mut |_| {})
 }
 
+/// Removes what an interrupted restore of the database at `path` left beside it, as the next restore would. A process that
+/// may be making such a file itself must not call this: its own locks do not stop it.
+pub fn sweep_left(path: &Path) {
+    if let Ok(path) = real(path) {
+        sweep_parts(&fs::canonicalize(&path).unwrap_or_else(|_| path.into()));
+    }
+}
+
+fn sweep_parts(path: &Path) {
+    if let Some(name) = path.file_name().map(|name| name.to_string_lossy()) {
+        sweep(path, |of| {
+            of.strip_prefix(&*name)
+                .is_some_and(|end| end.is_empty() || end.starts_with(KEPT))
+        });
+    }
+}
+
 /// The same as [`restore`] for a schema. Tests use `step` to see what an interruption right after each step would leave.
 fn restore_with(
     path: &Path,
@@ -96,12 +113,7 @@ fn restore_with(
         ));
     }
     let source = RestoreSource::open(file)?;
-    if let Some(name) = path.file_name().map(|name| name.to_string_lossy()) {
-        sweep(path, |of| {
-            of.strip_prefix(&*name)
-                .is_some_and(|end| end.is_empty() || end.starts_with(KEPT))
-        });
-    }
+    sweep_parts(path);
     // If there is a database, its file gets the content and stays as it is otherwise.
     let mut part = PartFile::beside(path, new_mode() | private(source.mode))?;
     source.copy(&part, watch)?;

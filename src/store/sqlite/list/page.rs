@@ -86,6 +86,7 @@ pub(crate) fn cached_page<R: Rows>(
         let size: usize = kept.iter().map(|kept| kept.json.len()).sum();
         let is_whole = kept.len() == ids.len() && size < CHUNK;
         if is_whole && cache.is_still(generation) && reader.version()? == seen.version {
+            listing.first.reserve_json(kept.len(), size);
             for kept in &kept {
                 listing.first.push_json(&kept.json);
             }
