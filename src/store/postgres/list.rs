@@ -25,7 +25,7 @@ use crate::model::value::{Cell, Value};
 use crate::store::budget::{SHORT, too_long};
 use crate::store::chunk::{CHUNK, Chunk, REMEMBERED};
 use crate::store::contract::{Chunks, Listing};
-use crate::store::feed::{kept, place};
+use crate::store::feed::{Feed, kept, place};
 use crate::store::sql::faults::{Faults, Repairs};
 use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
@@ -417,6 +417,12 @@ impl<R: Rows> ListReader<R> {
         ordered.rewind()?;
         Ok(ordered)
     }
+}
+
+/// The state of the sequence of changes, and for how long the oldest unfinished write has held its horizon back.
+pub(super) async fn feed_state(database: &PgDatabase, pace: Duration) -> Result<(Feed, Duration)> {
+    let held = feed::held(database, pace).await?;
+    Ok((feed::state(database, pace).await?, held))
 }
 
 /// Counts the records of all pages.
