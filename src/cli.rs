@@ -33,6 +33,7 @@ mod filters;
 mod health;
 mod help;
 mod hints;
+mod history;
 mod hyphens;
 mod ids;
 mod keeping;
@@ -206,6 +207,9 @@ fn obey(session: &Session<'_>, matches: &ArgMatches) -> Ended {
         .find(|plain| (plain.words)().get_name() == name)
     {
         return (plain.run)(session, matches);
+    }
+    if let Some((noun, matches)) = history::find(name, matches) {
+        return history::run(session, noun, matches);
     }
     match operation::find(name, matches) {
         Some((op, noun, matches)) => {

@@ -18,12 +18,14 @@
 //! | [`stop`], [`terminal`], [`look`] | why printing stops, the terminal, format and number of results |
 //! | [`text`], [`csv`](mod@csv), [`table`] | text in a terminal, lines of CSV, tables |
 //! | [`page`], [`pager`] | standard output, and the program that shows long tables |
+//! | [`digest`] | changes in a table |
 //! | [`printer`] | records |
 //! | [`rows`], [`summary`](mod@summary) | other results: lists of rows, and single ones |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;
 mod csv;
+mod digest;
 mod error;
 mod look;
 mod page;

@@ -207,7 +207,10 @@ fn help(whole: &Command) -> Command {
             .about(topic.about)
             .disable_help_flag(true)
     });
-    let commands = whole.get_subcommands().map(names);
+    // A topic comes before a command of the same name.
+    let is_topic = |command: &&Command| TOPICS.iter().any(|topic| topic.name == command.get_name());
+    let commands = whole.get_subcommands().filter(|command| !is_topic(command));
+    let commands = commands.map(names);
     Command::new("help")
         .disable_help_subcommand(true)
         .subcommands(commands)

@@ -77,16 +77,12 @@ pub(super) fn pairs(
 ) -> Result<Vec<(String, String)>> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for field in noun.fields {
-        for value in matches
-            .get_many::<String>(argument(field))
-            .into_iter()
-            .flatten()
-        {
+        for value in values(matches, argument(field)) {
             pairs.push((field.name.into(), value.clone()));
         }
     }
     let mut problems = Problems::default();
-    for filter in matches.get_many::<String>("where").into_iter().flatten() {
+    for filter in values(matches, "where") {
         match filter.split_once('=') {
             Some((name, _)) if CONTROLS.contains(&name.trim()) => problems.push(
                 "--where",
@@ -122,11 +118,17 @@ pub(super) fn pairs(
         return Err(Error::fields(problems));
     }
     for name in ["q", "sort", "after"] {
-        if let Some(value) = matches.get_one::<String>(name) {
+        if let Some(value) = values(matches, name).next() {
             pairs.push((name.into(), value.clone()));
         }
     }
     Ok(pairs)
+}
+
+/// The values of an argument. None if the command does not take it.
+fn values<'m>(matches: &'m ArgMatches, name: &str) -> impl Iterator<Item = &'m String> {
+    let values = matches.try_get_many::<String>(name).ok().flatten();
+    values.into_iter().flatten()
 }
 
 /// Reads the times in the value of a filter, and writes them in UTC with an offset. So a server needs neither the words of

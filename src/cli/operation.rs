@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::draft::{field_args, json_arg};
 use super::filters::{filter_args, list_args};
 use super::help::examples;
+use super::history;
 use super::names::kebab;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
@@ -75,7 +76,8 @@ fn token() -> Command {
 }
 
 fn noun_command(noun: &'static Noun) -> Command {
-    let known: Vec<&str> = verbs(Some(noun)).map(|(_, _, words)| words.verb).collect();
+    let known = verbs(Some(noun)).map(|(_, _, words)| words.verb);
+    let known: Vec<&str> = known.chain([history::HISTORY]).collect();
     Command::new(noun.name)
         .disable_help_subcommand(true)
         .about(format!("{}: {}", noun.about, known.join(", ")))
@@ -83,6 +85,7 @@ fn noun_command(noun: &'static Noun) -> Command {
         .arg_required_else_help(true)
         .after_help(examples(&[noun.examples.create[0], noun.examples.list[0]]))
         .subcommands(verbs(Some(noun)).map(|(_, about, words)| verb(about, words, Some(noun))))
+        .subcommand(history::command(noun))
 }
 
 fn verb(about: &'static About, words: &'static Words, noun: Option<&'static Noun>) -> Command {

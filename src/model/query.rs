@@ -20,6 +20,7 @@ mod sort;
 use crate::base::error::{Error, Problems, Result};
 use crate::base::text::Pattern;
 use crate::base::time::Zone;
+use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::shown::Shown;
@@ -249,14 +250,34 @@ impl Query {
         }
     }
 
+    /// The lowest number of a [feed](Noun::is_feed) that can pass the filters. What a record of a feed refers to in the same
+    /// feed is never after it.
+    pub fn lowest(&self) -> Option<i64> {
+        let refers = |filter: &&Filter| match filter.column {
+            Column::Field(at) => matches!(
+                self.noun.fields[at].kind,
+                Kind::Reference(target) if target.plural == self.noun.plural
+            ),
+            Column::Attribute(_) => false,
+        };
+        let filters = self.filters.iter().filter(|_| self.noun.is_feed());
+        let bounds = filters
+            .filter(refers)
+            .filter_map(|filter| match &filter.test {
+                Test::Compare(Comparison::Eq, Operand::Int(first)) => Some(*first),
+                _ => None,
+            });
+        bounds.max()
+    }
+
     /// The ids that a list [by id](Query::by_id) is read from and to, up to `highest`: those after its cursor.
     pub fn between(&self, highest: i64) -> (i64, i64) {
         let after = self.after.as_ref().and_then(|after| after.0.first());
         match (after.and_then(Value::int), self.order[0].descending) {
-            (None, _) => (i64::MIN, highest),
+            (None, _) => (self.lowest().unwrap_or(i64::MIN), highest),
             // No id is beyond the last possible one.
             (Some(i64::MAX), false) | (Some(i64::MIN), true) => (1, 0),
-            (Some(after), false) => (after + 1, highest),
+            (Some(after), false) => ((after + 1).max(self.lowest().unwrap_or(i64::MIN)), highest),
             (Some(after), true) => (i64::MIN, highest.min(after - 1)),
         }
     }

@@ -301,7 +301,11 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
             "examples": [[example, text]],
         },
     }));
-    for name in ["Limit", "After"] {
+    let after = match noun.is_feed() {
+        true => "AfterChange",
+        false => "After",
+    };
+    for name in ["Limit", after] {
         list.push(reference("parameters", name));
     }
     list.push(fields_parameter(noun));

@@ -14,7 +14,7 @@ pub trait Service: Sync {
     fn backups(&self) -> Option<Report>;
 
     /// Its metrics, in the format that the client prefers.
-    fn metrics(&self) -> MetricsText;
+    fn metrics(&self) -> impl Future<Output = MetricsText> + Send;
 
     /// The OpenAPI document.
     fn document(&self) -> bytes::Bytes;

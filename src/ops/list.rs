@@ -63,7 +63,8 @@ fn describe(noun: &'static Noun) -> Described {
         ),
         content,
     );
-    listed["headers"]["Link"] = reference("headers", "Link");
+    let link = if noun.is_feed() { "NextLink" } else { "Link" };
+    listed["headers"]["Link"] = reference("headers", link);
     listed["headers"]["X-Total-Count"] = reference("headers", "TotalCount");
     let refers = noun
         .fields
@@ -89,8 +90,12 @@ fn describe(noun: &'static Noun) -> Described {
         }
         false => ".",
     });
-    Described::new(about)
+    let described = Described::new(about)
         .parameters(list_parameters(noun))
         .answers(200, listed)
-        .answers(400, reference("responses", "BadList"))
+        .answers(400, reference("responses", "BadList"));
+    match noun.is_feed() {
+        true => described.answers(410, reference("responses", "Gone")),
+        false => described,
+    }
 }

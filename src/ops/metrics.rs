@@ -35,7 +35,7 @@ impl Inform for Metrics {
     };
 
     async fn inform(service: &impl Service, _rest: &str) -> Result<Answered> {
-        let metrics = service.metrics();
+        let metrics = service.metrics().await;
         let answered = Answered::ok(metrics.content_type, metrics.text);
         Ok(answered.uncached().header("vary", "accept"))
     }

@@ -14,6 +14,7 @@ use crate::model::record::Record;
 use crate::model::shown::{Part, Shown, ShownField};
 use crate::model::value::Value;
 use crate::output::csv::csv_line;
+use crate::output::digest;
 use crate::output::look::{Extent, Look};
 use crate::output::stop::Result;
 use crate::output::table::{TableColumn, table, upright};
@@ -32,6 +33,8 @@ pub struct Printer<W: Write> {
     shown: Option<Shown>,
     /// The CSV column of that something else.
     other: &'static str,
+    /// Whether changes are shown in a few words instead of their fields.
+    digests: bool,
     extent: Extent,
     count: u64,
     /// Whether the line of the last record in an array was ended early, because an error was printed after it.
@@ -53,11 +56,13 @@ impl<W: Write> Printer<W> {
         fields: Option<Shown>,
         extent: Extent,
     ) -> Printer<W> {
+        let digests = fields.is_none() && noun.is_feed() && look.format == Format::Table;
         let shown = fields.unwrap_or_else(|| match look.format {
             Format::Json | Format::Ndjson => Shown::all(noun),
             Format::Table | Format::Csv | Format::Id => Shown::once(noun),
         });
-        Self::new(out, look, noun, Some(shown), "", extent)
+        let printer = Self::new(out, look, noun, Some(shown), "", extent);
+        Printer { digests, ..printer }
     }
 
     /// Prints a message on each of several records of a noun.
@@ -85,6 +90,7 @@ impl<W: Write> Printer<W> {
             noun,
             shown,
             other,
+            digests: false,
             extent,
             count: 0,
             line_ended: false,
@@ -130,6 +136,11 @@ impl<W: Write> Printer<W> {
             return Ok(());
         }
         self.before()?;
+        if self.digests {
+            let cells = digest::cells(record, &self.zone);
+            self.row(cells.into_iter());
+            return self.after();
+        }
         let once = Shown::once(self.noun);
         let shown = self.shown.as_ref().unwrap_or(&once);
         let own = own_fields(shown, record);
@@ -161,22 +172,29 @@ impl<W: Write> Printer<W> {
                         text => visible(&text).into_owned(),
                     }
                 });
-                match (self.extent, self.look.terminal.width) {
-                    (Extent::One, _) => {
+                match self.extent {
+                    Extent::One => {
                         let names = shown.columns().iter().map(|column| visible(&column.name));
                         let names: Vec<Cow<'_, str>> = names.collect();
                         let cells = names.iter().map(|name| &**name).zip(cells);
                         upright(cells.collect(), self.look.terminal, &mut self.buffer);
                     }
-                    // A column is never wider than the terminal, so the rest is not kept.
-                    (Extent::Many, Some(width)) => {
-                        self.rows.push(cells.map(|cell| cut(cell, width)).collect());
+                    Extent::Many => {
+                        let cells: Vec<String> = cells.collect();
+                        self.row(cells.into_iter());
                     }
-                    (Extent::Many, None) => self.rows.push(cells.collect()),
                 }
             }
         }
         self.after()
+    }
+
+    /// Keeps a row of a table. A column is never wider than the terminal, so the rest is not kept.
+    fn row(&mut self, cells: impl Iterator<Item = String>) {
+        self.rows.push(match self.look.terminal.width {
+            Some(width) => cells.map(|cell| cut(cell, width)).collect(),
+            None => cells.collect(),
+        });
     }
 
     /// Prints a message on a record, such as `Lead deleted`. A table has the id in it: `Lead 1 deleted`.
@@ -236,7 +254,10 @@ impl<W: Write> Printer<W> {
             Format::Csv if many => self.header()?,
             Format::Table if !self.rows.is_empty() => {
                 let rows = std::mem::take(&mut self.rows);
-                let mut columns: Vec<TableColumn> = self.columns().collect();
+                let mut columns: Vec<TableColumn> = match self.digests {
+                    true => digest::columns().collect(),
+                    false => self.columns().collect(),
+                };
                 for column in &mut columns {
                     column.name = visible(&column.name).into_owned().into();
                 }
@@ -283,7 +304,7 @@ impl<W: Write> Printer<W> {
         }
         let mut names: Vec<Cow<'_, str>> = self.columns().map(|column| column.name).collect();
         if self.shown.is_none() {
-            names = vec!["id".into(), self.other.into()];
+            names = vec![self.noun.key().name.into(), self.other.into()];
         }
         let mut line = Vec::new();
         csv_line(names.iter().map(|name| &**name), &mut line);

@@ -268,7 +268,8 @@ impl Service for Request<'_> {
         self.api.store.backups()
     }
 
-    fn metrics(&self) -> MetricsText {
+    async fn metrics(&self) -> MetricsText {
+        self.api.store.measure().await;
         let observer = &self.api.observer;
         let offered = ["application/openmetrics-text", "text/plain"];
         match preference::media_type(self.head.headers, &offered) {

@@ -75,6 +75,13 @@ impl AnyStore {
         }
     }
 
+    /// Measures what has to be asked of the database. Called before the metrics are read.
+    pub async fn measure(&self) {
+        if let AnyStore::Postgres(store) = self {
+            Box::pin(store.measure()).await;
+        }
+    }
+
     /// Sets how many writes may wait at a time. Further writes are answered [`Unavailable`](crate::base::error::Code::Unavailable).
     pub fn limit_waiting_writes(&self, most: usize) {
         match self {

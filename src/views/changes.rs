@@ -2,7 +2,7 @@
 //! cursor sees every change exactly once.
 
 use crate::model::field::{Field, ID, Presence};
-use crate::model::kind::Kind;
+use crate::model::kind::{Kind, OnDelete, Target};
 use crate::model::noun::{Examples, Noun, Relation};
 
 /// The table of changes under the names of the fields.
@@ -49,7 +49,7 @@ pub static CHANGE: Noun = Noun {
         },
         Field {
             name: "by",
-            about: "Who made it: the name of a token; local: and a user for a command on the database; - where the service is open",
+            about: "Who made it: the name of a token, local: with a user of the system, or - where the service is open",
             example: "website",
             ..TEXT
         },
@@ -71,6 +71,11 @@ pub static CHANGE: Noun = Noun {
         },
         Field {
             name: "group",
+            kind: Kind::Reference(Target {
+                name: "change",
+                plural: "changes",
+                on_delete: OnDelete::SetNull,
+            }),
             about: "The number of the first change of its group; all changes of one request, command or import are a group",
             example: "812",
             ..NUMBER

@@ -19,6 +19,10 @@ use crm::store::sqlite::Work;
 
 use futures_util::StreamExt;
 
+use crate::changes::{
+    a_cursor_of_another_sequence_is_gone, a_feed_is_read_on_from_its_cursor,
+    a_reader_misses_no_change, changes_are_filtered, every_write_has_its_change,
+};
 use crate::cluster;
 use crate::support::{Home, Service};
 
@@ -83,6 +87,11 @@ on_every_store! {
     many_values_are_refused_and_never_a_fault
     it_is_ready
     many_writers_lose_nothing
+    every_write_has_its_change
+    changes_are_filtered
+    a_feed_is_read_on_from_its_cursor
+    a_cursor_of_another_sequence_is_gone
+    a_reader_misses_no_change
 }
 
 async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
@@ -125,7 +134,7 @@ async fn on_remote<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
     service.stop().await;
 }
 
-fn draft(noun: &'static Noun, json: &str, purpose: Purpose) -> Draft {
+pub fn draft(noun: &'static Noun, json: &str, purpose: Purpose) -> Draft {
     let draft = Draft::from_json(noun, json.as_bytes(), purpose).unwrap();
     // The remote store sends a draft that can be read; the others take any.
     draft
@@ -137,7 +146,7 @@ async fn try_create(store: &AnyStore, noun: &'static Noun, json: &str) -> Result
         .await
 }
 
-async fn create(store: &AnyStore, noun: &'static Noun, json: &str) -> Record {
+pub async fn create(store: &AnyStore, noun: &'static Noun, json: &str) -> Record {
     try_create(store, noun, json).await.unwrap().record
 }
 
@@ -150,7 +159,7 @@ async fn try_update(
     store.update(id, draft(noun, json, Purpose::Update)).await
 }
 
-async fn update(store: &AnyStore, noun: &'static Noun, id: i64, json: &str) -> Record {
+pub async fn update(store: &AnyStore, noun: &'static Noun, id: i64, json: &str) -> Record {
     try_update(store, noun, id, json).await.unwrap()
 }
 

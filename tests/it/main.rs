@@ -11,6 +11,7 @@
 mod alike;
 mod backup;
 mod balancer;
+mod changes;
 mod cli;
 mod cluster;
 mod config;

@@ -7,7 +7,7 @@ use crate::base::time;
 use crate::model::author::LONGEST_NAME;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::query::{LARGEST_LIMIT, LONGEST_PATTERN};
+use crate::model::query::{END, LARGEST_LIMIT, LONGEST_PATTERN};
 use crate::operation::describe::{answer, failure, object, reference};
 use crate::operation::fields::id_schema;
 
@@ -106,6 +106,11 @@ pub(super) fn parameters() -> Value {
             "description": "The cursor from the `Link` header of the page before this one. It is opaque, and only valid with the same `sort`.",
             "schema": {"type": "string"},
         },
+        "AfterChange": {
+            "name": "after", "in": "query",
+            "description": format!("The cursor from the `Link` header of an earlier answer, or `{END}` for the end of the list: the answer has no records, and its `Link` leads to those that are still to come. A cursor does not depend on the filters. It is opaque, and only valid with the same `sort`."),
+            "schema": {"type": "string"},
+        },
         "Count": {
             "name": "count", "in": "query",
             "description": "Whether `X-Total-Count` has the number of records that match the filters, counted at the start of the answer. The default is `false`.",
@@ -126,6 +131,11 @@ pub(super) fn headers() -> Value {
             "description": "The next page, if there is a `limit` and there are more records: `<…>; rel=\"next\"`. It is relative to the URL of the request.",
             "schema": {"type": "string"},
             "example": "<leads?limit=100&after=WyJpZCIsMTAwXQ>; rel=\"next\"",
+        },
+        "NextLink": {
+            "description": "What comes next: `<…>; rel=\"next\"`. In the order of the numbers it is always there, at the end too, and leads to the records that are still to come. It is relative to the URL of the request.",
+            "schema": {"type": "string"},
+            "example": "<changes?limit=100&after=N2Y2YjE0YzQ0ZTJkM2IwYTo4MTI>; rel=\"next\"",
         },
         "TotalCount": {
             "description": "With `count=true`: the number of records that match the filters.",
@@ -312,6 +322,22 @@ pub(super) fn common_responses() -> Map<String, Value> {
                     Code::Stale,
                     "If-Match: the record has changed meanwhile, its ETag is \"4\" now; nothing was saved",
                 ),
+            )],
+        ),
+    );
+    add(
+        "Gone",
+        failure(
+            "The list cannot be read on from the cursor: what follows it is no longer kept, or the database was restored or copied since.",
+            &[(
+                "removed",
+                Error {
+                    code: Code::Gone,
+                    ..Error::field(
+                        "after",
+                        "the changes that follow the cursor are no longer kept; take a new cursor with after=end, then read the records themselves, and go on from that cursor",
+                    )
+                },
             )],
         ),
     );

@@ -1,10 +1,11 @@
 //! The database as one process uses it: the pool of connections, its limits, and the last commit.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{Object, Pool, PoolError};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::error::SqlState;
 
@@ -54,6 +55,18 @@ pub(super) struct PgDatabase {
     pub(super) meter: Meter,
     /// Wakes those that follow the changes.
     pub(super) signal: CommitSignal,
+    pub(super) feed: FeedGauges,
+}
+
+/// The state of the sequence of changes when it was last measured.
+#[derive(Default)]
+pub(super) struct FeedGauges {
+    /// For how many seconds the oldest unfinished write has held the horizon back.
+    pub(super) delay: Gauge<f64, AtomicU64>,
+    /// The greatest number that was given.
+    pub(super) newest: Gauge,
+    /// The number up to which changes are listed.
+    pub(super) horizon: Gauge,
 }
 
 /// How many of `connections` lists may use. Without a limit, a few searches through millions would keep all writes waiting.
@@ -85,6 +98,7 @@ impl PgDatabase {
             narrowed: Mutex::default(),
             meter: Meter::default(),
             signal: CommitSignal::default(),
+            feed: FeedGauges::default(),
         })
     }
 

@@ -25,7 +25,7 @@ use crate::model::value::{Cell, Value};
 use crate::store::budget::{SHORT, too_long};
 use crate::store::chunk::{CHUNK, Chunk, REMEMBERED};
 use crate::store::contract::{Chunks, Listing};
-use crate::store::feed::{kept, place};
+use crate::store::feed::{Feed, kept, place};
 use crate::store::sql::faults::{Dangling, Faults, Repairs};
 use crate::store::sql::select::{Dialect, Select};
 use crate::store::sql::statements;
@@ -104,6 +104,7 @@ async fn begin<R: Rows>(
         asked: FIRST_ROWS,
         pace,
         database: database.clone(),
+        read_to: place(&query),
         query,
     };
     match reader.query.limit {
@@ -118,10 +119,11 @@ async fn begin<R: Rows>(
             let page = request.read(&reader.database).await?;
             listing.first = page.first.rows;
             listing.next = page.next.or(end);
-            reader.kept(place(&reader.query)).await?;
+            reader.check_kept().await?;
             if page.ids.is_empty() {
                 return Ok((listing, None));
             }
+            reader.read_to = page.ids.first().map(|id| id - 1);
             reader.rest = RestOfList::Ids(page.ids.into_iter());
         }
         limit => {
@@ -142,7 +144,6 @@ async fn begin<R: Rows>(
             listing.next = listing.next.or(end);
             let chunk = reader.read_next().await?;
             listing.first = chunk.rows;
-            reader.kept(place(&reader.query)).await?;
             if chunk.last {
                 return Ok((listing, None));
             }
@@ -163,6 +164,8 @@ struct ListReader<R> {
     /// How long one statement may take.
     pace: Duration,
     rest: RestOfList,
+    /// Of a feed: up to where it was read.
+    read_to: Option<i64>,
 }
 
 /// The records that are still to come.
@@ -201,9 +204,6 @@ impl<R: Rows> ListReader<R> {
                     .copied()
                     .collect();
                 let (mut chunk, used) = self.by_ids(&batch).await?;
-                if let (true, Some(first)) = (self.query.reads_feed(), batch.first()) {
-                    self.kept(Some(first - 1)).await?;
-                }
                 if let RestOfList::Ids(ids) = &mut self.rest {
                     ids.by_ref().take(used).for_each(drop);
                     chunk.last = ids.len() == 0;
@@ -227,10 +227,13 @@ impl<R: Rows> ListReader<R> {
     }
 
     /// Fails if changes after a place in a feed were removed while it was read.
-    async fn kept(&self, place: Option<i64>) -> Result<()> {
-        match place {
-            Some(_) => kept(place, feed::oldest(&self.database, self.pace).await?),
-            None => Ok(()),
+    async fn check_kept(&self) -> Result<()> {
+        match self.query.reads_feed() && self.read_to.is_some() {
+            true => {
+                let oldest = feed::oldest(&self.database, LIST_PATIENCE).await?;
+                kept(self.read_to, oldest)
+            }
+            false => Ok(()),
         }
     }
 
@@ -263,9 +266,8 @@ impl<R: Rows> ListReader<R> {
             Ok(!chunk.is_full())
         })
         .await?;
-        if self.query.reads_feed() && low > i64::MIN {
-            self.kept(Some(low - 1)).await?;
-        }
+        self.check_kept().await?;
+        self.read_to = end.or(self.read_to);
         let is_over = seen < self.asked && !chunk.is_full();
         let next = match (end, self.query.order[0].descending) {
             (Some(end), true) => end.checked_sub(1).map(|end| (low, end)),
@@ -318,6 +320,8 @@ impl<R: Rows> ListReader<R> {
             Ok(!chunk.is_full())
         })
         .await?;
+        self.check_kept().await?;
+        self.read_to = chunk.end.or(self.read_to);
         self.learn(&chunk);
         Ok((chunk, used))
     }
@@ -417,6 +421,12 @@ impl<R: Rows> ListReader<R> {
         ordered.rewind()?;
         Ok(ordered)
     }
+}
+
+/// The state of the sequence of changes, and for how long the oldest unfinished write has held its horizon back.
+pub(super) async fn feed_state(database: &PgDatabase, pace: Duration) -> Result<(Feed, Duration)> {
+    let held = feed::held(database, pace).await?;
+    Ok((feed::state(database, pace).await?, held))
 }
 
 /// Counts the records of all pages.

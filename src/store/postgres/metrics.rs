@@ -1,8 +1,11 @@
-//! The metrics of the store: its pool of connections and its commits.
+//! The metrics of the store: its pool of connections, its commits, and its sequence of changes.
+
+use std::time::Duration;
 
 use prometheus_client::registry::{Registry, Unit};
 
 use super::database::PgDatabase;
+use super::list;
 use crate::store::meter::Live;
 
 /// Registers the metrics.
@@ -32,4 +35,34 @@ pub(super) fn register(database: &PgDatabase, registry: &mut Registry) {
         "Requests that wait for a connection to the database",
         Live::new(move || waiting.status().waiting as u64),
     );
+    let feed = &database.feed;
+    registry.register_with_unit(
+        "crm_changes_delay",
+        "For how long the oldest unfinished write has kept later changes from being listed",
+        Unit::Seconds,
+        feed.delay.clone(),
+    );
+    registry.register(
+        "crm_changes_newest",
+        "The greatest number that was given to a change",
+        feed.newest.clone(),
+    );
+    registry.register(
+        "crm_changes_horizon",
+        "The number up to which changes are listed",
+        feed.horizon.clone(),
+    );
+}
+
+/// How long the metrics wait for the database. They are most wanted while it is slow.
+const MEASURED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Measures the sequence of changes. If the database does not answer, the gauges stay as they are.
+pub(super) async fn measure(database: &PgDatabase) {
+    let feed = list::feed_state(database, MEASURED_WITHIN);
+    if let Ok(Ok((feed, held))) = tokio::time::timeout(MEASURED_WITHIN, feed).await {
+        database.feed.delay.set(held.as_secs_f64());
+        database.feed.newest.set(feed.newest);
+        database.feed.horizon.set(feed.horizon);
+    }
 }

@@ -127,6 +127,11 @@ impl Postgres {
         metrics::register(&self.database, registry);
     }
 
+    /// Measures what has to be asked of the database.
+    pub(crate) async fn measure(&self) {
+        metrics::measure(&self.database).await;
+    }
+
     async fn connect(url: &str, options: PostgresOptions, makes: bool) -> Result<Postgres> {
         let database = PgDatabase::new(url, options.connections, options.nouns)?;
         let store = Postgres {

@@ -60,6 +60,11 @@ impl Select {
             }
             self.push(")");
         }
+        // Between ids, each statement has its own bounds.
+        if let (Some(first), Walk::Once) = (query.lowest(), walk) {
+            self.push(" AND ").push(&key(query.noun));
+            self.push(" >= ").value(first);
+        }
         if let (Some(last), Walk::Once) = (query.up_to, walk) {
             self.push(" AND ").push(&key(query.noun));
             self.push(" <= ").value(last);

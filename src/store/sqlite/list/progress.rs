@@ -26,6 +26,8 @@ pub(crate) struct ListProgress<R> {
     /// An empty one.
     rows: R,
     rest: Remaining,
+    /// Of a feed: up to where it was read.
+    read_to: Option<i64>,
 }
 
 /// The remaining records of a list.
@@ -98,25 +100,26 @@ impl<R: Rows> ListProgress<R> {
         let is_over = matches!(&rest, Remaining::Ids(ids) if ids.len() == 0);
         let mut progress = ListProgress {
             database,
-            query,
             rows,
+            read_to: place(&query),
+            query,
             rest,
         };
         listing.next = listing.next.or(end);
         let is_over = match is_page {
-            true => is_over,
+            true => {
+                progress.check_kept()?;
+                if let Remaining::Ids(ids) = &progress.rest {
+                    progress.read_to = ids.as_slice().first().map(|id| id - 1);
+                }
+                is_over
+            }
             false => {
                 let chunk = progress.next()?;
                 listing.first = chunk.rows;
                 chunk.last
             }
         };
-        let ListProgress {
-            database, query, ..
-        } = &progress;
-        if let Some(place) = place(query) {
-            database.read(|reader| kept(Some(place), feed::oldest(reader)?))?;
-        }
         Ok((listing, Some(progress).filter(|_| !is_over)))
     }
 
@@ -127,15 +130,14 @@ impl<R: Rows> ListProgress<R> {
             query,
             rows,
             rest,
+            read_to,
         } = self;
         let mut chunk = Chunk::new(rows.empty());
         match rest {
             Remaining::Ids(ids) => {
                 let mut left = ids.clone();
                 database.read(|reader| by_ids(reader, query, &mut left, &mut chunk))?;
-                if let (true, Some(first)) = (query.reads_feed(), ids.as_slice().first()) {
-                    database.read(|reader| kept(Some(first - 1), feed::oldest(reader)?))?;
-                }
+                check_kept(database, query, *read_to)?;
                 *ids = left;
             }
             Remaining::Between(low, high) => {
@@ -146,9 +148,7 @@ impl<R: Rows> ListProgress<R> {
                 };
                 let select = Select::between(Dialect::Sqlite, query, &columns, (*low, *high));
                 database.read(|reader| fill(reader, query.noun, &select, &mut chunk, |_| {}))?;
-                if query.reads_feed() && *low > i64::MIN {
-                    database.read(|reader| kept(Some(*low - 1), feed::oldest(reader)?))?;
-                }
+                check_kept(database, query, *read_to)?;
                 if let Some(end) = chunk.end {
                     let next = match query.order[0].descending {
                         true => end.checked_sub(1).map(|id| *high = id),
@@ -160,9 +160,23 @@ impl<R: Rows> ListProgress<R> {
             Remaining::Ordered(ids, place) => {
                 let mut at = *place;
                 ids.next(query, &mut at, &mut chunk)?;
+                check_kept(database, query, *read_to)?;
                 *place = at;
             }
         }
+        *read_to = chunk.end.or(*read_to);
         Ok(chunk)
+    }
+
+    fn check_kept(&self) -> Result<()> {
+        check_kept(&self.database, &self.query, self.read_to)
+    }
+}
+
+/// Fails if changes after a place in a feed were removed while it was read.
+fn check_kept(database: &Database, query: &Query, place: Option<i64>) -> Result<()> {
+    match query.reads_feed() && place.is_some() {
+        true => database.read(|reader| kept(place, feed::oldest(reader)?)),
+        false => Ok(()),
     }
 }
