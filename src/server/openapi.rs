@@ -78,6 +78,7 @@ pub fn document() -> String {
             responses.insert(name, components::not_found(noun));
         }
     }
+    tags.push(json!({"name": "changes", "description": "The changes of records."}));
     tags.push(json!({"name": "service", "description": "The service itself."}));
     tags.push(json!({"name": "tokens", "description": "Who may use the service."}));
     for route in routes() {
@@ -130,6 +131,7 @@ fn operation(route: &Route) -> Option<Value> {
     };
     let tag = match (about.of, noun) {
         (Of::Tokens, _) => "tokens",
+        (Of::Changes, _) => "changes",
         (_, Some(noun)) => noun.plural,
         (_, None) => "service",
     };

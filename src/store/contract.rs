@@ -65,6 +65,11 @@ pub trait Write: Send + Sync + 'static {
         WriteExtent::Several
     }
 
+    /// Whether it writes thousands of records, and may take longer than others.
+    fn is_long(&self) -> bool {
+        false
+    }
+
     /// Whether it changes tokens, so that kept copies of them must be read again.
     const CHANGES_TOKENS: bool = false;
 

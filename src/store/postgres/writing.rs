@@ -1,10 +1,13 @@
 //! A write: its statements, its commit, and what a failure of one of them means for the result.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
+use futures_util::future::Either;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
@@ -17,11 +20,20 @@ use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::model::value::Value;
 use crate::store::change::{COLUMNS, Change};
-use crate::store::transaction::{Fault, RecordStatement, Recorded, Transaction};
+use crate::store::transaction::{Fault, RecordStatement, Recorded, Transaction, one_by_one};
 
 impl PgDatabase {
     /// Begins a write.
     pub(super) async fn write(&self, mode: Mode) -> Result<PgTransaction<'_>> {
+        self.write_within(mode, PATIENCE).await
+    }
+
+    /// Begins a write that may take so long.
+    pub(super) async fn write_within(
+        &self,
+        mode: Mode,
+        patience: Duration,
+    ) -> Result<PgTransaction<'_>> {
         // Each unanswered write has a connection that a standby or a lock may keep for ever. The other connections stay
         // usable.
         if self.unanswered.available_permits() == 0 {
@@ -30,7 +42,7 @@ impl PgDatabase {
                 "the database does not answer writes; nothing was saved, try again",
             ));
         }
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patience;
         let waits = self.waiting.wait()?;
         let session = Box::pin(self.session(left(until))).await?;
         drop(waits);
@@ -146,6 +158,46 @@ impl PgTransaction<'_> {
         }
     }
 
+    /// Sends statements one after the other without waiting for the answers in between. Their changes join this group.
+    async fn pipelined(
+        &mut self,
+        written: &[(RecordStatement<'_>, Change<'_>)],
+        group: Option<i64>,
+    ) -> Result<Vec<Option<Recorded>>, Failure> {
+        /// How many answers may be outstanding.
+        const MOST: usize = 100;
+        let until = self.until;
+        let session = self.session.as_mut().ok_or(Failure::Late)?;
+        let mut all = Vec::with_capacity(written.len());
+        self.sent = true;
+        for chunk in written.chunks(MOST) {
+            let mut answers = Vec::with_capacity(chunk.len());
+            for (statement, change) in chunk {
+                let change = Change {
+                    group: change.group.or(group),
+                    ..*change
+                };
+                let (sql, params) = recording(*statement, &change);
+                let prepared = within(left(until), session.prepared(&sql)).await?;
+                let client = session.client.clone();
+                let mut answer = Box::pin(async move {
+                    let rows = client.query(&prepared, &slice(&params)).await?;
+                    Ok::<_, tokio_postgres::Error>(recorded(&rows, &change))
+                });
+                // The first poll sends it.
+                let sent = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+                answers.push(match sent {
+                    Poll::Ready(answer) => Either::Left(std::future::ready(answer)),
+                    Poll::Pending => Either::Right(answer),
+                });
+            }
+            for answer in answers {
+                all.push(within(left(until), answer).await?);
+            }
+        }
+        Ok(all)
+    }
+
     async fn run(&mut self, sql: &str) -> Result<(), Failure> {
         let patience = left(self.until);
         match &self.session {
@@ -248,6 +300,32 @@ fn markers(given: usize, id: &str) -> String {
     .join(", ")
 }
 
+/// The statement that writes a record together with its change, and its parameters.
+fn recording(statement: RecordStatement<'_>, change: &Change<'_>) -> (String, Vec<Value>) {
+    let given = statement.params.len();
+    let mut params = statement.params.to_vec();
+    params.extend(change.values());
+    let sql = format!(
+        "WITH written AS ({} RETURNING id) INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, written.id, {} FROM \
+         written RETURNING record_id, seq",
+        statement.sql,
+        next(change),
+        markers(given, "written.id"),
+    );
+    (sql, params)
+}
+
+/// What that statement has written.
+fn recorded(rows: &[Row], change: &Change<'_>) -> Option<Recorded> {
+    let row = rows.first()?;
+    let int = |at| Value::from(cell(row, at)).int();
+    Some(Recorded {
+        id: int(0)?,
+        seq: int(1)?,
+        version: change.version,
+    })
+}
+
 impl Transaction for PgTransaction<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
     const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
@@ -266,25 +344,31 @@ impl Transaction for PgTransaction<'_> {
         statement: RecordStatement<'_>,
         change: &Change<'_>,
     ) -> Result<Option<Recorded>, Fault> {
-        let given = statement.params.len();
-        let mut params = statement.params.to_vec();
-        params.extend(change.values());
-        let sql = format!(
-            "WITH written AS ({} RETURNING id) INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, written.id, {} FROM \
-             written RETURNING record_id, seq",
-            statement.sql,
-            next(change),
-            markers(given, "written.id"),
-        );
+        let (sql, params) = recording(statement, change);
         let rows = self.rows(&sql, &params, true).await?;
-        let int = |row: &Row, at| Value::from(cell(row, at)).int();
-        let recorded = rows.first().and_then(|row| {
-            Some(Recorded {
-                id: int(row, 0)?,
-                seq: int(row, 1)?,
-            })
-        });
-        Ok(recorded)
+        Ok(recorded(&rows, change))
+    }
+
+    async fn record_all(
+        &mut self,
+        written: &[(RecordStatement<'_>, Change<'_>)],
+    ) -> Result<Vec<Option<Recorded>>, Fault> {
+        // The first change names the group, so the others wait for it.
+        let has_group = written
+            .first()
+            .is_some_and(|(_, change)| change.group.is_some());
+        let (first, rest) = written.split_at(usize::from(!has_group).min(written.len()));
+        let mut all = one_by_one(self, first).await?;
+        let group = all.first().and_then(|recorded| Some((*recorded)?.seq));
+        if self.mode != (Mode::Transaction { begun: true }) || (!has_group && group.is_none()) {
+            all.extend(one_by_one(self, rest).await?);
+            return Ok(all);
+        }
+        match self.pipelined(rest, group).await {
+            Ok(recorded) => all.extend(recorded),
+            Err(failure) => return Err(self.fault(failure).await),
+        }
+        Ok(all)
     }
 
     async fn append(&mut self, changes: &[Change<'_>]) -> Result<Option<i64>, Fault> {
