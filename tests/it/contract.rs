@@ -21,6 +21,11 @@ use futures_util::StreamExt;
 
 use crate::cluster;
 use crate::support::{Home, Service};
+use crate::undo::{
+    an_undo_can_be_undone, an_undo_gives_back_what_was, an_undo_with_a_key_is_done_once,
+    references_keep_a_group_from_being_taken_back, the_last_group_is_taken_back_first,
+    what_has_changed_since_is_not_taken_back,
+};
 
 macro_rules! on_every_store {
     ($($test:ident)*) => {
@@ -82,6 +87,12 @@ on_every_store! {
     many_attributes_take_no_long_time
     many_values_are_refused_and_never_a_fault
     it_is_ready
+    an_undo_gives_back_what_was
+    an_undo_can_be_undone
+    the_last_group_is_taken_back_first
+    what_has_changed_since_is_not_taken_back
+    references_keep_a_group_from_being_taken_back
+    an_undo_with_a_key_is_done_once
     many_writers_lose_nothing
 }
 
@@ -125,7 +136,7 @@ async fn on_remote<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
     service.stop().await;
 }
 
-fn draft(noun: &'static Noun, json: &str, purpose: Purpose) -> Draft {
+pub fn draft(noun: &'static Noun, json: &str, purpose: Purpose) -> Draft {
     let draft = Draft::from_json(noun, json.as_bytes(), purpose).unwrap();
     // The remote store sends a draft that can be read; the others take any.
     draft
@@ -137,7 +148,7 @@ async fn try_create(store: &AnyStore, noun: &'static Noun, json: &str) -> Result
         .await
 }
 
-async fn create(store: &AnyStore, noun: &'static Noun, json: &str) -> Record {
+pub async fn create(store: &AnyStore, noun: &'static Noun, json: &str) -> Record {
     try_create(store, noun, json).await.unwrap().record
 }
 
@@ -150,7 +161,7 @@ async fn try_update(
     store.update(id, draft(noun, json, Purpose::Update)).await
 }
 
-async fn update(store: &AnyStore, noun: &'static Noun, id: i64, json: &str) -> Record {
+pub async fn update(store: &AnyStore, noun: &'static Noun, id: i64, json: &str) -> Record {
     try_update(store, noun, id, json).await.unwrap()
 }
 
@@ -166,7 +177,7 @@ async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<Record>
     records
 }
 
-async fn ids(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<i64> {
+pub async fn ids(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<i64> {
     list(store, noun, query)
         .await
         .iter()
@@ -174,7 +185,7 @@ async fn ids(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<i64> {
         .collect()
 }
 
-fn text(record: &Record, field: &str) -> String {
+pub fn text(record: &Record, field: &str) -> String {
     record.get(field).to_string()
 }
 

@@ -39,3 +39,4 @@ mod revoked;
 mod site;
 mod support;
 mod terminal;
+mod undo;

@@ -36,19 +36,11 @@ impl Touched {
         self.steps.last()
     }
 
-    /// Whether the record is as the group has left it: it is there with that version, or it is gone.
-    fn is_as_left(&self) -> bool {
-        self.last().is_some_and(|last| match last.did {
-            Did::Delete => self.version.is_none(),
-            Did::Create | Did::Update => self.version == Some(last.version),
-        })
-    }
-
     /// Whether the version alone shows that nobody else has changed it. That of a record that is gone does not.
     fn is_surely_untouched(&self) -> bool {
         let mut pairs = self.steps.iter().zip(self.steps.iter().skip(1));
         self.last().is_some_and(|last| last.did != Did::Delete)
-            && self.is_as_left()
+            && self.last().map(|last| last.version) == self.version
             && pairs.all(|(one, next)| next.did == Did::Update && next.version == one.version + 1)
     }
 
@@ -201,7 +193,7 @@ async fn changed_since<T: Transaction>(
                     ));
                 };
                 let is_only_ours = history.is_only(effect, touched.steps.len());
-                if is_only_ours && history.is_gapless && touched.is_as_left() {
+                if is_only_ours && history.is_gapless && history.ends_with(touched.version) {
                     continue;
                 }
                 let by = by(match is_only_ours {

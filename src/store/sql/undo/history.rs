@@ -21,6 +21,8 @@ pub(super) struct History {
     newest: (String, i64),
     /// The version after the newest change.
     version: Option<i64>,
+    /// Whether the newest change has deleted the record.
+    is_deleted: bool,
     /// Whether each version follows the one before it. Another program that changes a record leaves a gap.
     pub(super) is_gapless: bool,
 }
@@ -31,6 +33,7 @@ impl Default for History {
             effects: Vec::new(),
             newest: (String::new(), 0),
             version: None,
+            is_deleted: false,
             is_gapless: true,
         }
     }
@@ -48,10 +51,19 @@ impl History {
         };
         self.is_gapless &= self.version.is_none_or(follows);
         self.version = Some(version);
+        self.is_deleted = did == Some(Did::Delete);
         self.newest.clone_from(&by);
         match self.effects.last() {
             Some((last, _)) if *last == effect.inverse() => drop(self.effects.pop()),
             _ => self.effects.push((effect, by)),
+        }
+    }
+
+    /// Whether the newest change has left the record as it is now: with this version, or gone.
+    pub(super) fn ends_with(&self, version: Option<i64>) -> bool {
+        match self.is_deleted {
+            true => version.is_none(),
+            false => version == self.version,
         }
     }
 
