@@ -51,9 +51,6 @@ pub struct Recorded {
     pub id: i64,
     /// The number of the change.
     pub seq: i64,
-    /// The version that the record has now. A record that is inserted with its id may have got another one than the
-    /// statement gives, because a trigger of the database has set it.
-    pub version: i64,
 }
 
 /// A transaction of a database. It and its futures are [`Send`], so that a rule over one can be boxed as a `Send` future.

@@ -447,7 +447,7 @@ proptest! {
             };
             law(&store, &before, &acts).await?;
             store.close().await.unwrap();
-            Ok(())
+            Ok::<(), TestCaseError>(())
         })?;
     }
 }
@@ -459,12 +459,12 @@ proptest! {
     fn on_postgres_too(before in vec(step(), 0..8), acts in vec(act(), 1..30)) {
         runtime().block_on(async {
             let Some(url) = cluster::schema().await else {
-                return Ok(());
+                return Ok::<(), TestCaseError>(());
             };
             let store = AnyStore::Postgres(Postgres::open(&url, CONNECTIONS).await.unwrap());
             law(&store, &before, &acts).await?;
             store.close().await.unwrap();
-            Ok(())
+            Ok::<(), TestCaseError>(())
         })?;
     }
 }

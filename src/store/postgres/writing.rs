@@ -1,5 +1,6 @@
 //! A write: its statements, its commit, and what a failure of one of them means for the result.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -158,42 +159,37 @@ impl PgTransaction<'_> {
         }
     }
 
-    /// Sends statements one after the other without waiting for the answers in between. Their changes join this group.
+    /// Sends statements that write, one after the other, without waiting for the answers in between. Returns the rows of
+    /// each.
     async fn pipelined(
         &mut self,
-        written: &[(RecordStatement<'_>, Change<'_>)],
-        group: Option<i64>,
-    ) -> Result<Vec<Option<Recorded>>, Failure> {
+        statements: impl Iterator<Item = (String, Vec<Value>)>,
+    ) -> Result<Vec<Vec<Row>>, Failure> {
         /// How many answers may be outstanding.
         const MOST: usize = 100;
         let until = self.until;
         let session = self.session.as_mut().ok_or(Failure::Late)?;
-        let mut all = Vec::with_capacity(written.len());
+        let (mut all, mut answers) = (Vec::new(), VecDeque::with_capacity(MOST));
         self.sent = true;
-        for chunk in written.chunks(MOST) {
-            let mut answers = Vec::with_capacity(chunk.len());
-            for (statement, change) in chunk {
-                let change = Change {
-                    group: change.group.or(group),
-                    ..*change
-                };
-                let (sql, params) = recording(*statement, &change);
-                let prepared = within(left(until), session.prepared(&sql)).await?;
-                let client = session.client.clone();
-                let mut answer = Box::pin(async move {
-                    let rows = client.query(&prepared, &slice(&params)).await?;
-                    Ok::<_, tokio_postgres::Error>(recorded(&rows, &change))
-                });
-                // The first poll sends it.
-                let sent = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
-                answers.push(match sent {
-                    Poll::Ready(answer) => Either::Left(std::future::ready(answer)),
-                    Poll::Pending => Either::Right(answer),
-                });
+        for (sql, params) in statements {
+            if answers.len() == MOST
+                && let Some(oldest) = answers.pop_front()
+            {
+                all.push(within(left(until), oldest).await?);
             }
-            for answer in answers {
-                all.push(within(left(until), answer).await?);
-            }
+            let prepared = within(left(until), session.prepared(&sql)).await?;
+            let client = session.client.clone();
+            let mut answer =
+                Box::pin(async move { client.query(&prepared, &slice(&params)).await });
+            // The first poll sends it.
+            let sent = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+            answers.push_back(match sent {
+                Poll::Ready(answer) => Either::Left(std::future::ready(answer)),
+                Poll::Pending => Either::Right(answer),
+            });
+        }
+        for answer in answers {
+            all.push(within(left(until), answer).await?);
         }
         Ok(all)
     }
@@ -315,14 +311,25 @@ fn recording(statement: RecordStatement<'_>, change: &Change<'_>) -> (String, Ve
     (sql, params)
 }
 
+/// The statement that appends a change of a record that has its id, and its parameters.
+fn appending(change: &Change<'_>) -> (String, Vec<Value>) {
+    let mut params = vec![change.id.map_or(Value::Null, Value::Int)];
+    params.extend(change.values());
+    let sql = format!(
+        "INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, $1::bigint, {} RETURNING seq",
+        next(change),
+        markers(1, "$1::bigint"),
+    );
+    (sql, params)
+}
+
 /// What that statement has written.
-fn recorded(rows: &[Row], change: &Change<'_>) -> Option<Recorded> {
+fn recorded(rows: &[Row]) -> Option<Recorded> {
     let row = rows.first()?;
     let int = |at| Value::from(cell(row, at)).int();
     Some(Recorded {
         id: int(0)?,
         seq: int(1)?,
-        version: change.version,
     })
 }
 
@@ -346,7 +353,7 @@ impl Transaction for PgTransaction<'_> {
     ) -> Result<Option<Recorded>, Fault> {
         let (sql, params) = recording(statement, change);
         let rows = self.rows(&sql, &params, true).await?;
-        Ok(recorded(&rows, change))
+        Ok(recorded(&rows))
     }
 
     async fn record_all(
@@ -364,30 +371,37 @@ impl Transaction for PgTransaction<'_> {
             all.extend(one_by_one(self, rest).await?);
             return Ok(all);
         }
-        match self.pipelined(rest, group).await {
-            Ok(recorded) => all.extend(recorded),
-            Err(failure) => return Err(self.fault(failure).await),
+        let statements = rest.iter().map(|(statement, change)| {
+            let group = change.group.or(group);
+            recording(*statement, &Change { group, ..*change })
+        });
+        let statements: Vec<_> = statements.collect();
+        match self.pipelined(statements.into_iter()).await {
+            Ok(rows) => {
+                all.extend(rows.iter().map(|rows| recorded(rows)));
+                Ok(all)
+            }
+            Err(failure) => Err(self.fault(failure).await),
         }
-        Ok(all)
     }
 
     async fn append(&mut self, changes: &[Change<'_>]) -> Result<Option<i64>, Fault> {
-        let mut first = None;
-        for change in changes {
-            let mut change = *change;
-            change.group = change.group.or(first);
-            let mut params = vec![change.id.map_or(Value::Null, Value::Int)];
-            params.extend(change.values());
-            let sql = format!(
-                "INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, $1::bigint, {} RETURNING seq",
-                next(&change),
-                markers(1, "$1::bigint"),
-            );
-            let rows = self.rows(&sql, &params, true).await?;
-            let seq = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
-            first = first.or(seq);
+        let Some((first, rest)) = changes.split_first() else {
+            return Ok(None);
+        };
+        // The first change names the group, so the others wait for it.
+        let (sql, params) = appending(first);
+        let rows = self.rows(&sql, &params, true).await?;
+        let seq = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
+        let rest = rest.iter().map(|change| {
+            let group = change.group.or(seq);
+            appending(&Change { group, ..*change })
+        });
+        let rest: Vec<_> = rest.collect();
+        match self.pipelined(rest.into_iter()).await {
+            Ok(_) => Ok(seq),
+            Err(failure) => Err(self.fault(failure).await),
         }
-        Ok(first)
     }
 
     async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault> {

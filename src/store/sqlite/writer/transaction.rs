@@ -226,11 +226,7 @@ impl Transaction for SqliteTransaction<'_> {
             (false, id) => id.unwrap_or_default(),
         };
         let seq = self.add(id, &change)?;
-        Ok(Some(Recorded {
-            id,
-            seq,
-            version: change.version,
-        }))
+        Ok(Some(Recorded { id, seq }))
     }
 
     async fn append(&mut self, changes: &[Change<'_>]) -> Result<Option<i64>, Fault> {
