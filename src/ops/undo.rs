@@ -225,6 +225,13 @@ fn describe() -> Described {
             &[("changed", conflict(changed)), ("taken", conflict(taken))],
         ),
     )
+    .answers(
+        410,
+        failure(
+            "The first changes of the group are not kept any more; nothing was changed.",
+            &[],
+        ),
+    )
     .body(json!({"required": true, "content": media(body, examples)}))
 }
 

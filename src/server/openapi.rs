@@ -78,7 +78,6 @@ pub fn document() -> String {
             responses.insert(name, components::not_found(noun));
         }
     }
-    tags.push(json!({"name": "changes", "description": "The changes of records."}));
     tags.push(json!({"name": "service", "description": "The service itself."}));
     tags.push(json!({"name": "tokens", "description": "Who may use the service."}));
     for route in routes() {

@@ -673,6 +673,7 @@ async fn what_other_programs_do_is_told_and_kept() {
     assert!(error.message.contains("lead.erased"), "{error}");
     sql(&format!("DELETE FROM crm_changes WHERE seq <= {group}"));
     let error = undo(&store, group + 1).await.unwrap_err();
+    assert_eq!(error.code, Code::Gone);
     assert!(error.message.contains("not kept any more"), "{error}");
     let error = undo(&store, 1).await.unwrap_err();
     assert!(

@@ -116,9 +116,10 @@ pub(super) async fn find<T: Transaction>(
     let sql = "SELECT author, at, operation FROM crm_changes WHERE seq = $1";
     let rows = tx.query(sql, &[number.into()]).await?;
     let Some(head) = rows.first() else {
-        return Err(conflict(format!(
-            "the first changes of group {number} are not kept any more; a group can only be taken back as a whole"
-        )));
+        let message = format!(
+            "the first changes of the group of change {number} are not kept any more; a group can only be taken back as a whole"
+        );
+        return Err(Error::new(Code::Gone, message));
     };
     let (by, at, operation) = (text(head, 0), text(head, 1), text(head, 2));
     let changes = count(tx, number).await?;
