@@ -55,6 +55,7 @@ mod setting;
 mod several;
 mod shell;
 mod signals;
+mod undo;
 mod write;
 
 /// The commands that are not operations, in the order of the help.

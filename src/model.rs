@@ -39,6 +39,8 @@ pub mod query;
 
 pub mod token;
 
+pub mod undone;
+
 pub mod author;
 
 pub mod terms;

@@ -70,6 +70,7 @@ operations! {
     create_token::CreateToken: write,
     list_tokens::ListTokens: tokens,
     revoke_token::RevokeToken: write,
+    undo::Undo: write,
     health::Health: inform,
     ready::Readiness: inform,
     metrics::Metrics: inform,

@@ -20,7 +20,7 @@
 //! | [`page`], [`pager`] | standard output, and the program that shows long tables |
 //! | [`digest`] | changes in a table |
 //! | [`printer`] | records |
-//! | [`rows`], [`summary`](mod@summary) | other results: lists of rows, and single ones |
+//! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone) | other results: lists of rows, single ones, what an undo does |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;
@@ -37,6 +37,7 @@ mod summary;
 mod table;
 mod terminal;
 mod text;
+mod undone;
 
 pub use crate::config::Format;
 pub use bar::Bar;
@@ -51,6 +52,7 @@ pub use summary::{count, findings, messages, summary};
 pub use table::NARROWEST;
 pub use terminal::Terminal;
 pub use text::{cut, visible, visible_json};
+pub use undone::{undone, undone_line};
 
 #[cfg(test)]
 mod tests;

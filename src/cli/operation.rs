@@ -13,11 +13,11 @@ use crate::model::draft::Purpose;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::terms::{Versions, etag};
-use crate::operation::about::{About, Body, CommandPart, Takes, Words, fill};
+use crate::operation::about::{About, Body, CommandPart, Of, Takes, Words, fill};
 use crate::ops::Op;
 use crate::views::VIEWS;
 
-/// The commands: `token`, one for each noun, and one for each view.
+/// The commands: `token`, one for each noun, one for each view, and those that are not subcommands.
 pub(super) fn commands() -> Vec<Command> {
     let mut commands = vec![token()];
     commands.extend(NOUNS.iter().map(|noun| noun_command(noun)));
@@ -27,6 +27,7 @@ pub(super) fn commands() -> Vec<Command> {
             command.about(view.about)
         }));
     }
+    commands.extend(plain().map(|(_, about, words)| verb(about, words, None)));
     commands
 }
 
@@ -38,6 +39,9 @@ pub(super) fn find<'m>(
     if let Some(view) = VIEWS.iter().find(|view| view.plural == name) {
         let (op, ..) = verbs(Some(view)).next()?;
         return Some((op, Some(view), matches));
+    }
+    if let Some((op, ..)) = plain().find(|(_, _, words)| words.verb == name) {
+        return Some((op, None, matches));
     }
     let noun = NOUNS.iter().copied().find(|noun| noun.name == name);
     if noun.is_none() && name != "token" {
@@ -53,7 +57,19 @@ fn verbs(
     noun: Option<&'static Noun>,
 ) -> impl Iterator<Item = (Op, &'static About, &'static Words)> {
     let all = Op::ALL.iter().map(|op| (*op, op.about()));
-    all.filter(move |(_, about)| about.is_with(noun))
+    all.filter(move |(_, about)| about.is_with(noun) && !is_plain(about))
+        .filter_map(|(op, about)| Some((op, about, about.words.as_ref()?)))
+}
+
+/// Whether the command of an operation is not a subcommand.
+fn is_plain(about: &About) -> bool {
+    matches!(about.of, Of::Changes)
+}
+
+/// The operations whose commands are not subcommands, with their words.
+fn plain() -> impl Iterator<Item = (Op, &'static About, &'static Words)> {
+    let all = Op::ALL.iter().map(|op| (*op, op.about()));
+    all.filter(|(_, about)| is_plain(about))
         .filter_map(|(op, about)| Some((op, about, about.words.as_ref()?)))
 }
 
@@ -166,6 +182,11 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
             let key = Arg::new("key").value_name("NAME").required(true);
             vec![key.num_args(1..).help(help)]
         }
+        (CommandPart::Change, _) => vec![
+            Arg::new("change")
+                .value_name("CHANGE")
+                .help("The number of a change, whose whole group is meant [default: your newest group]"),
+        ],
         (CommandPart::Parameters, _) => {
             let parameters = about.parameters(noun);
             let args = parameters.map(|one| {

@@ -13,6 +13,7 @@ use super::operation::{object, parameters, versions};
 use super::say::say;
 use super::session::{Ended, Session};
 use super::several::{each, shown};
+use super::undo::undo;
 use super::write::{Given, alone, on_records};
 use crate::base::error::Error;
 use crate::base::time::Zone;
@@ -20,7 +21,7 @@ use crate::config::{Format, Settings};
 use crate::model::author::Author;
 use crate::model::noun::Noun;
 use crate::model::terms::etag;
-use crate::operation::about::{About, CommandPart, Words};
+use crate::operation::about::{About, CommandPart, Of, Words};
 use crate::operation::asked::Operation;
 use crate::operation::service::Inform;
 use crate::ops::{Op, Visit};
@@ -82,6 +83,7 @@ impl<'a> Run<'a> {
             },
             keys: match words.takes.iter().any(is_key) {
                 true => self.all("key"),
+                false if takes(CommandPart::Change) => self.all("change"),
                 false => Vec::new(),
             },
             parameters: parameters(self.about, self.noun, self.matches),
@@ -89,7 +91,10 @@ impl<'a> Run<'a> {
                 (true, Some(noun)) => Some(source(noun, self.matches, zone)?),
                 _ => None,
             },
-            object: object(self.about, self.matches),
+            object: match takes(CommandPart::Inputs) {
+                true => object(self.about, self.matches),
+                false => None,
+            },
             versions: match takes(CommandPart::IfMatch) {
                 true => versions(self.matches)?,
                 false => None,
@@ -109,6 +114,8 @@ impl<'a> Run<'a> {
     fn wants(&self) -> Wants {
         match self.about.writes() {
             false => Wants::Read,
+            // Without a database there is nothing to take back.
+            true if matches!(self.about.of, Of::Changes) => Wants::Write,
             true if self.is_collection() => Wants::Make,
             true => Wants::Write,
         }
@@ -216,6 +223,7 @@ impl Visit for Run<'_> {
         let noun = self.noun;
         self.with_store(&settings, async |store, look, _| match noun {
             Some(noun) => on_records::<T>(store, look, words, noun, given).await,
+            None if matches!(T::ABOUT.of, Of::Changes) => undo::<T>(store, look, given).await,
             None => alone::<T>(store, look, given).await,
         })
         .await

@@ -159,7 +159,9 @@ pub(super) async fn on_records<T: Operation>(
             }
             Told::Record(record) => printer.record(&record),
             Told::Message(message) => printer.message(write.id, &message),
-            Told::Token(..) => Err(Error::internal("a write on a record returned a token").into()),
+            Told::Token(..) | Told::Undone(_) => {
+                Err(Error::internal("a write on a record returned something else").into())
+            }
         }
     })
     .await?;
@@ -195,7 +197,7 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
         match one::<T>(store, None, &key, &given, None).await {
             Ok(Told::Token(token, secret)) => show_token(look, &given.zone, token, secret)?,
             Ok(Told::Message(message)) => said.push((key, message)),
-            Ok(Told::Saved(_) | Told::Record(_)) => {
+            Ok(Told::Saved(_) | Told::Record(_) | Told::Undone(_)) => {
                 return Err(Error::internal("a write on no record returned one").into());
             }
             Err(Stop::Failed(mut error)) if is_many => {
@@ -228,7 +230,7 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
 }
 
 /// Runs one write.
-async fn one<T: Operation>(
+pub(super) async fn one<T: Operation>(
     store: &AnyStore,
     noun: Option<&'static Noun>,
     key: &str,

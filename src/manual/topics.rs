@@ -33,6 +33,7 @@ topics! {
     "limits", "The limits of the service, and what happens beyond them";
     "retries", "Idempotency keys and ETags: nothing done twice, nothing overwritten";
     "changes", "Who did what: every change, the history of a record, reading on";
+    "undo", "Take changes back";
     "backups", "Back up, restore, check, replicate";
     "postgres", "PostgreSQL instead of a file: copying, replicas, failover";
     "logs", "The log and the metrics";

@@ -8,6 +8,7 @@ use crate::model::field::Presence;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::shown::{Shown, every_field, write_fields};
+use crate::model::stored::is_plain;
 use crate::model::value::Value;
 
 /// One record: its values in the order of its noun's fields.
@@ -138,19 +139,35 @@ impl Record {
         let entries: Entries = serde_json::from_slice(json).ok()?;
         let mut values = vec![Value::Null; noun.fields.len()];
         for (key, raw) in entries.0 {
-            let Some(at) = noun.position(&key) else {
-                continue;
-            };
-            let raw = raw.get();
-            values[at] = match noun.fields[at].kind {
-                _ if raw == "null" => Value::Null,
-                Kind::Id | Kind::Reference(_) => Value::Int(raw.parse().ok()?),
-                Kind::Attributes | Kind::Object => Value::Text(raw.to_string()),
-                _ => Value::Text(serde_json::from_str(raw).ok()?),
-            };
+            if let Some(at) = noun.position(&key) {
+                values[at] = read(noun.fields[at].kind, raw.get())?;
+            }
         }
         Some(Record { noun, values })
     }
+
+    /// Reads the fields that a JSON object has, with their positions. `None` if it is no object, or if one of its fields is
+    /// unknown or has a value that it cannot have.
+    pub fn fields_from_json(noun: &'static Noun, json: &[u8]) -> Option<Vec<(usize, Value)>> {
+        let entries: Entries = serde_json::from_slice(json).ok()?;
+        let fields = entries.0.iter().map(|(key, raw)| {
+            let at = noun.position(key)?;
+            let field = &noun.fields[at];
+            let value = read(field.kind, raw.get())?;
+            is_plain(Some(field), value.cell()).then_some((at, value))
+        });
+        fields.collect()
+    }
+}
+
+/// Reads the value of a field of this kind.
+fn read(kind: Kind, raw: &str) -> Option<Value> {
+    Some(match kind {
+        _ if raw == "null" => Value::Null,
+        Kind::Id | Kind::Reference(_) => Value::Int(raw.parse().ok()?),
+        Kind::Attributes | Kind::Object => Value::Text(raw.to_string()),
+        _ => Value::Text(serde_json::from_str(raw).ok()?),
+    })
 }
 
 /// A record as JSON with all of its fields, and its version.

@@ -49,6 +49,8 @@ pub enum Of {
     Noun(&'static Noun),
     /// Tokens.
     Tokens,
+    /// The changes of records. Its command is not a subcommand.
+    Changes,
     /// The service itself.
     Service,
 }
@@ -60,7 +62,7 @@ impl Of {
             Of::Records => !noun.is_view(),
             Of::Lists => true,
             Of::Noun(of) => std::ptr::eq(of, noun),
-            Of::Tokens | Of::Service => false,
+            Of::Tokens | Of::Changes | Of::Service => false,
         }
     }
 }
@@ -247,6 +249,8 @@ pub enum CommandPart {
     Key(&'static str),
     /// The fields of its body.
     Inputs,
+    /// The number of a change, which may be left out.
+    Change,
 }
 
 impl About {
@@ -279,7 +283,7 @@ impl About {
     pub fn is_with(&self, noun: Option<&'static Noun>) -> bool {
         match (self.of, noun) {
             (of, Some(noun)) => of.has(noun),
-            (Of::Tokens | Of::Service, None) => true,
+            (Of::Tokens | Of::Changes | Of::Service, None) => true,
             (Of::Records | Of::Lists | Of::Noun(_), None) => false,
         }
     }

@@ -7,6 +7,7 @@ use crate::model::noun::Noun;
 use crate::model::query::{LISTS, boolean};
 use crate::model::record::Record;
 use crate::model::token::{Secret, Token};
+use crate::model::undone::Undone;
 use crate::store::contract::{Saved, Write};
 
 use super::about::About;
@@ -147,4 +148,6 @@ pub enum Told {
     Message(String),
     /// A new token.
     Token(Token, Secret),
+    /// What taking back a group of changes has done, or would do.
+    Undone(Undone),
 }

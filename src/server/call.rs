@@ -199,6 +199,7 @@ where
                 let message = serde_json::json!({ "message": message }).to_string();
                 reply::json(StatusCode::OK, message)
             }
+            Told::Undone(undone) => reply::json(StatusCode::OK, undone.to_json().to_string()),
             Told::Token(token, secret) => {
                 let mut json = token.to_json();
                 json["token"] = secret.text().into();

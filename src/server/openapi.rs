@@ -131,6 +131,7 @@ fn operation(route: &Route) -> Option<Value> {
     };
     let tag = match (about.of, noun) {
         (Of::Tokens, _) => "tokens",
+        (Of::Changes, _) => "changes",
         (_, Some(noun)) => noun.plural,
         (_, None) => "service",
     };

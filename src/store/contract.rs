@@ -14,6 +14,8 @@
 //!   earlier result.
 //! - A record's version goes up by one with each change, whichever rule makes it. A write that names an outdated version
 //!   changes nothing.
+//! - A group of changes is taken back as a whole or not at all. Then its records are as they were before it, apart from
+//!   versions and `updated_at`. A restored record has its id, and a version that it never had.
 //! - Creating an action changes no process. Deleting an action sets the references to it to null.
 
 use std::borrow::Cow;
@@ -63,6 +65,11 @@ pub trait Write: Send + Sync + 'static {
     /// How many of its statements write.
     fn extent(&self) -> WriteExtent {
         WriteExtent::Several
+    }
+
+    /// Whether it writes thousands of records, and may take longer than others.
+    fn is_long(&self) -> bool {
+        false
     }
 
     /// Whether it changes tokens, so that kept copies of them must be read again.

@@ -11,7 +11,10 @@ pub mod statements;
 pub(crate) mod tokens;
 
 pub mod ledger;
+pub mod reversal;
 
 pub(crate) mod once;
+
+pub mod undo;
 
 pub(crate) mod copying;

@@ -40,7 +40,7 @@ pub struct RecordStatement<'a> {
     pub sql: &'a str,
     /// Its parameters.
     pub params: &'a [Value],
-    /// Whether it inserts the record.
+    /// Whether it inserts the record. If the change has the record's id, the statement inserts it with that id.
     pub inserts: bool,
 }
 
@@ -82,6 +82,15 @@ pub trait Transaction: Send {
         change: &Change<'_>,
     ) -> impl Future<Output = Result<Option<Recorded>, Fault>> + Send;
 
+    /// Does the same with several statements, in their order. All changes join the group of the first, and no two
+    /// statements write the same record. Without waiting for each answer, where the database is far away.
+    fn record_all(
+        &mut self,
+        written: &[(RecordStatement<'_>, Change<'_>)],
+    ) -> impl Future<Output = Result<Vec<Option<Recorded>>, Fault>> + Send {
+        async move { one_by_one(self, written).await }
+    }
+
     /// Appends changes of records. They have their ids.
     fn append(
         &mut self,
@@ -105,4 +114,23 @@ pub trait Transaction: Send {
 
     /// Takes a lock on `key` until the end of the transaction, and waits while another transaction has it.
     fn alone_with(&mut self, key: &str) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Runs statements that each write one record, one after the other.
+pub(crate) async fn one_by_one<T: Transaction + ?Sized>(
+    tx: &mut T,
+    written: &[(RecordStatement<'_>, Change<'_>)],
+) -> Result<Vec<Option<Recorded>>, Fault> {
+    let mut group = None;
+    let mut all = Vec::with_capacity(written.len());
+    for (statement, change) in written {
+        let change = Change {
+            group: change.group.or(group),
+            ..*change
+        };
+        let recorded = tx.record(*statement, &change).await?;
+        group = group.or(recorded.map(|recorded| recorded.seq));
+        all.push(recorded);
+    }
+    Ok(all)
 }

@@ -25,6 +25,11 @@ use crate::changes::{
 };
 use crate::cluster;
 use crate::support::{Home, Service};
+use crate::undo::{
+    an_undo_can_be_undone, an_undo_gives_back_what_was, an_undo_with_a_key_is_done_once,
+    references_keep_a_group_from_being_taken_back, the_last_group_is_taken_back_first,
+    what_has_changed_since_is_not_taken_back,
+};
 
 macro_rules! on_every_store {
     ($($test:ident)*) => {
@@ -86,6 +91,12 @@ on_every_store! {
     many_attributes_take_no_long_time
     many_values_are_refused_and_never_a_fault
     it_is_ready
+    an_undo_gives_back_what_was
+    an_undo_can_be_undone
+    the_last_group_is_taken_back_first
+    what_has_changed_since_is_not_taken_back
+    references_keep_a_group_from_being_taken_back
+    an_undo_with_a_key_is_done_once
     many_writers_lose_nothing
     every_write_has_its_change
     changes_are_filtered
@@ -175,7 +186,7 @@ async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<Record>
     records
 }
 
-async fn ids(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<i64> {
+pub async fn ids(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<i64> {
     list(store, noun, query)
         .await
         .iter()
@@ -183,7 +194,7 @@ async fn ids(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<i64> {
         .collect()
 }
 
-fn text(record: &Record, field: &str) -> String {
+pub fn text(record: &Record, field: &str) -> String {
     record.get(field).to_string()
 }
 

@@ -144,8 +144,16 @@ fn what_is_fuzzed_is_what_is_built() {
 }
 
 /// The files whose SQL may write the tables of records, and why.
-const WRITERS: [(&str, &str); 8] = [
+const WRITERS: [(&str, &str); 10] = [
     ("store/sql/ledger.rs", "the ledger itself"),
+    (
+        "store/sql/reversal.rs",
+        "the texts with which the ledger takes changes back",
+    ),
+    (
+        "store/sqlite/writer/transaction.rs",
+        "the version of a record that the ledger restores",
+    ),
     ("store/sql/statements.rs", "the texts that the ledger runs"),
     ("store/sql/faults.rs", "a command that is printed"),
     ("store/sql/copying.rs", "a copy into an empty database"),

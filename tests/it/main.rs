@@ -40,3 +40,4 @@ mod revoked;
 mod site;
 mod support;
 mod terminal;
+mod undo;

@@ -36,7 +36,7 @@ fn computed() -> ProptestConfig {
     cases(500)
 }
 
-fn cases(cases: u32) -> ProptestConfig {
+pub fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
         failure_persistence: None,
@@ -44,7 +44,7 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-fn runtime() -> Runtime {
+pub fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
@@ -56,7 +56,11 @@ fn open(home: &Home) -> AnyStore {
 }
 
 /// The records of a list.
-async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> (Vec<Record>, Option<String>) {
+pub async fn list(
+    store: &AnyStore,
+    noun: &'static Noun,
+    query: &str,
+) -> (Vec<Record>, Option<String>) {
     let query = Query::new(noun, pairs(query).unwrap()).unwrap();
     let mut listing = store.list(query).await.unwrap();
     let mut records = Vec::new();
@@ -66,11 +70,11 @@ async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> (Vec<Record
     (records, listing.next)
 }
 
-type Object = Map<String, Value>;
+pub type Object = Map<String, Value>;
 
 /// One step of a random history.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     Create(&'static Noun, Object, OnDuplicate),
     Update(&'static Noun, i64, Object),
     Get(&'static Noun, i64),
@@ -163,7 +167,7 @@ fn noun() -> impl Strategy<Value = &'static Noun> {
     (0..NOUNS.len()).prop_map(|at| NOUNS[at])
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let on_duplicate = (0..OnDuplicate::WORDS.len()).prop_map(|at| OnDuplicate::WORDS[at].1);
     prop_oneof![
         4 => (draft(), on_duplicate).prop_map(|((noun, given), on)| match noun.name {

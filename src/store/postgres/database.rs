@@ -22,6 +22,9 @@ use crate::store::waiting::Waiting;
 /// The longest time that a request takes, so that its caller has an answer within five seconds.
 pub(super) const PATIENCE: Duration = Duration::from_millis(4_500);
 
+/// The longest time that a write of thousands of records takes. It is less than a service waits unless it is told otherwise.
+pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(25);
+
 /// The longest time that one try to read a record takes. It leaves time for a second try.
 pub(super) const FIRST_TRY: Duration = Duration::from_millis(2_200);
 

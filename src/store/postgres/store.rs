@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use super::cells::values;
-use super::database::{FIRST_TRY, PgDatabase};
+use super::database::{FIRST_TRY, LONG_PATIENCE, PATIENCE, PgDatabase};
 use super::failure::Failure;
 use super::tokens::{self, TokenCache};
 use super::url::CONNECTIONS;
@@ -158,7 +158,11 @@ impl Store for Postgres {
             true => Mode::Statement,
             false => Mode::Transaction { begun: false },
         };
-        let mut tx = self.database.write(mode).await?;
+        let patience = match write.is_long() {
+            true => LONG_PATIENCE,
+            false => PATIENCE,
+        };
+        let mut tx = self.database.write_within(mode, patience).await?;
         let result = once::run(write, &mut tx, &terms).await;
         let outcome = tx.finish(result).await;
         if W::CHANGES_TOKENS {

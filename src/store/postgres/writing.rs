@@ -1,10 +1,14 @@
 //! A write: its statements, its commit, and what a failure of one of them means for the result.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use deadpool::managed::Object;
+use futures_util::future::Either;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
@@ -17,11 +21,20 @@ use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::model::value::Value;
 use crate::store::change::{COLUMNS, Change};
-use crate::store::transaction::{Fault, RecordStatement, Recorded, Transaction};
+use crate::store::transaction::{Fault, RecordStatement, Recorded, Transaction, one_by_one};
 
 impl PgDatabase {
     /// Begins a write.
     pub(super) async fn write(&self, mode: Mode) -> Result<PgTransaction<'_>> {
+        self.write_within(mode, PATIENCE).await
+    }
+
+    /// Begins a write that may take so long.
+    pub(super) async fn write_within(
+        &self,
+        mode: Mode,
+        patience: Duration,
+    ) -> Result<PgTransaction<'_>> {
         // Each unanswered write has a connection that a standby or a lock may keep for ever. The other connections stay
         // usable.
         if self.unanswered.available_permits() == 0 {
@@ -30,7 +43,7 @@ impl PgDatabase {
                 "the database does not answer writes; nothing was saved, try again",
             ));
         }
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patience;
         let waits = self.waiting.wait()?;
         let session = Box::pin(self.session(left(until))).await?;
         drop(waits);
@@ -146,6 +159,41 @@ impl PgTransaction<'_> {
         }
     }
 
+    /// Sends statements that write, one after the other, without waiting for the answers in between. Returns the rows of
+    /// each.
+    async fn pipelined(
+        &mut self,
+        statements: impl Iterator<Item = (String, Vec<Value>)>,
+    ) -> Result<Vec<Vec<Row>>, Failure> {
+        /// How many answers may be outstanding.
+        const MOST: usize = 100;
+        let until = self.until;
+        let session = self.session.as_mut().ok_or(Failure::Late)?;
+        let (mut all, mut answers) = (Vec::new(), VecDeque::with_capacity(MOST));
+        self.sent = true;
+        for (sql, params) in statements {
+            if answers.len() == MOST
+                && let Some(oldest) = answers.pop_front()
+            {
+                all.push(within(left(until), oldest).await?);
+            }
+            let prepared = within(left(until), session.prepared(&sql)).await?;
+            let client = session.client.clone();
+            let mut answer =
+                Box::pin(async move { client.query(&prepared, &slice(&params)).await });
+            // The first poll sends it.
+            let sent = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+            answers.push_back(match sent {
+                Poll::Ready(answer) => Either::Left(std::future::ready(answer)),
+                Poll::Pending => Either::Right(answer),
+            });
+        }
+        for answer in answers {
+            all.push(within(left(until), answer).await?);
+        }
+        Ok(all)
+    }
+
     async fn run(&mut self, sql: &str) -> Result<(), Failure> {
         let patience = left(self.until);
         match &self.session {
@@ -248,6 +296,43 @@ fn markers(given: usize, id: &str) -> String {
     .join(", ")
 }
 
+/// The statement that writes a record together with its change, and its parameters.
+fn recording(statement: RecordStatement<'_>, change: &Change<'_>) -> (String, Vec<Value>) {
+    let given = statement.params.len();
+    let mut params = statement.params.to_vec();
+    params.extend(change.values());
+    let sql = format!(
+        "WITH written AS ({} RETURNING id) INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, written.id, {} FROM \
+         written RETURNING record_id, seq",
+        statement.sql,
+        next(change),
+        markers(given, "written.id"),
+    );
+    (sql, params)
+}
+
+/// The statement that appends a change of a record that has its id, and its parameters.
+fn appending(change: &Change<'_>) -> (String, Vec<Value>) {
+    let mut params = vec![change.id.map_or(Value::Null, Value::Int)];
+    params.extend(change.values());
+    let sql = format!(
+        "INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, $1::bigint, {} RETURNING seq",
+        next(change),
+        markers(1, "$1::bigint"),
+    );
+    (sql, params)
+}
+
+/// What that statement has written.
+fn recorded(rows: &[Row]) -> Option<Recorded> {
+    let row = rows.first()?;
+    let int = |at| Value::from(cell(row, at)).int();
+    Some(Recorded {
+        id: int(0)?,
+        seq: int(1)?,
+    })
+}
+
 impl Transaction for PgTransaction<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
     const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
@@ -266,44 +351,57 @@ impl Transaction for PgTransaction<'_> {
         statement: RecordStatement<'_>,
         change: &Change<'_>,
     ) -> Result<Option<Recorded>, Fault> {
-        let given = statement.params.len();
-        let mut params = statement.params.to_vec();
-        params.extend(change.values());
-        let sql = format!(
-            "WITH written AS ({} RETURNING id) INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, written.id, {} FROM \
-             written RETURNING record_id, seq",
-            statement.sql,
-            next(change),
-            markers(given, "written.id"),
-        );
+        let (sql, params) = recording(statement, change);
         let rows = self.rows(&sql, &params, true).await?;
-        let int = |row: &Row, at| Value::from(cell(row, at)).int();
-        let recorded = rows.first().and_then(|row| {
-            Some(Recorded {
-                id: int(row, 0)?,
-                seq: int(row, 1)?,
-            })
+        Ok(recorded(&rows))
+    }
+
+    async fn record_all(
+        &mut self,
+        written: &[(RecordStatement<'_>, Change<'_>)],
+    ) -> Result<Vec<Option<Recorded>>, Fault> {
+        // The first change names the group, so the others wait for it.
+        let has_group = written
+            .first()
+            .is_some_and(|(_, change)| change.group.is_some());
+        let (first, rest) = written.split_at(usize::from(!has_group).min(written.len()));
+        let mut all = one_by_one(self, first).await?;
+        let group = all.first().and_then(|recorded| Some((*recorded)?.seq));
+        if self.mode != (Mode::Transaction { begun: true }) || (!has_group && group.is_none()) {
+            all.extend(one_by_one(self, rest).await?);
+            return Ok(all);
+        }
+        let statements = rest.iter().map(|(statement, change)| {
+            let group = change.group.or(group);
+            recording(*statement, &Change { group, ..*change })
         });
-        Ok(recorded)
+        let statements: Vec<_> = statements.collect();
+        match self.pipelined(statements.into_iter()).await {
+            Ok(rows) => {
+                all.extend(rows.iter().map(|rows| recorded(rows)));
+                Ok(all)
+            }
+            Err(failure) => Err(self.fault(failure).await),
+        }
     }
 
     async fn append(&mut self, changes: &[Change<'_>]) -> Result<Option<i64>, Fault> {
-        let mut first = None;
-        for change in changes {
-            let mut change = *change;
-            change.group = change.group.or(first);
-            let mut params = vec![change.id.map_or(Value::Null, Value::Int)];
-            params.extend(change.values());
-            let sql = format!(
-                "INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, $1::bigint, {} RETURNING seq",
-                next(&change),
-                markers(1, "$1::bigint"),
-            );
-            let rows = self.rows(&sql, &params, true).await?;
-            let seq = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
-            first = first.or(seq);
+        let Some((first, rest)) = changes.split_first() else {
+            return Ok(None);
+        };
+        // The first change names the group, so the others wait for it.
+        let (sql, params) = appending(first);
+        let rows = self.rows(&sql, &params, true).await?;
+        let seq = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
+        let rest = rest.iter().map(|change| {
+            let group = change.group.or(seq);
+            appending(&Change { group, ..*change })
+        });
+        let rest: Vec<_> = rest.collect();
+        match self.pipelined(rest.into_iter()).await {
+            Ok(_) => Ok(seq),
+            Err(failure) => Err(self.fault(failure).await),
         }
-        Ok(first)
     }
 
     async fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, Fault> {

@@ -7,6 +7,7 @@
 use std::fmt::Write;
 use std::pin::Pin;
 
+use super::reversal::{Reversal, previous, rest};
 use super::row::mend;
 use super::statements::{self, statements};
 use crate::base::error::{Code, Error, Problems, Result};
@@ -17,7 +18,6 @@ use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
 use crate::model::nouns::in_use;
 use crate::model::record::Record;
-use crate::model::shown::Shown;
 use crate::model::terms::{Terms, next_version};
 use crate::model::value::Value;
 use crate::store::change::Change;
@@ -39,23 +39,6 @@ pub struct Ledger<'t, T> {
     undoes: Option<i64>,
 }
 
-/// The JSON of a record without `{"id":` and the id, each field once.
-fn rest(record: &Record) -> String {
-    let mut json = Vec::with_capacity(256);
-    record.write_json(&Shown::once(record.noun), &mut json);
-    let comma = json.iter().position(|byte| *byte == b',').unwrap_or(0);
-    String::from_utf8_lossy(&json[comma..]).into_owned()
-}
-
-/// The values of these fields before a change, as a JSON object.
-fn previous(record: &Record, changes: &[(usize, Value)]) -> String {
-    let is_changed = |at: usize| changes.iter().any(|(changed, _)| *changed == at);
-    let shown = Shown::once(record.noun).only(|column| is_changed(column.at));
-    let mut json = Vec::with_capacity(64);
-    record.write_json(&shown, &mut json);
-    String::from_utf8_lossy(&json).into_owned()
-}
-
 impl<'t, T: Transaction> Ledger<'t, T> {
     /// The ledger over a transaction.
     pub fn new(tx: &'t mut T, author: &'t Author) -> Ledger<'t, T> {
@@ -73,13 +56,22 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         self.group
     }
 
+    /// From now on, its changes take back this group. They join the group that has begun to do so, if there is one.
+    pub fn takes_back(&mut self, group: i64, begun: Option<i64>) {
+        self.undoes = Some(group);
+        self.group = begun;
+        self.joins = true;
+    }
+
     /// Refuses to join a group that is not the author's own, or that is taken back.
     async fn join(&mut self) -> Result<()> {
         if self.joins {
             return Ok(());
         }
         let group = self.group.unwrap_or_default();
-        let sql = "SELECT seq FROM crm_changes WHERE seq = $1 AND author = $2 AND first IS NULL \
+        // Nobody takes the group back while it grows.
+        self.tx.alone_with(&family(group)).await?;
+        let sql = "SELECT seq FROM crm_changes WHERE seq = $1 AND author = $2 AND first IS NULL AND undoes IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM crm_changes WHERE undoes = $1)";
         let rows = self
             .tx
@@ -272,6 +264,48 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         }
     }
 
+    /// Writes changes that take others back. No two of them are of the same record.
+    pub async fn reverse(&mut self, reversals: Vec<Reversal>) -> Result<()> {
+        let now = time::now();
+        let written: Result<Vec<_>> = reversals.into_iter().map(|one| one.written(&now)).collect();
+        let written = written?;
+        let all: Vec<_> = written
+            .iter()
+            .map(|one| {
+                let statement = RecordStatement {
+                    sql: &one.sql,
+                    params: &one.params,
+                    inserts: one.inserts,
+                };
+                let change = Change {
+                    at: now.as_str(),
+                    author: self.author,
+                    group: self.group,
+                    undoes: self.undoes,
+                    kind: one.kind,
+                    id: Some(one.id),
+                    version: one.version,
+                    rest: &one.rest,
+                    previous: one.previous.as_deref(),
+                };
+                (statement, change)
+            })
+            .collect();
+        match self.tx.record_all(&all).await {
+            Ok(recorded) if recorded.iter().all(Option::is_some) => {
+                let first = recorded.into_iter().flatten().next();
+                self.group = self.group.or(first.map(|recorded| recorded.seq));
+                Ok(())
+            }
+            // The records were locked and their references checked, so this takes another program in the same moment.
+            Ok(_) | Err(Fault::Reference) => Err(Error::new(
+                Code::Conflict,
+                "others are changing the same records; nothing was changed, try again",
+            )),
+            Err(Fault::Error(error)) => Err(error),
+        }
+    }
+
     /// Handles the records that refer to these rows, as their fields say: clears the reference or, with `cascade`, deletes
     /// them as well. The schema alone would also clear the reference, but without a change of `updated_at` and version.
     fn release<'a>(
@@ -422,6 +456,11 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         }
         Ok(in_use(noun, id, &counts))
     }
+}
+
+/// The lock on a group that nobody has taken back, and on all groups that take it, or one another, back.
+pub(crate) fn family(group: i64) -> String {
+    format!("changes {group}")
 }
 
 /// The error for an insert into a table whose highest possible id was given.

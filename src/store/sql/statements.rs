@@ -11,6 +11,8 @@ use crate::model::noun::{Noun, Relation};
 pub(crate) struct Statements {
     /// Inserts all columns except the id. The version of a new record is 1.
     pub(crate) insert: String,
+    /// Inserts all columns, the id and the version too.
+    pub(crate) restore: String,
     /// Selects all columns of one record by its id.
     pub(crate) select: String,
     /// Deletes one record by its id.
@@ -54,6 +56,13 @@ impl Statements {
                 "INSERT INTO {plural} ({}, version) VALUES ({}, 1)",
                 names.join(", "),
                 markers.join(", ")
+            ),
+            restore: format!(
+                "INSERT INTO {plural} (id, {}, version) VALUES ({}, ${}, ${})",
+                names.join(", "),
+                markers.join(", "),
+                names.len() + 1,
+                names.len() + 2,
             ),
             select: format!(
                 "SELECT {} FROM {} WHERE {} = $1",

@@ -24,8 +24,8 @@ CREATE TABLE crm_changes (
 CREATE INDEX crm_changes_by_record ON crm_changes (record_id, seq);
 
 -- Only changes of several records at once, and those that take others back, have an entry.
-CREATE INDEX crm_changes_by_group ON crm_changes (first) WHERE first IS NOT NULL;
-CREATE INDEX crm_changes_by_undone ON crm_changes (undoes) WHERE undoes IS NOT NULL;
+CREATE INDEX crm_changes_by_group ON crm_changes (first, seq) WHERE first IS NOT NULL;
+CREATE INDEX crm_changes_by_undone ON crm_changes (undoes, seq) WHERE undoes IS NOT NULL;
 
 -- The number of the first change of a transaction. Numbers are given before the commit, so a lower number may appear after a
 -- higher one. Who reads changes in order has to know which numbers may still appear: those after the lowest label of the

@@ -22,6 +22,11 @@ pub(crate) struct SqliteTransaction<'a> {
     pub(crate) nouns: &'static [&'static Noun],
 }
 
+/// The table of an insert.
+fn table_of(insert: &str) -> &str {
+    insert.split(' ').nth(2).unwrap_or_default()
+}
+
 /// Counts the tables whose highest possible id was given.
 const GIVEN_ALL: &str = "SELECT count(*) FROM sqlite_sequence WHERE seq = 9223372036854775807";
 
@@ -113,7 +118,7 @@ impl SqliteTransaction<'_> {
         if !self.commits.ids_gone.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let table = insert.split(' ').nth(2).unwrap_or_default();
+        let table = table_of(insert);
         let sql = format!("{GIVEN_ALL} AND name = ?1");
         let full = self.connection.query_row(&sql, [table], |row| row.get(0));
         match full {
@@ -142,6 +147,21 @@ impl SqliteTransaction<'_> {
         ];
         let insert = || self.connection.prepare_cached(&ADD)?.insert(params);
         insert().map_err(|error| self.fault(&error))
+    }
+
+    /// Gives a record that was inserted with its id at least this version, and returns the version that it has. A trigger
+    /// sets another one where the id was given before, because it takes the insert for that of another program.
+    async fn settle(&mut self, table: &str, id: i64, version: i64) -> Result<i64, Fault> {
+        let sql = format!("SELECT version FROM {table} WHERE id = $1");
+        let found = self.query(&sql, &[id.into()]).await?;
+        let found = found.first().and_then(|row| row.first()?.int());
+        let found = found.unwrap_or_default();
+        if found >= version {
+            return Ok(found);
+        }
+        let sql = format!("UPDATE {table} SET version = $1 WHERE id = $2");
+        self.execute(&sql, &[version.into(), id.into()]).await?;
+        Ok(version)
     }
 
     /// A failed foreign key is left to the rule to explain.
@@ -194,12 +214,18 @@ impl Transaction for SqliteTransaction<'_> {
             params,
             inserts,
         } = statement;
-        let id = match inserts {
-            true => self.insert(sql, params).await?,
-            false if self.execute(sql, params).await? == 0 => return Ok(None),
-            false => change.id.unwrap_or_default(),
+        let mut change = *change;
+        let id = match (inserts, change.id) {
+            (true, None) => self.insert(sql, params).await?,
+            (true, Some(id)) => {
+                self.execute(sql, params).await?;
+                change.version = self.settle(table_of(sql), id, change.version).await?;
+                id
+            }
+            (false, _) if self.execute(sql, params).await? == 0 => return Ok(None),
+            (false, id) => id.unwrap_or_default(),
         };
-        let seq = self.add(id, change)?;
+        let seq = self.add(id, &change)?;
         Ok(Some(Recorded { id, seq }))
     }
 
