@@ -183,7 +183,7 @@ fn describe() -> Described {
         "undoes": 812, "by": "ada", "at": "2026-02-07 09:30:00", "operation": "updateLead", "change": 815, "changes": 1,
         "left": 0, "records": [{"type": "lead", "id": 5, "done": "changed back", "fields": ["status"]}],
     });
-    let schema = super::create_token::exactly(&properties);
+    let schema = super::create_token::with_all(&properties);
     let body = json!({
         "type": "object",
         "properties": {
