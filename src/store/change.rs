@@ -1,4 +1,7 @@
 //! A change of a record, as it is appended to the ledger's table.
+//!
+//! A record that was erased (`sql/erase`) is known by its id alone. All of its changes have exactly `{"id":7}` as their
+//! record and no earlier values, and the newest has the type `lead.erased`. So such a change cannot be taken back.
 
 use crate::model::author::Author;
 use crate::model::value::Value;

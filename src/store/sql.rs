@@ -12,6 +12,8 @@ pub(crate) mod tokens;
 
 pub mod ledger;
 
+pub mod erase;
+
 pub(crate) mod once;
 
 pub(crate) mod copying;
