@@ -6,6 +6,7 @@
 pub mod change;
 pub mod contract;
 pub mod meter;
+pub mod retention;
 pub mod transaction;
 mod waiting;
 

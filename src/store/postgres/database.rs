@@ -15,6 +15,7 @@ use crate::base::time;
 use crate::model::noun::Noun;
 use crate::store::budget::{QueryBudget, too_long};
 use crate::store::meter::Meter;
+use crate::store::retention::KeptChanges;
 use crate::store::waiting::Waiting;
 
 /// The longest time that a request takes, so that its caller has an answer within five seconds.
@@ -51,6 +52,8 @@ pub(super) struct PgDatabase {
     /// When the pool was made smaller because the server accepted no more connections.
     narrowed: Mutex<Option<Instant>>,
     pub(super) meter: Meter,
+    /// How long changes are kept.
+    pub(super) kept: Arc<KeptChanges>,
 }
 
 /// How many of `connections` lists may use. Without a limit, a few searches through millions would keep all writes waiting.
@@ -81,6 +84,7 @@ impl PgDatabase {
             connections,
             narrowed: Mutex::default(),
             meter: Meter::default(),
+            kept: Arc::default(),
         })
     }
 

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::tokens::{self, TokenCache};
 use super::url::CONNECTIONS;
 use super::writing::Mode;
-use super::{list, metrics, schema};
+use super::{list, metrics, schema, upkeep};
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::noun::Noun;
@@ -22,6 +22,7 @@ use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
 use crate::store::contract::{Listing, Outcome, Ready, Store, Write, WriteExtent};
+use crate::store::retention::Keep;
 use crate::store::sql::faults::Faults;
 use crate::store::sql::row::mend;
 use crate::store::sql::{copying, once, statements};
@@ -101,6 +102,12 @@ impl Postgres {
         self.database.queries.set(longest);
     }
 
+    /// Sets how long changes are kept, and removes older ones from now on. Called by a server, at most once.
+    pub fn keep_changes(&self, keep: Keep) {
+        self.database.kept.set(keep);
+        upkeep::start(&self.database);
+    }
+
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database.waiting.refused()
@@ -142,9 +149,14 @@ impl Store for Postgres {
             true => Mode::Statement,
             false => Mode::Transaction { begun: false },
         };
+        let erases = write.erases();
         let mut tx = self.database.write(mode).await?;
         let result = once::run(write, &mut tx, &terms).await;
-        let outcome = tx.finish(result).await;
+        let mut outcome = tx.finish(result).await;
+        if let (true, Ok(outcome)) = (erases, &mut outcome) {
+            let traces = Box::pin(upkeep::vacuum(&self.database)).await;
+            W::cleaned(&mut outcome.done, traces);
+        }
         if W::CHANGES_TOKENS {
             self.tokens.forget();
         }

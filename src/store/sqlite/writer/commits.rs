@@ -11,6 +11,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::value::Value;
 use crate::store::meter::Meter;
+use crate::store::retention::KeptChanges;
 use crate::store::sqlite::error::{damaged, is_damage, map_err};
 use crate::store::sqlite::lock::lock;
 use crate::store::waiting::Waiting;
@@ -36,6 +37,19 @@ pub(crate) struct Commits {
     pub(crate) ids_gone: AtomicBool,
     /// The metrics of the commits.
     pub(crate) meter: Meter,
+    /// How long changes are kept.
+    pub(crate) kept: KeptChanges,
+    /// What erased records have left in the files.
+    pub(crate) residue: Residue,
+}
+
+/// What erased records have left in the files.
+#[derive(Default)]
+pub(crate) struct Residue {
+    /// Whether the files may have traces.
+    pub(crate) is_left: AtomicBool,
+    /// Whether the file must be written anew. If not, only the log has traces.
+    pub(crate) is_in_file: AtomicBool,
 }
 
 impl Commits {
