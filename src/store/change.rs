@@ -32,6 +32,14 @@ pub struct Change<'a> {
 /// The columns that a change fills, in the order of [`Change::values`]. Before them comes the record's id.
 pub(crate) const COLUMNS: &str = "record_id, at, author, on_behalf_of, request_id, first, undoes, operation, type, version, record, previous";
 
+/// All columns of a change, for a copy: its number, then [`COLUMNS`].
+pub(crate) fn all_columns() -> String {
+    format!("seq, {COLUMNS}")
+}
+
+/// Which of [`all_columns`] are numbers. The others are texts.
+pub(crate) const NUMBERS: [&str; 5] = ["seq", "record_id", "first", "undoes", "version"];
+
 impl Change<'_> {
     /// The values of the columns, without the record's id. The record is not whole yet: it lacks its id.
     pub(crate) fn values(&self) -> [Value; 11] {
