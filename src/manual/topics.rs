@@ -32,6 +32,7 @@ topics! {
     "networks", "HTTPS, pages of other sites, proxies";
     "limits", "The limits of the service, and what happens beyond them";
     "retries", "Idempotency keys and ETags: nothing done twice, nothing overwritten";
+    "privacy", "How long changes are kept, and how a person is forgotten";
     "backups", "Back up, restore, check, replicate";
     "postgres", "PostgreSQL instead of a file: copying, replicas, failover";
     "logs", "The log and the metrics";

@@ -134,11 +134,7 @@ fn seq(change: &[Value]) -> i64 {
 }
 
 /// Copies the changes. An interrupted copy goes on after the last one that the target has.
-async fn take_changes(
-    from: &AnyStore,
-    to: &AnyStore,
-    watch: &mut dyn FnMut(Stage),
-) -> Result<()> {
+async fn take_changes(from: &AnyStore, to: &AnyStore, watch: &mut dyn FnMut(Stage)) -> Result<()> {
     let mut last = 0;
     let mut sum = 0;
     loop {
@@ -180,7 +176,10 @@ async fn compare_changes(from: &AnyStore, to: &AnyStore) -> Result<()> {
             let differs = theirs.iter().zip(&ours).find(|(one, other)| one != other);
             let at = differs.map_or(last, |(one, _)| seq(one));
             let error = changed();
-            let message = format!("change {at} differs between source and target: {}", error.message);
+            let message = format!(
+                "change {at} differs between source and target: {}",
+                error.message
+            );
             return Err(Error::new(error.code, message));
         }
         match theirs.last() {

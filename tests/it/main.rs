@@ -18,6 +18,7 @@ mod contract;
 mod copying;
 mod docs;
 mod durability;
+mod erase;
 mod fields;
 mod files;
 mod foreign;

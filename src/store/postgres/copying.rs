@@ -74,10 +74,12 @@ impl Postgres {
     ) -> Result<()> {
         let session = self.database.session(PATIENCE).await?;
         let sql = format!("COPY {table} ({columns}) FROM STDIN BINARY");
-        let types = columns.split(", ").map(|name| match numbers.contains(&name) {
-            true => Type::INT8,
-            false => Type::TEXT,
-        });
+        let types = columns
+            .split(", ")
+            .map(|name| match numbers.contains(&name) {
+                true => Type::INT8,
+                false => Type::TEXT,
+            });
         let types: Vec<Type> = types.collect();
         let taken = async {
             let sink = session.client.copy_in(&sql).await?;
@@ -125,7 +127,8 @@ impl Postgres {
                 tx.query(sql, &[noun.plural.into(), (*id).into()]).await?;
             }
             // Number 0 is never given.
-            let last = "SELECT setval('crm_changes_seq', (SELECT coalesce(max(seq), 0) FROM crm_changes))";
+            let last =
+                "SELECT setval('crm_changes_seq', (SELECT coalesce(max(seq), 0) FROM crm_changes))";
             tx.query(last, &[]).await?;
             copying::unmark(&mut tx).await
         };

@@ -42,7 +42,8 @@ pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Opti
     }
     let changes = "SELECT seq FROM crm_changes LIMIT 1";
     if !tx.query(changes, &[]).await?.is_empty() {
-        let message = "the target holds changes of records already; expected a database that was never used";
+        let message =
+            "the target holds changes of records already; expected a database that was never used";
         return Err(Error::new(Code::Conflict, message));
     }
     tx.execute(

@@ -318,11 +318,7 @@ fn values(
 }
 
 /// Finds changes that crm would not have appended, and an epoch that is none.
-fn changes(
-    conn: &Connection,
-    _: Schema<'_>,
-    state: FileState,
-) -> rusqlite::Result<Vec<String>> {
+fn changes(conn: &Connection, _: Schema<'_>, state: FileState) -> rusqlite::Result<Vec<String>> {
     if state != FileState::Ready {
         return Ok(Vec::new());
     }
