@@ -201,7 +201,12 @@ impl Sqlite {
         }
         let traces = writer.clean().await;
         // The record is erased in any case. A server tries again what has failed here.
-        let traces = traces.unwrap_or_else(|error| Traces::Left(error.message));
+        let traces = traces.unwrap_or_else(|error| {
+            let why = error.message;
+            Traces::Left(format!(
+                "writing them anew failed ({why}); a server tries again, and without a server the next `crm lead erase` does"
+            ))
+        });
         W::cleaned(&mut outcome.done, traces);
         Ok(outcome)
     }

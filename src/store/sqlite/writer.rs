@@ -263,7 +263,7 @@ fn work_off(
 ) -> Result<()> {
     let mut chores = Chores::new();
     loop {
-        let mut cleaning = Vec::new();
+        let (mut cleaning, mut is_woken) = (Vec::new(), false);
         match messages.recv_timeout(chores.pause()) {
             Ok(WriterMessage::Check) => {
                 // Cleared before the check: a later request may be about a commit that this check does not see.
@@ -277,19 +277,22 @@ fn work_off(
                         // The batch has checked.
                         Ok(WriterMessage::Check) => commits.check.store(false, Ordering::Relaxed),
                         Ok(WriterMessage::Clean(caller)) => cleaning.push(caller),
-                        Ok(WriterMessage::Wake) => {}
+                        Ok(WriterMessage::Wake) => is_woken = true,
                         Err(_) => return None,
                     }
                 }
             }),
             Ok(WriterMessage::Clean(caller)) => cleaning.push(caller),
-            Ok(WriterMessage::Wake) => chores.wake(),
+            Ok(WriterMessage::Wake) => is_woken = true,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         for caller in cleaning {
             // Only the first one writes the file anew. Sending fails if the client has gone.
             let _ = caller.send(batches.clean(commits));
+        }
+        if is_woken {
+            chores.wake();
         }
         chores.run(&mut batches, commits);
     }
