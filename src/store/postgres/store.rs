@@ -151,6 +151,10 @@ impl Store for Postgres {
         };
         let erases = write.erases();
         let mut tx = self.database.write(mode).await?;
+        if erases {
+            // It reads all changes.
+            tx.take_time(upkeep::ERASING);
+        }
         let result = once::run(write, &mut tx, &terms).await;
         let mut outcome = tx.finish(result).await;
         if let (true, Ok(outcome)) = (erases, &mut outcome) {

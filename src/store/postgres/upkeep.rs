@@ -25,6 +25,9 @@ const SHARE: u32 = 20;
 /// How long the answer to an erasure waits for the vacuum. It goes on in any case.
 const VACUUM: Duration = Duration::from_secs(10);
 
+/// How long an erasure may take.
+pub(super) const ERASING: Duration = Duration::from_secs(300);
+
 /// Takes the lock of the process that removes changes, unless another has it. Every schema of every database has its own.
 const LOCK: &str =
     "SELECT pg_try_advisory_xact_lock(6517359, hashtext(current_schema()))::int::bigint";

@@ -287,6 +287,9 @@ fn work_off(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
+        if !cleaning.is_empty() {
+            chores.cleans_soon();
+        }
         for caller in cleaning {
             // Only the first one writes the file anew. Sending fails if the client has gone.
             let _ = caller.send(batches.clean(commits));

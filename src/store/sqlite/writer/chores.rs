@@ -46,6 +46,11 @@ impl Chores {
         *self = Chores::new();
     }
 
+    /// Lets the chores look soon whether traces of erased records are left.
+    pub(super) fn cleans_soon(&mut self) {
+        self.cleaning = self.cleaning.min(Instant::now() + AGAIN);
+    }
+
     /// Does what is due, unless a write waits.
     pub(super) fn run(&mut self, batches: &mut BatchWriter, commits: &Commits) {
         let now = Instant::now();
