@@ -14,7 +14,7 @@ use crate::model::terms::Terms;
 use crate::store::contract::{Saved, Store};
 
 use crate::model::nouns::NOUNS;
-use crate::operation::about::{About, Access, fill};
+use crate::operation::about::{About, Access, Of, fill};
 use crate::operation::asked::Operation;
 use crate::operation::service::Inform;
 use crate::views::VIEWS;
@@ -67,6 +67,7 @@ operations! {
     list::List: list,
     update::Update: write,
     delete::Delete: write,
+    erase::Erase: write,
     create_token::CreateToken: write,
     list_tokens::ListTokens: tokens,
     revoke_token::RevokeToken: write,
@@ -123,7 +124,8 @@ pub fn routes() -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     for noun in nouns.chain([None]) {
         let ops = Op::ALL.iter().copied();
-        for op in ops.filter(|op| op.about().is_with(noun)) {
+        let has_path = |op: &Op| !matches!(op.about().of, Of::Command(_));
+        for op in ops.filter(|op| has_path(op) && op.about().is_with(noun)) {
             let about = op.about();
             routes.extend(about.methods.iter().map(|(method, id)| Route {
                 op,

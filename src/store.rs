@@ -6,6 +6,7 @@
 pub mod change;
 pub mod contract;
 pub mod meter;
+pub mod retention;
 mod signal;
 pub mod transaction;
 mod waiting;

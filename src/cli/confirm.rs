@@ -36,6 +36,8 @@ pub(super) struct Question<'a> {
     pub(super) with: String,
     /// Whether the records that refer to them are deleted too.
     pub(super) cascades: bool,
+    /// Whether they are erased, also those that are deleted already.
+    pub(super) erases: bool,
     /// The zone of the times that are shown.
     pub(super) zone: &'a Zone,
 }
@@ -108,7 +110,15 @@ async fn described(
     id: i64,
     question: &Question<'_>,
 ) -> Result<String, Error> {
-    let record = store.get(noun, id).await?;
+    let record = match store.get(noun, id).await {
+        Err(error) if error.code == Code::NotFound && question.erases => {
+            return Ok(format!(
+                "{} {id}: is deleted already, or never was",
+                noun.name
+            ));
+        }
+        read => read?,
+    };
     let mut parts = texts(noun, &record, question.zone);
     let mut counts: Vec<(&Noun, u64)> = Vec::new();
     for (referrer, field, on_delete) in noun.referrers(store.nouns()) {

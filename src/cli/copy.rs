@@ -28,8 +28,8 @@ fn words() -> Command {
     Command::new("copy")
         .about("Copy everything into another database")
         .long_about(
-            "Copy all leads, actions and processes into an empty database, with their ids and times, and compare both \
-             databases at the end. Stop everything that writes to the source first: the copy fails if the source changes \
+            "Copy all leads, actions and processes into an empty database, with their ids and times, and with their changes \
+             unless the source is a server, and compare both databases at the end. Stop everything that writes to the source first: the copy fails if the source changes \
              meanwhile. To continue a copy that was interrupted, run the same command again. Until the copy is finished, \
              the target cannot be used for anything else.",
         )
@@ -132,6 +132,7 @@ async fn copy_all(
     let bar = Bar::counting(!quiet);
     let mut watch = |stage| match stage {
         copy::Stage::Copied(noun, done, of) => bar.show(noun.plural, done, of),
+        copy::Stage::Changes(done) => bar.show("changes", done, done),
         copy::Stage::Compared(_, done, of) => bar.show("comparing", done, of),
         copy::Stage::Checked(_, done, of) => bar.show("checking the source", done, of),
     };

@@ -13,7 +13,7 @@ use crate::model::draft::Purpose;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::terms::{Versions, etag};
-use crate::operation::about::{About, Body, CommandPart, Of, Takes, Words, fill};
+use crate::operation::about::{About, Body, CommandPart, Of, Parameter, Takes, Words, fill};
 use crate::ops::Op;
 use crate::views::VIEWS;
 
@@ -188,7 +188,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .help("The number of a change, whose whole group is meant [default: your newest group]"),
         ],
         (CommandPart::Parameters, _) => {
-            let parameters = about.parameters(noun);
+            let parameters = flags(about, noun);
             let args = parameters.map(|one| {
                 let arg = Arg::new(one.name)
                     .long(kebab(one.name))
@@ -221,7 +221,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
 
 fn taking(arg: Arg, takes: Takes) -> Arg {
     match takes {
-        Takes::Switch => arg.action(ArgAction::SetTrue),
+        Takes::Switch | Takes::SwitchFor(_) => arg.action(ArgAction::SetTrue),
         Takes::Word(shown, words) => arg
             .value_name(shown)
             .value_parser(PossibleValuesParser::new(words)),
@@ -230,15 +230,26 @@ fn taking(arg: Arg, takes: Takes) -> Arg {
     }
 }
 
+/// The parameters of an operation that are flags of its command.
+fn flags(
+    about: &'static About,
+    noun: Option<&'static Noun>,
+) -> impl Iterator<Item = &'static Parameter> {
+    let is_flag = |one: &&Parameter| !matches!(one.takes, Takes::SwitchFor(_));
+    about.parameters(noun).filter(is_flag)
+}
+
 /// Reads the parameters of an operation from a command line.
 pub(super) fn parameters(
     about: &'static About,
     noun: Option<&'static Noun>,
     matches: &ArgMatches,
 ) -> Vec<(String, String)> {
-    let given = about.parameters(noun).filter_map(|one| {
+    let given = flags(about, noun).filter_map(|one| {
         let value = match one.takes {
-            Takes::Switch => matches.get_flag(one.name).then(|| "true".to_string()),
+            Takes::Switch | Takes::SwitchFor(_) => {
+                matches.get_flag(one.name).then(|| "true".to_string())
+            }
             Takes::Word(_, words) => {
                 let given = matches.get_one::<String>(one.name);
                 given.filter(|given| *given != words[0]).cloned()
@@ -258,7 +269,9 @@ pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<Stri
     let mut object = serde_json::Map::new();
     for input in inputs {
         let value = match input.takes {
-            Takes::Switch => matches.get_flag(input.name).then(|| true.into()),
+            Takes::Switch | Takes::SwitchFor(_) => {
+                matches.get_flag(input.name).then(|| true.into())
+            }
             Takes::Word(..) | Takes::Text(_) | Takes::Time => matches
                 .get_one::<String>(input.name)
                 .map(|text| text.as_str().into()),

@@ -15,7 +15,8 @@ use super::signals::ended;
 use crate::base::error::Error;
 use crate::base::log;
 use crate::config::{
-    Asker, Backups, Listen, Location, ServiceSettings, Settings, table, without_password,
+    Asker, Backups, Listen, Location, ServiceSettings, SettingValue, Settings, table,
+    without_password,
 };
 use crate::model::token;
 use crate::net::clock;
@@ -25,6 +26,7 @@ use crate::server::gate::Policy;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use crate::store::postgres::{self, Postgres};
+use crate::store::retention::Keep;
 use crate::store::sqlite::schedule::{self, Schedule};
 use crate::store::sqlite::{Work, restore};
 
@@ -152,6 +154,10 @@ async fn serve(
     let stopper = scheduler.as_ref().map(|scheduler| scheduler.stopper());
     store.limit_waiting_writes(service.number(&table::MAX_WAITING_WRITES));
     store.limit_queries(service.time(&table::QUERY_TIMEOUT));
+    store.keep_changes(match service.setting(&table::KEEP_CHANGES).value {
+        SettingValue::Time(time) => Keep::For(time),
+        _ => Keep::Forever,
+    });
     let signal = ended()?;
     let shutdown = async move {
         signal.await;

@@ -18,7 +18,7 @@ use crate::model::draft::{Draft, Purpose};
 use crate::model::noun::Noun;
 use crate::model::terms::{Terms, Versions};
 use crate::model::token::{Secret, Token};
-use crate::operation::about::{About, Answer, Body, CommandPart, Takes, Words, fill};
+use crate::operation::about::{About, Answer, Body, CommandPart, Of, Takes, Words, fill};
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::output::{self, Extent, Look, Printer, Stop};
 use crate::store::any::AnyStore;
@@ -94,10 +94,12 @@ pub(super) async fn on_records<T: Operation>(
     let mut code = 0;
     if let Some(confirm) = asks {
         let is_on = |one: &(String, String)| one.1 == "true";
+        let erases = matches!(T::ABOUT.of, Of::Command(_));
         let question = Question {
             verb: words.verb,
             with: confirm(noun, &given.parameters),
-            cascades: given.parameters.iter().any(is_on),
+            cascades: erases || given.parameters.iter().any(is_on),
+            erases,
             zone: &given.zone,
         };
         let asked = confirmed(store, look, noun, ids, &question).await?;

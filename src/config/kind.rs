@@ -41,6 +41,8 @@ pub enum SettingKind {
     Rate(u64),
     /// A time from a second to this number of seconds.
     Time(u64),
+    /// A time from a second to this number of seconds, `forever`, or `0`.
+    Keep(u64),
     /// On or off; the flag has no value.
     Switch,
     /// One of these words.
@@ -68,7 +70,7 @@ impl SettingKind {
             SettingKind::Size(..) => Some("BYTES"),
             SettingKind::Count(..) => Some("COUNT"),
             SettingKind::Rate(_) => Some("RATE"),
-            SettingKind::Time(_) => Some("TIME"),
+            SettingKind::Time(_) | SettingKind::Keep(_) => Some("TIME"),
             SettingKind::Word(_) => Some("WORD"),
             SettingKind::Many(_, name) => Some(name),
             SettingKind::Switch => None,
@@ -86,6 +88,10 @@ impl SettingKind {
                 let longest = parse::show_duration(Duration::from_secs(*longest));
                 Some(format!("1s to {longest}"))
             }
+            SettingKind::Keep(longest) => {
+                let longest = parse::show_duration(Duration::from_secs(*longest));
+                Some(format!("1s to {longest}, forever or 0"))
+            }
             SettingKind::Word(words) => Some(words.join(" or ")),
             _ => None,
         }
@@ -95,9 +101,10 @@ impl SettingKind {
     pub(super) fn takes(&self, value: &toml::Value) -> bool {
         match self {
             SettingKind::Switch => value.is_bool(),
-            SettingKind::Size(..) | SettingKind::Count(..) | SettingKind::Rate(_) => {
-                value.is_str() || value.is_integer()
-            }
+            SettingKind::Size(..)
+            | SettingKind::Count(..)
+            | SettingKind::Rate(_)
+            | SettingKind::Keep(_) => value.is_str() || value.is_integer(),
             SettingKind::Many(..) => {
                 let is_list = |parts: &Vec<toml::Value>| parts.iter().all(toml::Value::is_str);
                 value.is_str() || value.as_array().is_some_and(is_list)
@@ -110,9 +117,10 @@ impl SettingKind {
     pub(super) fn expected(&self) -> &'static str {
         match self {
             SettingKind::Switch => "expected true or false",
-            SettingKind::Size(..) | SettingKind::Count(..) | SettingKind::Rate(_) => {
-                "expected text or a number"
-            }
+            SettingKind::Size(..)
+            | SettingKind::Count(..)
+            | SettingKind::Rate(_)
+            | SettingKind::Keep(_) => "expected text or a number",
             SettingKind::Many(..) => "expected text or an array of texts",
             _ => "expected text",
         }
@@ -152,6 +160,10 @@ impl SettingKind {
                 None => SettingValue::Unset,
             },
             SettingKind::Time(longest) => SettingValue::Time(parse::duration(text, longest)?),
+            SettingKind::Keep(longest) => match parse::keep(text, longest)? {
+                Some(time) => SettingValue::Time(time),
+                None => SettingValue::Forever,
+            },
             SettingKind::Switch => match parse::switch(text)? {
                 true => SettingValue::On,
                 false => SettingValue::Unset,
@@ -175,6 +187,8 @@ pub enum SettingValue {
     Count(u64),
     /// A time.
     Time(Duration),
+    /// A time without an end.
+    Forever,
     /// One of the setting's words.
     Word(&'static str),
     /// A text.
@@ -237,6 +251,8 @@ impl fmt::Display for SettingValue {
             SettingValue::On => f.write_str("on"),
             SettingValue::Size(bytes) => f.write_str(&parse::show_size(*bytes)),
             SettingValue::Count(number) => number.fmt(f),
+            SettingValue::Time(Duration::ZERO) => f.write_str("0"),
+            SettingValue::Forever => f.write_str("forever"),
             SettingValue::Time(time) => f.write_str(&parse::show_duration(*time)),
             SettingValue::Word(word) => f.write_str(word),
             SettingValue::Text(text) => f.write_str(text),

@@ -101,6 +101,21 @@ pub(super) fn duration(text: &str, longest: u64) -> Result<Duration, String> {
         })
 }
 
+/// Reads a time as [`duration`] does, `0`, or `forever`, which is `None`.
+pub(super) fn keep(text: &str, longest: u64) -> Result<Option<Duration>, String> {
+    match text {
+        "forever" => Ok(None),
+        "0" => Ok(Some(Duration::ZERO)),
+        text => duration(text, longest).map(Some).map_err(|_| {
+            format!(
+                "expected a time from 1s to {}, such as 30d, or forever, or 0, got {}",
+                show_duration(Duration::from_secs(longest)),
+                quoted(text)
+            )
+        }),
+    }
+}
+
 /// Shows a time as [`duration`] reads it, in the largest unit up to days that leaves a whole number.
 pub(super) fn show_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();

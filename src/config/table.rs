@@ -5,8 +5,8 @@
 //! Names are written out rather than derived, so that a search for a flag or a variable finds its row.
 
 use crate::config::kind::SettingKind::{
-    self, Count, Database, File, Folder, Format, Host, Many, Name, Path, Port, Program, Rate, Size,
-    Switch, Time, Token, Url, Word, Zone,
+    self, Count, Database, File, Folder, Format, Host, Keep, Many, Name, Path, Port, Program, Rate,
+    Size, Switch, Time, Token, Url, Word, Zone,
 };
 use crate::model::record::LARGEST;
 use crate::net::peer::check_network;
@@ -64,6 +64,9 @@ pub enum DefaultValue {
 
 /// The longest time between two backups, in seconds: a year.
 const YEAR: u64 = 366 * 86_400;
+
+/// The longest time for which changes are kept, in seconds: twenty years. `forever` is longer.
+const LONGEST_KEPT: u64 = 20 * 365 * 86_400;
 
 /// The longest time limit of the service, in seconds.
 const HOUR: u64 = 3_600;
@@ -132,6 +135,9 @@ knobs! {
     BACKUP_KEEP: "backup_keep", "--backup-keep", "CRM_BACKUP_KEEP", "backup_keep";
         Backups, Count(1, MOST_BACKUPS), Value("24");
         "How many of the newest backups to keep";
+    KEEP_CHANGES: "keep_changes", "--keep-changes", "CRM_KEEP_CHANGES", "keep_changes";
+        ServiceSettings, Keep(LONGEST_KEPT), Value("90d");
+        "How long changes are kept, for their history, to take them back, and for readers of changes; 0 keeps only what the service needs itself";
     TOKEN: "token", "", "CRM_TOKEN", "token";
         Commands, Token, Unset;
         "The token that is sent to the server at the URL";

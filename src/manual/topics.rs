@@ -34,6 +34,7 @@ topics! {
     "retries", "Idempotency keys and ETags: nothing done twice, nothing overwritten";
     "changes", "Who did what: every change, the history of a record, reading on";
     "undo", "Take changes back";
+    "privacy", "How long changes are kept, and how a person is forgotten";
     "backups", "Back up, restore, check, replicate";
     "postgres", "PostgreSQL instead of a file: copying, replicas, failover";
     "logs", "The log and the metrics";

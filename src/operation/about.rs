@@ -4,6 +4,7 @@ use crate::model::draft::Purpose;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::nouns::owned;
+use crate::model::query;
 use crate::model::token::Scope;
 
 use super::describe::Described;
@@ -47,6 +48,8 @@ pub enum Of {
     Lists,
     /// One noun.
     Noun(&'static Noun),
+    /// One noun, as a command only. Its request is that of another operation.
+    Command(&'static Noun),
     /// Tokens.
     Tokens,
     /// The changes of records. Its command is not a subcommand.
@@ -61,7 +64,7 @@ impl Of {
         match self {
             Of::Records => !noun.is_view(),
             Of::Lists => true,
-            Of::Noun(of) => std::ptr::eq(of, noun),
+            Of::Noun(of) | Of::Command(of) => std::ptr::eq(of, noun),
             Of::Tokens | Of::Changes | Of::Service => false,
         }
     }
@@ -152,6 +155,9 @@ pub struct Parameter {
 pub enum Takes {
     /// `true` or `false`; the default is false. As a flag it has no value.
     Switch,
+    /// The same, but no flag: another command gives it. Whoever gives it at all needs a token with this scope, even if the
+    /// operation needs less.
+    SwitchFor(Scope),
     /// The name of the value in the help, and the words that it can be. The first is the default of a parameter.
     Word(&'static str, &'static [&'static str]),
     /// Any text. This is its name in the help.
@@ -284,7 +290,7 @@ impl About {
         match (self.of, noun) {
             (of, Some(noun)) => of.has(noun),
             (Of::Tokens | Of::Changes | Of::Service, None) => true,
-            (Of::Records | Of::Lists | Of::Noun(_), None) => false,
+            (Of::Records | Of::Lists | Of::Noun(_) | Of::Command(_), None) => false,
         }
     }
 
@@ -300,6 +306,22 @@ impl About {
             Body::Draft(_) => noun.is_some_and(has_times),
             Body::Object(inputs) => inputs.iter().any(|input| input.takes == Takes::Time),
         }
+    }
+
+    /// The scope that one of its parameters needs beyond that of the operation, with the name of the parameter. `query` is
+    /// the text after the `?`.
+    pub fn guarded(&self, query: &str) -> Option<(&'static str, Scope)> {
+        let mut guarded = self.parameters.iter().filter_map(|one| match one.takes {
+            Takes::SwitchFor(scope) => Some((one.name, scope)),
+            _ => None,
+        });
+        let (name, scope) = guarded.next().filter(|_| !query.is_empty())?;
+        // A text that cannot be read is refused later, and has no parameter until then.
+        let pairs = query::pairs(query).unwrap_or_default();
+        pairs
+            .iter()
+            .any(|pair| pair.0 == name)
+            .then_some((name, scope))
     }
 
     /// Whether it changes anything.

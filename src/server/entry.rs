@@ -130,13 +130,18 @@ where
     let act = found.and_then(|found| found.path.act(asked.method));
     // Unknown paths need read access too, so that they reveal nothing.
     let access = act.map_or(READ, |act| act.op.about().access);
+    let guarded = act.and_then(|act| act.op.about().guarded(asked.query));
+    let access = guarded.map_or(access, |(_, scope)| Access::Token(scope));
     let told = RateNotice::default();
     let mut token = None;
     let mut response = match api.begin(peer, asked, &told, found) {
         Ok(Some(preflight)) => preflight,
         Err(error) => reply::error(&error, request_id),
         Ok(None) => match admit(api, peer, access, asked).await {
-            Err(refusal) => {
+            Err(mut refusal) => {
+                if let Some((parameter, _)) = guarded {
+                    refusal.names(parameter);
+                }
                 let response = refusal.respond(request_id);
                 token = refusal.who;
                 response

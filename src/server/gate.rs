@@ -40,6 +40,11 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// Names the parameter that needs more than the rest of the request.
+    pub(super) fn names(&mut self, parameter: &str) {
+        self.error.message = format!("{parameter}: {}", self.error.message);
+    }
+
     /// Makes the response.
     pub(super) fn respond(&self, request_id: &str) -> Response {
         let mut response = reply::error(&self.error, request_id);

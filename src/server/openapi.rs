@@ -191,7 +191,7 @@ fn parameters(about: &About, noun: Option<&'static Noun>, described: &Described)
 
 fn parameter(parameter: &Parameter, noun: Option<&'static Noun>) -> Value {
     let (schema, default) = match parameter.takes {
-        Takes::Switch => (json!({"type": "boolean"}), Some("false")),
+        Takes::Switch | Takes::SwitchFor(_) => (json!({"type": "boolean"}), Some("false")),
         Takes::Word(_, words) => (
             json!({"type": "string", "enum": words}),
             words.first().copied(),
@@ -199,6 +199,10 @@ fn parameter(parameter: &Parameter, noun: Option<&'static Noun>) -> Value {
         Takes::Text(_) | Takes::Time => (json!({"type": "string"}), None),
     };
     let mut about = fill(parameter.about, noun);
+    if let Takes::SwitchFor(scope) = parameter.takes {
+        let scope = scope.word();
+        about.push_str(&format!(" Requires a token with the scope `{scope}`."));
+    }
     if let Some(default) = default {
         about.push_str(&format!(" The default is `{default}`."));
     }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::contract::{Listing, Outcome, Ready, Report, Store, Write};
 use super::postgres::Postgres;
 use super::remote::Remote;
+use super::retention::Keep;
 use super::sqlite::{Sqlite, Work};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
@@ -99,6 +100,16 @@ impl AnyStore {
             AnyStore::Sqlite(store) => store.limit_queries(longest),
             AnyStore::Postgres(store) => store.limit_queries(longest),
             // The server has its own limit.
+            AnyStore::Remote(_) => {}
+        }
+    }
+
+    /// Sets how long a server's database keeps changes.
+    pub fn keep_changes(&self, keep: Keep) {
+        match self {
+            AnyStore::Sqlite(store) => store.keep_changes(keep),
+            AnyStore::Postgres(store) => store.keep_changes(keep),
+            // The server removes its own.
             AnyStore::Remote(_) => {}
         }
     }

@@ -1,4 +1,7 @@
 //! A change of a record, as it is appended to the ledger's table.
+//!
+//! A record that was erased (`sql/erase`) is known by its id alone. All of its changes have exactly `{"id":7}` as their
+//! record and no earlier values, and the newest has the type `lead.erased`. So such a change cannot be taken back.
 
 use crate::model::author::Author;
 use crate::model::value::Value;
@@ -28,6 +31,14 @@ pub struct Change<'a> {
 
 /// The columns that a change fills, in the order of [`Change::values`]. Before them comes the record's id.
 pub(crate) const COLUMNS: &str = "record_id, at, author, on_behalf_of, request_id, first, undoes, operation, type, version, record, previous";
+
+/// All columns of a change, for a copy: its number, then [`COLUMNS`].
+pub(crate) fn all_columns() -> String {
+    format!("seq, {COLUMNS}")
+}
+
+/// Which of [`all_columns`] are numbers. The others are texts.
+pub(crate) const NUMBERS: [&str; 5] = ["seq", "record_id", "first", "undoes", "version"];
 
 impl Change<'_> {
     /// The values of the columns, without the record's id. The record is not whole yet: it lacks its id.

@@ -72,6 +72,14 @@ pub trait Write: Send + Sync + 'static {
         false
     }
 
+    /// Whether it erases records, so that the store removes what is left of them in its files.
+    fn erases(&self) -> bool {
+        false
+    }
+
+    /// Adds to the result what the store has done about its files.
+    fn cleaned(_done: &mut Self::Done, _traces: Traces) {}
+
     /// Whether it changes tokens, so that kept copies of them must be read again.
     const CHANGES_TOKENS: bool = false;
 
@@ -93,6 +101,17 @@ pub trait Write: Send + Sync + 'static {
 
     /// The word in [`Kept`] for a server's answer with this status.
     fn word(status: u16) -> &'static str;
+}
+
+/// What is left of erased records outside of the tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Traces {
+    /// Nothing in the files of the database. The text names the files that may have them and that were not changed, if any.
+    Gone(String),
+    /// The files still have some, for this reason.
+    Left(String),
+    /// The files are those of PostgreSQL, which was told to remove them. The text says how that ended.
+    Vacuumed(String),
 }
 
 /// How many statements of a write change something.

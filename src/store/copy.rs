@@ -6,6 +6,10 @@
 //! copy is finished, the target has a mark with the name of its source. While the mark is there, only the copy opens the
 //! target, and only with the same source.
 //!
+//! The changes are copied after the records, with their numbers, so that the history goes on in the copy. A server shows its
+//! changes only as far as they are kept for readers, so a copy of a server begins without any. In each case the copy has a new
+//! epoch: it is another sequence from here on, which a reader of the old one has to notice.
+//!
 //! At the end, both stores are read once more, side by side, and compared value by value. The comparison finds changes in
 //! the source during the copy, and any fault of the copy. A value that another program has stored is copied as it is shown,
 //! with U+FFFD for a NUL, so the target has only values that every store accepts. Then the source is read a last time. If it was changed after the
@@ -26,6 +30,9 @@ use crate::store::sql::faults::Faults;
 /// The most records in a batch.
 const MOST: usize = 5_000;
 
+/// The most changes that are read at once. Each has a record, and may have parts of it twice.
+const MOST_CHANGES: usize = 500;
+
 /// The most bytes in the texts of a batch. One record may be larger.
 const LARGEST: usize = 4 * 1024 * 1024;
 
@@ -37,6 +44,8 @@ pub type Copied = Vec<(&'static Noun, u64)>;
 pub enum Stage {
     /// The noun, how many of its records are in the target, and how many there are.
     Copied(&'static Noun, u64, u64),
+    /// How many changes are in the target.
+    Changes(u64),
     /// The noun, how many of its records were compared, and how many there are.
     Compared(&'static Noun, u64, u64),
     /// The noun, how many of its records were read a last time, and how many there are.
@@ -86,10 +95,12 @@ pub async fn copy(
         }
         copied.push((noun, sum));
     }
+    take_changes(from, to, watch).await?;
     let mut compared = Digest::default();
     for (noun, sum) in &copied {
         compare(from, to, noun, *sum, &mut compared, watch).await?;
     }
+    compare_changes(from, to).await?;
     let mut last = Digest::default();
     for (noun, sum) in &copied {
         look_again(from, noun, *sum, &mut last, watch).await?;
@@ -106,6 +117,76 @@ pub async fn copy(
     }
     finish(to, &given).await?;
     Ok(copied)
+}
+
+/// The changes after a number, none if the store does not tell.
+async fn changes_after(store: &AnyStore, seq: i64) -> Result<Vec<Vec<Value>>> {
+    match store {
+        AnyStore::Sqlite(store) => store.changes_after(seq, MOST_CHANGES),
+        AnyStore::Postgres(store) => Box::pin(store.changes_after(seq, MOST_CHANGES)).await,
+        AnyStore::Remote(_) => Ok(Vec::new()),
+    }
+}
+
+/// The number of a change.
+fn seq(change: &[Value]) -> i64 {
+    change.first().and_then(Value::int).unwrap_or_default()
+}
+
+/// Copies the changes. An interrupted copy goes on after the last one that the target has.
+async fn take_changes(from: &AnyStore, to: &AnyStore, watch: &mut dyn FnMut(Stage)) -> Result<()> {
+    let mut last = 0;
+    let mut sum = 0;
+    loop {
+        let ours = changes_after(to, last).await?;
+        let Some(end) = ours.last() else { break };
+        (last, sum) = (seq(end), sum + ours.len() as u64);
+    }
+    loop {
+        watch(Stage::Changes(sum));
+        let changes = changes_after(from, last).await?;
+        let Some(end) = changes.last() else {
+            return Ok(());
+        };
+        (last, sum) = (seq(end), sum + changes.len() as u64);
+        let taken = match to {
+            AnyStore::Sqlite(store) => store.take_changes(changes).await,
+            AnyStore::Postgres(store) => store.take_changes(changes).await,
+            AnyStore::Remote(_) => Err(no_target()),
+        };
+        taken.map_err(|mut error| {
+            error.message = format!("changes up to {last}: {}", error.message);
+            error
+        })?;
+    }
+}
+
+/// Compares the changes of both stores. The source may have removed its oldest ones meanwhile, as it does with old changes.
+async fn compare_changes(from: &AnyStore, to: &AnyStore) -> Result<()> {
+    let mut last = match changes_after(from, 0).await?.first() {
+        Some(first) => seq(first) - 1,
+        None => return Ok(()),
+    };
+    loop {
+        let (theirs, ours) = (
+            changes_after(from, last).await?,
+            changes_after(to, last).await?,
+        );
+        if theirs != ours {
+            let differs = theirs.iter().zip(&ours).find(|(one, other)| one != other);
+            let at = differs.map_or(last, |(one, _)| seq(one));
+            let error = changed();
+            let message = format!(
+                "change {at} differs between source and target: {}",
+                error.message
+            );
+            return Err(Error::new(error.code, message));
+        }
+        match theirs.last() {
+            Some(end) => last = seq(end),
+            None => return Ok(()),
+        }
+    }
 }
 
 /// The values of a store that crm would not have written, and that are not copied as they are. `None` for a server, which

@@ -29,8 +29,9 @@
 //!
 //! `url` reads the URL, `tls` checks certificates, `link` makes connections, `database` has the pool and its limits.
 //! `reading` and `writing` run statements on it. `schema` and `tables` make the tables, `addresses` rewrites the
-//! addresses in old ones. `list` and `residue` read lists. `copying` is for the command of this name. `store`
-//! builds the store from these parts.
+//! addresses in old ones. `list` and `residue` read lists. `copying` is for the command of this name. `upkeep`
+//! removes old changes, and what erased records leave behind. `store` builds the store from these
+//! parts.
 
 mod cells;
 mod failure;
@@ -56,6 +57,7 @@ mod tokens;
 mod copying;
 mod metrics;
 mod store;
+mod upkeep;
 
 pub use store::{Postgres, PostgresOptions};
 pub use url::{CONNECTIONS, check_url, connections};

@@ -13,6 +13,8 @@ pub(crate) mod tokens;
 pub mod ledger;
 pub mod reversal;
 
+pub mod erase;
+
 pub(crate) mod once;
 
 pub mod undo;

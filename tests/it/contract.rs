@@ -11,7 +11,9 @@ use crm::model::noun::Noun;
 use crm::model::process::PROCESS;
 use crm::model::query::{Query, pairs};
 use crm::model::record::Record;
+use crm::model::terms::Terms;
 use crm::ops::Records;
+use crm::ops::delete::{Delete, Deleted};
 use crm::store::any::AnyStore;
 use crm::store::contract::{Saved, Store};
 use crm::store::postgres::{CONNECTIONS, Postgres};
@@ -67,6 +69,7 @@ on_every_store! {
     a_lead_with_records_is_a_conflict
     a_cascade_takes_everything_with_it
     a_deleted_action_is_forgotten_by_processes
+    an_erased_lead_is_gone_with_all_of_its_own
     creating_an_action_changes_no_process
     duplicates_do_what_is_asked
     duplicates_are_rejected_under_concurrency
@@ -578,6 +581,46 @@ async fn a_cascade_takes_everything_with_it(store: AnyStore) {
         ),
         (1, 2, "")
     );
+}
+
+async fn an_erased_lead_is_gone_with_all_of_its_own(store: AnyStore) {
+    lead_with_records(&store).await;
+    let other = create(&store, &LEAD, r#"{"email": "other@example.com"}"#).await;
+    let erase = |id| {
+        let store = store.clone();
+        async move {
+            let erased = store
+                .write(Delete::erasing(&LEAD, id), Terms::default())
+                .await;
+            erased.map(|outcome| outcome.done)
+        }
+    };
+    let told = erase(1).await;
+    if let Err(error) = &told
+        && error.code == Code::Unauthenticated
+    {
+        // A service without a token: nobody may.
+        assert!(error.message.starts_with("erase: "), "{error}");
+        assert_eq!(ids(&store, &LEAD, "").await, [1, 2, other.id()]);
+        return;
+    }
+    let Ok(Deleted::Erased(told)) = told else {
+        panic!("{told:?}");
+    };
+    assert!(told.contains("erased; "), "{told}");
+    assert_eq!(ids(&store, &LEAD, "").await, [2, other.id()]);
+    assert_eq!(ids(&store, &ACTION, "").await, [0; 0]);
+    // That of another lead has lost its action, and nothing else.
+    let left = list(&store, &PROCESS, "").await;
+    assert_eq!((left.len(), left[0].id()), (1, 2));
+    assert_eq!(text(&left[0], "name"), "of another lead");
+    for id in [1, 99] {
+        assert_eq!(erase(id).await.unwrap_err(), LEAD.not_found());
+    }
+    // One that was deleted before has its changes left.
+    store.delete(&LEAD, other.id(), false).await.unwrap();
+    assert!(matches!(erase(other.id()).await, Ok(Deleted::Erased(_))));
+    assert_eq!(erase(other.id()).await.unwrap_err(), LEAD.not_found());
 }
 
 async fn a_deleted_action_is_forgotten_by_processes(store: AnyStore) {
@@ -1255,7 +1298,7 @@ async fn many_writers_lose_nothing(store: AnyStore) {
 /// A write with a key is done once; one under a version that is gone is not done.
 async fn keys_and_versions(store: AnyStore) {
     use crm::base::error::Code;
-    use crm::model::terms::{Key, Terms, Versions};
+    use crm::model::terms::{Key, Versions};
     use crm::ops::create::Create;
     use crm::ops::delete::Delete;
     use crm::ops::update::Update;

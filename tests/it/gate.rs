@@ -4,7 +4,7 @@ use crm::model::draft::Purpose;
 use crm::model::field::Presence;
 use crm::model::nouns::NOUNS;
 use crm::model::token::Scope;
-use crm::operation::about::{Access, Body};
+use crm::operation::about::{Access, Body, Takes};
 use crm::ops::{Route, routes};
 
 use std::io::{BufReader, Read, Write};
@@ -134,6 +134,43 @@ async fn every_route_lets_in_whom_its_entry_says() {
             }
         }
     }
+    // A parameter may need more than its path, also where it is off, and however it is written.
+    let mut guarded = 0;
+    for route in &routes {
+        for one in route.op.about().parameters(route.noun) {
+            let Takes::SwitchFor(needed) = one.takes else {
+                continue;
+            };
+            let spelled = one.name.replacen(&one.name[..1], "%65", 1);
+            for query in [
+                format!("{}=true", one.name),
+                format!("{}=false", one.name),
+                one.name.to_string(),
+                format!("{spelled}=true"),
+                format!("cascade=true&{}=true", one.name),
+            ] {
+                let guard = Route {
+                    path: format!("{}?{query}", route.path),
+                    ..route.clone()
+                };
+                for (scope, token) in &known {
+                    let (status, challenge) = ask(&server.url, &guard, Some(token)).await;
+                    let challenge = challenge.unwrap_or_default();
+                    match scope {
+                        Some(scope) if *scope < needed => {
+                            assert_eq!(status, 403, "{query} {scope:?}");
+                            let told = format!("scope=\"{}\"", needed.word());
+                            assert!(challenge.contains(&told), "{challenge}");
+                        }
+                        Some(_) => assert!([400, 404].contains(&status), "{query} {status}"),
+                        None => assert_eq!(status, 401, "{query}"),
+                    }
+                }
+                guarded += 1;
+            }
+        }
+    }
+    assert!(guarded >= 5, "{guarded}");
     // Unknown paths need read access too, so that they reveal nothing.
     for (method, path) in [
         ("GET", "/nothing"),

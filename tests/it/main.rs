@@ -19,6 +19,7 @@ mod contract;
 mod copying;
 mod docs;
 mod durability;
+mod erase;
 mod fields;
 mod files;
 mod foreign;

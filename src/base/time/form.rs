@@ -77,6 +77,15 @@ pub fn read_http(text: &str) -> Option<SystemTime> {
     Some(at.timestamp().into())
 }
 
+/// The time of a text in the stored form, `None` if it is something else.
+pub fn read_stored(text: &str) -> Option<SystemTime> {
+    if !shaped(text, b"dddd-dd-dd dd:dd:dd") {
+        return None;
+    }
+    let at = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
+    Some(TimeZone::UTC.to_timestamp(at).ok()?.into())
+}
+
 /// A time in its stored form.
 pub fn stored(at: SystemTime) -> Option<String> {
     let at = Timestamp::try_from(at).ok()?;

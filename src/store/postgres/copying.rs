@@ -7,14 +7,16 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-use super::cells::slice;
-use super::database::{FIRST_TRY, PATIENCE};
+use super::cells::{slice, values};
+use super::database::{FIRST_TRY, LIST_PATIENCE, PATIENCE};
 use super::failure::within;
 use super::store::Postgres;
 use super::writing::Mode;
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::model::record::Record;
+use crate::model::value::Value;
+use crate::store::change::{NUMBERS, all_columns};
 use crate::store::sql::copying;
 use crate::store::transaction::Transaction;
 
@@ -34,31 +36,57 @@ impl Postgres {
 
     /// Inserts records unchanged, with their ids and times: all of them or none.
     pub(crate) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
-        let session = self.database.session(PATIENCE).await?;
         let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
-        let sql = format!(
-            "COPY {} ({}, version) FROM STDIN BINARY",
-            noun.plural,
-            names.join(", ")
-        );
-        let types: Vec<Type> = noun
-            .fields
-            .iter()
-            .map(|field| {
-                if field.kind.is_id() {
-                    Type::INT8
-                } else {
-                    Type::TEXT
-                }
-            })
-            .chain([Type::INT8])
-            .collect();
+        let columns = format!("{}, version", names.join(", "));
+        let ids = noun.fields.iter().filter(|field| field.kind.is_id());
+        let numbers: Vec<&str> = ids.map(|field| field.name).chain(["version"]).collect();
+        let rows: Vec<Vec<Value>> = records.iter().map(Record::row).collect();
+        self.copy_in(noun.plural, &columns, &numbers, &rows).await
+    }
+
+    /// The changes after a number, in the order of their numbers, at most `most` of them.
+    pub(crate) async fn changes_after(&self, seq: i64, most: usize) -> Result<Vec<Vec<Value>>> {
+        let sql = copying::select_changes(most);
+        let read = self
+            .database
+            .read(LIST_PATIENCE, (sql, seq), |(sql, seq), session| {
+                Box::pin(async move {
+                    let rows = session.client.query(sql.as_str(), &[seq]).await?;
+                    Ok(rows.iter().map(values).collect())
+                })
+            });
+        read.await
+    }
+
+    /// Inserts changes unchanged, with their numbers: all of them or none.
+    pub(crate) async fn take_changes(&self, changes: Vec<Vec<Value>>) -> Result<()> {
+        self.copy_in("crm_changes", &all_columns(), &NUMBERS, &changes)
+            .await
+    }
+
+    /// Inserts rows into these columns of a table, which are texts except for `numbers`.
+    async fn copy_in(
+        &self,
+        table: &str,
+        columns: &str,
+        numbers: &[&str],
+        rows: &[Vec<Value>],
+    ) -> Result<()> {
+        let session = self.database.session(PATIENCE).await?;
+        let sql = format!("COPY {table} ({columns}) FROM STDIN BINARY");
+        let types = columns
+            .split(", ")
+            .map(|name| match numbers.contains(&name) {
+                true => Type::INT8,
+                false => Type::TEXT,
+            });
+        let types: Vec<Type> = types.collect();
         let taken = async {
             let sink = session.client.copy_in(&sql).await?;
             let writer = BinaryCopyInWriter::new(sink, &types);
             futures_util::pin_mut!(writer);
-            for record in &records {
-                writer.as_mut().write(&slice(&record.row())).await?;
+            for row in rows {
+                writer.as_mut().write(&slice(row)).await?;
             }
             writer.finish().await
         };
@@ -98,6 +126,10 @@ impl Postgres {
                 let sql = "SELECT setval(pg_get_serial_sequence($1, 'id'), greatest($2::bigint, 1), $2 > 0)";
                 tx.query(sql, &[noun.plural.into(), (*id).into()]).await?;
             }
+            // Number 0 is never given.
+            let last =
+                "SELECT setval('crm_changes_seq', (SELECT coalesce(max(seq), 0) FROM crm_changes))";
+            tx.query(last, &[]).await?;
             copying::unmark(&mut tx).await
         };
         let result = result.await;

@@ -16,6 +16,7 @@ use crate::base::time;
 use crate::model::noun::Noun;
 use crate::store::budget::{QueryBudget, too_long};
 use crate::store::meter::Meter;
+use crate::store::retention::KeptChanges;
 use crate::store::signal::CommitSignal;
 use crate::store::waiting::Waiting;
 
@@ -59,6 +60,8 @@ pub(super) struct PgDatabase {
     /// Wakes those that follow the changes.
     pub(super) signal: CommitSignal,
     pub(super) feed: FeedGauges,
+    /// How long changes are kept.
+    pub(super) kept: Arc<KeptChanges>,
 }
 
 /// The state of the sequence of changes when it was last measured.
@@ -102,6 +105,7 @@ impl PgDatabase {
             meter: Meter::default(),
             signal: CommitSignal::default(),
             feed: FeedGauges::default(),
+            kept: Arc::default(),
         })
     }
 

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::tokens::{self, TokenCache};
 use super::url::CONNECTIONS;
 use super::writing::Mode;
-use super::{list, metrics, schema};
+use super::{list, metrics, schema, upkeep};
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::noun::Noun;
@@ -23,6 +23,7 @@ use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
 use crate::store::contract::{Listing, Outcome, Ready, Store, Write, WriteExtent};
+use crate::store::retention::Keep;
 use crate::store::sql::faults::Faults;
 use crate::store::sql::row::mend;
 use crate::store::sql::{copying, once, statements};
@@ -102,6 +103,12 @@ impl Postgres {
         self.database.queries.set(longest);
     }
 
+    /// Sets how long changes are kept, and removes older ones from now on. Called by a server, at most once.
+    pub fn keep_changes(&self, keep: Keep) {
+        self.database.kept.set(keep);
+        upkeep::start(&self.database);
+    }
+
     /// How many writes were refused because too many were waiting.
     pub fn refused_writes(&self) -> u64 {
         self.database.waiting.refused()
@@ -163,8 +170,17 @@ impl Store for Postgres {
             false => PATIENCE,
         };
         let mut tx = self.database.write_within(mode, patience).await?;
+        let erases = write.erases();
+        if erases {
+            // It reads all changes.
+            tx.take_time(upkeep::ERASING);
+        }
         let result = once::run(write, &mut tx, &terms).await;
-        let outcome = tx.finish(result).await;
+        let mut outcome = tx.finish(result).await;
+        if let (true, Ok(outcome)) = (erases, &mut outcome) {
+            let traces = Box::pin(upkeep::vacuum(&self.database)).await;
+            W::cleaned(&mut outcome.done, traces);
+        }
         if W::CHANGES_TOKENS {
             self.tokens.forget();
         }

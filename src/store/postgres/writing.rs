@@ -91,6 +91,11 @@ impl Drop for PgTransaction<'_> {
 }
 
 impl PgTransaction<'_> {
+    /// Lets the whole write take this time from now on.
+    pub(super) fn take_time(&mut self, time: Duration) {
+        self.until = Instant::now() + time;
+    }
+
     /// Prepares a statement and runs it as `ask` does.
     async fn send<'a, R, A>(
         &mut self,

@@ -29,3 +29,9 @@ CREATE TABLE crm_epoch (
     epoch TEXT NOT NULL -- 16 hexadecimal digits, at random
 ) STRICT;
 INSERT INTO crm_epoch VALUES (lower(hex(randomblob(8))));
+
+-- Deleted content stays in free parts of the file until SQLite uses them again. A row is here from the erasure of a record
+-- until the file was written anew without it.
+CREATE TABLE crm_residue (
+    since TEXT NOT NULL -- when the record was erased
+) STRICT;

@@ -1,8 +1,14 @@
 //! The target of a copy: sets and removes the mark of an unfinished copy, and inserts records unchanged.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
 use crate::base::error::{Code, Error, Result};
+use crate::base::time;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
+use crate::model::value::Value;
+use crate::store::change::all_columns;
 use crate::store::transaction::{Fault, Transaction};
 
 /// The refusal of a database with an unfinished copy.
@@ -34,6 +40,12 @@ pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Opti
             return Err(Error::new(Code::Conflict, message));
         }
     }
+    let changes = "SELECT seq FROM crm_changes LIMIT 1";
+    if !tx.query(changes, &[]).await?.is_empty() {
+        let message =
+            "the target holds changes of records already; expected a database that was never used";
+        return Err(Error::new(Code::Conflict, message));
+    }
     tx.execute(
         "INSERT INTO crm_copy (source) VALUES ($1)",
         &[source.into()],
@@ -42,8 +54,31 @@ pub(crate) async fn mark(tx: &mut impl Transaction, source: &str) -> Result<Opti
     Ok(None)
 }
 
-/// Removes the mark.
+/// Selects the changes after a number, at most `most` of them.
+pub(crate) fn select_changes(most: usize) -> String {
+    let columns = all_columns();
+    format!("SELECT {columns} FROM crm_changes WHERE seq > $1 ORDER BY seq LIMIT {most}")
+}
+
+/// Inserts changes unchanged, with their numbers.
+pub(crate) async fn take_changes(tx: &mut impl Transaction, changes: &[Vec<Value>]) -> Result<()> {
+    let columns = all_columns();
+    let markers: Vec<String> = (1..=columns.split(", ").count())
+        .map(|at| format!("${at}"))
+        .collect();
+    let markers = markers.join(", ");
+    let sql = format!("INSERT INTO crm_changes ({columns}) VALUES ({markers})");
+    for change in changes {
+        tx.execute(&sql, change).await?;
+    }
+    Ok(())
+}
+
+/// Gives the changes a new epoch, and removes the mark.
 pub(crate) async fn unmark(tx: &mut impl Transaction) -> Result<()> {
+    let epoch = format!("{:016x}", RandomState::new().hash_one(time::now()));
+    tx.execute("UPDATE crm_epoch SET epoch = $1", &[epoch.as_str().into()])
+        .await?;
     tx.execute("DROP TABLE crm_copy", &[]).await?;
     Ok(())
 }

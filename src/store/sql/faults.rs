@@ -18,7 +18,7 @@ use crate::model::stored::Stored;
 use crate::model::terms::MOST_VERSION;
 
 /// How many faults are listed one by one.
-const NAMED: usize = 20;
+pub(crate) const NAMED: usize = 20;
 
 /// How the commands that repair a value name the database.
 pub(crate) struct Repairs {

@@ -37,7 +37,12 @@ pub struct Ledger<'t, T> {
     joins: bool,
     /// The group that its changes take back.
     undoes: Option<i64>,
+    /// Whether deleted records are erased: their changes have the id alone.
+    pub(super) erases: bool,
 }
+
+/// The end of the JSON of a record of which nothing but its id is kept: `{"id":7}`.
+pub(super) const ERASED: &str = "}";
 
 impl<'t, T: Transaction> Ledger<'t, T> {
     /// The ledger over a transaction.
@@ -48,6 +53,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             group: author.group,
             joins: author.group.is_none(),
             undoes: None,
+            erases: false,
         }
     }
 
@@ -234,7 +240,10 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         terms.hold(record.version())?;
         self.join().await?;
         self.release(noun, DeletedRows::One, id, cascade).await?;
-        let rest = rest(&record);
+        let (kind, rest) = match self.erases {
+            true => (&statements(noun).erased, ERASED.into()),
+            false => (&statements(noun).deleted, rest(&record)),
+        };
         let at = time::now();
         let params = [id.into()];
         let statement = RecordStatement {
@@ -247,7 +256,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             author: self.author,
             group: self.group,
             undoes: self.undoes,
-            kind: &statements(noun).deleted,
+            kind,
             id: Some(id),
             version: record.version(),
             rest: &rest,
@@ -406,7 +415,11 @@ impl<'t, T: Transaction> Ledger<'t, T> {
                     record.values[*at] = value.clone();
                 }
                 let version = record.version() + i64::from(cleared.is_some());
-                (record.id(), version, rest(&record), previous)
+                let rest = match self.erases && cleared.is_none() {
+                    true => ERASED.into(),
+                    false => rest(&record),
+                };
+                (record.id(), version, rest, previous)
             });
             let texts: Vec<_> = texts.collect();
             let kind = match cleared {
@@ -431,6 +444,31 @@ impl<'t, T: Transaction> Ledger<'t, T> {
                 return Ok(true);
             }
         }
+    }
+
+    /// Appends a change that erases a record which is deleted already.
+    pub(super) async fn append_erased(
+        &mut self,
+        noun: &'static Noun,
+        id: i64,
+        version: i64,
+    ) -> Result<()> {
+        self.join().await?;
+        let at = time::now();
+        let change = Change {
+            at: at.as_str(),
+            author: self.author,
+            group: self.group,
+            undoes: self.undoes,
+            kind: &statements(noun).erased,
+            id: Some(id),
+            version,
+            rest: ERASED,
+            previous: None,
+        };
+        let first = self.tx.append(&[change]).await?;
+        self.group = self.group.or(first);
+        Ok(())
     }
 
     /// The error for a record that cannot be deleted because other records refer to it.

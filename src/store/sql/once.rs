@@ -14,6 +14,9 @@ use crate::store::transaction::Transaction;
 /// How many expired results are deleted for each new one. It is more than one, so that their number falls.
 const DELETED: usize = 4;
 
+/// The word of a kept result whose record was erased.
+pub(super) const ERASED: &str = "was erased";
+
 /// Runs a write, unless it was already done under the same key.
 pub(crate) async fn run<W: Write, T: Transaction>(
     mut write: W,
@@ -25,6 +28,12 @@ pub(crate) async fn run<W: Write, T: Transaction>(
     };
     tx.alone_with(&key.id).await?;
     if let Some(kept) = find(tx, key).await? {
+        if kept.word == ERASED {
+            // Doing it again might bring back what was erased.
+            let message =
+                "Idempotency-Key: what this request wrote was erased since; nothing was done again";
+            return Err(Error::new(Code::Conflict, message));
+        }
         return match write.kept(&kept)? {
             Some(done) => Ok(Outcome {
                 done,

@@ -23,6 +23,8 @@ pub(crate) struct Statements {
     pub(crate) updated: String,
     /// The type of the change that deletes a record.
     pub(crate) deleted: String,
+    /// The type of the change that deletes a record and erases what is known of it.
+    pub(crate) erased: String,
 }
 
 /// The statements of a noun. They are made at the first use and kept for the life of the program, as the nouns are.
@@ -74,6 +76,7 @@ impl Statements {
             created: format!("{}.created", noun.name),
             updated: format!("{}.updated", noun.name),
             deleted: format!("{}.deleted", noun.name),
+            erased: format!("{}.erased", noun.name),
         }
     }
 }

@@ -4,10 +4,12 @@ use super::error::map_err;
 use super::file::check;
 use super::file::schema::{FileState, Schema};
 use super::store::Sqlite;
+use super::values;
 use super::writer::{Undo, now};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
+use crate::model::value::Value;
 use crate::store::sql::copying;
 use crate::store::sql::faults::Faults;
 use crate::store::transaction::Transaction;
@@ -26,6 +28,22 @@ impl Sqlite {
     pub(crate) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
         self.run(Undo::Savepoint, 0, move |tx| {
             now(copying::take(tx, noun, &records))
+        })
+        .await
+    }
+
+    /// The changes after a number, in the order of their numbers, at most `most` of them.
+    pub(crate) fn changes_after(&self, seq: i64, most: usize) -> Result<Vec<Vec<Value>>> {
+        let sql = copying::select_changes(most);
+        self.database().read(|reader| {
+            values::query(reader, &sql, &[seq.into()]).map_err(|error| map_err(&error))
+        })
+    }
+
+    /// Inserts changes unchanged, with their numbers.
+    pub(crate) async fn take_changes(&self, changes: Vec<Vec<Value>>) -> Result<()> {
+        self.run(Undo::Savepoint, 0, move |tx| {
+            now(copying::take_changes(tx, &changes))
         })
         .await
     }

@@ -11,11 +11,12 @@
 //! | `legacy`, `schema`, `prepare` | the earlier service's tables, crm's schema, and bringing a file up to date |
 //! | `way`, `made`, `log`, `open` | opening a file for reading or writing, and making a new one |
 //! | `part`, `sweep` | a file that is being made, and the removal of unfinished ones |
-//! | `snapshot`, `backup_names` | reading a whole file, and the names of a server's backups |
+//! | `snapshot`, `backup_names`, `copies` | reading a whole file, the names of a server's backups, and the copies beside a database |
 
 pub mod backup;
 mod backup_names;
 pub mod check;
+pub(crate) mod copies;
 mod legacy;
 pub(crate) mod log;
 pub(crate) mod made;

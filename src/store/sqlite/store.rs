@@ -32,8 +32,9 @@ use crate::model::record::{Record, Snapshot};
 use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
-use crate::store::contract::{Listing, Outcome, Ready, Report, Store, Write, WriteExtent};
+use crate::store::contract::{Listing, Outcome, Ready, Report, Store, Traces, Write, WriteExtent};
 use crate::store::meter::Live;
+use crate::store::retention::Keep;
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 
@@ -183,6 +184,39 @@ impl Sqlite {
         Scheduler::start(&database.path, schema, schedule, report.clone())
     }
 
+    /// Sets how long changes are kept. Only a server removes any.
+    pub fn keep_changes(&self, keep: Keep) {
+        self.database().writer.keep_changes(keep);
+    }
+
+    /// Runs a write that erases records, and then removes what is left of them in the files.
+    async fn erase<W: Write>(&self, write: W, terms: Terms) -> Result<Outcome<W::Done>> {
+        let run = self.run(Undo::Savepoint, write.size(), move |tx| {
+            tx.overwrite(true)?;
+            let outcome = now(once::run(write, tx, &terms));
+            match &outcome {
+                Ok(outcome) if !outcome.replayed => tx.note_residue()?,
+                _ => tx.overwrite(false)?,
+            }
+            outcome
+        });
+        let mut outcome: Outcome<W::Done> = run.await?;
+        let writer = &self.database().writer;
+        if !outcome.replayed {
+            writer.erases();
+        }
+        let traces = writer.clean().await;
+        // The record is erased in any case. A server tries again what has failed here.
+        let traces = traces.unwrap_or_else(|error| {
+            let why = error.message;
+            Traces::Left(format!(
+                "writing them anew failed ({why}); a server tries again, and without a server the next `crm lead erase` does"
+            ))
+        });
+        W::cleaned(&mut outcome.done, traces);
+        Ok(outcome)
+    }
+
     /// Registers the metrics of the store.
     pub(crate) fn register(&self, registry: &mut Registry) {
         self.database().writer.register(registry);
@@ -217,6 +251,9 @@ impl Store for Sqlite {
             false => Undo::Savepoint,
         };
         let size = write.size();
+        if write.erases() {
+            return self.erase(write, terms).await;
+        }
         let outcome = self
             .run(undo, size, move |tx| now(once::run(write, tx, &terms)))
             .await;

@@ -11,15 +11,18 @@
 //! | [`checkpoint`] | moves the write-ahead log into the file, beside the writer |
 //! | [`transaction`], [`job`] | the transaction that a rule runs over, and a rule that waits |
 //! | [`batch`] | the writing connection, and one transaction for many writes |
+//! | [`chores`] | what the writer does while no write waits: removes old changes, and traces of erased records |
 
 mod batch;
 mod checkpoint;
+mod chores;
+mod cleaning;
 mod commits;
 mod job;
 mod transaction;
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -30,9 +33,12 @@ use tokio::sync::{oneshot, watch};
 
 use super::lock::lock;
 use crate::base::error::{Error, Result};
+use crate::store::contract::Traces;
 use crate::store::meter::Live;
+use crate::store::retention::Keep;
 use crate::store::waiting::Waiting;
 pub(crate) use batch::BatchWriter;
+use chores::Chores;
 use commits::{Commits, closed};
 use job::{Job, RuleJob};
 pub(crate) use transaction::{SqliteTransaction, Undo, now};
@@ -57,6 +63,10 @@ pub(crate) enum WriterMessage {
     Write(Box<dyn Job>),
     /// Requests a check of whether another process has written.
     Check,
+    /// Requests that the traces of erased records are removed, and is answered with what is left.
+    Clean(oneshot::Sender<Result<Traces>>),
+    /// Lets the thread look at its chores.
+    Wake,
 }
 
 impl Writer {
@@ -126,6 +136,49 @@ impl Writer {
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
+    /// Removes what erased records have left in the files. The caller waits for it for a while; it goes on in any case.
+    pub(crate) async fn clean(&self) -> Result<Traces> {
+        match self {
+            Writer::Here { batches, commits } => {
+                let mut batches = lock(batches);
+                batches.as_mut().ok_or_else(closed)?.clean(commits)
+            }
+            Writer::Thread { queue, .. } => {
+                let (caller, answer) = oneshot::channel();
+                let sent = match &*lock(queue) {
+                    Some(queue) => queue.send(WriterMessage::Clean(caller)).is_ok(),
+                    None => false,
+                };
+                if !sent {
+                    return Err(closed());
+                }
+                match tokio::time::timeout(CLEANING, answer).await {
+                    Ok(answer) => answer.unwrap_or_else(|_| Err(closed())),
+                    Err(_) => Ok(Traces::Left(
+                        "the file is being written anew without it, which takes a while".into(),
+                    )),
+                }
+            }
+        }
+    }
+
+    /// Sets how long changes are kept. Only a server removes any.
+    pub(crate) fn keep_changes(&self, keep: Keep) {
+        self.commits().kept.set(keep);
+        if let Writer::Thread { queue, .. } = self
+            && let Some(queue) = &*lock(queue)
+        {
+            let _ = queue.send(WriterMessage::Wake);
+        }
+    }
+
+    /// Notes that records are being erased.
+    pub(crate) fn erases(&self) {
+        let residue = &self.commits().residue;
+        residue.is_in_file.store(true, Ordering::Relaxed);
+        residue.is_left.store(true, Ordering::Relaxed);
+    }
+
     /// The waiting writes.
     pub(crate) fn waiting(&self) -> &Waiting {
         &self.commits().waiting
@@ -166,6 +219,7 @@ impl Writer {
     pub(crate) fn register(&self, registry: &mut Registry) {
         let commits = self.commits().clone();
         commits.meter.register(registry);
+        commits.kept.register(registry);
         registry.register_with_unit(
             "crm_commit",
             "How many writes shared a commit",
@@ -203,30 +257,52 @@ impl Writer {
     }
 }
 
-/// The loop of the thread: runs batches until no sender is left.
+/// How long a caller waits until the traces of an erased record are removed.
+const CLEANING: Duration = Duration::from_secs(10);
+
+/// The loop of the thread: runs batches until no sender is left, and chores in between.
 fn work_off(
     mut batches: BatchWriter,
     messages: &Receiver<WriterMessage>,
     commits: &Commits,
 ) -> Result<()> {
-    while let Ok(message) = messages.recv() {
-        match message {
-            WriterMessage::Check => {
+    let mut chores = Chores::new();
+    loop {
+        let (mut cleaning, mut is_woken) = (Vec::new(), false);
+        match messages.recv_timeout(chores.pause()) {
+            Ok(WriterMessage::Check) => {
                 // Cleared before the check: a later request may be about a commit that this check does not see.
                 commits.check.store(false, Ordering::Relaxed);
                 batches.check(commits);
             }
-            WriterMessage::Write(first) => batches.batch(commits, first, || {
+            Ok(WriterMessage::Write(first)) => batches.batch(commits, first, || {
                 loop {
                     match messages.try_recv() {
                         Ok(WriterMessage::Write(job)) => return Some(job),
                         // The batch has checked.
                         Ok(WriterMessage::Check) => commits.check.store(false, Ordering::Relaxed),
+                        Ok(WriterMessage::Clean(caller)) => cleaning.push(caller),
+                        Ok(WriterMessage::Wake) => is_woken = true,
                         Err(_) => return None,
                     }
                 }
             }),
+            Ok(WriterMessage::Clean(caller)) => cleaning.push(caller),
+            Ok(WriterMessage::Wake) => is_woken = true,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
+        if !cleaning.is_empty() {
+            chores.cleans_soon();
+        }
+        for caller in cleaning {
+            // Only the first one writes the file anew. Sending fails if the client has gone.
+            let _ = caller.send(batches.clean(commits));
+        }
+        if is_woken {
+            chores.wake();
+        }
+        chores.run(&mut batches, commits);
     }
     batches.finish(true, commits)
 }

@@ -16,7 +16,7 @@ use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::stored::Stored;
-use crate::store::sql::faults::{Dangling, Faults, Repairs};
+use crate::store::sql::faults::{Dangling, Faults, NAMED, Repairs};
 use crate::store::sql::statements;
 use crate::store::sqlite::error::{is_damage, reason};
 use crate::store::sqlite::values::stored;
@@ -28,7 +28,7 @@ const VERSIONED: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// `integrity`: pages, indexes and rows are inconsistent. `reference`: a record refers to one that does not exist.
-    /// `value`: a record has a value that crm would not have written. `schema`: the file is not marked as crm's of this
+    /// `value`: a record has a value that crm would not have written. `change`: a change is not as crm appends it. `schema`: the file is not marked as crm's of this
     /// version, or a table or an index is not as crm made it.
     pub kind: &'static str,
     /// The description, in one line.
@@ -89,11 +89,12 @@ type Check = (
     fn(&Connection, Schema<'_>, FileState) -> rusqlite::Result<Vec<String>>,
 );
 
-const ALL: [Check; 5] = [
+const ALL: [Check; 6] = [
     ("integrity", integrity),
     ("integrity", indexes),
     ("reference", references),
     ("value", values),
+    ("change", changes),
     ("schema", tables),
 ];
 
@@ -271,6 +272,45 @@ fn values(
     state: FileState,
 ) -> rusqlite::Result<Vec<String>> {
     Ok(faults(conn, schema, state)?.lines())
+}
+
+/// Finds changes that crm would not have appended, and an epoch that is none.
+fn changes(conn: &Connection, _: Schema<'_>, state: FileState) -> rusqlite::Result<Vec<String>> {
+    if state != FileState::Ready {
+        return Ok(Vec::new());
+    }
+    // `first` may name a change that was removed: those go from the old end only.
+    let sql = "SELECT seq, CASE
+            WHEN NOT json_valid(record) OR json_type(record) <> 'object' THEN 'its record is not a JSON object'
+            WHEN json_extract(record, '$.id') IS NOT record_id THEN 'its record has another id'
+            WHEN previous IS NOT NULL AND (NOT json_valid(previous) OR json_type(previous) <> 'object')
+                THEN 'its earlier values are not a JSON object'
+            WHEN seq < 1 THEN 'its number is not 1 or more'
+            WHEN first >= seq THEN 'its group begins after it'
+            WHEN first >= (SELECT min(seq) FROM crm_changes)
+                AND NOT EXISTS (SELECT 1 FROM crm_changes AS begin WHERE begin.seq = of.first)
+                THEN 'the first change of its group is missing'
+        END AS why
+        FROM crm_changes AS of WHERE why IS NOT NULL ORDER BY seq";
+    let mut select = conn.prepare(sql)?;
+    let rows = select.query_map([], |row| {
+        Ok(format!(
+            "change {}: {}",
+            row.get::<_, i64>(0)?,
+            row.get::<_, String>(1)?
+        ))
+    })?;
+    let mut found: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
+    let more = found.len().saturating_sub(NAMED);
+    found.truncate(NAMED);
+    if more > 0 {
+        found.push(format!("and {more} more"));
+    }
+    let epochs = "SELECT count(*) = 1 AND coalesce(max(length(epoch) = 16 AND epoch NOT GLOB '*[^0-9a-f]*'), 0) FROM crm_epoch";
+    if !conn.query_row(epochs, [], |row| row.get::<_, bool>(0))? {
+        found.push("crm_epoch: expected one row with 16 hexadecimal digits".into());
+    }
+    Ok(found)
 }
 
 /// Finds parts of the schema that are missing or different in the file. Anything else in the file is not checked.

@@ -32,3 +32,14 @@ pub(crate) fn checkpoint(connection: &Connection) -> rusqlite::Result<usize> {
         Ok(usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0))
     })
 }
+
+/// Moves the whole log into the file and cuts it to nothing. Returns whether that was done; not while somebody reads an older
+/// state of the file, or writes.
+pub(crate) fn truncate(connection: &Connection) -> rusqlite::Result<bool> {
+    // A connection that has not used the log yet would open it inside the checkpoint with a read, and the checkpoint would
+    // wait for that read until the busy timeout.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        Ok(row.get::<_, i64>(0)? == 0)
+    })
+}

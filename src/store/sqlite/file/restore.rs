@@ -14,8 +14,8 @@
 //! preserve.
 //!
 //! Everything written after the backup is gone, and nothing that is written after the restore may be mistaken for it. So
-//! every record gets a version that was never used, and no id that the old database has assigned is assigned again
-//! (`numbers`).
+//! every record gets a version that was never used, and no id and no number of a change that the old database has assigned is
+//! assigned again (`numbers`). The sequence of changes gets a new epoch.
 //!
 //! A process that has a database open keeps a lock on it, and step 1 fails. A process that has opened it but has no lock yet
 //! waits until the restore is done, and then finds the new content.

@@ -17,6 +17,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::store::sqlite::cache::{self, Cache, CacheKey};
 use crate::store::sqlite::error::map_err;
+use crate::store::sqlite::file::log::truncate;
 use crate::store::sqlite::file::place::OpenFiles;
 use crate::store::sqlite::file::schema::table;
 use crate::store::sqlite::lock::lock;
@@ -34,19 +35,19 @@ const SMALL_BATCH: usize = 16;
 
 /// The writing connection, with everything that a batch needs.
 pub(crate) struct BatchWriter {
-    connection: Connection,
-    nouns: &'static [&'static Noun],
-    files: Arc<OpenFiles>,
-    turnstile: Turnstile,
+    pub(super) connection: Connection,
+    pub(super) nouns: &'static [&'static Noun],
+    pub(super) files: Arc<OpenFiles>,
+    pub(super) turnstile: Turnstile,
     cache: Option<Arc<Cache>>,
     /// The rows that changed since the last commit.
     changed: Arc<Mutex<Vec<CacheKey>>>,
     /// The file's version at the last check.
     version: i64,
     /// The checkpoints of a server. A command has none.
-    checkpoints: Option<Checkpoints>,
+    pub(super) checkpoints: Option<Checkpoints>,
     /// The pages of the write-ahead log after the last commit.
-    pages: Arc<AtomicUsize>,
+    pub(super) pages: Arc<AtomicUsize>,
 }
 
 impl BatchWriter {
@@ -204,13 +205,18 @@ impl BatchWriter {
         }
         done.into_iter()
             .for_each(|job| job.answer(committed.clone()));
+        self.after_commit(commits);
+    }
+
+    /// Lets the checkpoints look at the length of the log.
+    pub(super) fn after_commit(&mut self, commits: &Commits) {
         if let Some(checkpoints) = &mut self.checkpoints {
             let pages = self.pages.load(Ordering::Relaxed);
             checkpoints.after_commit(pages, &self.connection, commits);
         }
     }
 
-    fn commit(&self, commits: &Commits) -> Result<()> {
+    pub(super) fn commit(&self, commits: &Commits) -> Result<()> {
         if let Err(broken) = commits.intact() {
             // One of these writes, or a checkpoint in the meantime, has stopped all writes.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -256,7 +262,7 @@ impl BatchWriter {
                  keep {file}-wal beside it"
             )));
         }
-        if checkpoint && let Err(error) = move_log(&connection) {
+        if checkpoint && let Err(error) = truncate(&connection) {
             if is_of_sync(&error) {
                 // The same as above.
                 std::mem::forget(connection);
@@ -265,14 +271,6 @@ impl BatchWriter {
         }
         connection.close().map_err(|(_, error)| map_err(&error))
     }
-}
-
-/// Writes the whole log into the file and empties it.
-fn move_log(connection: &Connection) -> rusqlite::Result<()> {
-    // A connection that has not used the log yet would open it inside the checkpoint with a read, and the checkpoint would
-    // wait for that read until the busy timeout.
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// The error of a log that could not be written into the file.

@@ -17,7 +17,8 @@ use rusqlite::Connection;
 
 use super::commits::Commits;
 use crate::base::error::{Error, Result};
-use crate::store::sqlite::file::log::checkpoint;
+use crate::store::sqlite::file::log::{checkpoint, truncate};
+use crate::store::sqlite::lock::lock;
 
 /// From this many pages on, the log is moved.
 const LONG: usize = 4_000;
@@ -146,6 +147,17 @@ impl Checkpoints {
         } else {
             CheckpointDue::Nothing
         }
+    }
+
+    /// Moves the whole log and cuts it to nothing, unless somebody reads an older state. Returns whether that was done.
+    pub(crate) fn truncate(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
+        let _moving = lock(&self.shared.moving);
+        let done = truncate(connection)?;
+        if done {
+            self.moved = 0;
+            self.shared.pages.store(0, Ordering::Relaxed);
+        }
+        Ok(done)
     }
 
     /// Ends the thread. Closing the database moves the rest.

@@ -11,6 +11,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::value::Value;
 use crate::store::meter::Meter;
+use crate::store::retention::KeptChanges;
 use crate::store::signal::CommitSignal;
 use crate::store::sqlite::error::{damaged, is_damage, map_err};
 use crate::store::sqlite::lock::lock;
@@ -39,6 +40,19 @@ pub(crate) struct Commits {
     pub(crate) meter: Meter,
     /// Wakes those that follow the changes.
     pub(crate) signal: CommitSignal,
+    /// How long changes are kept.
+    pub(crate) kept: KeptChanges,
+    /// What erased records have left in the files.
+    pub(crate) residue: Residue,
+}
+
+/// What erased records have left in the files.
+#[derive(Default)]
+pub(crate) struct Residue {
+    /// Whether the files may have traces.
+    pub(crate) is_left: AtomicBool,
+    /// Whether the file must be written anew. If not, only the log has traces.
+    pub(crate) is_in_file: AtomicBool,
 }
 
 impl Commits {

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::commits::Commits;
 use crate::base::error::{Error, Result};
+use crate::base::time;
 use crate::model::noun::Noun;
 use crate::model::value::Value;
 use crate::store::change::{COLUMNS, Change};
@@ -29,6 +30,9 @@ fn table_of(insert: &str) -> &str {
 
 /// Counts the tables whose highest possible id was given.
 const GIVEN_ALL: &str = "SELECT count(*) FROM sqlite_sequence WHERE seq = 9223372036854775807";
+
+/// Notes that the file may have traces of erased records.
+const NOTE: &str = "INSERT INTO crm_residue (since) VALUES (?1)";
 
 /// Whether the highest possible id of any table was given. Only another program gives it.
 pub(crate) fn ids_are_gone(connection: &Connection) -> rusqlite::Result<bool> {
@@ -97,6 +101,18 @@ impl SqliteTransaction<'_> {
                 .and_then(|()| self.run("RELEASE write"))?,
         }
         result
+    }
+
+    /// Lets SQLite overwrite what it frees, in case the file cannot be written anew for a while.
+    pub(crate) fn overwrite(&mut self, is_on: bool) -> Result<()> {
+        let set = self.connection.pragma_update(None, "secure_delete", is_on);
+        set.map_err(|error| self.commits.failed(&error))
+    }
+
+    /// Notes that the file may have traces of erased records, until it was written anew.
+    pub(crate) fn note_residue(&mut self) -> Result<()> {
+        let noted = self.connection.execute(NOTE, [time::now()]);
+        noted.map(drop).map_err(|error| self.commits.failed(&error))
     }
 
     /// Runs a rule. A panic is a defect of the rule, and must not stop other writes.

@@ -1,8 +1,9 @@
-//! Changes the versions and ids of a restored database, so that none is reused that the old database may have shown to
-//! somebody.
+//! Changes the versions, ids and numbers of changes of a restored database, so that none is reused that the old database may
+//! have shown to somebody. Its changes get a new epoch, so that a reader of the old ones notices.
 
 use rusqlite::{Connection, params};
 
+use crate::base::time;
 use crate::store::sqlite::file::schema::{FileState, Schema};
 
 /// Adds a random number, which is unlikely to be drawn twice, to all versions. So an ETag from the time between backup and
@@ -19,6 +20,11 @@ pub(crate) fn renumber(new: &Connection, schema: Schema<'_>) -> rusqlite::Result
         // The kept results of requests hold the versions of their records.
         let kept = "UPDATE crm_idempotency_keys SET version = version + ?1 WHERE version > 0";
         new.execute(kept, [jump])?;
+        // A change has the version that its record got.
+        let changes = "UPDATE crm_changes SET version = version + ?1";
+        new.execute(changes, [jump])?;
+        let epoch = "UPDATE crm_epoch SET epoch = lower(hex(randomblob(8)))";
+        new.execute(epoch, [])?;
         Ok(())
     })
 }
@@ -35,7 +41,19 @@ fn unjournaled(
     new.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
 }
 
-/// Keeps the new database from assigning an id that the old one has assigned.
+/// The change that stands for a restore. Its author is nobody, so that nobody takes it back.
+const RESTORED: &str = "INSERT INTO crm_changes (seq, record_id, at, author, operation, type, version, record) \
+     VALUES (?1, 0, ?2, 'crm restore', 'restore', 'database.restored', 0, '{\"id\":0}')";
+
+/// The highest number of a change. 0 without changes, and before there was a table of them.
+fn highest_change(of: &Connection) -> i64 {
+    let highest = "SELECT coalesce(max(seq), 0) FROM crm_changes";
+    of.query_row(highest, [], |row| row.get(0))
+        .unwrap_or_default()
+}
+
+/// Keeps the new database from assigning an id, or a number of a change, that the old one has assigned. SQLite gives a change
+/// the number after the highest, so a change that tells of the restore stands above those of the old database.
 pub(crate) fn spare_ids(
     new: &Connection,
     old: &Connection,
@@ -65,6 +83,10 @@ pub(crate) fn spare_ids(
                 let begin = "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)";
                 new.execute(begin, params![table, last])?;
             }
+        }
+        let last = highest_change(old);
+        if last > 0 && last >= highest_change(new) {
+            new.execute(RESTORED, params![last.saturating_add(1), time::now()])?;
         }
         Ok(())
     })

@@ -1,0 +1,160 @@
+//! Work that no caller waits for: old changes are removed, a few at a time, and erased records leave no dead rows.
+//!
+//! Any number of processes share a database, and one of them at a time removes changes: the one that has an advisory lock. It
+//! does so while no write of its own waits for a connection.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::database::{PATIENCE, PgDatabase};
+use super::failure::within;
+use super::writing::{Mode, PgTransaction};
+use crate::base::error::Result;
+use crate::store::contract::Traces;
+use crate::store::transaction::Transaction;
+
+/// The time between two looks at whether there is something to do.
+const NAP: Duration = Duration::from_secs(60);
+
+/// The shortest pause between two portions of old changes.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// A portion is followed by a pause that is this many times as long.
+const SHARE: u32 = 20;
+
+/// How long the answer to an erasure waits for the vacuum. It goes on in any case.
+const VACUUM: Duration = Duration::from_secs(10);
+
+/// How long an erasure may take.
+pub(super) const ERASING: Duration = Duration::from_secs(300);
+
+/// Takes the lock of the process that removes changes, unless another has it. Every schema of every database has its own.
+const LOCK: &str =
+    "SELECT pg_try_advisory_xact_lock(6517359, hashtext(current_schema()))::int::bigint";
+
+/// The last number that was given to a change, and the labels of the writers that may still add lower ones (see the table's
+/// step of the schema). It must be a statement of its own: what it sees of the locks is newer than its snapshot.
+const HORIZON: &str = "SELECT last_value, \
+     (SELECT string_agg(objid::bigint::text, ',') FROM pg_locks \
+      WHERE locktype = 'advisory' AND classid = 6517358 AND objsubid = 2 AND granted \
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) FROM crm_changes_seq";
+
+/// The labels are numbers of changes, without their highest bits.
+const LABEL: i64 = 1 << 31;
+
+/// Removes old changes from now on, until the store is dropped or closed.
+pub(super) fn start(database: &Arc<PgDatabase>) {
+    let database = Arc::downgrade(database);
+    tokio::spawn(async move {
+        while let Some(pause) = look(&database).await {
+            tokio::time::sleep(pause).await;
+        }
+    });
+}
+
+/// Removes a portion of old changes. Returns the time until the next, `None` if the store is closed.
+async fn look(database: &Weak<PgDatabase>) -> Option<Duration> {
+    let database = database.upgrade().filter(|open| !open.pool.is_closed())?;
+    if database.waiting.count() > 0 {
+        return Some(BREATH);
+    }
+    let began = Instant::now();
+    Some(match remove(&database).await {
+        Ok(0) => NAP,
+        Ok(removed) => {
+            database.kept.removed(removed);
+            BREATH.max(began.elapsed() * SHARE)
+        }
+        Err(error) => {
+            if !database.pool.is_closed() {
+                tracing::warn!("old changes could not be removed: {error}");
+            }
+            NAP
+        }
+    })
+}
+
+async fn remove(database: &PgDatabase) -> Result<u64> {
+    let mut tx = database.write(Mode::Transaction { begun: false }).await?;
+    let removed = portion(database, &mut tx).await;
+    tx.finish(removed).await
+}
+
+async fn portion(database: &PgDatabase, tx: &mut PgTransaction<'_>) -> Result<u64> {
+    if !database.kept.is_due(tx).await? {
+        return Ok(0);
+    }
+    let locked = tx.query(LOCK, &[]).await?;
+    if locked.first().and_then(|row| row.first()?.int()) != Some(1) {
+        return Ok(0);
+    }
+    let rows = tx.query(HORIZON, &[]).await?;
+    let last = rows.first().and_then(|row| row.first()?.int());
+    let labels = rows.first().and_then(|row| row.get(1)?.text());
+    let horizon = horizon(last.unwrap_or_default(), labels.unwrap_or_default());
+    database.kept.remove(tx, horizon).await
+}
+
+/// The highest number up to which no change can appear any more. `labels` are comma-separated.
+fn horizon(last: i64, labels: &str) -> i64 {
+    let labels = labels
+        .split(',')
+        .filter_map(|label| label.parse::<i64>().ok());
+    // Each label is the number at or below the last one that has these bits.
+    let numbers = labels.map(|label| last - (last - label).rem_euclid(LABEL));
+    numbers.min().unwrap_or(last)
+}
+
+/// Lets PostgreSQL overwrite the dead rows that an erasure leaves.
+pub(super) async fn vacuum(database: &Arc<PgDatabase>) -> Traces {
+    let own = database.clone();
+    let vacuum = tokio::spawn(async move {
+        let session = own.session(PATIENCE).await?;
+        let mut tables: Vec<&str> = Vec::new();
+        tables.extend(
+            own.nouns
+                .iter()
+                .filter(|noun| !noun.is_view())
+                .map(|noun| noun.plural),
+        );
+        tables.extend(["crm_changes", "crm_idempotency_keys"]);
+        let sql = format!("VACUUM {}", tables.join(", "));
+        let done = within(HOUR, session.client.batch_execute(&sql)).await;
+        // A role that may not do this is only warned.
+        let was_warned = session
+            .warned
+            .swap(false, std::sync::atomic::Ordering::Relaxed);
+        done.map(|()| was_warned).map_err(|failure| failure.error())
+    });
+    let others = "PostgreSQL's own log, its archive, standbys, dumps and backups are not changed";
+    Traces::Vacuumed(match tokio::time::timeout(VACUUM, vacuum).await {
+        Ok(Ok(Ok(false))) => format!("its tables were vacuumed; {others}"),
+        Ok(Ok(Ok(true))) => format!(
+            "its tables could not be vacuumed by this role, so their dead rows stay until autovacuum removes them; {others}"
+        ),
+        Ok(Ok(Err(error))) => format!(
+            "its tables could not be vacuumed ({}), so their dead rows stay until autovacuum removes them; {others}",
+            error.message
+        ),
+        Ok(Err(_)) | Err(_) => format!("its tables are being vacuumed; {others}"),
+    })
+}
+
+/// The longest time of a vacuum.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_horizon_is_the_lowest_label_near_the_last_number() {
+        assert_eq!(horizon(10, ""), 10);
+        assert_eq!(horizon(10, "7,9"), 7);
+        assert_eq!(horizon(10, "10"), 10);
+        // The label of a number before the bits went around.
+        let last = 3 * LABEL + 5;
+        assert_eq!(horizon(last, &(LABEL - 2).to_string()), 3 * LABEL - 2);
+        assert_eq!(horizon(last, &format!("4,{}", LABEL - 1)), 3 * LABEL - 1);
+    }
+}

@@ -1,0 +1,218 @@
+//! Erases a record: the right to be forgotten.
+//!
+//! The record and those that belong to it are deleted. Their contents are removed from all of their changes, also from those
+//! of records that were deleted before, and from the answers that are kept for requests that come again. The changes stay
+//! with their numbers, so that a reader of changes misses none, but a record in them is only `{"id":7}`. A repeated request
+//! whose answer was erased is refused, because doing it again might bring the record back.
+//!
+//! This is about the tables. What a database leaves in free parts of its files is removed by the store after the commit.
+
+use std::collections::HashSet;
+
+use super::ledger::Ledger;
+use super::once;
+use super::statements::statements;
+use crate::base::error::{Code, Result};
+use crate::model::kind::OnDelete;
+use crate::model::noun::Noun;
+use crate::model::terms::Terms;
+use crate::model::value::Value;
+use crate::store::transaction::Transaction;
+
+/// The condition for a JSON text with this number in this field, as the ledger writes it. The text may have the same letters
+/// elsewhere, so whoever reads it looks again.
+const HAS: &str = "(record LIKE $1 OR record LIKE $2)";
+
+/// How many records are looked for at once in the kept answers.
+const PORTION: usize = 50;
+
+/// A record that is erased.
+type Erased = (&'static Noun, i64);
+
+/// Erases a record and those that belong to it. A record that is deleted already is erased from its changes.
+pub async fn erase<T: Transaction>(
+    ledger: &mut Ledger<'_, T>,
+    noun: &'static Noun,
+    id: i64,
+    terms: &Terms,
+) -> Result<()> {
+    let is_there = match ledger.read(noun, id).await {
+        // It is locked from here on, so that nothing can be added to it.
+        Ok(record) => terms.hold(record.version()).map(|()| true)?,
+        Err(error) if error.code == Code::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    let mut erased = vec![(noun, id)];
+    let mut at = 0;
+    while let Some(owner) = erased.get(at).copied() {
+        belonging(ledger.tx, owner, &mut erased).await?;
+        at += 1;
+    }
+    if is_there {
+        ledger.erases = true;
+        let deleted = ledger.delete(noun, id, true, &Terms::default()).await;
+        ledger.erases = false;
+        deleted?;
+    } else {
+        let version = version_of_deleted(ledger.tx, noun, id).await?;
+        terms.hold(version)?;
+        ledger.append_erased(noun, id, version).await?;
+    }
+    for one in &erased {
+        reduce(ledger.tx, *one).await?;
+    }
+    forget_answers(ledger.tx, &erased).await?;
+    forget_deliveries(ledger.tx, &erased).await
+}
+
+/// Removes the contents of these records from what waits to be sent to others. A delivery reads its change when it is made,
+/// so nothing is stored for it that [`reduce`] has not reduced. Whoever stores what will be sent removes it here.
+async fn forget_deliveries<T: Transaction>(_tx: &mut T, _erased: &[Erased]) -> Result<()> {
+    Ok(())
+}
+
+/// The last version of a record that is deleted. Fails if nothing of it is left to erase.
+async fn version_of_deleted<T: Transaction>(
+    tx: &mut T,
+    noun: &'static Noun,
+    id: i64,
+) -> Result<i64> {
+    let [created, updated, deleted, erased] = kinds(noun);
+    let sql = "SELECT version, record FROM crm_changes WHERE record_id = $1 AND type IN ($2, $3, $4, $5) \
+               ORDER BY seq DESC";
+    let params = [id.into(), created, updated, deleted, erased];
+    let rows = tx.query(sql, &params).await?;
+    let bare = format!("{{\"id\":{id}}}");
+    let is_whole = |row: &Vec<Value>| row.get(1).and_then(Value::text) != Some(&*bare);
+    match rows.iter().any(is_whole) {
+        true => Ok(rows[0].first().and_then(Value::int).unwrap_or_default()),
+        false => Err(noun.not_found()),
+    }
+}
+
+/// The types of the changes of a noun.
+fn kinds(noun: &'static Noun) -> [Value; 4] {
+    let all = statements(noun);
+    [&all.created, &all.updated, &all.deleted, &all.erased].map(|kind| kind.as_str().into())
+}
+
+/// Finds the records that belong to a record, now or before they were deleted.
+async fn belonging<T: Transaction>(
+    tx: &mut T,
+    (noun, id): Erased,
+    found: &mut Vec<Erased>,
+) -> Result<()> {
+    for (referrer, field, on_delete) in noun.referrers(tx.nouns()) {
+        if on_delete != OnDelete::Refuse {
+            continue;
+        }
+        let mut known: HashSet<i64> = HashSet::new();
+        let sql = format!(
+            "SELECT id FROM {} WHERE {} = $1",
+            referrer.plural, field.name
+        );
+        let rows = tx.query(&sql, &[id.into()]).await?;
+        known.extend(rows.iter().filter_map(|row| row.first()?.int()));
+        let [created, updated, deleted, _] = kinds(referrer);
+        let sql = format!(
+            "SELECT record_id, record, seq FROM crm_changes WHERE {HAS} AND type IN ($3, $4, $5)"
+        );
+        let [middle, end] = patterns(field.name, id);
+        let rows = tx
+            .query(&sql, &[middle, end, created, updated, deleted])
+            .await?;
+        let mut others: Vec<(i64, i64)> = Vec::new();
+        for row in rows {
+            let (Some(other), Some(text), Some(seq)) = (row[0].int(), row[1].text(), row[2].int())
+            else {
+                continue;
+            };
+            if refers(text, field.name, id) && !known.contains(&other) {
+                others.push((other, seq));
+            }
+        }
+        for (other, seq) in others {
+            let sql = format!("SELECT id FROM {} WHERE id = $1", referrer.plural);
+            match tx.query(&sql, &[other.into()]).await?.is_empty() {
+                true => {
+                    known.insert(other);
+                }
+                // It belongs to another record now, and only this change is about the erased one.
+                false => {
+                    tx.execute(&reduced("seq = $1"), &[seq.into()]).await?;
+                }
+            }
+        }
+        for other in known {
+            if !found.contains(&(referrer, other)) {
+                found.push((referrer, other));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The patterns for a number in a field of a JSON object: before another field, and at the end.
+fn patterns(field: &str, id: i64) -> [Value; 2] {
+    // An underscore would stand for any letter, which finds more, and whoever reads it looks again.
+    [
+        format!("%\"{field}\":{id},%").as_str().into(),
+        format!("%\"{field}\":{id}}}%").as_str().into(),
+    ]
+}
+
+/// Whether a JSON object has this number in this field.
+fn refers(json: &str, field: &str, id: i64) -> bool {
+    let json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+    json.get(field).and_then(serde_json::Value::as_i64) == Some(id)
+}
+
+/// The statement that reduces changes.
+fn reduced(condition: &str) -> String {
+    format!(
+        "UPDATE crm_changes SET record = '{{\"id\":' || record_id || '}}', previous = NULL, on_behalf_of = NULL, \
+         request_id = NULL WHERE {condition}"
+    )
+}
+
+/// Removes the contents from all changes of a record. That of its erasure has none.
+async fn reduce<T: Transaction>(tx: &mut T, (noun, id): Erased) -> Result<()> {
+    let [created, updated, deleted, _] = kinds(noun);
+    let sql = reduced("record_id = $1 AND type IN ($2, $3, $4)");
+    tx.execute(&sql, &[id.into(), created, updated, deleted])
+        .await?;
+    Ok(())
+}
+
+/// Removes the contents of records from the kept answers.
+async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result<()> {
+    for portion in erased.chunks(PORTION) {
+        let patterns = portion.iter().map(|(_, id)| format!("{{\"id\":{id},%"));
+        let patterns: Vec<Value> = patterns.map(|text| text.as_str().into()).collect();
+        let conditions = (1..=patterns.len()).map(|at| format!("answer LIKE ${at}"));
+        let conditions: Vec<String> = conditions.collect();
+        let sql = format!(
+            "SELECT id, answer FROM crm_idempotency_keys WHERE done IN ('created', 'updated') AND ({})",
+            conditions.join(" OR ")
+        );
+        for row in tx.query(&sql, &patterns).await? {
+            let answer = row.get(1).and_then(Value::text).unwrap_or_default();
+            if portion.iter().any(|one| is_of(answer, *one)) {
+                let sql = "UPDATE crm_idempotency_keys SET done = $1, version = 0, answer = '' WHERE id = $2";
+                let params = [once::ERASED.into(), row[0].clone()];
+                tx.execute(sql, &params).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an answer is this record. It has all fields of its noun, and no other noun has the same.
+fn is_of(answer: &str, (noun, id): Erased) -> bool {
+    let answer: serde_json::Value = serde_json::from_str(answer).unwrap_or_default();
+    answer.get("id").and_then(serde_json::Value::as_i64) == Some(id)
+        && noun
+            .fields
+            .iter()
+            .all(|field| answer.get(field.name).is_some())
+}
