@@ -4,7 +4,7 @@
 //! Between two chunks, a page keeps the ids of its other records. A whole list by id keeps the last id, and the highest id
 //! at the start. A whole list in another order keeps all of its ids, in a local temporary file if they are many.
 
-mod feed;
+pub(super) mod feed;
 mod page;
 mod rows;
 mod sorted;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::database::{PATIENCE, PgDatabase};
 use super::failure::within;
+use super::list::feed;
 use super::writing::{Mode, PgTransaction};
 use crate::base::error::Result;
 use crate::store::contract::Traces;
@@ -31,16 +32,6 @@ pub(super) const ERASING: Duration = Duration::from_secs(300);
 /// Takes the lock of the process that removes changes, unless another has it. Every schema of every database has its own.
 const LOCK: &str =
     "SELECT pg_try_advisory_xact_lock(6517359, hashtext(current_schema()))::int::bigint";
-
-/// The last number that was given to a change, and the labels of the writers that may still add lower ones (see the table's
-/// step of the schema). It must be a statement of its own: what it sees of the locks is newer than its snapshot.
-const HORIZON: &str = "SELECT last_value, \
-     (SELECT string_agg(objid::bigint::text, ',') FROM pg_locks \
-      WHERE locktype = 'advisory' AND classid = 6517358 AND objsubid = 2 AND granted \
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) FROM crm_changes_seq";
-
-/// The labels are numbers of changes, without their highest bits.
-const LABEL: i64 = 1 << 31;
 
 /// Removes old changes from now on, until the store is dropped or closed.
 pub(super) fn start(database: &Arc<PgDatabase>) {
@@ -88,21 +79,9 @@ async fn portion(database: &PgDatabase, tx: &mut PgTransaction<'_>) -> Result<u6
     if locked.first().and_then(|row| row.first()?.int()) != Some(1) {
         return Ok(0);
     }
-    let rows = tx.query(HORIZON, &[]).await?;
-    let last = rows.first().and_then(|row| row.first()?.int());
-    let labels = rows.first().and_then(|row| row.get(1)?.text());
-    let horizon = horizon(last.unwrap_or_default(), labels.unwrap_or_default());
+    // The rows are removed by a later statement than the one that reads the horizon.
+    let horizon = feed::state(database, PATIENCE).await?.horizon;
     database.kept.remove(tx, horizon).await
-}
-
-/// The highest number up to which no change can appear any more. `labels` are comma-separated.
-fn horizon(last: i64, labels: &str) -> i64 {
-    let labels = labels
-        .split(',')
-        .filter_map(|label| label.parse::<i64>().ok());
-    // Each label is the number at or below the last one that has these bits.
-    let numbers = labels.map(|label| last - (last - label).rem_euclid(LABEL));
-    numbers.min().unwrap_or(last)
 }
 
 /// Lets PostgreSQL overwrite the dead rows that an erasure leaves.
@@ -142,19 +121,3 @@ pub(super) async fn vacuum(database: &Arc<PgDatabase>) -> Traces {
 
 /// The longest time of a vacuum.
 const HOUR: Duration = Duration::from_secs(3_600);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_horizon_is_the_lowest_label_near_the_last_number() {
-        assert_eq!(horizon(10, ""), 10);
-        assert_eq!(horizon(10, "7,9"), 7);
-        assert_eq!(horizon(10, "10"), 10);
-        // The label of a number before the bits went around.
-        let last = 3 * LABEL + 5;
-        assert_eq!(horizon(last, &(LABEL - 2).to_string()), 3 * LABEL - 2);
-        assert_eq!(horizon(last, &format!("4,{}", LABEL - 1)), 3 * LABEL - 1);
-    }
-}

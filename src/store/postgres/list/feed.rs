@@ -39,7 +39,7 @@ fn state_text() -> String {
 
 /// The state at the beginning of a list. The list has to be read by a later statement: the rows that this one would see are
 /// older than the locks that it has seen.
-pub(super) async fn state(database: &PgDatabase, pace: Duration) -> Result<Feed> {
+pub(crate) async fn state(database: &PgDatabase, pace: Duration) -> Result<Feed> {
     let mut feed = None;
     read(
         database,
