@@ -36,13 +36,13 @@ pub(super) async fn undo<T: Operation>(store: &AnyStore, look: Look, mut given: 
     let is_dry = given.parameters.iter().any(|one| one.0 == DRY_RUN);
     if is_dry {
         let undone = take_back::<T>(store, &given).await?;
-        output::undone(io::stdout().lock(), look, &undone)?;
-        if look.format == Format::Table {
-            say(&format!(
-                "{} would be taken back",
-                described(&undone, &given.zone)
-            ));
-        }
+        let more = match undone.left {
+            0 => String::new(),
+            left => format!(", and {left} more changes of it later"),
+        };
+        let what = described(&undone, &given.zone);
+        let sentence = format!("{what} would be taken back{more}:");
+        output::undone(io::stdout().lock(), look, &undone, &sentence)?;
         return Ok(0);
     }
     if !given.yes {
@@ -60,14 +60,12 @@ pub(super) async fn undo<T: Operation>(store: &AnyStore, look: Look, mut given: 
         // What was shown, even if another group has come after it.
         given.object = Some(of_change(shown.undoes));
     }
+    let zone = given.zone.clone();
     let undone = to_the_end::<T>(store, look, given).await?;
-    output::undone(io::stdout().lock(), look, &undone)?;
-    if let (Format::Table, Some(change)) = (look.format, undone.change) {
-        say(&format!(
-            "change {} is taken back; `crm undo {change}` takes that back",
-            undone.undoes
-        ));
-    }
+    let by = undone.change.unwrap_or_default();
+    let what = described(&undone, &zone);
+    let sentence = format!("{what} is taken back, by change {by}:");
+    output::undone(io::stdout().lock(), look, &undone, &sentence)?;
     Ok(0)
 }
 

@@ -24,9 +24,9 @@ pub fn undone_line(record: &UndoneRecord) -> String {
     visible(&line).into_owned()
 }
 
-/// Prints what was done to each record. JSON is one object, as the service answers it. The id is that of the new group, and
-/// of a dry run that of the group.
-pub fn undone(mut out: impl Write, look: Look, undone: &Undone) -> Result {
+/// Prints what was done to each record, as a table below this sentence. JSON is one object, as the service answers it. The id
+/// is the number of the new group, and of a dry run that of the group.
+pub fn undone(mut out: impl Write, look: Look, undone: &Undone, sentence: &str) -> Result {
     let mut text = Vec::new();
     match look.format {
         Format::Json => writeln!(text, "{}", undone.to_json())?,
@@ -46,6 +46,7 @@ pub fn undone(mut out: impl Write, look: Look, undone: &Undone) -> Result {
         }
         Format::Id => writeln!(text, "{}", undone.change.unwrap_or(undone.undoes))?,
         Format::Table => {
+            writeln!(text, "{}", visible(sentence))?;
             for record in &undone.records {
                 writeln!(text, "{}", undone_line(record))?;
             }
