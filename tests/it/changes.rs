@@ -340,6 +340,8 @@ pub async fn a_reader_misses_no_change(store: AnyStore) {
         if is_last && records.is_empty() {
             break;
         }
+        // A page of a file is read without a wait, and the writers need this thread, too.
+        tokio::task::yield_now().await;
     }
     for writer in writers {
         writer.await.unwrap();
