@@ -55,6 +55,7 @@ pub(super) fn serving(service: &ServiceSettings, zone: Zone) -> Result<ServerSet
             limits: ConnectionLimits {
                 connections: service.number(&table::MAX_CONNECTIONS),
                 per_address: service.number(&table::MAX_CONNECTIONS_PER_ADDRESS),
+                streams: service.number(&table::MAX_STREAMS),
                 head: service.time(&table::HEAD_TIMEOUT),
                 head_bytes: service.number(&table::MAX_HEAD),
                 idle: service.time(&table::IDLE_TIMEOUT),

@@ -163,6 +163,7 @@ impl Store for Remote {
         Ok(Listing {
             total,
             next,
+            is_behind: false,
             first,
             rest,
         })
