@@ -164,6 +164,10 @@ impl Visit for Run<'_> {
         .await
     }
 
+    async fn stream(self) -> Ended {
+        Err(Error::internal("an operation without a command was run").into())
+    }
+
     async fn get(self) -> Ended {
         let noun = self.noun()?;
         let (ids, fields) = (self.all("ids"), self.text("show"));

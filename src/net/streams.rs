@@ -84,10 +84,10 @@ impl Streams {
         } else {
             *by_address.entry(address).or_default() += 1;
             self.0.open.inc();
-            return Ok(StreamPlace(Arc::new(HeldPlace {
-                streams: self.0.clone(),
-                address,
-            })));
+            let streams = self.0.clone();
+            return Ok(StreamPlace {
+                _held: Arc::new(HeldPlace { streams, address }),
+            });
         };
         Err(Error::new(
             Code::Unavailable,
@@ -98,7 +98,9 @@ impl Streams {
 
 /// The place of one stream, until the last clone is dropped.
 #[derive(Clone)]
-pub struct StreamPlace(Arc<HeldPlace>);
+pub struct StreamPlace {
+    _held: Arc<HeldPlace>,
+}
 
 struct HeldPlace {
     streams: Arc<Shared>,

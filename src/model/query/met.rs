@@ -23,11 +23,14 @@ pub struct Conditions {
 impl Conditions {
     /// The conditions of this query.
     pub fn of(query: &Query) -> Conditions {
-        let fields = query.filters.iter().filter_map(|filter| match filter.column {
-            Column::Field(at) => Some((at, filter.test.clone())),
-            // A filter of a feed is never of this kind.
-            Column::Attribute(_) => None,
-        });
+        let fields = query
+            .filters
+            .iter()
+            .filter_map(|filter| match filter.column {
+                Column::Field(at) => Some((at, filter.test.clone())),
+                // A filter of a feed is never of this kind.
+                Column::Attribute(_) => None,
+            });
         let tests: Vec<(usize, Test)> = fields.collect();
         let patterns = tests.iter().map(|(_, test)| match test {
             Test::Like(pattern) => Pattern::parse(pattern),
