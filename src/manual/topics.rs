@@ -31,6 +31,7 @@ topics! {
     "tokens", "Who may use the service";
     "networks", "HTTPS, pages of other sites, proxies";
     "limits", "The limits of the service, and what happens beyond them";
+    "stream", "Follow the changes: events over HTTP, --follow, --exec";
     "retries", "Idempotency keys and ETags: nothing done twice, nothing overwritten";
     "backups", "Back up, restore, check, replicate";
     "postgres", "PostgreSQL instead of a file: copying, replicas, failover";

@@ -20,6 +20,7 @@ use crm::store::sqlite::Work;
 use futures_util::StreamExt;
 
 use crate::cluster;
+use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
 
 macro_rules! on_every_store {
@@ -82,6 +83,7 @@ on_every_store! {
     many_attributes_take_no_long_time
     many_values_are_refused_and_never_a_fault
     it_is_ready
+    changes_meet_conditions_as_the_database_has_it
     many_writers_lose_nothing
 }
 
