@@ -20,6 +20,7 @@
 //!   end. A client that gets its response early can finish sending, so that no reset destroys the response. A client that
 //!   ends only its own side after a request gets the whole response.
 //! - **A response that its peer may no longer have ends**, also in the middle of a write; see [`lease`].
+//! - **Streams keep no request out.** They are counted apart, see [`streams`].
 //! - **Each time a limit is reached, this is counted**, see [`hits`]. `/metrics` shows the counts.
 //!
 //! # Timers
@@ -44,6 +45,7 @@
 //! | [`body`] | request bodies: size, depth, time and memory |
 //! | [`responses`], `memory`, [`held`] | the memory of large responses; that of one response; how a connection learns of it |
 //! | [`lease`] | the end of a response whose peer may no longer have it |
+//! | [`streams`] | responses that last as long as their peers want |
 //! | [`rate`] | requests a second |
 //! | [`clock`] | whether the system's clock shows a time that responses can have |
 
@@ -71,6 +73,7 @@ mod seats;
 pub mod service;
 pub mod settings;
 mod socket;
+pub mod streams;
 #[cfg(test)]
 mod tests;
 mod transport;

@@ -53,6 +53,7 @@ macro_rules! operations {
         }
     };
     (@visit $visitor:ident list $operation:path) => { $visitor.list().await };
+    (@visit $visitor:ident stream $operation:path) => { $visitor.stream().await };
     (@visit $visitor:ident get $operation:path) => { $visitor.get().await };
     (@visit $visitor:ident tokens $operation:path) => { $visitor.tokens().await };
     (@visit $visitor:ident write $operation:path) => { $visitor.write::<$operation>().await };
@@ -65,6 +66,7 @@ operations! {
     create::Create: write,
     get::Get: get,
     list::List: list,
+    stream::Stream: stream,
     update::Update: write,
     delete::Delete: write,
     erase::Erase: write,
@@ -87,6 +89,9 @@ pub trait Visit: Sized {
 
     /// Visits the list of a noun's records.
     fn list(self) -> impl Future<Output = Self::Out>;
+
+    /// Visits the stream of a feed.
+    fn stream(self) -> impl Future<Output = Self::Out>;
 
     /// Visits the read of a record by its id.
     fn get(self) -> impl Future<Output = Self::Out>;

@@ -10,6 +10,7 @@
 //! | [`api`] | what all requests share |
 //! | [`request`], [`preference`], [`conditions`] | a request, what its client prefers, its conditions and its idempotency key |
 //! | [`reply`], [`written`] | responses, and the responses to writes |
+//! | [`stream`], [`tail`], [`event`] | streams of changes, what all of them share, and their text |
 //! | [`openapi`], [`docs`] | the OpenAPI document, and the page that shows it |
 //! | [`call`] | runs the operation of a request |
 //! | [`entry`] | the steps before every operation |
@@ -35,6 +36,7 @@ mod conditions;
 pub mod cors;
 pub mod docs;
 pub mod entry;
+mod event;
 pub mod gate;
 pub mod hosts;
 pub mod limit;
@@ -47,7 +49,9 @@ mod request;
 mod route;
 pub mod settings;
 mod site;
+mod stream;
 mod swagger;
+mod tail;
 mod written;
 
 /// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that it has read, and closes the
@@ -76,6 +80,13 @@ pub async fn serve(
     // A task of its own, so that a read of the tokens never holds up the accept loop.
     let (passes, mut enforcing) = (api.passes.clone(), JoinSet::new());
     enforcing.spawn(async move { passes.enforce().await });
+    let (tail, stopped) = (api.tail.clone(), api.tail.clone());
+    enforcing.spawn(async move { tail.follow().await });
+    // Streams have no end of their own.
+    let shutdown = async move {
+        shutdown.await;
+        stopped.stop();
+    };
     accept::serve(
         listener,
         service,

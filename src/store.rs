@@ -1,7 +1,8 @@
 //! The stores of records, and the contract that all of them keep.
 //!
 //! [`contract`] has the laws. A rule runs over a [`transaction`]. `sql` has the SQL text and the rules that the databases
-//! share. [`copy`] copies everything from one store to another.
+//! share. [`copy`] copies everything from one store to another, and [`follow`]
+//! follows the changes on any of them.
 
 pub mod change;
 pub mod contract;
@@ -24,3 +25,5 @@ pub mod sqlite;
 pub mod any;
 
 pub mod copy;
+
+pub mod follow;

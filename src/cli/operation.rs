@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::draft::{field_args, json_arg};
 use super::filters::{filter_args, list_args};
+use super::follow;
 use super::help::examples;
 use super::history;
 use super::names::kebab;
@@ -143,6 +144,9 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
         (CommandPart::Filters, Some(noun)) => {
             let mut args = filter_args(noun);
             args.extend(list_args(noun));
+            if noun.is_feed() {
+                args.extend(follow::args());
+            }
             args
         }
         (CommandPart::Draft | CommandPart::Filters, None) => Vec::new(),

@@ -6,6 +6,7 @@ use clap::ArgMatches;
 
 use super::draft::source;
 use super::filters::pairs;
+use super::follow::Follow;
 use super::ids::Named;
 use super::listing::{count, list};
 use super::open::{Wants, open};
@@ -163,12 +164,23 @@ impl Visit for Run<'_> {
         let zone = settings.zone()?;
         let pairs = pairs(noun, self.matches, zone)?;
         let (limit, fields) = (self.text("limit"), self.text("show"));
+        if let Some(follow) = Follow::read(noun, self.matches, &pairs)? {
+            return self
+                .with_store(&settings, async |store, look, _| {
+                    follow.run(store, look, zone).await
+                })
+                .await;
+        }
         let is_count = self.matches.get_flag("count");
         self.with_store(&settings, async |store, look, page| match is_count {
             true => count(store, look, noun, pairs, limit).await,
             false => list(store, look, (page, zone), noun, pairs, limit, fields).await,
         })
         .await
+    }
+
+    async fn stream(self) -> Ended {
+        Err(Error::internal("an operation without a command was run").into())
     }
 
     async fn get(self) -> Ended {

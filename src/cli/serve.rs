@@ -86,9 +86,10 @@ async fn serve(
     let mut serving = serving(service, settings.zone()?.clone())?;
     clock::check(SystemTime::now())
         .map_err(|expected| Error::failed(format!("cannot start: {expected}")))?;
-    let connections = &mut serving.connections.limits.connections;
+    let limits = &mut serving.connections.limits;
+    let (connections, streams) = (&mut limits.connections, &mut limits.streams);
     // Without a free descriptor, a connection would wait in the kernel's queue instead of being refused.
-    let wanted = OPEN_FILES.max(*connections as u64 + OTHER_FILES);
+    let wanted = OPEN_FILES.max((*connections + *streams) as u64 + OTHER_FILES);
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted);
     if files < LEAST_FILES {
         return Err(Error::failed(format!(
@@ -96,14 +97,19 @@ async fn serve(
         ))
         .into());
     }
-    // If there are few, connections and other files share them.
+    // If there are few, connections, streams and other files share them.
     let others = OTHER_FILES.min(files / 3 * 2);
     let fit = usize::try_from(files - others).unwrap_or(usize::MAX);
-    if *connections > fit.max(1) {
-        *connections = fit.max(1);
+    let few = (fit / 4).max(1);
+    if *connections + few.min(*streams) > fit.max(2) {
+        *connections = fit.saturating_sub(few.min(*streams)).max(1);
         tracing::warn!(
             "at most {connections} connections, because the system allows {files} open files"
         );
+    }
+    if *connections + *streams > fit.max(2) {
+        *streams = fit.saturating_sub(*connections).max(1);
+        tracing::warn!("at most {streams} streams, because the system allows {files} open files");
     }
     // Clients use the name that the service was told to listen on.
     serving.hosts.allowed.push(listen.host.value.clone());

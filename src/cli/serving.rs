@@ -12,7 +12,7 @@ use crate::net::settings::ConnectionSettings;
 use crate::server::cors::Cors;
 use crate::server::gate::Policy;
 use crate::server::hosts::Hosts;
-use crate::server::limit::RequestLimits;
+use crate::server::limit::{HEARTBEAT, RequestLimits};
 use crate::server::settings::ServerSettings;
 
 /// When a token is required.
@@ -55,6 +55,7 @@ pub(super) fn serving(service: &ServiceSettings, zone: Zone) -> Result<ServerSet
             limits: ConnectionLimits {
                 connections: service.number(&table::MAX_CONNECTIONS),
                 per_address: service.number(&table::MAX_CONNECTIONS_PER_ADDRESS),
+                streams: service.number(&table::MAX_STREAMS),
                 head: service.time(&table::HEAD_TIMEOUT),
                 head_bytes: service.number(&table::MAX_HEAD),
                 idle: service.time(&table::IDLE_TIMEOUT),
@@ -70,6 +71,7 @@ pub(super) fn serving(service: &ServiceSettings, zone: Zone) -> Result<ServerSet
             depth: service.number(&table::MAX_DEPTH),
             body_time: service.time(&table::BODY_TIMEOUT),
             time: service.time(&table::REQUEST_TIMEOUT),
+            heartbeat: HEARTBEAT,
             per_token: rate(&table::RATE_PER_TOKEN),
             per_address: rate(&table::RATE_PER_ADDRESS),
         },

@@ -67,6 +67,23 @@ fn listen(kind: SignalKind) -> Result<Signal, Error> {
     signal(kind).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))
 }
 
+/// Resolves at the first SIGTERM or SIGINT, with the exit code that shells report for a program that it killed. A second one
+/// ends the process at once.
+pub(super) fn stopped() -> Result<impl Future<Output = u8>, Error> {
+    let (mut term, mut int) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
+    Ok(async move {
+        let code = tokio::select! { _ = term.recv() => 128 + 15, _ = int.recv() => 128 + 2 };
+        tokio::spawn(async move {
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            std::process::exit(code.into());
+        });
+        code
+    })
+}
+
 /// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.
 pub(super) fn ended() -> Result<impl Future<Output = ()>, Error> {
     let (mut term, mut int) = (

@@ -190,6 +190,9 @@ knobs! {
         "CRM_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address";
         ServiceSettings, Count(1, 65_536), Value("512");
         "The most connections of one address at a time; those of a trusted proxy do not count";
+    MAX_STREAMS: "max_streams", "--max-streams", "CRM_MAX_STREAMS", "max_streams";
+        ServiceSettings, Count(1, 65_536), Value("1024");
+        "The most streams of changes at a time; they do not count as connections, and one address may have as many as connections";
     HEAD_TIMEOUT: "head_timeout", "--head-timeout", "CRM_HEAD_TIMEOUT", "head_timeout";
         ServiceSettings, Time(HOUR), Value("10s");
         "How long the head of a request may take, from its first byte";

@@ -31,6 +31,7 @@ topics! {
     "tokens", "Who may use the service";
     "networks", "HTTPS, pages of other sites, proxies";
     "limits", "The limits of the service, and what happens beyond them";
+    "stream", "Follow the changes: events over HTTP, --follow, --exec";
     "retries", "Idempotency keys and ETags: nothing done twice, nothing overwritten";
     "changes", "Who did what: every change, the history of a record, reading on";
     "undo", "Take changes back";

@@ -8,12 +8,14 @@
 //! | [`limits`] | bounds on what one list may cost |
 //! | [`parameters`] | names and values as text, and as part of a URL |
 //! | [`filter`](mod@filter), [`sort`], [`cursor`] | conditions, the order, and where a page ended |
+//! | [`met`] | whether a change meets the conditions, without a database |
 //! | [`feed`] | where in which sequence a feed is read |
 
 mod cursor;
 mod feed;
 mod filter;
 mod limits;
+mod met;
 mod parameters;
 mod sort;
 
@@ -37,6 +39,7 @@ pub use limits::{
     LARGEST_LIMIT, LONGEST_PATTERN, LONGEST_QUERY, MOST_FILTERS, MOST_SORTED, MOST_VALUES,
     MOST_VALUES_IN_ALL, SORTED_LETTERS,
 };
+pub use met::Conditions;
 pub use parameters::{CONTROLS, LISTS, boolean, escape, list_of, pairs};
 pub use sort::Sort;
 

@@ -44,7 +44,8 @@ impl Admission {
         }
     }
 
-    /// Admits a connection from this address while `running` connections have not ended, including those that were evicted.
+    /// Admits a connection from this address while `running` connections have not ended, including streams and those that were
+    /// evicted.
     /// Returns `None` if the connection must be closed at once.
     pub(super) fn admit(
         &mut self,
@@ -72,7 +73,8 @@ impl Admission {
     /// Whether there is room for one more connection. Evicts another one if necessary.
     fn has_room(&mut self, from: Option<IpAddr>, running: usize) -> bool {
         let most = self.limits.connections;
-        let open = running - self.seats.leaving();
+        let running = running.saturating_sub(self.seats.streaming());
+        let open = running.saturating_sub(self.seats.leaving());
         let may_evict = running < most + LEAVING;
         if open < most - reserved(most) && may_evict {
             return true;

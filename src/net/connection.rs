@@ -51,7 +51,8 @@ impl<S, R> Connection<S, R> {
             return None;
         }
         let (seat, socket, mut stopped) = (self.seat, self.socket, self.stopped);
-        let mut overdue = pin!(overdue(self.watch));
+        let watch = self.watch.clone();
+        let mut overdue = pin!(overdue(self.watch, &seat));
         let mut evicted = pin!(seat.evicted());
         let transport = match self.tls {
             None => Transport::Plain(socket),
@@ -89,6 +90,7 @@ impl<S, R> Connection<S, R> {
                 () = &mut evicted => return cut(CutReason::Evicted),
                 _ = stopped.changed(), if !stopping => {
                     stopping = true;
+                    watch.lock().stops(Instant::now());
                     connection.as_mut().graceful_shutdown();
                 }
             }
@@ -108,9 +110,10 @@ fn cut(reason: CutReason) -> Option<Limit> {
     }
 }
 
-/// Resolves when a time limit of the connection is reached, or a lease of its responses ends. It must be polled after everything that changes the watch. It
-/// is, because all of that happens in the connection's own task.
-fn overdue(watch: SharedWatch) -> impl Future<Output = CutReason> {
+/// Resolves when a time limit of the connection is reached, or a lease of its responses ends. Gives the seat back when the
+/// connection becomes a stream. It must be polled after everything that changes the watch. It is, because all of that happens
+/// in the connection's own task.
+fn overdue(watch: SharedWatch, seat: &Seat) -> impl Future<Output = CutReason> {
     let mut timer = Box::pin(sleep_until(Instant::now()));
     poll_fn(move |cx| {
         loop {
@@ -118,12 +121,16 @@ fn overdue(watch: SharedWatch) -> impl Future<Output = CutReason> {
             if watch.poll_lease_ended(cx).is_ready() {
                 return Poll::Ready(CutReason::Lease);
             }
-            let next = match watch.check(Instant::now()) {
+            let (next, is_stream) = (watch.check(Instant::now()), watch.is_stream());
+            drop(watch);
+            if is_stream {
+                seat.give_back();
+            }
+            let next = match next {
                 Ok(Some(next)) => next,
                 Ok(None) => return Poll::Pending,
                 Err(reason) => return Poll::Ready(reason),
             };
-            drop(watch);
             // A timer that fires too early costs less than one that is reset with every request.
             if timer.is_elapsed() || timer.deadline() > next {
                 timer.as_mut().reset(next);

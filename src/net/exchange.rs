@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::net::held::HoldsMemory;
 use crate::net::lease::Lease;
+use crate::net::streams::StreamPlace;
 use crate::net::watch::SharedWatch;
 
 /// Closes the connection after this response.
@@ -41,6 +42,9 @@ impl OpenRequest {
         }
         if let Some(lease) = response.extensions_mut().remove::<Lease>() {
             self.0.lock().leases(lease);
+        }
+        if let Some(place) = response.extensions_mut().remove::<StreamPlace>() {
+            self.0.lock().streams(place);
         }
         response.map(|body| ResponseBody { body, open: self })
     }

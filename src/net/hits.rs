@@ -17,6 +17,8 @@ pub enum Limit {
     Connections,
     /// Connections of one address.
     ConnectionsPerAddress,
+    /// All streams.
+    Streams,
     /// The time for a head.
     HeadTimeout,
     /// The time for a body.
@@ -35,13 +37,14 @@ pub enum Limit {
 
 impl Limit {
     /// All limits with their names in metrics. A limit that has a setting has the name of that setting.
-    pub const ALL: [(Limit, &'static str); 13] = [
+    pub const ALL: [(Limit, &'static str); 14] = [
         (Limit::Body, "max_body"),
         (Limit::Head, "max_head"),
         (Limit::Url, "max_url"),
         (Limit::Depth, "max_depth"),
         (Limit::Connections, "max_connections"),
         (Limit::ConnectionsPerAddress, "max_connections_per_address"),
+        (Limit::Streams, "max_streams"),
         (Limit::HeadTimeout, "head_timeout"),
         (Limit::BodyTimeout, "body_timeout"),
         (Limit::RequestTimeout, "request_timeout"),

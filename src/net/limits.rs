@@ -8,8 +8,11 @@ pub struct ConnectionLimits {
     /// Connections at a time. A connection over this number is closed at once, or a connection of an address that has
     /// many is closed for it. The last sixteenth is reserved for addresses that have no connection.
     pub connections: usize,
-    /// Connections of one address at a time. Those over this number are closed at once. Trusted proxies are exempt.
+    /// Connections of one address at a time. Those over this number are closed at once. Trusted proxies are exempt. So many
+    /// streams of one address are possible at a time, too.
     pub per_address: usize,
+    /// [Streams](super::streams) at a time. Their connections do not count towards `connections`.
+    pub streams: usize,
     /// Time for the head of a request, from its first byte.
     pub head: Duration,
     /// The size of a request's head in bytes, at least 8,192 (the minimum of hyper). It is also the size of hyper's
@@ -26,7 +29,8 @@ pub struct ConnectionLimits {
     pub rate_window: Duration,
     /// How long a slow peer may hold memory that other requests want, see [`HeldMemory`](super::held::HeldMemory).
     pub hold: Duration,
-    /// Time for the peer to finish sending a request that was answered before it was read.
+    /// Time for the peer to finish sending a request that was answered before it was read, and for a stream to end when the
+    /// service stops.
     pub linger: Duration,
     /// Time for the requests that still run when the service stops.
     pub drain: Duration,
@@ -37,6 +41,7 @@ impl Default for ConnectionLimits {
         ConnectionLimits {
             connections: 1024,
             per_address: 512,
+            streams: 1024,
             head: Duration::from_secs(10),
             head_bytes: 64 * 1024,
             headers: DEFAULT_HEADERS,

@@ -18,7 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::base::error::{Code, Error, Result};
-use crate::net::memory::{Demand, ResponseMemory};
+use crate::net::memory::Demand;
+pub(crate) use crate::net::memory::ResponseMemory;
 
 #[cfg(test)]
 mod tests;

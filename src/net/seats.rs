@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -27,6 +28,8 @@ struct SeatTable {
     by_address: HashMap<IpAddr, HashMap<u64, Seated>>,
     /// Connections that were evicted and have not ended yet.
     leaving: usize,
+    /// Connections that have given their seats back, because each serves a stream.
+    streaming: usize,
     next: u64,
 }
 
@@ -47,6 +50,7 @@ pub(super) struct Seat {
     /// Its address and number; `None` if it is not counted.
     held: Option<(IpAddr, u64)>,
     evicted: Arc<Notify>,
+    is_given_back: AtomicBool,
 }
 
 impl Seats {
@@ -79,6 +83,7 @@ impl Seats {
             seats: self.clone(),
             held,
             evicted,
+            is_given_back: AtomicBool::new(false),
         })
     }
 
@@ -91,6 +96,11 @@ impl Seats {
     /// How many connections were evicted and have not ended yet.
     pub(super) fn leaving(&self) -> usize {
         self.table().leaving
+    }
+
+    /// How many connections serve a stream.
+    pub(super) fn streaming(&self) -> usize {
+        self.table().streaming
     }
 
     /// Evicts one connection for a new one that comes from `from`. The evicted one belongs to an address that has at least
@@ -154,22 +164,47 @@ impl Seat {
     }
 }
 
+impl Seat {
+    /// Gives the seat back, because the connection serves a stream from now on, which is counted elsewhere. It can no longer
+    /// be evicted. A connection that was evicted before stays so.
+    pub(super) fn give_back(&self) {
+        if self.is_given_back.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut table = self.seats.table();
+        if self.held.is_none_or(|held| table.remove(held)) {
+            table.streaming += 1;
+            self.is_given_back.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl SeatTable {
+    /// Removes a connection, and returns whether it was there. It is not if it was evicted.
+    fn remove(&mut self, (address, number): (IpAddr, u64)) -> bool {
+        let Some(seated) = self.by_address.get_mut(&address) else {
+            return false;
+        };
+        let was_there = seated.remove(&number).is_some();
+        if seated.is_empty() {
+            self.by_address.remove(&address);
+        }
+        was_there
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
-        let Some((address, number)) = self.held else {
-            return;
-        };
         let mut table = self.seats.table();
-        let seated = table.by_address.get_mut(&address);
-        let left = seated.and_then(|seated| {
-            let one = seated.remove(&number);
-            one.map(|_| seated.is_empty())
-        });
-        match left {
-            Some(true) => drop(table.by_address.remove(&address)),
-            Some(false) => {}
-            // It was evicted.
-            None => table.leaving -= 1,
+        match (self.is_given_back.load(Ordering::Relaxed), self.held) {
+            (true, _) => table.streaming -= 1,
+            (false, Some(held)) => {
+                if !table.remove(held) {
+                    // It was evicted.
+                    table.leaving -= 1;
+                }
+            }
+            (false, None) => {}
         }
     }
 }

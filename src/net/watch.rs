@@ -18,6 +18,7 @@ use crate::net::held::HeldMemory;
 use crate::net::lease::{Lease, Leases};
 use crate::net::limits::ConnectionLimits;
 use crate::net::pace::Pace;
+use crate::net::streams::StreamPlace;
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ pub(super) enum CutReason {
     Hold,
     /// The connection was closed to make room for one of another address.
     Evicted,
-    /// The peer was still sending after the time to finish.
+    /// The peer was still sending after the time to finish, or still took a stream.
     Linger,
     /// The peer may no longer have its response.
     Lease,
@@ -79,6 +80,10 @@ pub(super) struct Watch {
     held: Vec<Arc<dyn HeldMemory>>,
     /// The leases of its responses, including those that have ended and are not written completely.
     leases: Leases,
+    /// The place of its response among the streams.
+    stream: Option<StreamPlace>,
+    /// Since when the service stops.
+    stopping: Option<Instant>,
 }
 
 impl Watch {
@@ -98,6 +103,8 @@ impl Watch {
             pace: Pace::new(limits.rate, limits.rate_window),
             held: Vec::new(),
             leases: Leases::default(),
+            stream: None,
+            stopping: None,
         }
     }
 
@@ -111,6 +118,21 @@ impl Watch {
     /// The response to the last request that began has this lease.
     pub(super) fn leases(&mut self, lease: Lease) {
         self.leases.add(lease, self.ended + self.open as u64);
+    }
+
+    /// The response to the last request that began is a stream, which is the connection's last response.
+    pub(super) fn streams(&mut self, place: StreamPlace) {
+        self.stream = Some(place);
+    }
+
+    /// Whether the connection serves a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// The service stops. Streams end by themselves, except where the peer does not take the rest.
+    pub(super) fn stops(&mut self, now: Instant) {
+        self.stopping.get_or_insert(now);
     }
 
     /// Everything that was produced has been written. Part of a response may still have to be produced.
@@ -237,6 +259,8 @@ impl Watch {
             return Err(CutReason::Evicted);
         }
         let (end, reason) = if let Some(since) = self.lingering {
+            (since + self.limits.linger, CutReason::Linger)
+        } else if let (Some(since), true) = (self.stopping, self.is_stream()) {
             (since + self.limits.linger, CutReason::Linger)
         } else if let Some(end) = self.pace.end() {
             (end, CutReason::Slow)

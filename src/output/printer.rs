@@ -43,6 +43,8 @@ pub struct Printer<W: Write> {
     pending: Vec<Record>,
     /// The rows of a table of many records. Empty in other formats.
     rows: Vec<Vec<String>>,
+    /// Whether each row of a table is a line that is printed at once, as more may follow at any time.
+    is_line_by_line: bool,
     /// The text that is written next. It is reused, so that a record needs no allocation.
     buffer: Vec<u8>,
 }
@@ -96,6 +98,7 @@ impl<W: Write> Printer<W> {
             line_ended: false,
             pending: Vec::new(),
             rows: Vec::new(),
+            is_line_by_line: false,
             buffer: Vec::new(),
         }
     }
@@ -103,6 +106,13 @@ impl<W: Write> Printer<W> {
     /// The same printer, with times in this zone in tables. Other formats are for programs and show UTC.
     pub fn in_zone(mut self, zone: &Zone) -> Printer<W> {
         self.zone = zone.clone();
+        self
+    }
+
+    /// The same printer, for records that come one by one without an end. Each row of a table is a line, whose columns are not
+    /// aligned.
+    pub fn line_by_line(mut self) -> Printer<W> {
+        self.is_line_by_line = true;
         self
     }
 
@@ -326,6 +336,17 @@ impl<W: Write> Printer<W> {
     }
 
     fn after(&mut self) -> Result {
+        if self.is_line_by_line {
+            for row in self.rows.drain(..) {
+                let line = row.join("  ");
+                let line = match self.look.terminal.width {
+                    Some(width) => cut(line, width),
+                    None => line,
+                };
+                self.buffer.extend_from_slice(line.trim_end().as_bytes());
+                self.buffer.push(b'\n');
+            }
+        }
         match (self.look.format, self.extent) {
             // The comma before the next record, or the end of the array, ends the line.
             (Format::Json, Extent::Many) | (Format::Table | Format::Csv, _) => {}

@@ -10,11 +10,13 @@ use super::observe::Observer;
 use super::passes::Passes;
 use super::route;
 use super::settings::ServerSettings;
+use super::tail::Tail;
 use crate::base::time::Zone;
 use crate::net::body::BodyBudget;
 use crate::net::hits::Hits;
 use crate::net::rate::Rates;
 use crate::net::responses::ResponseBudget;
+use crate::net::streams::Streams;
 use crate::store::any::AnyStore;
 
 /// What the requests of all connections share.
@@ -24,6 +26,11 @@ pub struct Api {
     pub(super) passes: Arc<Passes>,
     pub(super) bodies: BodyBudget,
     pub(super) answers: ResponseBudget,
+    /// The open streams.
+    pub(super) streams: Streams,
+    /// The memory of streams that catch up. It is not that of requests, which never wait for it.
+    pub(super) streamed: ResponseBudget,
+    pub(super) tail: Arc<Tail>,
     pub(super) observer: Observer,
     pub(super) cors: Cors,
     pub(super) hosts: Hosts,
@@ -38,13 +45,17 @@ impl Api {
     /// Makes the API of a store.
     pub fn new(store: AnyStore, settings: &ServerSettings) -> Api {
         let (limits, hits) = (settings.requests, settings.connections.hits.clone());
-        let observer = Observer::new(&store, route::templates(), hits.clone());
+        let streams = Streams::new(&settings.connections.limits, hits.clone());
+        let observer = Observer::new(&store, route::templates(), hits.clone(), &streams);
         Api {
             passes: Arc::new(Passes::new(store.clone(), settings.policy)),
-            store,
             policy: settings.policy,
             bodies: BodyBudget::new(limits.of_body(), hits.clone()),
             answers: ResponseBudget::default(),
+            streams,
+            streamed: ResponseBudget::default(),
+            tail: Arc::new(Tail::new(store.clone())),
+            store,
             observer,
             cors: settings.cors.clone(),
             hosts: settings.hosts.clone(),

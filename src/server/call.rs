@@ -227,6 +227,11 @@ where
         Box::pin(async move { request.read(pin!(request.list(noun))).await }).await
     }
 
+    async fn stream(self) -> Result<Response> {
+        let (request, noun) = (self.request, noun(self.noun)?);
+        Box::pin(async move { request.read(pin!(request.stream(noun))).await }).await
+    }
+
     async fn get(self) -> Result<Response> {
         let (request, noun) = (self.request, noun(self.noun)?);
         request.read(pin!(request.get(noun, self.key))).await

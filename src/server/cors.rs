@@ -14,7 +14,7 @@ use crate::base::error::{Code, Error, Result, quoted};
 use crate::net::peer::Peer;
 
 /// The request headers that a page may set, in addition to those that every page may set.
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Change-Group, Idempotency-Key, If-Match, If-None-Match, On-Behalf-Of, \
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Change-Group, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, On-Behalf-Of, \
      X-Request-Id";
 
 /// The response headers that a page may read, in addition to those that every page may read.

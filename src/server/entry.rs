@@ -152,6 +152,7 @@ where
                     api,
                     head: asked,
                     request_id,
+                    client,
                     token: token.as_ref(),
                     operation: act.map_or("", |act| act.id),
                 };

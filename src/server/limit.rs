@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::model::record::LARGEST;
 use crate::net::body::BodyLimits;
 
+/// The time between two signs of life in a stream. Proxies end connections that are silent for a minute.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// The limits of one request. The defaults are the documented limits of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLimits {
@@ -18,6 +21,8 @@ pub struct RequestLimits {
     pub body_time: Duration,
     /// Time until the response begins, from the end of the body.
     pub time: Duration,
+    /// The time between two signs of life in a stream.
+    pub heartbeat: Duration,
     /// Requests a second of a token; `None` means no limit.
     pub per_token: Option<u32>,
     /// Requests a second of an address; `None` means no limit.
@@ -32,6 +37,7 @@ impl Default for RequestLimits {
             depth: 127,
             body_time: Duration::from_secs(30),
             time: Duration::from_secs(60),
+            heartbeat: HEARTBEAT,
             per_token: None,
             per_address: None,
         }

@@ -11,6 +11,7 @@ use warp::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONT
 use warp::http::{HeaderMap, HeaderValue, StatusCode};
 use warp::reply::Response;
 
+use super::event::EVENT_STREAM;
 use super::preference;
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
@@ -183,6 +184,14 @@ pub(super) fn list<P: Pass>(
     memory.attach(&mut response);
     bound.attach(&mut response);
     Ok(response)
+}
+
+/// A stream of events. A proxy must neither store nor delay it.
+pub(super) fn events(chunks: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Response {
+    let mut response = stream(StatusCode::OK, EVENT_STREAM, chunks);
+    let headers = response.headers_mut();
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
 }
 
 /// A response that breaks the connection. It is for a write that is saved, but whose record cannot be shown. An error would

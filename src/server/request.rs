@@ -1,6 +1,7 @@
 //! A request that has passed the gate, and what every operation may need of it.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -40,6 +41,8 @@ pub(super) struct Request<'a> {
     pub(super) api: &'a Api,
     pub(super) head: Head<'a>,
     pub(super) request_id: &'a str,
+    /// The address of the client.
+    pub(super) client: IpAddr,
     /// The token of the request, if it has one.
     pub(super) token: Option<&'a Arc<Token>>,
     /// The id of the operation in the OpenAPI document.

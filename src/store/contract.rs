@@ -221,6 +221,8 @@ pub struct Listing<R> {
     pub total: Option<u64>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
+    /// Of a feed: whether changes may follow `next` as soon as a write ends that goes on.
+    pub is_behind: bool,
     /// The first records.
     pub first: R,
     /// The records after them, `None` if there are no more.

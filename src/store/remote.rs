@@ -6,7 +6,7 @@
 //!
 //! Each write has an idempotency key. If its answer is lost, it is sent again, and the server does it only once.
 //!
-//! `connection` makes the HTTP client, `client` sends requests with it, and again as `retry` decides, `lines` reads lists,
+//! `connection` makes the HTTP client, `client` sends requests with it, and again as `retry` decides, `lines` reads lists, `events` reads streams,
 //! and `store` builds the store from these parts.
 
 mod connection;
@@ -14,8 +14,11 @@ mod retry;
 
 mod client;
 
+mod events;
+
 mod lines;
 
 mod store;
 
+pub(crate) use events::Events;
 pub use store::Remote;

@@ -26,6 +26,7 @@ use crate::changes::{
     a_reader_misses_no_change, changes_are_filtered, every_write_has_its_change,
 };
 use crate::cluster;
+use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
 use crate::undo::{
     an_undo_can_be_undone, an_undo_gives_back_what_was, an_undo_with_a_key_is_done_once,
@@ -100,6 +101,7 @@ on_every_store! {
     what_has_changed_since_is_not_taken_back
     references_keep_a_group_from_being_taken_back
     an_undo_with_a_key_is_done_once
+    changes_meet_conditions_as_the_database_has_it
     many_writers_lose_nothing
     every_write_has_its_change
     changes_are_filtered

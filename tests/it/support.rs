@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crm::server;
+use crm::server::settings::ServerSettings;
 use crm::store::any::AnyStore;
 use crm::store::sqlite::Work;
 use tempfile::TempDir;
@@ -284,25 +285,27 @@ impl Service {
     pub async fn start() -> Service {
         let home = Home::new();
         let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Server).unwrap();
-        Service::at(home, store).await
+        Service::at(home, store, ServerSettings::default()).await
+    }
+
+    /// One with these settings.
+    pub async fn with(settings: ServerSettings) -> Service {
+        let home = Home::new();
+        let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Server).unwrap();
+        Service::at(home, store, settings).await
     }
 
     /// One over any store.
     pub async fn over(store: AnyStore) -> Service {
-        Service::at(Home::new(), store).await
+        Service::at(Home::new(), store, ServerSettings::default()).await
     }
 
-    async fn at(home: Home, store: AnyStore) -> Service {
+    async fn at(home: Home, store: AnyStore, settings: ServerSettings) -> Service {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
-        let ended = tokio::spawn(server::serve(
-            listener,
-            store.clone(),
-            server::settings::ServerSettings::default(),
-            shutdown,
-        ));
+        let ended = tokio::spawn(server::serve(listener, store.clone(), settings, shutdown));
         Service {
             url,
             home,

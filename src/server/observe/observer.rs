@@ -14,6 +14,7 @@ use warp::http::Method;
 use crate::base::log;
 use crate::net::hits::Hits;
 use crate::net::meter::ConnectionMeter;
+use crate::net::streams::Streams;
 use crate::server::observe::counts::Counts;
 use crate::server::observe::limits::LimitHits;
 use crate::server::observe::plain::plain;
@@ -33,7 +34,12 @@ pub(crate) struct Observer {
 
 impl Observer {
     /// Makes the observer of a service on this store. `routes` are the templates of its routes.
-    pub(crate) fn new(store: &AnyStore, mut routes: Vec<String>, hits: Arc<Hits>) -> Observer {
+    pub(crate) fn new(
+        store: &AnyStore,
+        mut routes: Vec<String>,
+        hits: Arc<Hits>,
+        streams: &Streams,
+    ) -> Observer {
         // All paths that do not exist share one row, because their number has no bound.
         routes.push("unknown".into());
         let routes: Arc<[String]> = routes.into();
@@ -65,6 +71,7 @@ impl Observer {
         store.register(&mut registry);
         let meter = ConnectionMeter::default();
         meter.register(&mut registry);
+        streams.register(&mut registry);
         registry.register(
             "crm_limits_hit",
             "How often a limit refused or ended something",

@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use hyper::body::Body as _;
 use warp::http::Method;
+use warp::http::header::CONTENT_TYPE;
 use warp::reply::Response;
 
+use crate::server::event::EVENT_STREAM;
 use crate::server::observe::counts::Counts;
 use crate::server::observe::line::RequestLine;
 use crate::server::observe::streamed::StreamedAnswer;
@@ -68,7 +70,11 @@ impl<'a> Seen<'a> {
                 id: self.id.into(),
                 who: who.cloned(),
                 bytes: 0,
-                whole: false,
+                // A stream of events has no end of its own: whoever leaves it breaks nothing off.
+                whole: response
+                    .headers()
+                    .get(CONTENT_TYPE)
+                    .is_some_and(|of| of == EVENT_STREAM),
             });
             return streamed.with(response);
         };

@@ -80,7 +80,10 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Stream for Watched<B> {
                     self.answer.bytes += data.len() as u64;
                     Some(Ok(data))
                 }
-                Some(Err(error)) => Some(Err(error)),
+                Some(Err(error)) => {
+                    self.answer.whole = false;
+                    Some(Err(error))
+                }
                 None => {
                     self.answer.whole = true;
                     None

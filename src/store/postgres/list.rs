@@ -84,6 +84,7 @@ async fn begin<R: Rows>(
     let mut listing = Listing {
         total: None,
         next: None,
+        is_behind: false,
         first: rows.empty(),
         rest: None,
     };
@@ -92,6 +93,7 @@ async fn begin<R: Rows>(
         // Before the rows, in a statement of its own: they need a later snapshot.
         let feed = feed::state(database, pace).await?;
         feed.bound(&mut query)?;
+        listing.is_behind = feed.horizon < feed.newest;
         end = feed.end(&query);
     }
     if query.count {

@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use reqwest::Method;
 
 use super::client::{RemoteAnswer, RemoteClient};
+use super::events::Events;
 use super::lines::RecordLines;
 use super::retry::SendError;
 use crate::base::error::{Error, Result};
@@ -35,6 +36,21 @@ impl Remote {
     pub fn unchecked(url: &str) -> Result<Remote> {
         let client = RemoteClient::new(url, None, false)?;
         Ok(Remote { client })
+    }
+
+    /// The stream of a noun with these filters, after the event with this id.
+    pub(crate) async fn events(
+        &self,
+        noun: &'static Noun,
+        filters: &[(String, String)],
+        last: &str,
+    ) -> Result<Events> {
+        Events::ask(self.client.clone(), noun, filters, last).await
+    }
+
+    /// The error for an answer that no crm server sends.
+    pub(crate) fn stranger(&self, why: &str) -> Error {
+        self.client.stranger(why)
     }
 
     /// The result of a write, read from the answer. An answer that cannot be read may come from another program.
@@ -163,6 +179,7 @@ impl Store for Remote {
         Ok(Listing {
             total,
             next,
+            is_behind: false,
             first,
             rest,
         })

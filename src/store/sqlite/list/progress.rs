@@ -49,6 +49,7 @@ impl<R: Rows> ListProgress<R> {
         let mut listing = Listing {
             total: None,
             next: None,
+            is_behind: false,
             first: rows.empty(),
             rest: None,
         };
