@@ -11,6 +11,7 @@
 //! | [`request`], [`preference`], [`conditions`] | a request, what its client prefers, its conditions and its idempotency key |
 //! | [`reply`], [`written`] | responses, and the responses to writes |
 //! | [`openapi`], [`docs`] | the OpenAPI document, and the page that shows it |
+//! | [`webhooks`] | sends the changes to webhooks |
 //! | [`call`] | runs the operation of a request |
 //! | [`entry`] | the steps before every operation |
 
@@ -28,6 +29,7 @@ use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use api::Api;
 use settings::ServerSettings;
+use webhooks::Deliverer;
 
 pub mod api;
 mod call;
@@ -48,6 +50,7 @@ mod route;
 pub mod settings;
 mod site;
 mod swagger;
+pub mod webhooks;
 mod written;
 
 /// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that it has read, and closes the
@@ -76,6 +79,8 @@ pub async fn serve(
     // A task of its own, so that a read of the tokens never holds up the accept loop.
     let (passes, mut enforcing) = (api.passes.clone(), JoinSet::new());
     enforcing.spawn(async move { passes.enforce().await });
+    let deliveries = api.observer.deliveries.clone();
+    let deliverer = Deliverer::start(store.clone(), settings.webhooks, deliveries)?;
     accept::serve(
         listener,
         service,
@@ -86,5 +91,6 @@ pub async fn serve(
     )
     .await;
     enforcing.shutdown().await;
+    deliverer.end().await;
     store.close().await
 }

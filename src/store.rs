@@ -12,6 +12,8 @@ mod waiting;
 
 mod budget;
 
+pub(crate) mod chore;
+
 mod chunk;
 mod feed;
 pub mod sql;

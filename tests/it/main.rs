@@ -41,3 +41,4 @@ mod site;
 mod support;
 mod terminal;
 mod undo;
+mod webhooks;

@@ -17,13 +17,13 @@ pub struct FeedPlace {
 
 impl FeedPlace {
     /// The cursor after a number.
-    pub(super) fn encode(&self, seq: i64) -> String {
+    pub fn encode(&self, seq: i64) -> String {
         let epoch = self.epoch.as_deref().unwrap_or_default();
         URL_SAFE_NO_PAD.encode(format!("{epoch}:{seq}"))
     }
 
     /// The sequence and the number of a cursor. `None` if the text is no cursor of a feed.
-    pub(super) fn decode(text: &str) -> Option<(String, i64)> {
+    pub fn decode(text: &str) -> Option<(String, i64)> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let text = String::from_utf8(bytes).ok()?;
         let (epoch, seq) = text.rsplit_once(':')?;
