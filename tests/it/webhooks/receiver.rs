@@ -13,6 +13,8 @@ pub struct Got {
     pub timestamp: String,
     pub signature: String,
     pub text: String,
+    /// Whether it was answered with success.
+    pub delivered: bool,
 }
 
 impl Got {
@@ -120,13 +122,18 @@ impl Receiver {
                 let found = headers.iter().find(|header| header.0 == name);
                 found.map(|header| header.1.clone()).unwrap_or_default()
             };
-            let got = Got {
+            let mut got = Got {
                 id: header("webhook-id"),
                 timestamp: header("webhook-timestamp"),
                 signature: header("webhook-signature"),
                 text: String::from_utf8(body).unwrap(),
+                delivered: false,
             };
             let reply = (self.rule.lock().unwrap())(&got);
+            got.delivered = match &reply {
+                Reply::Head(head) | Reply::Late(_, head) => head.starts_with('2'),
+                Reply::Cut => false,
+            };
             self.got.lock().unwrap().push(got);
             let head = match reply {
                 Reply::Cut => return Ok(()),
