@@ -41,6 +41,8 @@ pub mod token;
 
 pub mod undone;
 
+pub mod webhook;
+
 pub mod author;
 
 pub mod terms;

@@ -11,11 +11,11 @@ use crate::model::lead::OnDuplicate;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::terms::Terms;
-use crate::store::contract::{Saved, Store};
+use crate::store::contract::{Listed, Saved, Store};
 
 use crate::model::nouns::NOUNS;
 use crate::operation::about::{About, Access, Of, fill};
-use crate::operation::asked::Operation;
+use crate::operation::asked::{ListAll, Operation};
 use crate::operation::service::Inform;
 use crate::views::VIEWS;
 
@@ -55,7 +55,7 @@ macro_rules! operations {
     (@visit $visitor:ident list $operation:path) => { $visitor.list().await };
     (@visit $visitor:ident stream $operation:path) => { $visitor.stream().await };
     (@visit $visitor:ident get $operation:path) => { $visitor.get().await };
-    (@visit $visitor:ident tokens $operation:path) => { $visitor.tokens().await };
+    (@visit $visitor:ident all $operation:path) => { $visitor.list_all::<<$operation as ListAll>::Item>().await };
     (@visit $visitor:ident write $operation:path) => { $visitor.write::<$operation>().await };
     (@visit $visitor:ident inform $operation:path) => { $visitor.inform::<$operation>().await };
 }
@@ -71,9 +71,17 @@ operations! {
     delete::Delete: write,
     erase::Erase: write,
     create_token::CreateToken: write,
-    list_tokens::ListTokens: tokens,
+    list_tokens::ListTokens: all,
     revoke_token::RevokeToken: write,
     undo::Undo: write,
+    create_webhook::CreateWebhook: write,
+    list_webhooks::ListWebhooks: all,
+    test_webhook::TestWebhook: write,
+    rotate_webhook::RotateWebhook: write,
+    pause_webhook::PauseWebhook: write,
+    resume_webhook::ResumeWebhook: write,
+    redeliver_webhook::RedeliverWebhook: write,
+    delete_webhook::DeleteWebhook: write,
     health::Health: inform,
     ready::Readiness: inform,
     metrics::Metrics: inform,
@@ -96,8 +104,8 @@ pub trait Visit: Sized {
     /// Visits the read of a record by its id.
     fn get(self) -> impl Future<Output = Self::Out>;
 
-    /// Visits the list of tokens.
-    fn tokens(self) -> impl Future<Output = Self::Out>;
+    /// Visits a list of everything of a kind that is no record, such as tokens.
+    fn list_all<L: Listed>(self) -> impl Future<Output = Self::Out>;
 
     /// Visits a write.
     fn write<T: Operation>(self) -> impl Future<Output = Self::Out>;

@@ -46,7 +46,7 @@ pub use look::{Extent, Look};
 pub use page::Page;
 pub use pager::Pager;
 pub use printer::Printer;
-pub use rows::{settings, tokens};
+pub use rows::{all, settings};
 pub use stop::{Result, Stop};
 pub use summary::{count, findings, messages, summary};
 pub use table::NARROWEST;

@@ -12,6 +12,7 @@
 //! | [`reply`], [`written`] | responses, and the responses to writes |
 //! | [`stream`], [`tail`], [`event`] | streams of changes, what all of them share, and their text |
 //! | [`openapi`], [`docs`] | the OpenAPI document, and the page that shows it |
+//! | [`webhooks`] | sends the changes to webhooks |
 //! | [`call`] | runs the operation of a request |
 //! | [`entry`] | the steps before every operation |
 
@@ -29,6 +30,7 @@ use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use api::Api;
 use settings::ServerSettings;
+use webhooks::Deliverer;
 
 pub mod api;
 mod call;
@@ -52,6 +54,7 @@ mod site;
 mod stream;
 mod swagger;
 mod tail;
+pub mod webhooks;
 mod written;
 
 /// Serves the store on the listener until `shutdown` resolves. Then it answers the requests that it has read, and closes the
@@ -87,6 +90,8 @@ pub async fn serve(
         shutdown.await;
         stopped.stop();
     };
+    let deliveries = api.observer.deliveries.clone();
+    let deliverer = Deliverer::start(store.clone(), settings.webhooks, deliveries)?;
     accept::serve(
         listener,
         service,
@@ -97,5 +102,6 @@ pub async fn serve(
     )
     .await;
     enforcing.shutdown().await;
+    deliverer.end().await;
     store.close().await
 }

@@ -14,6 +14,8 @@ mod waiting;
 
 mod budget;
 
+pub(crate) mod chore;
+
 mod chunk;
 mod feed;
 pub mod sql;

@@ -14,13 +14,15 @@ use crate::model::draft::Purpose;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::terms::{Versions, etag};
-use crate::operation::about::{About, Body, CommandPart, Of, Parameter, Takes, Words, fill};
+use crate::operation::about::{
+    About, Body, BodyField, CommandPart, Of, Parameter, Takes, Words, fill,
+};
 use crate::ops::Op;
 use crate::views::VIEWS;
 
 /// The commands: `token`, one for each noun, one for each view, and those that are not subcommands.
 pub(super) fn commands() -> Vec<Command> {
-    let mut commands = vec![token()];
+    let mut commands = vec![token(), webhook()];
     commands.extend(NOUNS.iter().map(|noun| noun_command(noun)));
     for view in VIEWS {
         commands.extend(verbs(Some(view)).map(|(_, about, words)| {
@@ -45,11 +47,14 @@ pub(super) fn find<'m>(
         return Some((op, None, matches));
     }
     let noun = NOUNS.iter().copied().find(|noun| noun.name == name);
-    if noun.is_none() && name != "token" {
-        return None;
-    }
     let (asked, matches) = matches.subcommand()?;
-    let (op, ..) = verbs(noun).find(|(_, _, words)| words.verb == asked)?;
+    let is_asked = |words: &Words| words.verb == asked;
+    let (op, ..) = match (noun, name) {
+        (None, "token") => others(is_token).find(|(_, _, words)| is_asked(words))?,
+        (None, "webhook") => others(is_webhook).find(|(_, _, words)| is_asked(words))?,
+        (None, _) => return None,
+        (Some(_), _) => verbs(noun).find(|(_, _, words)| is_asked(words))?,
+    };
     Some((op, noun, matches))
 }
 
@@ -74,6 +79,37 @@ fn plain() -> impl Iterator<Item = (Op, &'static About, &'static Words)> {
         .filter_map(|(op, about)| Some((op, about, about.words.as_ref()?)))
 }
 
+/// Those of them that work on no noun but on this.
+fn others(of: fn(Of) -> bool) -> impl Iterator<Item = (Op, &'static About, &'static Words)> {
+    verbs(None).filter(move |(_, about, _)| of(about.of))
+}
+
+fn is_token(of: Of) -> bool {
+    matches!(of, Of::Tokens)
+}
+
+fn is_webhook(of: Of) -> bool {
+    matches!(of, Of::Webhooks)
+}
+
+fn webhook() -> Command {
+    let group = Command::new("webhook")
+        .disable_help_subcommand(true)
+        .about("Webhooks, which are sent every change: create, list, test, rotate, pause, resume, redeliver, delete")
+        .long_about(
+            "Webhooks are sent every change, signed as Standard Webhooks says. A running `crm serve` sends them, within a second \
+             of the change. These commands work on the database itself, or with --url and a token with the scope admin. \
+             `crm help webhooks` describes what a receiver gets.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(examples(&[
+            "crm webhook create https://hooks.example.com/crm --type 'lead.*' > secret",
+            "crm webhook list -o json",
+        ]));
+    group.subcommands(others(is_webhook).map(|(_, about, words)| verb(about, words, None)))
+}
+
 fn token() -> Command {
     let group = Command::new("token")
         .disable_help_subcommand(true)
@@ -89,7 +125,7 @@ fn token() -> Command {
             "crm token create ci --scope write --expires 90d",
             "crm token list",
         ]));
-    group.subcommands(verbs(None).map(|(_, about, words)| verb(about, words, None)))
+    group.subcommands(others(is_token).map(|(_, about, words)| verb(about, words, None)))
 }
 
 fn noun_command(noun: &'static Noun) -> Command {
@@ -209,17 +245,31 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 return Vec::new();
             };
             let args = inputs.iter().map(|input| {
-                let arg = Arg::new(input.name)
+                let arg = Arg::new(input_id(input.name))
                     .required(input.required)
                     .help(input.help);
                 let arg = match input.positional {
                     true => arg,
-                    false => arg.long(kebab(input.name)),
+                    false => arg.long(flag(input)),
                 };
                 taking(arg, input.takes)
             });
             args.collect()
         }
+    }
+}
+
+/// The id of the argument of an input. A setting may have the same name, such as `url`.
+fn input_id(name: &str) -> String {
+    format!("input {name}")
+}
+
+/// The flag of an input, without the hyphens. That of a list is in the singular.
+fn flag(input: &BodyField) -> String {
+    let name = kebab(input.name);
+    match input.takes {
+        Takes::List(_) => name.strip_suffix('s').unwrap_or(&name).into(),
+        _ => name,
     }
 }
 
@@ -230,6 +280,7 @@ fn taking(arg: Arg, takes: Takes) -> Arg {
             .value_name(shown)
             .value_parser(PossibleValuesParser::new(words)),
         Takes::Text(shown) => arg.value_name(shown),
+        Takes::List(shown) => arg.value_name(shown).action(ArgAction::Append),
         Takes::Time => arg.value_name("TIME"),
     }
 }
@@ -258,7 +309,9 @@ pub(super) fn parameters(
                 let given = matches.get_one::<String>(one.name);
                 given.filter(|given| *given != words[0]).cloned()
             }
-            Takes::Text(_) | Takes::Time => matches.get_one::<String>(one.name).cloned(),
+            Takes::Text(_) | Takes::List(_) | Takes::Time => {
+                matches.get_one::<String>(one.name).cloned()
+            }
         };
         Some((one.name.to_string(), value?))
     });
@@ -272,12 +325,15 @@ pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<Stri
     };
     let mut object = serde_json::Map::new();
     for input in inputs {
+        let id = input_id(input.name);
         let value = match input.takes {
-            Takes::Switch | Takes::SwitchFor(_) => {
-                matches.get_flag(input.name).then(|| true.into())
-            }
+            Takes::Switch | Takes::SwitchFor(_) => matches.get_flag(&id).then(|| true.into()),
+            Takes::List(_) => matches.get_many::<String>(&id).map(|given| {
+                let words = given.flat_map(|text| text.split(','));
+                words.map(str::trim).collect::<Vec<&str>>().into()
+            }),
             Takes::Word(..) | Takes::Text(_) | Takes::Time => matches
-                .get_one::<String>(input.name)
+                .get_one::<String>(&id)
                 .map(|text| text.as_str().into()),
         };
         if let Some(value) = value {

@@ -28,7 +28,7 @@ use crate::operation::service::Inform;
 use crate::ops::{Op, Visit};
 use crate::output::{self, Look, Page, Printer};
 use crate::store::any::AnyStore;
-use crate::store::contract::Store;
+use crate::store::contract::{Listed, Store};
 
 /// The command of an operation.
 pub(super) struct Run<'a> {
@@ -213,15 +213,15 @@ impl Visit for Run<'_> {
         .await
     }
 
-    async fn tokens(self) -> Ended {
+    async fn list_all<L: Listed>(self) -> Ended {
         let settings = self.session.settings()?;
         let zone = settings.zone()?;
         self.with_store(&settings, async |store, look, mut page| {
-            let tokens = store.tokens().await?;
-            output::tokens(&mut page, look, zone, &tokens)?;
+            let all = store.all::<L>().await?;
+            output::all(&mut page, look, zone, &all)?;
             page.end().await?;
-            if tokens.is_empty() && look.format == Format::Table {
-                say("no tokens: until there is one, a service over this database is open to everyone who can reach it");
+            if all.is_empty() && look.format == Format::Table {
+                say(L::NONE);
             }
             Ok(0)
         })

@@ -228,5 +228,5 @@ const OPEN_FILES: u64 = 4_096;
 const LEAST_FILES: u64 = 32;
 
 /// Open files that are not connections of clients: those of the connections to the database, three each, for chunks of
-/// lists and for sorted lists.
-const OTHER_FILES: u64 = 300;
+/// lists and for sorted lists, and connections to the receivers of webhooks.
+const OTHER_FILES: u64 = 600;

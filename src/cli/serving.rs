@@ -14,6 +14,7 @@ use crate::server::gate::Policy;
 use crate::server::hosts::Hosts;
 use crate::server::limit::{HEARTBEAT, RequestLimits};
 use crate::server::settings::ServerSettings;
+use crate::server::webhooks::networks::AllowedNetworks;
 
 /// When a token is required.
 fn policy(service: &ServiceSettings) -> Policy {
@@ -80,6 +81,7 @@ pub(super) fn serving(service: &ServiceSettings, zone: Zone) -> Result<ServerSet
             allowed: service.many(&table::ALLOWED_HOST).to_vec(),
             ..Hosts::default()
         },
+        webhooks: AllowedNetworks::new(service.many(&table::WEBHOOK_ALLOW)),
         policy: policy(service),
         zone,
     })

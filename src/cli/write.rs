@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal};
 
+use serde_json::Value as Json;
+
 use super::confirm::{Question, confirmed};
 use super::draft::DraftSource;
 use super::ids::Named;
@@ -17,9 +19,8 @@ use crate::model::author::Author;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::noun::Noun;
 use crate::model::terms::{Terms, Versions};
-use crate::model::token::{Secret, Token};
 use crate::operation::about::{About, Answer, Body, CommandPart, Of, Takes, Words, fill};
-use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::asked::{Asked, Operation, ShownSecret, Told};
 use crate::output::{self, Extent, Look, Printer, Stop};
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
@@ -161,7 +162,7 @@ pub(super) async fn on_records<T: Operation>(
             }
             Told::Record(record) => printer.record(&record),
             Told::Message(message) => printer.message(write.id, &message),
-            Told::Token(..) | Told::Undone(_) => {
+            Told::Secret(_) | Told::Undone(_) => {
                 Err(Error::internal("a write on a record returned something else").into())
             }
         }
@@ -197,7 +198,7 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
     let (mut code, mut said) = (0, Vec::new());
     for key in keys {
         match one::<T>(store, None, &key, &given, None).await {
-            Ok(Told::Token(token, secret)) => show_token(look, &given.zone, token, secret)?,
+            Ok(Told::Secret(shown)) => show_secret(look, &given.zone, shown)?,
             Ok(Told::Message(message)) => said.push((key, message)),
             Ok(Told::Saved(_) | Told::Record(_) | Told::Undone(_)) => {
                 return Err(Error::internal("a write on no record returned one").into());
@@ -262,34 +263,27 @@ pub(super) async fn one<T: Operation>(
     Ok(T::told(noun, outcome.done))
 }
 
-/// Prints a new token. As a table or an id it is only the secret, so that scripts can use it.
-fn show_token(look: Look, zone: &Zone, token: Token, secret: Secret) -> output::Result {
+/// Prints a secret. As a table or an id it is alone, so that scripts can use it.
+fn show_secret(look: Look, zone: &Zone, shown: ShownSecret) -> output::Result {
+    let secret = shown.json[shown.name].as_str().unwrap_or_default();
     match look.format {
         Format::Table | Format::Id => {
-            print(format!("{}\n", secret.text()).as_bytes())?;
-            // The note is only for a person who sees the token at a terminal.
+            print(format!("{secret}\n").as_bytes())?;
+            // The note is only for a person who sees the secret at a terminal.
             if !io::stdout().is_terminal() {
                 return Ok(());
             }
-            let until = token.expires_at.as_ref().map_or_else(String::new, |at| {
+            let until = shown.until.as_ref().map_or_else(String::new, |at| {
                 format!(" until {} ({})", zone.show(at), zone.name())
             });
-            say(&format!(
-                "the token {} with the scope {} is valid{until}; it is shown only this once",
-                token.name,
-                token.scope.word()
-            ));
+            say(&shown.note.replace("{until}", &until));
             Ok(())
         }
         Format::Json | Format::Ndjson | Format::Csv => {
-            let said = [
-                ("name", (&*token.name).into()),
-                ("scope", token.scope.word().into()),
-                ("start", token.start.into()),
-                ("created_at", token.created_at.into()),
-                ("expires_at", token.expires_at.into()),
-                ("token", secret.text().into()),
-            ];
+            let said = shown.json.as_object().into_iter().flatten();
+            let said: Vec<(&str, Json)> = said
+                .map(|(name, value)| (name.as_str(), value.clone()))
+                .collect();
             output::summary(io::stdout().lock(), look, &said)
         }
     }

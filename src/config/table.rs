@@ -165,6 +165,9 @@ knobs! {
     ALLOWED_HOST: "allowed_host", "--allowed-host", "CRM_ALLOWED_HOST", "allowed_host";
         ServiceSettings, Many(check_host, "HOST"), Unset;
         "Also answer requests for this host, where the service listens on a loopback address and has no token; may be given several times";
+    WEBHOOK_ALLOW: "webhook_allow", "--webhook-allow", "CRM_WEBHOOK_ALLOW", "webhook_allow";
+        ServiceSettings, Many(check_network, "ADDRESS"), Unset;
+        "Let webhooks reach this address or network like 10.0.0.0/8, although it is not public; may be given several times";
     LOG: "log", "--log", "CRM_LOG", "log";
         ServiceSettings, Word(&["text", "json"]), Value("text");
         "The format of the log on standard error";

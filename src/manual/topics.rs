@@ -29,6 +29,7 @@ topics! {
     "commands", "The terminal tool: commands, flags, formats, exit codes";
     "settings", "Every setting: flag, environment variable, config file";
     "tokens", "Who may use the service";
+    "webhooks", "Where every change is sent, signed";
     "networks", "HTTPS, pages of other sites, proxies";
     "limits", "The limits of the service, and what happens beyond them";
     "stream", "Follow the changes: events over HTTP, --follow, --exec";

@@ -121,7 +121,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// Reads an address or a network. An IPv4 network that is written as IPv6 becomes the IPv4 network.
-fn network(text: &str) -> Option<IpNet> {
+pub fn network(text: &str) -> Option<IpNet> {
     // Programs disagree on what 010.0.0.1 means. The standard library refuses it instead of guessing.
     let network = match text.split_once('/') {
         None => IpNet::from(text.parse::<IpAddr>().ok()?),

@@ -54,6 +54,8 @@ pub enum Of {
     Tokens,
     /// The changes of records. Its command is not a subcommand.
     Changes,
+    /// Webhooks.
+    Webhooks,
     /// The service itself.
     Service,
 }
@@ -65,7 +67,7 @@ impl Of {
             Of::Records => !noun.is_view(),
             Of::Lists => true,
             Of::Noun(of) | Of::Command(of) => std::ptr::eq(of, noun),
-            Of::Tokens | Of::Changes | Of::Service => false,
+            Of::Tokens | Of::Webhooks | Of::Changes | Of::Service => false,
         }
     }
 }
@@ -162,6 +164,8 @@ pub enum Takes {
     Word(&'static str, &'static [&'static str]),
     /// Any text. This is its name in the help.
     Text(&'static str),
+    /// A list of texts. This is its name in the help. As a flag it is comma-separated, and its name is in the singular.
+    List(&'static str),
     /// A text with a time or a duration. Its operation takes the parameter `tz`.
     Time,
 }
@@ -289,7 +293,7 @@ impl About {
     pub fn is_with(&self, noun: Option<&'static Noun>) -> bool {
         match (self.of, noun) {
             (of, Some(noun)) => of.has(noun),
-            (Of::Tokens | Of::Changes | Of::Service, None) => true,
+            (Of::Tokens | Of::Webhooks | Of::Changes | Of::Service, None) => true,
             (Of::Records | Of::Lists | Of::Noun(_) | Of::Command(_), None) => false,
         }
     }

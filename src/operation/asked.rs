@@ -6,9 +6,9 @@ use crate::model::draft::Draft;
 use crate::model::noun::Noun;
 use crate::model::query::{LISTS, boolean};
 use crate::model::record::Record;
-use crate::model::token::{Secret, Token};
+use crate::model::token::Secret;
 use crate::model::undone::Undone;
-use crate::store::contract::{Saved, Write};
+use crate::store::contract::{Listed, Saved, Write};
 
 use super::about::About;
 
@@ -138,6 +138,12 @@ pub trait Operation: Write {
     fn told(noun: Option<&'static Noun>, done: Self::Done) -> Told;
 }
 
+/// An operation that lists everything of a kind that is no record.
+pub trait ListAll {
+    /// What it lists.
+    type Item: Listed;
+}
+
 /// The result of a write.
 pub enum Told {
     /// A record that was created or changed, with its path.
@@ -146,8 +152,22 @@ pub enum Told {
     Record(Record),
     /// A sentence.
     Message(String),
-    /// A new token.
-    Token(Token, Secret),
     /// What taking back a group of changes has done, or would do.
     Undone(Undone),
+    /// A token or a webhook with its secret.
+    Secret(ShownSecret),
+}
+
+/// A secret that is shown only once.
+pub struct ShownSecret {
+    /// Whether what it belongs to is new.
+    pub created: bool,
+    /// What it belongs to, and the secret.
+    pub json: serde_json::Value,
+    /// The secret's name in the JSON.
+    pub name: &'static str,
+    /// What a person is told about it. `{until}` stands for ` until` and that time, or nothing.
+    pub note: String,
+    /// Until when it or the one before it is valid, in the stored form.
+    pub until: Option<String>,
 }

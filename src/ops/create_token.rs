@@ -12,7 +12,7 @@ use crate::operation::about::{
     ADMIN, About, Answer, Body, BodyField, CommandExamples, CommandPart, Describe, Needs, Of,
     Takes, Words,
 };
-use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::asked::{Asked, Operation, ShownSecret, Told};
 use crate::operation::describe::{Described, answer, failure, media};
 use crate::operation::fields::TIME_STORED;
 use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
@@ -120,7 +120,19 @@ impl Operation for CreateToken {
     }
 
     fn told(_noun: Option<&'static Noun>, (token, secret): (Token, Secret)) -> Told {
-        Told::Token(token, secret)
+        let mut json = token.to_json();
+        json["token"] = secret.text().into();
+        Told::Secret(ShownSecret {
+            created: true,
+            json,
+            name: "token",
+            note: format!(
+                "the token {} with the scope {} is valid{{until}}; it is shown only this once",
+                token.name,
+                token.scope.word()
+            ),
+            until: token.expires_at,
+        })
     }
 }
 

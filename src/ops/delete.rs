@@ -6,13 +6,13 @@ use crate::model::kind::OnDelete;
 use crate::model::noun::Noun;
 use crate::model::nouns::{NOUNS, owned};
 use crate::model::terms::Terms;
+use crate::model::token::Scope;
 use crate::operation::about::{
     About, Answer, Body, CommandExamples, CommandPart, Describe, Needs, Of, Parameter, Takes,
     WRITE, Words,
 };
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, failure, message};
-use crate::model::token::Scope;
 use crate::store::contract::{HttpRequest, Kept, Traces, Write, WriteExtent};
 use crate::store::sql::erase::erase;
 use crate::store::sql::ledger::Ledger;
@@ -131,8 +131,7 @@ fn describe(noun: &'static Noun) -> Described {
     );
     let mut described = Described::default().answers(200, deleted);
     if noun.email().is_some() {
-        described.answers["200"]["content"]["application/json"]["examples"]["erased"] =
-            serde_json::json!({"value": {"message": format!("{} erased; no trace is left in the database and its log", noun.title)}});
+        described.answers["200"]["content"]["application/json"]["examples"]["erased"] = serde_json::json!({"value": {"message": format!("{} erased; no trace is left in the database and its log", noun.title)}});
     }
     if let Some(owned) = owned(noun) {
         let owned = owned.replace(" and ", " or ");
@@ -179,8 +178,12 @@ impl Write for Delete {
     fn cleaned(done: &mut Deleted, traces: Traces) {
         if let Deleted::Erased(told) = done {
             *told = match traces {
-                Traces::Gone(others) => format!("{ERASED}; no trace is left in the database and its log{others}"),
-                Traces::Left(why) => format!("{ERASED}; the files of the database still have traces of it: {why}"),
+                Traces::Gone(others) => {
+                    format!("{ERASED}; no trace is left in the database and its log{others}")
+                }
+                Traces::Left(why) => {
+                    format!("{ERASED}; the files of the database still have traces of it: {why}")
+                }
                 Traces::Vacuumed(how) => format!("{ERASED}; {how}"),
             };
         }

@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::create_token::{known, with_all};
+use crate::model::token::Token;
 use crate::operation::about::{
     ADMIN, About, Answer, Body, CommandExamples, Describe, Needs, Of, Words,
 };
+use crate::operation::asked::ListAll;
 use crate::operation::describe::{Described, answer, failure, media};
 
 /// Lists the tokens.
@@ -37,6 +39,10 @@ impl ListTokens {
             ]),
         }),
     };
+}
+
+impl ListAll for ListTokens {
+    type Item = Token;
 }
 
 fn describe() -> Described {

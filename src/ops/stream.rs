@@ -48,7 +48,10 @@ fn describe(noun: &'static Noun) -> Described {
                  out. The filters are those of the list.";
     let error = Error {
         code: Code::Gone,
-        ..Error::field("after", "the changes that follow the cursor are no longer kept")
+        ..Error::field(
+            "after",
+            "the changes that follow the cursor are no longer kept",
+        )
     };
     let gone = failure(
         "The changes after the cursor are no longer kept, or it belongs to another database, such as the one before a restore.",

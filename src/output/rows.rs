@@ -1,16 +1,18 @@
-//! Lists of settings and of tokens.
+//! Lists of settings, of tokens, and of webhooks.
 
 use std::io::Write;
 
+use serde_json::Value;
+
 use crate::base::time::Zone;
 use crate::config::{Format, Row};
-use crate::model::token::Token;
 use crate::output::csv::csv_line;
 use crate::output::look::Look;
 use crate::output::stop::Result;
 use crate::output::table::{TableColumn, table};
 use crate::output::terminal::Terminal;
 use crate::output::text::{for_terminal, visible};
+use crate::store::contract::Listed;
 
 /// Prints the rows of `crm config`. They are never cut: a path or a source that is cut says nothing.
 pub fn settings(out: impl Write, look: Look, rows: &[Row]) -> Result {
@@ -31,23 +33,43 @@ pub fn settings(out: impl Write, look: Look, rows: &[Row]) -> Result {
     listed(out, uncut, ["setting", "value", "source"], rows)
 }
 
-/// Prints tokens. A table has its times in the zone.
-pub fn tokens(out: impl Write, look: Look, zone: &Zone, tokens: &[Token]) -> Result {
-    let names = ["name", "scope", "start", "created_at", "expires_at"];
-    let shown = |time: &str| match look.format {
-        Format::Table => zone.show(time).into_owned(),
-        _ => time.into(),
+/// Prints a list of tokens or webhooks. A table has their times in the zone.
+pub fn all<L: Listed>(mut out: impl Write, look: Look, zone: &Zone, all: &[L]) -> Result {
+    let shown = |value: &Value, name: &str| match value {
+        Value::Null => String::new(),
+        Value::String(text) if is_time(name) && look.format == Format::Table => {
+            zone.show(text).into_owned()
+        }
+        Value::String(text) => text.clone(),
+        Value::Array(words) => {
+            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+            words.join(",")
+        }
+        other => other.to_string(),
     };
-    let rows = tokens.iter().map(|token| {
-        [
-            Some(token.name.to_string()),
-            Some(token.scope.word().to_string()),
-            Some(token.start.clone()),
-            Some(shown(&token.created_at)),
-            token.expires_at.as_deref().map(shown),
-        ]
+    let objects: Vec<Value> = all.iter().map(L::to_json).collect();
+    let rows = objects.iter().map(|object| {
+        let cells = L::COLUMNS.iter().map(|name| shown(&object[*name], name));
+        cells.collect()
     });
-    listed(out, look, names, rows)
+    let mut text = Vec::new();
+    write(
+        look,
+        L::COLUMNS,
+        rows,
+        || objects.iter().map(Value::to_string).collect(),
+        &mut text,
+    )?;
+    for_terminal(look.format, look.terminal, &mut text);
+    out.write_all(&text)?;
+    Ok(out.flush()?)
+}
+
+/// Whether the column of this name has times.
+fn is_time(name: &str) -> bool {
+    ["_at", "_since", "_until"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// Prints rows of text under these names. The first column is the id.
@@ -57,52 +79,72 @@ fn listed<const N: usize>(
     names: [&'static str; N],
     rows: impl Iterator<Item = [Option<String>; N]>,
 ) -> Result {
+    let rows: Vec<[Option<String>; N]> = rows.collect();
+    let objects = || {
+        let objects = rows.iter().map(|row| {
+            let members = names.into_iter().zip(row);
+            let members = members.map(|(name, cell)| (name.to_string(), cell.clone().into()));
+            Value::Object(members.collect()).to_string()
+        });
+        objects.collect()
+    };
+    let texts = rows.iter().map(|row| {
+        let cells = row.iter().map(|cell| cell.clone().unwrap_or_default());
+        cells.collect()
+    });
     let mut text = Vec::new();
+    write(look, &names, texts, objects, &mut text)?;
+    for_terminal(look.format, look.terminal, &mut text);
+    out.write_all(&text)?;
+    Ok(out.flush()?)
+}
+
+/// Writes rows under these names, or as these JSON objects.
+fn write(
+    look: Look,
+    names: &[&'static str],
+    rows: impl Iterator<Item = Vec<String>>,
+    objects: impl FnOnce() -> Vec<String>,
+    text: &mut Vec<u8>,
+) -> Result {
     match look.format {
-        Format::Json | Format::Ndjson => {
-            let objects = rows.map(|row| {
-                let members = names.into_iter().zip(row);
-                let members = members.map(|(name, cell)| (name.to_string(), cell.into()));
-                serde_json::Value::Object(members.collect()).to_string()
-            });
-            let objects: Vec<String> = objects.collect();
-            match look.format {
-                Format::Json if objects.is_empty() => writeln!(text, "[]")?,
-                Format::Json => writeln!(text, "[\n{}\n]", objects.join(",\n"))?,
-                _ => objects
-                    .iter()
-                    .try_for_each(|object| writeln!(text, "{object}"))?,
+        Format::Json => match objects() {
+            objects if objects.is_empty() => writeln!(text, "[]")?,
+            objects => writeln!(text, "[\n{}\n]", objects.join(",\n"))?,
+        },
+        Format::Ndjson => {
+            for object in objects() {
+                writeln!(text, "{object}")?;
             }
         }
         Format::Csv => {
-            csv_line(names.into_iter(), &mut text);
+            csv_line(names.iter().copied(), text);
             for row in rows {
-                csv_line(row.into_iter().map(Option::unwrap_or_default), &mut text);
+                csv_line(row.into_iter(), text);
             }
         }
         Format::Id => {
             for row in rows {
-                writeln!(text, "{}", row[0].as_deref().unwrap_or_default())?;
+                writeln!(text, "{}", row[0])?;
             }
         }
         Format::Table => {
-            let columns = names.map(|name| TableColumn {
-                name: name.into(),
+            let columns = names.iter().map(|name| TableColumn {
+                name: (*name).into(),
                 right: false,
                 spare: false,
                 usual: false,
             });
+            let columns: Vec<TableColumn> = columns.collect();
             let rows = rows.map(|row| {
-                let cells = row.into_iter().map(Option::unwrap_or_default);
+                let cells = row.into_iter();
                 cells.map(|cell| visible(&cell).into_owned()).collect()
             });
             let rows: Vec<Vec<String>> = rows.collect();
             if !rows.is_empty() {
-                table(&columns, rows, look.terminal, &mut text)?;
+                table(&columns, rows, look.terminal, text)?;
             }
         }
     }
-    for_terminal(look.format, look.terminal, &mut text);
-    out.write_all(&text)?;
-    Ok(out.flush()?)
+    Ok(())
 }

@@ -24,13 +24,12 @@ use crate::model::query::{self, Query};
 use crate::model::record::Snapshot;
 use crate::model::shown::Shown;
 use crate::model::terms::Terms;
-use crate::model::token::Token;
 use crate::net::body;
 use crate::operation::about::Body;
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::service::{Answered, DocsFile, Inform, MetricsText, Service};
 use crate::ops::Visit;
-use crate::store::contract::{Ready, Report, Store};
+use crate::store::contract::{Listed, Ready, Report, Store};
 
 /// A request with the noun, the parameter and the body for its operation.
 struct Call<'a, S> {
@@ -123,11 +122,11 @@ impl Request<'_> {
         Ok(json.respond(|json| tagged_json(StatusCode::OK, json, read.version)))
     }
 
-    async fn tokens(&self) -> Result<Response> {
+    async fn all<L: Listed>(&self) -> Result<Response> {
         self.parameters(&[])?;
-        let tokens = self.api.store.tokens().await?;
-        let tokens: Vec<serde_json::Value> = tokens.iter().map(Token::to_json).collect();
-        let json = serde_json::Value::Array(tokens).to_string();
+        let all = self.api.store.all::<L>().await?;
+        let all: Vec<serde_json::Value> = all.iter().map(L::to_json).collect();
+        let json = serde_json::Value::Array(all).to_string();
         Ok(reply::json(StatusCode::OK, json))
     }
 }
@@ -200,10 +199,12 @@ where
                 reply::json(StatusCode::OK, message)
             }
             Told::Undone(undone) => reply::json(StatusCode::OK, undone.to_json().to_string()),
-            Told::Token(token, secret) => {
-                let mut json = token.to_json();
-                json["token"] = secret.text().into();
-                reply::json(StatusCode::CREATED, json.to_string())
+            Told::Secret(shown) => {
+                let status = match shown.created {
+                    true => StatusCode::CREATED,
+                    false => StatusCode::OK,
+                };
+                reply::json(status, shown.json.to_string())
             }
         };
         let mut response = request.marked(response, outcome.replayed);
@@ -237,8 +238,8 @@ where
         request.read(pin!(request.get(noun, self.key))).await
     }
 
-    async fn tokens(self) -> Result<Response> {
-        Box::pin(self.request.tokens()).await
+    async fn list_all<L: Listed>(self) -> Result<Response> {
+        Box::pin(self.request.all::<L>()).await
     }
 
     async fn write<T: Operation>(self) -> Result<Response> {

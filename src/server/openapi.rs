@@ -81,6 +81,7 @@ pub fn document() -> String {
     }
     tags.push(json!({"name": "service", "description": "The service itself."}));
     tags.push(json!({"name": "tokens", "description": "Who may use the service."}));
+    tags.push(json!({"name": "webhooks", "description": "Where the changes are sent."}));
     for route in routes() {
         if let Some(operation) = operation(&route) {
             let path = route.path.strip_suffix("/{rest}").unwrap_or(&route.path);
@@ -132,6 +133,7 @@ fn operation(route: &Route) -> Option<Value> {
     let tag = match (about.of, noun) {
         (Of::Tokens, _) => "tokens",
         (Of::Changes, _) => "changes",
+        (Of::Webhooks, _) => "webhooks",
         (_, Some(noun)) => noun.plural,
         (_, None) => "service",
     };
@@ -196,7 +198,7 @@ fn parameter(parameter: &Parameter, noun: Option<&'static Noun>) -> Value {
             json!({"type": "string", "enum": words}),
             words.first().copied(),
         ),
-        Takes::Text(_) | Takes::Time => (json!({"type": "string"}), None),
+        Takes::Text(_) | Takes::List(_) | Takes::Time => (json!({"type": "string"}), None),
     };
     let mut about = fill(parameter.about, noun);
     if let Takes::SwitchFor(scope) = parameter.takes {

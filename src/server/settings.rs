@@ -4,6 +4,7 @@ use super::cors::Cors;
 use super::gate::Policy;
 use super::hosts::Hosts;
 use super::limit::RequestLimits;
+use super::webhooks::networks::AllowedNetworks;
 use crate::base::time::Zone;
 use crate::net::settings::ConnectionSettings;
 
@@ -20,6 +21,8 @@ pub struct ServerSettings {
     pub hosts: Hosts,
     /// Whether requests need a token.
     pub policy: Policy,
+    /// Which addresses webhooks may reach besides the public ones.
+    pub webhooks: AllowedNetworks,
     /// The zone of times without an offset in requests that name none.
     pub zone: Zone,
 }

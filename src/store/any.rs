@@ -7,7 +7,8 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
-use super::contract::{Listing, Outcome, Ready, Report, Store, Write};
+use super::chore::{Chore, not_here};
+use super::contract::{Listed, Listing, Outcome, Ready, Report, Store, Write};
 use super::postgres::Postgres;
 use super::remote::Remote;
 use super::retention::Keep;
@@ -19,7 +20,8 @@ use crate::model::query::Query;
 use crate::model::record::{Record, Snapshot};
 use crate::model::rows::Rows;
 use crate::model::terms::Terms;
-use crate::model::token::{Keyring, Secret, Token};
+use crate::model::token::{Keyring, Secret};
+use crate::model::value::Value;
 
 /// One of the stores. It is an enum and not a `dyn` so that its calls can be native async functions.
 #[derive(Clone)]
@@ -80,6 +82,33 @@ impl AnyStore {
     pub async fn measure(&self) {
         if let AnyStore::Postgres(store) = self {
             Box::pin(store.measure()).await;
+        }
+    }
+
+    /// Runs a chore.
+    pub(crate) async fn chore<C: Chore>(&self, chore: C) -> Result<C::Done> {
+        match self {
+            AnyStore::Sqlite(store) => store.chore(chore).await,
+            AnyStore::Postgres(store) => Box::pin(store.chore(chore)).await,
+            AnyStore::Remote(_) => Err(not_here()),
+        }
+    }
+
+    /// The rows of a short select.
+    pub(crate) async fn rows(&self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        match self {
+            AnyStore::Sqlite(store) => store.rows(sql, params),
+            AnyStore::Postgres(store) => Box::pin(store.rows(sql, params)).await,
+            AnyStore::Remote(_) => Err(not_here()),
+        }
+    }
+
+    /// The number of a change up to which all changes can be read. What a later read finds up to it is complete.
+    pub(crate) async fn horizon(&self) -> Result<i64> {
+        match self {
+            AnyStore::Sqlite(store) => store.horizon(),
+            AnyStore::Postgres(store) => Box::pin(store.horizon()).await,
+            AnyStore::Remote(_) => Err(not_here()),
         }
     }
 
@@ -146,8 +175,8 @@ impl Store for AnyStore {
         each!(self, store => store.get_json(noun, id).await)
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>> {
-        each!(self, store => store.tokens().await)
+    async fn all<L: Listed>(&self) -> Result<Vec<L>> {
+        each!(self, store => store.all().await)
     }
 
     async fn keyring(&self) -> Result<Arc<Keyring>> {

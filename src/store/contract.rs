@@ -34,6 +34,7 @@ use crate::model::record::{Record, Snapshot};
 use crate::model::rows::Rows;
 use crate::model::terms::Terms;
 use crate::model::token::{Keyring, Token};
+use crate::model::value::Value;
 
 /// A created or changed record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -313,6 +314,29 @@ impl Ready {
     }
 }
 
+/// Something that is no record, and that is listed as a whole: tokens, webhooks.
+pub trait Listed: Sized + Send + 'static {
+    /// The path of the list.
+    const PATH: &'static str;
+    /// What the list holds, in the plural.
+    const PLURAL: &'static str;
+    /// The columns of the list as a table and in CSV; the first is the name. They are members of [`Listed::to_json`].
+    const COLUMNS: &'static [&'static str];
+    /// What is said instead of an empty table.
+    const NONE: &'static str;
+    /// The statement that selects all.
+    const SELECT: &'static str;
+
+    /// Reads a row of [`Listed::SELECT`].
+    fn from_row(row: &[Value]) -> Option<Self>;
+
+    /// Reads what [`Listed::to_json`] wrote.
+    fn from_json(json: &serde_json::Value) -> Option<Self>;
+
+    /// As the API and `-o json` show it.
+    fn to_json(&self) -> serde_json::Value;
+}
+
 /// A store. Its laws are at the top of this module.
 pub trait Store {
     /// Runs a write under these conditions.
@@ -337,8 +361,13 @@ pub trait Store {
         async move { Ok(Snapshot::from(&self.get(noun, id).await?)) }
     }
 
+    /// All tokens or all webhooks, in the order of their names.
+    fn all<L: Listed>(&self) -> impl Future<Output = Result<Vec<L>>> + Send;
+
     /// The tokens, in the order of their names.
-    fn tokens(&self) -> impl Future<Output = Result<Vec<Token>>> + Send;
+    fn tokens(&self) -> impl Future<Output = Result<Vec<Token>>> + Send {
+        self.all()
+    }
 
     /// The tokens, to look up a caller. If another process changes tokens, they may be as old as [`STALE`].
     fn keyring(&self) -> impl Future<Output = Result<Arc<Keyring>>> + Send;

@@ -12,6 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::sql::webhooks::LOWEST_NEEDED;
 use super::transaction::Transaction;
 use crate::base::error::Result;
 use crate::base::time;
@@ -150,6 +151,7 @@ impl KeptChanges {
 /// The number of the first change that something else than the history needs, such as a webhook that has not delivered it.
 /// It and all after it stay, however old they are. `None` if nothing needs any: the kept answers of requests have copies of
 /// their records.
-async fn needed_from<T: Transaction>(_tx: &mut T) -> Result<Option<i64>> {
-    Ok(None)
+async fn needed_from<T: Transaction>(tx: &mut T) -> Result<Option<i64>> {
+    let rows = tx.query(LOWEST_NEEDED, &[]).await?;
+    Ok(rows.first().and_then(|row| row.first()?.int()))
 }

@@ -9,6 +9,7 @@ pub(crate) mod row;
 pub mod select;
 pub mod statements;
 pub(crate) mod tokens;
+pub(crate) mod webhooks;
 
 pub mod ledger;
 pub mod reversal;

@@ -112,6 +112,9 @@ pub trait Transaction: Send {
         params: &[Value],
     ) -> impl Future<Output = Result<u64, Fault>> + Send;
 
+    /// The number of a change before all changes that still appear.
+    fn horizon(&mut self) -> impl Future<Output = Result<i64>> + Send;
+
     /// Takes a lock on `key` until the end of the transaction, and waits while another transaction has it.
     fn alone_with(&mut self, key: &str) -> impl Future<Output = Result<()>> + Send;
 }

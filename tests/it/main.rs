@@ -44,3 +44,4 @@ mod stream;
 mod support;
 mod terminal;
 mod undo;
+mod webhooks;

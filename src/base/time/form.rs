@@ -1,6 +1,6 @@
 //! The stored form of a time, the form in file names, and the form in HTTP headers.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::civil::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
@@ -84,6 +84,15 @@ pub fn read_stored(text: &str) -> Option<SystemTime> {
     }
     let at = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
     Some(TimeZone::UTC.to_timestamp(at).ok()?.into())
+}
+
+/// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or a point in time. `None` for any other text.
+pub fn read_delay(text: &str) -> Option<Duration> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let at = read_http(text)?;
+    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// A time in its stored form.

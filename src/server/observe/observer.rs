@@ -20,6 +20,7 @@ use crate::server::observe::limits::LimitHits;
 use crate::server::observe::plain::plain;
 use crate::server::observe::seen::Seen;
 use crate::server::observe::tables::{RequestCounts, RequestTimes};
+use crate::server::webhooks::meter::DeliveryMeter;
 use crate::store::any::AnyStore;
 
 /// Observes all requests. Clones share the metrics.
@@ -30,6 +31,8 @@ pub(crate) struct Observer {
     replays: Counter,
     /// The metrics of connections.
     pub(crate) meter: ConnectionMeter,
+    /// The metrics of deliveries to webhooks.
+    pub(crate) deliveries: DeliveryMeter,
 }
 
 impl Observer {
@@ -72,6 +75,8 @@ impl Observer {
         let meter = ConnectionMeter::default();
         meter.register(&mut registry);
         streams.register(&mut registry);
+        let deliveries = DeliveryMeter::default();
+        deliveries.register(&mut registry);
         registry.register(
             "crm_limits_hit",
             "How often a limit refused or ended something",
@@ -106,6 +111,7 @@ impl Observer {
             },
             replays,
             meter,
+            deliveries,
         }
     }
 

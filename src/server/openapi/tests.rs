@@ -265,14 +265,15 @@ fn every_operation_is_there_with_the_errors_it_can_answer() {
         }
         let statuses: Vec<&String> = operation["responses"].as_object().unwrap().keys().collect();
         let expected = match place.as_str() {
-            "get /leads" | "get /actions" | "get /processes" | "get /followups" | "get /tokens" => {
-                "200 400 401 403 414 421 429 500 503 507"
-            }
+            "get /leads" | "get /actions" | "get /processes" | "get /followups" | "get /tokens"
+            | "get /webhooks" => "200 400 401 403 414 421 429 500 503 507",
             "post /leads" => "200 201 400 401 403 408 409 413 414 415 421 422 429 500 503 504 507",
             "post /actions" | "post /processes" => {
                 "201 400 401 403 408 413 414 415 421 422 429 500 503 504 507"
             }
-            "post /tokens" => "201 400 401 403 408 409 413 414 415 421 422 429 500 503 504 507",
+            "post /tokens" | "post /webhooks" => {
+                "201 400 401 403 408 409 413 414 415 421 422 429 500 503 504 507"
+            }
             "delete /tokens/{name}" => "200 400 401 403 404 409 414 421 422 429 500 503 504 507",
             "delete /leads/{id}" => "200 400 401 403 404 409 412 414 421 422 429 500 503 504 507",
             "get /ready" => "200 414 421 500 503 507",
@@ -313,6 +314,14 @@ fn every_operation_is_there_with_the_errors_it_can_answer() {
         "listTokens",
         "createToken",
         "revokeToken",
+        "listWebhooks",
+        "createWebhook",
+        "testWebhook",
+        "rotateWebhook",
+        "pauseWebhook",
+        "resumeWebhook",
+        "redeliverWebhook",
+        "deleteWebhook",
         "health",
         "ready",
         "metrics",

@@ -10,6 +10,8 @@ mod rows;
 mod sorted;
 mod spool;
 
+pub(super) use feed::{horizon, state_text};
+
 use std::sync::Arc;
 use std::time::Duration;
 

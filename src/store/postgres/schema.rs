@@ -16,13 +16,14 @@ use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 
 /// The migrations, each in its own transaction. The number of the schema says how many were applied.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
     include_str!("../schema/postgres/0003_versions_by_others.sql"),
     include_str!("../schema/postgres/0004_versions_of_remade.sql"),
     include_str!("../schema/postgres/0005_one_form_of_addresses.sql"),
     include_str!("../schema/postgres/0006_changes.sql"),
+    include_str!("../schema/postgres/0007_webhooks.sql"),
 ];
 
 /// The migration after which all addresses are in their one form.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
-use super::cells::values;
+use super::cells::{slice, values};
 use super::database::{FIRST_TRY, LONG_PATIENCE, PATIENCE, PgDatabase};
 use super::failure::Failure;
 use super::tokens::{self, TokenCache};
@@ -21,8 +21,10 @@ use crate::model::query::Query;
 use crate::model::record::Record;
 use crate::model::rows::Rows;
 use crate::model::terms::Terms;
-use crate::model::token::{Keyring, Token};
-use crate::store::contract::{Listing, Outcome, Ready, Store, Write, WriteExtent};
+use crate::model::token::Keyring;
+use crate::model::value::Value;
+use crate::store::chore::Chore;
+use crate::store::contract::{Listed, Listing, Outcome, Ready, Store, Write, WriteExtent};
 use crate::store::retention::Keep;
 use crate::store::sql::faults::Faults;
 use crate::store::sql::row::mend;
@@ -119,6 +121,37 @@ impl Postgres {
         self.database.signal.receiver()
     }
 
+    /// Runs a chore in a transaction.
+    pub(crate) async fn chore<C: Chore>(&self, chore: C) -> Result<C::Done> {
+        let mut tx = self
+            .database
+            .write(Mode::Transaction { begun: false })
+            .await?;
+        let result = chore.run(&mut tx).await;
+        tx.finish(result).await
+    }
+
+    /// The rows of a short select.
+    pub(crate) async fn rows(&self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        let read = self
+            .database
+            .read(FIRST_TRY, (sql, params), |(sql, params), session| {
+                Box::pin(async move {
+                    let statement = session.prepared(sql).await?;
+                    let rows = session.client.query(&statement, &slice(params)).await?;
+                    Ok(rows.iter().map(values).collect())
+                })
+            });
+        read.await
+    }
+
+    /// The number up to which all changes can be read: none of them can still appear.
+    pub(crate) async fn horizon(&self) -> Result<i64> {
+        let rows = self.rows(&list::state_text(), &[]).await?;
+        let horizon = rows.first().and_then(|row| list::horizon(row));
+        horizon.ok_or_else(|| Error::internal("the sequence of changes has no state"))
+    }
+
     /// The values that crm would not have written. `url` is shown in the commands that repair one.
     pub async fn faults(&self, url: &str) -> Result<Faults> {
         list::faults(&self.database, url).await
@@ -187,9 +220,15 @@ impl Store for Postgres {
         outcome
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>> {
-        let tokens = tokens::read_tokens(&self.database).await?;
-        Ok(tokens.into_iter().map(|(_, token)| token).collect())
+    async fn all<L: Listed>(&self) -> Result<Vec<L>> {
+        let rows = self.rows(L::SELECT, &[]).await?;
+        let all: Option<Vec<L>> = rows.iter().map(|row| L::from_row(row)).collect();
+        all.ok_or_else(|| {
+            Error::internal(format!(
+                "the database: one of its {} cannot be read",
+                L::PLURAL
+            ))
+        })
     }
 
     async fn keyring(&self) -> Result<Arc<Keyring>> {

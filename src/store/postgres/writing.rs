@@ -17,6 +17,7 @@ use super::cells::{cell, slice, values};
 use super::database::{PATIENCE, PgDatabase, left};
 use super::failure::{Failure, unknown, within};
 use super::link::{self, Link};
+use super::list::{horizon, state_text};
 use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 use crate::model::value::Value;
@@ -426,6 +427,12 @@ impl Transaction for PgTransaction<'_> {
             Ok(count) => Ok(count),
             Err(failure) => Err(self.fault(failure).await),
         }
+    }
+
+    async fn horizon(&mut self) -> Result<i64> {
+        let rows = self.query(&state_text(), &[]).await?;
+        let horizon = rows.first().and_then(|row| horizon(row));
+        horizon.ok_or_else(|| Error::internal("the sequence of changes has no state"))
     }
 
     async fn alone_with(&mut self, key: &str) -> Result<()> {

@@ -8,8 +8,9 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 
 use super::connection::{self, causes, explain};
-use super::retry::{Retries, SendError, retry_after};
+use super::retry::{Retries, SendError};
 use crate::base::error::{Code, Error, Result};
+use crate::base::time;
 use crate::model::terms;
 use crate::model::token::Secret;
 use crate::store::contract::Report;
@@ -65,7 +66,7 @@ impl RemoteClient {
         }
         let code = Code::from_status(status.as_u16());
         let after = response.headers().get(RETRY_AFTER);
-        let after = after.and_then(|after| retry_after(after.to_str().ok()?.trim()));
+        let after = after.and_then(|after| time::read_delay(after.to_str().ok()?.trim()));
         let body = self.body(response).await?;
         // `/ready` has the report even if the server accepts no writes.
         *self.backups() = Report::from_json(&body);

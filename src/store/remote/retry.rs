@@ -2,10 +2,9 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::base::error::Error;
-use crate::base::time;
 
 /// How many times a request is sent that is lost or turned away. A restart of a server takes about a second.
 const MOST_TRIES: u32 = 5;
@@ -15,15 +14,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The longest pause. If a server asks for a longer one, the error is reported instead.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or a point in time. Any other text is ignored.
-pub(super) fn retry_after(text: &str) -> Option<Duration> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-    }
-    let at = time::read_http(text)?;
-    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
-}
 
 /// Why a request failed.
 pub(super) struct SendError {

@@ -15,8 +15,8 @@ use crate::model::query::{self, Query};
 use crate::model::record::Record;
 use crate::model::rows::Rows;
 use crate::model::terms::{Key, Terms};
-use crate::model::token::{Keyring, Secret, Token};
-use crate::store::contract::{Chunks, Kept, Listing, Outcome, Ready, Report, Store, Write};
+use crate::model::token::{Keyring, Secret};
+use crate::store::contract::{Chunks, Kept, Listed, Listing, Outcome, Ready, Report, Store, Write};
 
 /// The store behind a server. Clones share its connections.
 #[derive(Clone)]
@@ -120,17 +120,18 @@ impl Store for Remote {
         }
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>> {
-        let request = self.client.request(Method::GET, "/tokens");
+    async fn all<L: Listed>(&self) -> Result<Vec<L>> {
+        let request = self.client.request(Method::GET, L::PATH);
         let answer = self.client.whole(request).await?;
         let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let tokens = json
+        let all = json
             .as_array()
-            .map(|all| all.iter().map(Token::from_json).collect());
-        let tokens: Option<Option<Vec<Token>>> = tokens;
-        tokens
-            .flatten()
-            .ok_or_else(|| self.client.stranger("its answer is not a list of tokens"))
+            .map(|all| all.iter().map(L::from_json).collect());
+        let all: Option<Option<Vec<L>>> = all;
+        all.flatten().ok_or_else(|| {
+            let why = format!("its answer is not a list of {}", L::PLURAL);
+            self.client.stranger(&why)
+        })
     }
 
     async fn keyring(&self) -> Result<Arc<Keyring>> {

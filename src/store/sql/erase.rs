@@ -61,14 +61,8 @@ pub async fn erase<T: Transaction>(
     for one in &erased {
         reduce(ledger.tx, *one).await?;
     }
-    forget_answers(ledger.tx, &erased).await?;
-    forget_deliveries(ledger.tx, &erased).await
-}
-
-/// Removes the contents of these records from what waits to be sent to others. A delivery reads its change when it is made,
-/// so nothing is stored for it that [`reduce`] has not reduced. Whoever stores what will be sent removes it here.
-async fn forget_deliveries<T: Transaction>(_tx: &mut T, _erased: &[Erased]) -> Result<()> {
-    Ok(())
+    // What waits for a webhook is the number of a change, which is read when it is sent.
+    forget_answers(ledger.tx, &erased).await
 }
 
 /// The last version of a record that is deleted. Fails if nothing of it is left to erase.

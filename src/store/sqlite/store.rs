@@ -17,13 +17,13 @@ use super::file::place::{self, FileId};
 use super::file::refusal::unusable;
 use super::file::schedule::{Schedule, Scheduler};
 use super::file::schema::Schema;
-use super::keys::{CachedKeys, read_tokens};
+use super::keys::CachedKeys;
 use super::list;
 use super::lock::lock;
 use super::opening::{Opening, Work};
 use super::reader::ReadConnection;
-use super::values::record;
-use super::writer::{BatchWriter, SqliteTransaction, Undo, Writer, now};
+use super::values::{self, record};
+use super::writer::{BatchWriter, LAST_CHANGE, SqliteTransaction, Undo, Writer, now};
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::noun::Noun;
@@ -31,8 +31,12 @@ use crate::model::query::Query;
 use crate::model::record::{Record, Snapshot};
 use crate::model::rows::Rows;
 use crate::model::terms::Terms;
-use crate::model::token::{Keyring, Token};
-use crate::store::contract::{Listing, Outcome, Ready, Report, Store, Traces, Write, WriteExtent};
+use crate::model::token::Keyring;
+use crate::model::value::Value;
+use crate::store::chore::Chore;
+use crate::store::contract::{
+    Listed, Listing, Outcome, Ready, Report, Store, Traces, Write, WriteExtent,
+};
 use crate::store::meter::Live;
 use crate::store::retention::Keep;
 use crate::store::sql::{copying, once, statements};
@@ -176,6 +180,26 @@ impl Sqlite {
         self.database().writer.signal()
     }
 
+    /// Runs a chore. When this returns `Ok`, it has been committed and synced.
+    pub(crate) async fn chore<C: Chore>(&self, chore: C) -> Result<C::Done> {
+        self.run(Undo::Savepoint, 0, move |tx| now(chore.run(tx)))
+            .await
+    }
+
+    /// The rows of a short select.
+    pub(crate) fn rows(&self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        let read = |reader: &mut ReadConnection| values::query(reader, sql, params);
+        self.database()
+            .read(|reader| read(reader).map_err(|error| map_err(&error)))
+    }
+
+    /// The number of the last change. All changes up to it can be read.
+    pub(crate) fn horizon(&self) -> Result<i64> {
+        let rows = self.rows(LAST_CHANGE, &[])?;
+        let horizon = rows.first().and_then(|row| row.first()?.int());
+        Ok(horizon.unwrap_or_default())
+    }
+
     /// Starts the scheduled backups. Called at most once. The scheduler must be ended before the store is closed.
     pub fn back_up(&self, schedule: Schedule) -> Result<Scheduler> {
         let report = self.inner.backups.get_or_init(Arc::default);
@@ -292,9 +316,15 @@ impl Store for Sqlite {
         Ok(read)
     }
 
-    async fn tokens(&self) -> Result<Vec<Token>> {
-        let tokens = self.database().read(|reader| read_tokens(reader))?;
-        Ok(tokens.into_iter().map(|(_, token)| token).collect())
+    async fn all<L: Listed>(&self) -> Result<Vec<L>> {
+        let rows = self.rows(L::SELECT, &[])?;
+        let all: Option<Vec<L>> = rows.iter().map(|row| L::from_row(row)).collect();
+        all.ok_or_else(|| {
+            Error::internal(format!(
+                "the database: one of its {} cannot be read",
+                L::PLURAL
+            ))
+        })
     }
 
     async fn keyring(&self) -> Result<Arc<Keyring>> {

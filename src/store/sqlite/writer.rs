@@ -41,7 +41,7 @@ pub(crate) use batch::BatchWriter;
 use chores::Chores;
 use commits::{Commits, closed};
 use job::{Job, RuleJob};
-pub(crate) use transaction::{SqliteTransaction, Undo, now};
+pub(crate) use transaction::{LAST_CHANGE, SqliteTransaction, Undo, now};
 
 /// The place where writes run.
 pub(crate) enum Writer {

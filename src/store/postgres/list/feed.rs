@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::rows::{number, read};
 use crate::base::error::{Error, Result};
-use crate::model::value::Cell;
+use crate::model::value::{Cell, Value};
 use crate::store::feed::Feed;
 use crate::store::postgres::cells::cell;
 use crate::store::postgres::database::PgDatabase;
@@ -28,7 +28,7 @@ const WRITERS: &str = "\
 /// The last number has to be read before the locks: a transaction that takes its lock after they were read gets a greater
 /// number. The inner query needs it, so the locks are read later. A label has 31 bits, so it is found near the last number,
 /// and may be above it if it was taken in between.
-fn state_text() -> String {
+pub(crate) fn state_text() -> String {
     format!(
         "WITH given AS MATERIALIZED (SELECT last_value FROM crm_changes_seq) SELECT given.last_value, \
          (SELECT min(given.last_value - 1073741824 + \
@@ -73,6 +73,13 @@ pub(super) async fn held(database: &PgDatabase, pace: Duration) -> Result<Durati
     );
     let milliseconds = number(database, pace, &Select::of(text, Vec::new())).await?;
     Ok(Duration::from_millis(milliseconds.unsigned_abs()))
+}
+
+/// The horizon in a row of [`state_text`].
+pub(crate) fn horizon(row: &[Value]) -> Option<i64> {
+    let newest = row.first()?.int()?;
+    let label = row.get(1).and_then(Value::int);
+    Some(label.map_or(newest, |label| label.min(newest)))
 }
 
 /// The lowest number that is kept.

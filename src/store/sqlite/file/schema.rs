@@ -26,6 +26,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0005_versions_of_replaced.sql"),
     include_str!("../../schema/0006_one_form_of_addresses.sql"),
     include_str!("../../schema/0007_changes.sql"),
+    include_str!("../../schema/0008_webhooks.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.

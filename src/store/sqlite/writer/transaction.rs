@@ -202,6 +202,12 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(())
     }
 
+    async fn horizon(&mut self) -> Result<i64> {
+        let rows = self.query(LAST_CHANGE, &[]).await?;
+        let last = rows.first().and_then(|row| row.first()?.int());
+        Ok(last.unwrap_or_default())
+    }
+
     async fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
         let rows = values::query(self.connection, sql, params);
         let rows = rows.map_err(|error| self.fault(&error))?;
@@ -268,6 +274,9 @@ impl Transaction for SqliteTransaction<'_> {
             .map_err(|error| self.fault(&error))
     }
 }
+
+/// The number of the last change.
+pub(crate) const LAST_CHANGE: &str = "SELECT coalesce(max(seq), 0) FROM crm_changes";
 
 /// Runs a statement without parameters.
 pub(crate) fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
