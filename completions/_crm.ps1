@@ -36,9 +36,10 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the HTTP service')
             [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Tokens, which control access to the service: create, list, revoke')
-            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete')
-            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete')
-            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete')
+            [CompletionResult]::new('webhook', 'webhook', [CompletionResultType]::ParameterValue, 'Webhooks, which are sent every change: create, list, test, rotate, pause, resume, redeliver, delete')
+            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete, history')
+            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete, history')
+            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete, history')
             [CompletionResult]::new('followups', 'followups', [CompletionResultType]::ParameterValue, 'Whom to contact next: the open processes, with their lead and their last action. Open is any status but completed, done, closed, cancelled, canceled, won and lost')
             [CompletionResult]::new('changes', 'changes', [CompletionResultType]::ParameterValue, 'Who did what: every change of a record, the oldest first')
             [CompletionResult]::new('undo', 'undo', [CompletionResultType]::ParameterValue, 'Take back your last changes, or those of a group')
@@ -173,6 +174,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show who did what to a lead, also after it was deleted')
             break
         }
         'crm;lead;create' {
@@ -283,6 +285,25 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'crm;lead;history' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'crm;action' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -300,6 +321,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show who did what to an action, also after it was deleted')
             break
         }
         'crm;action;create' {
@@ -423,6 +445,25 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'crm;action;history' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'crm;process' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -440,6 +481,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show who did what to a process, also after it was deleted')
             break
         }
         'crm;process;create' {
@@ -566,6 +608,25 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'crm;process;history' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'crm;followups' {
             [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'The id of the process')
             [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'When the next follow-up is due')
@@ -604,7 +665,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         'crm;changes' {
             [CompletionResult]::new('--seq', '--seq', [CompletionResultType]::ParameterName, 'The number of the change')
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
-            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'For whom, in the word of who made it')
             [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'The id of the request that made it')
             [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'The id of the request that made it')

@@ -49,7 +49,7 @@ impl Operation for DeleteWebhook {
             )],
             confirm: None,
             examples: CommandExamples::These(&[
-                "crm webhook create https://hooks.example.com/crm --name won > secret && crm webhook delete won",
+                "crm webhook create https://a.example --name won > secret && crm webhook delete won",
             ]),
         }),
     };

@@ -65,7 +65,7 @@ impl Operation for RedeliverWebhook {
             ],
             confirm: None,
             examples: CommandExamples::These(&[
-                "crm webhook create https://hooks.example.com/crm --name won > secret && crm webhook redeliver won --after 0",
+                "crm webhook create https://a.example --name won > secret && crm webhook redeliver won --after 0",
             ]),
         }),
     };

@@ -50,7 +50,7 @@ impl Operation for ResumeWebhook {
             )],
             confirm: None,
             examples: CommandExamples::These(&[
-                "crm webhook create https://hooks.example.com/crm --name won > secret && crm webhook pause won && crm webhook resume won",
+                "crm webhook create https://a.example --name won > secret && crm webhook resume won",
             ]),
         }),
     };

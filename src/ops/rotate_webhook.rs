@@ -59,7 +59,7 @@ impl Operation for RotateWebhook {
             )],
             confirm: None,
             examples: CommandExamples::These(&[
-                "crm webhook create https://hooks.example.com/crm --name won > secret && crm webhook rotate won",
+                "crm webhook create https://a.example --name won > secret && crm webhook rotate won",
             ]),
         }),
     };

@@ -51,7 +51,7 @@ impl Operation for TestWebhook {
             )],
             confirm: None,
             examples: CommandExamples::These(&[
-                "crm webhook create https://hooks.example.com/crm --name won > secret && crm webhook test won",
+                "crm webhook create https://a.example --name won > secret && crm webhook test won",
             ]),
         }),
     };

@@ -275,6 +275,7 @@ fn every_operation_is_there_with_the_errors_it_can_answer() {
                 "201 400 401 403 408 409 413 414 415 421 422 429 500 503 504 507"
             }
             "delete /tokens/{name}" => "200 400 401 403 404 409 414 421 422 429 500 503 504 507",
+            "delete /webhooks/{name}" => "200 400 401 403 404 414 421 422 429 500 503 504 507",
             "delete /leads/{id}" => "200 400 401 403 404 409 412 414 421 422 429 500 503 504 507",
             "get /ready" => "200 414 421 500 503 507",
             place if place.starts_with("put") || place.starts_with("patch") => {
