@@ -5,6 +5,7 @@
 //! was found.
 
 use super::names::{named, typed};
+use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::query::{CONTROLS, OPERATORS};
 
@@ -92,7 +93,15 @@ fn meant(noun: &'static Noun, name: &str, value: &str) -> Option<String> {
     let may_be_null = noun
         .position(&full)
         .is_none_or(|at| noun.fields[at].nullable());
-    let filter = rewritten(&value).filter(|filter| may_be_null || !filter.starts_with("is:"));
+    // `type=lead.*` is a filter of its own, see `Kind::Type`.
+    let is_pattern = noun
+        .position(&full)
+        .is_some_and(|at| noun.fields[at].kind == Kind::Type);
+    let filter = match is_pattern && value.ends_with(".*") {
+        true => None,
+        false => rewritten(&value),
+    };
+    let filter = filter.filter(|filter| may_be_null || !filter.starts_with("is:"));
     match (filter, known) {
         (None, true) => None,
         (None, false) => you_mean(&[format!("{full}={value}")]),
