@@ -37,7 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the HTTP service')
             [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Tokens, which control access to the service: create, list, revoke')
             [CompletionResult]::new('webhook', 'webhook', [CompletionResultType]::ParameterValue, 'Webhooks, which are sent every change: create, list, test, rotate, pause, resume, redeliver, delete')
-            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete, history')
+            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete, erase, history')
             [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete, history')
             [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete, history')
             [CompletionResult]::new('followups', 'followups', [CompletionResultType]::ParameterValue, 'Whom to contact next: the open processes, with their lead and their last action. Open is any status but completed, done, closed, cancelled, canceled, won and lost')
@@ -60,11 +60,13 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--backup-dir', '--backup-dir', [CompletionResultType]::ParameterName, 'Back up the database into this folder at regular intervals [env: CRM_BACKUP_DIR] [config: backup_dir]')
             [CompletionResult]::new('--backup-every', '--backup-every', [CompletionResultType]::ParameterName, 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]')
             [CompletionResult]::new('--backup-keep', '--backup-keep', [CompletionResultType]::ParameterName, 'How many of the newest backups to keep [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]')
+            [CompletionResult]::new('--keep-changes', '--keep-changes', [CompletionResultType]::ParameterName, 'How long changes are kept, for their history, to take them back, and for readers of changes; 0 keeps only what the service needs itself [env: CRM_KEEP_CHANGES] [config: keep_changes] [default: 90d]')
             [CompletionResult]::new('--tls-cert', '--tls-cert', [CompletionResultType]::ParameterName, 'Serve HTTPS with this certificate and its chain, in PEM; read again when the file changes [env: CRM_TLS_CERT] [config: tls_cert]')
             [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'The private key of the certificate, in PEM [env: CRM_TLS_KEY] [config: tls_key]')
             [CompletionResult]::new('--cors-origin', '--cors-origin', [CompletionResultType]::ParameterName, 'Allow pages of this origin, such as https://app.example.com, to use the API; may be given several times [env: CRM_CORS_ORIGIN] [config: cors_origin]')
             [CompletionResult]::new('--trusted-proxy', '--trusted-proxy', [CompletionResultType]::ParameterName, 'Trust X-Forwarded-For from this proxy, an address or a network like 10.0.0.0/8; may be given several times [env: CRM_TRUSTED_PROXY] [config: trusted_proxy]')
             [CompletionResult]::new('--allowed-host', '--allowed-host', [CompletionResultType]::ParameterName, 'Also answer requests for this host, where the service listens on a loopback address and has no token; may be given several times [env: CRM_ALLOWED_HOST] [config: allowed_host]')
+            [CompletionResult]::new('--webhook-allow', '--webhook-allow', [CompletionResultType]::ParameterName, 'Let webhooks reach this address or network like 10.0.0.0/8, although it is not public; may be given several times [env: CRM_WEBHOOK_ALLOW] [config: webhook_allow]')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'The format of the log on standard error [env: CRM_LOG] [config: log] [default: text]')
             [CompletionResult]::new('--max-body', '--max-body', [CompletionResultType]::ParameterName, 'The largest body of a request, in bytes [env: CRM_MAX_BODY] [config: max_body] [default: 1m]')
             [CompletionResult]::new('--max-head', '--max-head', [CompletionResultType]::ParameterName, 'The largest head of a request (its first line and its headers), in bytes [env: CRM_MAX_HEAD] [config: max_head] [default: 64k]')
@@ -72,6 +74,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--max-depth', '--max-depth', [CompletionResultType]::ParameterName, 'The most levels of objects and arrays in a body [env: CRM_MAX_DEPTH] [config: max_depth] [default: 127]')
             [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'The most connections at a time; above it a new one is closed at once, or an idle one of an address that has many more [env: CRM_MAX_CONNECTIONS] [config: max_connections] [default: 1024]')
             [CompletionResult]::new('--max-connections-per-address', '--max-connections-per-address', [CompletionResultType]::ParameterName, 'The most connections of one address at a time; those of a trusted proxy do not count [env: CRM_MAX_CONNECTIONS_PER_ADDRESS] [config: max_connections_per_address] [default: 512]')
+            [CompletionResult]::new('--max-streams', '--max-streams', [CompletionResultType]::ParameterName, 'The most streams of changes at a time; they do not count as connections, and one address may have as many as connections [env: CRM_MAX_STREAMS] [config: max_streams] [default: 1024]')
             [CompletionResult]::new('--head-timeout', '--head-timeout', [CompletionResultType]::ParameterName, 'How long the head of a request may take, from its first byte [env: CRM_HEAD_TIMEOUT] [config: head_timeout] [default: 10s]')
             [CompletionResult]::new('--body-timeout', '--body-timeout', [CompletionResultType]::ParameterName, 'How long the body of a request may take, from the end of its head [env: CRM_BODY_TIMEOUT] [config: body_timeout] [default: 30s]')
             [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long a response may take to begin, from the end of the request [env: CRM_REQUEST_TIMEOUT] [config: request_timeout] [default: 1m]')
@@ -157,6 +160,143 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'crm;webhook' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a webhook and print its secret; it is never shown again')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the webhooks: what each does, its last answer, since when it fails, how much waits')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Ask the service to send a webhook a test, whose result `webhook list` shows')
+            [CompletionResult]::new('rotate', 'rotate', [CompletionResultType]::ParameterValue, 'Give webhooks a new secret and print it; the one before it also signs for 24 hours')
+            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Pause webhooks; what happens meanwhile waits until they are resumed')
+            [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Resume webhooks that are paused or gone')
+            [CompletionResult]::new('redeliver', 'redeliver', [CompletionResultType]::ParameterValue, 'Send a webhook all changes after one again')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete webhooks, with everything that waits for them')
+            break
+        }
+        'crm;webhook;create' {
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Which changes are sent, comma-separated: lead.*, process.updated [default: *, which is all]')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The webhook''s name [default: made from the host of the URL]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;webhook;list' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;webhook;test' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;webhook;rotate' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;webhook;pause' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;webhook;resume' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;webhook;redeliver' {
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'The cursor after which everything is sent again, as `crm changes` prints it; 0 for all changes that are kept')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;webhook;delete' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'crm;lead' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -174,6 +314,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
+            [CompletionResult]::new('erase', 'erase', [CompletionResultType]::ParameterValue, 'Erase all that is known of leads, for good')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show who did what to a lead, also after it was deleted')
             break
         }
@@ -283,6 +424,23 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'crm;lead;erase' {
+            [CompletionResult]::new('--if-match', '--if-match', [CompletionResultType]::ParameterName, 'Only if the lead still has this ETag, which `lead get ID --etag` prints')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask for confirmation')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask for confirmation')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'crm;lead;history' {
@@ -681,6 +839,8 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by these comma-separated fields; a - before a field means descending order [default: seq]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'The largest number of records to list')
             [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Continue after a page: the cursor from below its table or from the API''s Link header')
+            [CompletionResult]::new('--exec', '--exec', [CompletionResultType]::ParameterName, 'Run this shell command for each change, with the change as a line of JSON on its standard input; stop when it fails')
+            [CompletionResult]::new('--cursor', '--cursor', [CompletionResultType]::ParameterName, 'Remember in this file up to which change the command of --exec has succeeded, and begin there')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -691,6 +851,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print only the number of records')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Wait for further changes and print each as it is made, from the end on unless --after is given')
             [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
