@@ -36,9 +36,9 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run the HTTP service')
             [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Tokens, which control access to the service: create, list, revoke')
-            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete')
-            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete')
-            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete')
+            [CompletionResult]::new('lead', 'lead', [CompletionResultType]::ParameterValue, 'A person to win: create, get, list, update, delete, erase, history')
+            [CompletionResult]::new('action', 'action', [CompletionResultType]::ParameterValue, 'Something done with a lead, such as a mail or a call: create, get, list, update, delete, history')
+            [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete, history')
             [CompletionResult]::new('followups', 'followups', [CompletionResultType]::ParameterValue, 'Whom to contact next: the open processes, with their lead and their last action. Open is any status but completed, done, closed, cancelled, canceled, won and lost')
             [CompletionResult]::new('changes', 'changes', [CompletionResultType]::ParameterValue, 'Who did what: every change of a record, the oldest first')
             [CompletionResult]::new('undo', 'undo', [CompletionResultType]::ParameterValue, 'Take back your last changes, or those of a group')
@@ -59,6 +59,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--backup-dir', '--backup-dir', [CompletionResultType]::ParameterName, 'Back up the database into this folder at regular intervals [env: CRM_BACKUP_DIR] [config: backup_dir]')
             [CompletionResult]::new('--backup-every', '--backup-every', [CompletionResultType]::ParameterName, 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]')
             [CompletionResult]::new('--backup-keep', '--backup-keep', [CompletionResultType]::ParameterName, 'How many of the newest backups to keep [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]')
+            [CompletionResult]::new('--keep-changes', '--keep-changes', [CompletionResultType]::ParameterName, 'How long changes are kept, for their history, to take them back, and for readers of changes; 0 keeps only what the service needs itself [env: CRM_KEEP_CHANGES] [config: keep_changes] [default: 90d]')
             [CompletionResult]::new('--tls-cert', '--tls-cert', [CompletionResultType]::ParameterName, 'Serve HTTPS with this certificate and its chain, in PEM; read again when the file changes [env: CRM_TLS_CERT] [config: tls_cert]')
             [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'The private key of the certificate, in PEM [env: CRM_TLS_KEY] [config: tls_key]')
             [CompletionResult]::new('--cors-origin', '--cors-origin', [CompletionResultType]::ParameterName, 'Allow pages of this origin, such as https://app.example.com, to use the API; may be given several times [env: CRM_CORS_ORIGIN] [config: cors_origin]')
@@ -173,6 +174,8 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List leads')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of leads')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete leads')
+            [CompletionResult]::new('erase', 'erase', [CompletionResultType]::ParameterValue, 'Erase all that is known of leads, for good')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show who did what to a lead, also after it was deleted')
             break
         }
         'crm;lead;create' {
@@ -283,6 +286,42 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'crm;lead;erase' {
+            [CompletionResult]::new('--if-match', '--if-match', [CompletionResultType]::ParameterName, 'Only if the lead still has this ETag, which `lead get ID --etag` prints')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask for confirmation')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask for confirmation')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'crm;lead;history' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'crm;action' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -300,6 +339,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List actions')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of actions')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete actions')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show who did what to an action, also after it was deleted')
             break
         }
         'crm;action;create' {
@@ -423,6 +463,25 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'crm;action;history' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'crm;process' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
@@ -440,6 +499,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List processes')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change the given fields of processes')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete processes')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show who did what to a process, also after it was deleted')
             break
         }
         'crm;process;create' {
@@ -566,6 +626,25 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'crm;process;history' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
+            [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
+            [CompletionResult]::new('--on-behalf-of', '--on-behalf-of', [CompletionResultType]::ParameterName, 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The config file [default: crm/config.toml in the user''s config folder]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print long tables and pages of the manual at once')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'crm;followups' {
             [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'The id of the process')
             [CompletionResult]::new('--next-followup-datetime', '--next-followup-datetime', [CompletionResultType]::ParameterName, 'When the next follow-up is due')
@@ -604,7 +683,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         'crm;changes' {
             [CompletionResult]::new('--seq', '--seq', [CompletionResultType]::ParameterName, 'The number of the change')
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
-            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'For whom, in the word of who made it')
             [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'The id of the request that made it')
             [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'The id of the request that made it')

@@ -33,9 +33,9 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --version 'Print version'
             cand serve 'Run the HTTP service'
             cand token 'Tokens, which control access to the service: create, list, revoke'
-            cand lead 'A person to win: create, get, list, update, delete'
-            cand action 'Something done with a lead, such as a mail or a call: create, get, list, update, delete'
-            cand process 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete'
+            cand lead 'A person to win: create, get, list, update, delete, erase, history'
+            cand action 'Something done with a lead, such as a mail or a call: create, get, list, update, delete, history'
+            cand process 'A sequence of follow-ups with a lead, and the date of the next one: create, get, list, update, delete, history'
             cand followups 'Whom to contact next: the open processes, with their lead and their last action. Open is any status but completed, done, closed, cancelled, canceled, won and lost'
             cand changes 'Who did what: every change of a record, the oldest first'
             cand undo 'Take back your last changes, or those of a group'
@@ -55,6 +55,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --backup-dir 'Back up the database into this folder at regular intervals [env: CRM_BACKUP_DIR] [config: backup_dir]'
             cand --backup-every 'The time between two backups, such as 30s, 15m, 1h, 1d or 1w [env: CRM_BACKUP_EVERY] [config: backup_every] [default: 1h]'
             cand --backup-keep 'How many of the newest backups to keep [env: CRM_BACKUP_KEEP] [config: backup_keep] [default: 24]'
+            cand --keep-changes 'How long changes are kept, for their history, to take them back, and for readers of changes; 0 keeps only what the service needs itself [env: CRM_KEEP_CHANGES] [config: keep_changes] [default: 90d]'
             cand --tls-cert 'Serve HTTPS with this certificate and its chain, in PEM; read again when the file changes [env: CRM_TLS_CERT] [config: tls_cert]'
             cand --tls-key 'The private key of the certificate, in PEM [env: CRM_TLS_KEY] [config: tls_key]'
             cand --cors-origin 'Allow pages of this origin, such as https://app.example.com, to use the API; may be given several times [env: CRM_CORS_ORIGIN] [config: cors_origin]'
@@ -164,6 +165,8 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand list 'List leads'
             cand update 'Change the given fields of leads'
             cand delete 'Delete leads'
+            cand erase 'Erase all that is known of leads, for good'
+            cand history 'Show who did what to a lead, also after it was deleted'
         }
         &'crm;lead;create'= {
             cand --email 'The e-mail address, international ones included (required)'
@@ -268,6 +271,40 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'crm;lead;erase'= {
+            cand --if-match 'Only if the lead still has this ETag, which `lead get ID --etag` prints'
+            cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
+            cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
+            cand --tz 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]'
+            cand --on-behalf-of 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]'
+            cand --token-file 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]'
+            cand -y 'Do not ask for confirmation'
+            cand --yes 'Do not ask for confirmation'
+            cand --no-pager 'Print long tables and pages of the manual at once'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'crm;lead;history'= {
+            cand --at 'When it was made'
+            cand --by 'Who made it: the name of a token, local: with a user of the system, or - where the service is open'
+            cand --type 'What happened to what, such as lead.created; lead.* is everything that happens to leads'
+            cand --limit 'Only so many changes, the newest ones'
+            cand --fields 'Show only these fields of the changes, in this order, comma-separated'
+            cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
+            cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
+            cand --tz 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]'
+            cand --on-behalf-of 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]'
+            cand --token-file 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]'
+            cand --no-pager 'Print long tables and pages of the manual at once'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'crm;action'= {
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
             cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
@@ -285,6 +322,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand list 'List actions'
             cand update 'Change the given fields of actions'
             cand delete 'Delete actions'
+            cand history 'Show who did what to an action, also after it was deleted'
         }
         &'crm;action;create'= {
             cand --lead-id 'The lead it is about'
@@ -402,6 +440,24 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'crm;action;history'= {
+            cand --at 'When it was made'
+            cand --by 'Who made it: the name of a token, local: with a user of the system, or - where the service is open'
+            cand --type 'What happened to what, such as lead.created; lead.* is everything that happens to leads'
+            cand --limit 'Only so many changes, the newest ones'
+            cand --fields 'Show only these fields of the changes, in this order, comma-separated'
+            cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
+            cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
+            cand --tz 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]'
+            cand --on-behalf-of 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]'
+            cand --token-file 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]'
+            cand --no-pager 'Print long tables and pages of the manual at once'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'crm;process'= {
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
             cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
@@ -419,6 +475,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand list 'List processes'
             cand update 'Change the given fields of processes'
             cand delete 'Delete processes'
+            cand history 'Show who did what to a process, also after it was deleted'
         }
         &'crm;process;create'= {
             cand --name 'What the process is called (required)'
@@ -539,6 +596,24 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'crm;process;history'= {
+            cand --at 'When it was made'
+            cand --by 'Who made it: the name of a token, local: with a user of the system, or - where the service is open'
+            cand --type 'What happened to what, such as lead.created; lead.* is everything that happens to leads'
+            cand --limit 'Only so many changes, the newest ones'
+            cand --fields 'Show only these fields of the changes, in this order, comma-separated'
+            cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
+            cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
+            cand --tz 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]'
+            cand --on-behalf-of 'For whom the changes are made, such as an agent''s user; kept with each change, and never checked [env: CRM_ON_BEHALF_OF] [config: on_behalf_of]'
+            cand --config 'The config file [default: crm/config.toml in the user''s config folder]'
+            cand -o 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]'
+            cand --output 'How records are printed [env: CRM_OUTPUT] [config: output] [default: table]'
+            cand --token-file 'The file with the token that is sent to the server at the URL; CRM_TOKEN takes the token itself [config: token_file]'
+            cand --no-pager 'Print long tables and pages of the manual at once'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'crm;followups'= {
             cand --id 'The id of the process'
             cand --next-followup-datetime 'When the next follow-up is due'
@@ -576,7 +651,7 @@ set edit:completion:arg-completer[crm] = {|@words|
         &'crm;changes'= {
             cand --seq 'The number of the change'
             cand --at 'When it was made'
-            cand --by 'Who made it: the name of a token'
+            cand --by 'Who made it: the name of a token, local: with a user of the system, or - where the service is open'
             cand --for 'For whom, in the word of who made it'
             cand --request-id 'The id of the request that made it'
             cand --request 'The id of the request that made it'

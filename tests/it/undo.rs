@@ -835,6 +835,6 @@ fn the_command_shows_asks_and_takes_back() {
         assert!(why.contains(told), "{line}: {why}");
     }
     let nowhere = Home::new();
-    nowhere.line("undo --yes").fails(3);
-    assert!(!nowhere.path(".local/share/crm/crm.db").exists());
+    nowhere.line("undo --yes --db none.db").fails(1);
+    assert!(!nowhere.path("none.db").exists());
 }
