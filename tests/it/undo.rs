@@ -664,6 +664,14 @@ async fn what_other_programs_do_is_told_and_kept() {
         undo_last(&store).await.unwrap();
         undo_last(&store).await.unwrap();
     }
+    // An erasure leaves the id alone.
+    let group = delete(&store, &PROCESS, 1, false).await;
+    sql(&format!(
+        "UPDATE crm_changes SET record = '{{\"id\":1}}', previous = NULL WHERE seq = {group}"
+    ));
+    let error = undo(&store, group).await.unwrap_err();
+    assert_eq!(error.code, Code::Conflict);
+    assert!(error.message.contains("was erased"), "{error}");
     // A change of a kind that cannot be taken back, and a group whose beginning is not kept.
     let group = delete(&store, &LEAD, 1, true).await;
     sql(&format!(
@@ -827,6 +835,6 @@ fn the_command_shows_asks_and_takes_back() {
         assert!(why.contains(told), "{line}: {why}");
     }
     let nowhere = Home::new();
-    nowhere.line("undo --yes").fails(3);
-    assert!(!nowhere.path(".local/share/crm/crm.db").exists());
+    nowhere.line("undo --yes --db none.db").fails(1);
+    assert!(!nowhere.path("none.db").exists());
 }

@@ -436,8 +436,9 @@ impl Transaction for PgTransaction<'_> {
     }
 
     async fn alone_with(&mut self, key: &str) -> Result<()> {
-        // There are 2^64 keys. Two writes at the same time rarely share one, and then one of them waits.
-        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text";
+        // There are 2^64 keys. Two writes at the same time rarely share one, and then one of them waits. The locks are those of
+        // the whole database, in which another schema may have the same key.
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended(coalesce(current_schema(), '') || '.' || $1, 0))::text";
         self.query(sql, &[key.into()]).await?;
         Ok(())
     }

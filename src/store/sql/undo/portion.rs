@@ -150,7 +150,7 @@ pub(super) async fn contents<T: Transaction>(tx: &mut T, part: &[Step]) -> Resul
     let contents = part.iter().enumerate().map(|(at, step)| {
         let row = rows.get(at).filter(|row| int(row, 0) == Some(step.seq));
         let row = row.ok_or_else(|| unreadable(step.seq))?;
-        content(nouns[step.noun], step, row).ok_or_else(|| unreadable(step.seq))
+        content(nouns[step.noun], step, row).ok_or_else(|| refused(step, row))
     });
     contents.collect()
 }
@@ -170,6 +170,17 @@ fn content(noun: &'static Noun, step: &Step, row: &[Value]) -> Option<Content> {
             let fields = fields.into_iter().filter(|(at, _)| is_given(*at));
             Some(Content::Updated(fields.collect()))
         }
+    }
+}
+
+/// The error for a change whose contents cannot be used.
+fn refused(step: &Step, row: &[Value]) -> Error {
+    match text(row, 1) == format!("{{\"id\":{}}}", step.id) {
+        true => conflict(format!(
+            "change {} is about a record that was erased, so its group cannot be taken back; nothing was changed",
+            step.seq
+        )),
+        false => unreadable(step.seq),
     }
 }
 
