@@ -73,11 +73,7 @@ async fn remove(database: &PgDatabase) -> Result<u64> {
     tx.finish(removed).await
 }
 
-async fn portion(
-    database: &PgDatabase,
-    tx: &mut PgTransaction<'_>,
-    horizon: i64,
-) -> Result<u64> {
+async fn portion(database: &PgDatabase, tx: &mut PgTransaction<'_>, horizon: i64) -> Result<u64> {
     if !database.kept.is_due(tx).await? {
         return Ok(0);
     }
