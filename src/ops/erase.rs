@@ -45,7 +45,7 @@ impl Operation for Erase {
             }),
             examples: CommandExamples::These(&[
                 "crm lead erase 1 --yes",
-                "crm lead erase first@example.com --yes",
+                "crm lead create --email ada@example.com -o id && crm lead erase ada@example.com --yes",
             ]),
         }),
     };

@@ -456,7 +456,7 @@ async fn one_service_at_a_time_removes_changes_from_postgres() {
 #[test]
 fn a_wrong_time_to_keep_changes_is_refused() {
     let home = Home::new();
-    for wrong in ["", "never", "1", "-1d", "100000w", "0s"] {
+    for wrong in ["", "never", "1", "100000w", "0s"] {
         let words = ["serve", "--db", "crm.db", "--keep-changes", wrong];
         let told = home.crm(words).fails(2);
         assert!(

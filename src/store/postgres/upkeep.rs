@@ -66,12 +66,14 @@ async fn look(database: &Weak<PgDatabase>) -> Option<Duration> {
 }
 
 async fn remove(database: &PgDatabase) -> Result<u64> {
+    // Before the transaction: it needs a connection too, and there may be only one.
+    let horizon = feed::state(database, PATIENCE).await?.horizon;
     let mut tx = database.write(Mode::Transaction { begun: false }).await?;
-    let removed = portion(database, &mut tx).await;
+    let removed = portion(database, &mut tx, horizon).await;
     tx.finish(removed).await
 }
 
-async fn portion(database: &PgDatabase, tx: &mut PgTransaction<'_>) -> Result<u64> {
+async fn portion(database: &PgDatabase, tx: &mut PgTransaction<'_>, horizon: i64) -> Result<u64> {
     if !database.kept.is_due(tx).await? {
         return Ok(0);
     }
@@ -79,8 +81,6 @@ async fn portion(database: &PgDatabase, tx: &mut PgTransaction<'_>) -> Result<u6
     if locked.first().and_then(|row| row.first()?.int()) != Some(1) {
         return Ok(0);
     }
-    // The rows are removed by a later statement than the one that reads the horizon.
-    let horizon = feed::state(database, PATIENCE).await?.horizon;
     database.kept.remove(tx, horizon).await
 }
 

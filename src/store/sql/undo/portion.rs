@@ -187,6 +187,6 @@ fn refused(step: &Step, row: &[Value]) -> Error {
 /// The error for a change whose contents are not as crm has written them.
 fn unreadable(seq: i64) -> Error {
     conflict(format!(
-        "change {seq} cannot be read, because another program has changed it; nothing was changed"
+        "change {seq} cannot be read: its record was erased, or another program has changed it; nothing was changed"
     ))
 }

@@ -41,9 +41,10 @@ fn unjournaled(
     new.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
 }
 
-/// The change that stands for a restore. Its author is nobody, so that nobody takes it back.
+/// The change that stands for a restore, of the database, which is the only one and so has the id 1. No token and no user has
+/// the name of its author, so nobody takes it back.
 const RESTORED: &str = "INSERT INTO crm_changes (seq, record_id, at, author, operation, type, version, record) \
-     VALUES (?1, 0, ?2, 'crm restore', 'restore', 'database.restored', 0, '{\"id\":0}')";
+     VALUES (?1, 1, ?2, 'crm restore', 'restore', 'database.restored', 1, '{\"id\":1}')";
 
 /// The highest number of a change. 0 without changes, and before there was a table of them.
 fn highest_change(of: &Connection) -> i64 {
