@@ -50,6 +50,7 @@ mod reply;
 mod request;
 mod route;
 pub mod settings;
+mod single;
 mod site;
 mod stream;
 mod swagger;

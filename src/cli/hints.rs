@@ -7,6 +7,7 @@
 use super::names::{named, typed};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
+use crate::model::nouns::NOUNS;
 use crate::model::query::{CONTROLS, OPERATORS};
 
 /// Words that people write before a value, with the operator that they mean.
@@ -93,15 +94,14 @@ fn meant(noun: &'static Noun, name: &str, value: &str) -> Option<String> {
     let may_be_null = noun
         .position(&full)
         .is_none_or(|at| noun.fields[at].nullable());
-    // `type=lead.*` is a filter of its own, see `Kind::Type`.
-    let is_pattern = noun
+    let is_type = noun
         .position(&full)
         .is_some_and(|at| noun.fields[at].kind == Kind::Type);
-    let filter = match is_pattern && value.ends_with(".*") {
-        true => None,
+    let rewritten = match is_type {
+        true => rewritten_type(&value),
         false => rewritten(&value),
     };
-    let filter = filter.filter(|filter| may_be_null || !filter.starts_with("is:"));
+    let filter = rewritten.filter(|filter| may_be_null || !filter.starts_with("is:"));
     match (filter, known) {
         (None, true) => None,
         (None, false) => you_mean(&[format!("{full}={value}")]),
@@ -264,6 +264,25 @@ fn rewritten(value: &str) -> Option<String> {
     }
 }
 
+/// The same for the type of a change: `lead.*` is what it looks like, `leads` and `leads.*` are meant so.
+fn rewritten_type(value: &str) -> Option<String> {
+    let bare = value.strip_suffix(".*").unwrap_or(value);
+    let noun = NOUNS
+        .into_iter()
+        .find(|noun| [noun.name, noun.plural].contains(&&*bare.to_ascii_lowercase()));
+    match noun {
+        Some(noun) if *value == format!("{}.*", noun.name) => None,
+        Some(noun) => Some(format!("{}.*", noun.name)),
+        None if !value.starts_with(|letter: char| letter.is_ascii_alphabetic()) => rewritten(value),
+        None if value.contains(':') => rewritten(value),
+        None if value.contains([',', ';']) => {
+            Some(format!("in:{}", spaceless(&value.replace(';', ","))))
+        }
+        None if bare.len() < value.len() => None,
+        None => rewritten(value),
+    }
+}
+
 /// A list without the spaces around its commas.
 fn spaceless(list: &str) -> String {
     let parts = list
@@ -277,6 +296,7 @@ fn spaceless(list: &str) -> String {
 mod tests {
     use super::*;
     use crate::model::lead::LEAD;
+    use crate::views::changes::CHANGE;
 
     #[test]
     fn a_slip_becomes_the_filter_that_was_meant() {
@@ -330,6 +350,26 @@ mod tests {
             // Quotes are for the shell.
             let hints: Vec<String> = hints.iter().map(|hint| hint.replace('\'', "")).collect();
             assert_eq!(hints, [expected], "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn a_type_of_changes_may_end_in_a_star() {
+        for (value, meant) in [
+            ("lead.*", None),
+            ("lead.created", None),
+            ("other.*", None),
+            ("in:lead.*,action.*", None),
+            ("lead", Some("lead.*")),
+            ("leads.*", Some("lead.*")),
+            ("lead.*, action.*", Some("in:lead.*,action.*")),
+            ("*.deleted", Some("like:%.deleted")),
+            ("!=lead.*", Some("ne:lead.*")),
+        ] {
+            let hint = hints(&CHANGE, &[("type".into(), value.into())]).pop();
+            let meant = meant.map(|meant| typed(&format!("type={meant}")));
+            let meant = meant.map(|meant| format!("hint: did you mean --where {meant}?"));
+            assert_eq!(hint, meant, "{value}");
         }
     }
 

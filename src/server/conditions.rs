@@ -2,10 +2,11 @@
 
 use bytes::Buf;
 use futures_util::Stream;
+use warp::http::HeaderName;
 use warp::http::header::{IF_MATCH, IF_NONE_MATCH};
-use warp::http::{HeaderMap, HeaderName};
 
 use super::request::{Head, Request};
+use super::single::single;
 use crate::base::error::{Error, Result};
 use crate::model::terms::{Key, Versions};
 use crate::net::body;
@@ -101,24 +102,3 @@ impl Keyed {
 }
 
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// The value of a header that may occur only once. `called` is its name in an error.
-pub(super) fn single<'h>(
-    headers: &'h HeaderMap,
-    name: &HeaderName,
-    called: &str,
-) -> Result<Option<&'h str>> {
-    let mut given = headers.get_all(name).iter();
-    let refuse = |expected: &str| {
-        let expected = format!("{called}: expected {expected}");
-        Err(Error::invalid(expected))
-    };
-    match (given.next(), given.next()) {
-        (None, _) => Ok(None),
-        (Some(_), Some(_)) => refuse("one header, got several"),
-        (Some(value), None) => match std::str::from_utf8(value.as_bytes()) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => refuse("UTF-8 text"),
-        },
-    }
-}

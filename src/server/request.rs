@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use warp::http::{HeaderMap, HeaderName, Method};
 
 use super::api::Api;
-use super::conditions::single;
+use super::single::single;
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::author::{Author, NOBODY, check_name};
 use crate::model::noun::parse_id;

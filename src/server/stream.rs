@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep_until};
 use warp::http::{HeaderName, Method};
 use warp::reply::Response;
 
-use super::conditions::single;
 use super::reply::Pass as _;
 use super::request::Request;
+use super::single::single;
 use super::tail::{Since, TailChange, TailReader, TailState};
 use super::{event, reply::events};
 use crate::base::error::{Error, Result};
