@@ -217,7 +217,7 @@ async fn filters_hold_and_the_place_moves_on_without_events() {
     };
     let asked = address.clone();
     let (mut stream, begin) = tokio::task::spawn_blocking(move || {
-        Stream::begin(&asked, "?type=lead.*&q=four&fields=seq,type", "")
+        Stream::begin(&asked, "?type=lead.*&record=like:%25four%25&fields=seq,type", "")
     })
     .await
     .unwrap();
