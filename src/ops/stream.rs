@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::base::error::{Code, Error};
 use crate::model::noun::Noun;
 use crate::operation::about::{About, Answer, Body, Describe, Needs, Of, READ};
-use crate::operation::describe::{Described, answer, failure, reference};
+use crate::operation::describe::{Described, answer, reference};
 use crate::operation::fields::{list_parameters, record};
 use crate::views::changes::CHANGE;
 
@@ -46,17 +45,6 @@ fn describe(noun: &'static Noun) -> Described {
                  exactly once. Without both, the stream begins at the end, with the next change. A comment is sent every 15 \
                  seconds; before it, a block with an `id` alone moves the client's place past changes that the filters leave \
                  out. The filters are those of the list.";
-    let error = Error {
-        code: Code::Gone,
-        ..Error::field(
-            "after",
-            "the changes that follow the cursor are no longer kept",
-        )
-    };
-    let gone = failure(
-        "The changes after the cursor are no longer kept, or it belongs to another database, such as the one before a restore.",
-        &[("gone", error)],
-    );
     Described::new(about)
         .parameters(parameters(noun))
         .answers(
@@ -67,7 +55,7 @@ fn describe(noun: &'static Noun) -> Described {
             ),
         )
         .answers(400, reference("responses", "BadList"))
-        .answers(410, gone)
+        .answers(410, reference("responses", "Gone"))
 }
 
 /// The parameters of the list without those of pages, and the header of a client that reconnects.

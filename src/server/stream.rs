@@ -19,7 +19,7 @@ use warp::reply::Response;
 use super::reply::Pass as _;
 use super::request::Request;
 use super::single::single;
-use super::tail::{Since, TailChange, TailReader, TailState};
+use super::tail::{Since, TailChange, TailReader, TailState, Wanted};
 use super::{event, reply::events};
 use crate::base::error::{Error, Result};
 use crate::base::time::Zone;
@@ -86,7 +86,11 @@ impl Request<'_> {
         let client = self.client;
         let streams = self.api.streams.begin(client)?;
         let pass = self.api.passes.pass(self.token);
-        let tail = self.api.tail.reader();
+        let wanted = Wanted {
+            filters: filters(&pairs).into(),
+            conditions: Arc::new(Conditions::of(&query)),
+        };
+        let tail = self.api.tail.reader(wanted.clone());
         let memory = self.api.streamed.memory();
         let begin = event::begin(&cursor);
         let reader = StreamReader {
@@ -97,7 +101,7 @@ impl Request<'_> {
             memory: memory.clone(),
             noun,
             zone: self.api.zone.clone(),
-            conditions: Conditions::of(&query),
+            conditions: wanted.conditions,
             shown: query.shown,
             pairs,
             epoch: FeedPlace {
@@ -123,6 +127,15 @@ impl Request<'_> {
         streams.attach(&mut response);
         Ok(response)
     }
+}
+
+/// Filters as one text.
+fn filters(pairs: &[(String, String)]) -> String {
+    let pairs = pairs.iter().map(|(name, value)| {
+        let (name, value) = (query::escape(name), query::escape(value));
+        format!("{name}={value}&")
+    });
+    pairs.collect()
 }
 
 /// The same error about the header instead of the parameter.
@@ -153,7 +166,7 @@ struct StreamReader {
     memory: ResponseMemory,
     noun: &'static Noun,
     zone: Zone,
-    conditions: Conditions,
+    conditions: Arc<Conditions>,
     /// The requested fields. `None` means all, whose text all streams share.
     shown: Option<Shown>,
     /// The filters as given.
@@ -192,7 +205,7 @@ impl StreamReader {
             let mut again = None;
             match self.tail.since(self.place) {
                 // The task that reads the newest changes has not begun.
-                Since::Behind if state.end.is_none() && self.page.is_none() => {}
+                Since::Behind if !state.is_begun && self.page.is_none() => {}
                 Since::Behind => {
                     let is_over = match Box::pin(self.catch_up()).await {
                         Ok(is_over) => is_over,
@@ -230,8 +243,7 @@ impl StreamReader {
             }
             let until = again.map_or(self.due, |again| again.min(self.due));
             tokio::select! {
-                // The sender is the tail, which this refers to.
-                _ = self.tail.state.changed() => {}
+                () = self.tail.woken() => {}
                 () = sleep_until(until) => {
                     if Instant::now() >= self.due {
                         self.due = Instant::now() + self.heartbeat;
@@ -246,6 +258,7 @@ impl StreamReader {
 
     /// The cursor of its place, unless the client knows it.
     fn news(&mut self) -> Option<String> {
+        self.place = self.tail.passed(self.place);
         let is_news = self.told < self.place;
         self.told = self.place;
         is_news.then(|| self.epoch.encode(self.place))

@@ -1,17 +1,19 @@
 //! The newest changes, read from the database once for all streams of the process.
 //!
 //! One task reads on whenever this process commits, and now and then for the commits of others. It keeps the newest changes
-//! in a ring, with their text as it is sent, and wakes the streams. A stream that is further back than the ring reads the
-//! database itself until it has caught up. The task sleeps while there are no streams.
+//! in a ring, with their text as it is sent. A stream that is further back than the ring reads the database itself until it
+//! has caught up. The task sleeps while there are no streams.
+//!
+//! A stream that has caught up is woken only by a change that meets its filters: the task looks for all of them, once for each
+//! filter that is in use. So a thousand idle streams cost a commit next to nothing.
 //!
 //! A ring holds every change between its two ends. Where that can no longer be promised, as after the database was replaced,
 //! the ring is broken: all streams end, and their clients are told why when they resume.
 //!
 //! On PostgreSQL, changes are listed up to the oldest write that goes on. While there is one, the task looks again soon.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::event;
 use crate::base::error::{Code, Error, Result};
-use crate::model::query::{END, FeedPlace, Query};
+use crate::model::query::{Conditions, END, FeedPlace, Query};
 use crate::model::record::Record;
 use crate::model::shown::Shown;
 use crate::store::any::AnyStore;
@@ -65,8 +67,8 @@ impl TailChange {
 /// What the streams see of the ring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TailState {
-    /// The number up to which the ring has all changes. `None` before it is known.
-    pub(super) end: Option<i64>,
+    /// Whether there is a ring.
+    pub(super) is_begun: bool,
     /// How often the ring was broken.
     pub(super) breaks: u64,
     /// Whether the service stops.
@@ -87,15 +89,66 @@ struct Ring {
 }
 
 impl Ring {
-    fn push(&mut self, change: TailChange) {
+    fn push(&mut self, change: Arc<TailChange>) {
         self.bytes += change.size();
-        self.changes.push_back(Arc::new(change));
+        self.changes.push_back(change);
         while self.bytes > RING_BYTES || self.changes.len() > RING_LENGTH {
             let Some(oldest) = self.changes.pop_front() else {
                 break;
             };
             self.bytes -= oldest.size();
             self.start = oldest.seq;
+        }
+    }
+}
+
+/// What a stream waits for.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    /// Its filters as text. Streams with the same text have the same conditions.
+    pub(super) filters: Arc<str>,
+    pub(super) conditions: Arc<Conditions>,
+}
+
+/// A stream as the task sees it.
+struct Waiter {
+    wanted: Wanted,
+    /// Nothing up to this number, and after the place of the stream, meets its conditions.
+    passed: i64,
+    /// Whether it waits to be woken.
+    waits: bool,
+    wake: Arc<Notify>,
+}
+
+/// What the streams and the task share.
+#[derive(Default)]
+struct Shared {
+    ring: Ring,
+    waiters: HashMap<u64, Waiter>,
+    /// The number of the next stream.
+    next: u64,
+}
+
+impl Shared {
+    /// Wakes the streams for which these changes are, the last ones up to the end of the ring.
+    fn wake(&mut self, changes: &[Arc<TailChange>]) {
+        let mut met: HashMap<&str, bool> = HashMap::new();
+        for waiter in self.waiters.values_mut().filter(|waiter| waiter.waits) {
+            let Wanted {
+                filters,
+                conditions,
+            } = &waiter.wanted;
+            let is_met = met.entry(filters).or_insert_with(|| {
+                let mut records = changes.iter().map(|change| &change.record);
+                records.any(|record| conditions.are_met(record))
+            });
+            match *is_met {
+                true => {
+                    waiter.waits = false;
+                    waiter.wake.notify_one();
+                }
+                false => waiter.passed = self.ring.end,
+            }
         }
     }
 }
@@ -111,9 +164,8 @@ pub(super) enum Since {
 /// Reads the newest changes once for all streams.
 pub(super) struct Tail {
     store: AnyStore,
-    ring: Mutex<Ring>,
+    shared: Mutex<Shared>,
     state: watch::Sender<TailState>,
-    readers: AtomicUsize,
     begins: Notify,
 }
 
@@ -121,25 +173,42 @@ impl Tail {
     pub(super) fn new(store: AnyStore) -> Tail {
         Tail {
             store,
-            ring: Mutex::default(),
+            shared: Mutex::default(),
             state: watch::Sender::default(),
-            readers: AtomicUsize::new(0),
             begins: Notify::new(),
         }
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A reader, for which the task stays awake.
-    pub(super) fn reader(self: &Arc<Tail>) -> TailReader {
-        if self.readers.fetch_add(1, Ordering::Relaxed) == 0 {
+    /// How many streams there are.
+    fn readers(&self) -> usize {
+        self.shared().waiters.len()
+    }
+
+    /// A stream that waits for these changes. The task stays awake for it.
+    pub(super) fn reader(self: &Arc<Tail>, wanted: Wanted) -> TailReader {
+        let wake = Arc::new(Notify::new());
+        let mut shared = self.shared();
+        let number = shared.next;
+        shared.next += 1;
+        if shared.waiters.is_empty() {
             self.begins.notify_one();
         }
+        let waiter = Waiter {
+            wanted,
+            passed: i64::MIN,
+            waits: false,
+            wake: wake.clone(),
+        };
+        shared.waiters.insert(number, waiter);
         TailReader {
-            state: self.state.subscribe(),
             tail: self.clone(),
+            number,
+            state: self.state.subscribe(),
+            wake,
         }
     }
 
@@ -154,7 +223,7 @@ impl Tail {
             self.begins.notified().await;
             let mut commits = self.store.commits();
             let mut soon = SOON;
-            while self.readers.load(Ordering::Relaxed) > 0 {
+            while self.readers() > 0 {
                 // Before reading, so that a commit in between is not missed.
                 if let Some(commits) = &mut commits {
                     commits.mark_unchanged();
@@ -200,15 +269,20 @@ impl Tail {
 
     /// The time between two reads. It grows with the streams, because each of them is woken.
     fn pause(&self) -> Duration {
-        let readers = self.readers.load(Ordering::Relaxed) as u64;
+        let readers = self.readers() as u64;
         Duration::from_millis(5 + readers.min(1_000) / 25)
     }
 
     /// Empties the ring, and ends all streams if it is broken.
     fn forget(&self, is_broken: bool) {
-        *self.ring() = Ring::default();
+        let mut shared = self.shared();
+        shared.ring = Ring::default();
+        for waiter in shared.waiters.values_mut() {
+            waiter.waits = false;
+        }
+        drop(shared);
         self.state.send_modify(|state| {
-            state.end = None;
+            state.is_begun = false;
             state.breaks += u64::from(is_broken);
         });
     }
@@ -217,7 +291,7 @@ impl Tail {
     async fn read(&self) -> Result<(bool, bool)> {
         let mut moved = false;
         loop {
-            let cursor = self.ring().cursor.clone();
+            let cursor = self.shared().ring.cursor.clone();
             let is_first = cursor.is_none();
             let pairs = vec![
                 ("after".into(), cursor.unwrap_or_else(|| END.into())),
@@ -248,41 +322,42 @@ impl Tail {
             from_end: false,
         };
         let shown = Shown::all(&CHANGE);
-        let changes: Vec<TailChange> = changes
-            .into_iter()
-            .map(|record| {
-                let mut event = Vec::with_capacity(1024);
-                event::write(&record, &shown, &place.encode(record.id()), &mut event);
-                event.shrink_to_fit();
-                TailChange {
-                    seq: record.id(),
-                    event: event.into(),
-                    record,
-                }
+        let changes = changes.into_iter().map(|record| {
+            let mut event = Vec::with_capacity(1024);
+            event::write(&record, &shown, &place.encode(record.id()), &mut event);
+            event.shrink_to_fit();
+            Arc::new(TailChange {
+                seq: record.id(),
+                event: event.into(),
+                record,
             })
-            .collect();
-        let mut ring = self.ring();
+        });
+        let changes: Vec<_> = changes.collect();
+        let mut shared = self.shared();
+        let ring = &mut shared.ring;
         if is_first {
             ring.start = end;
         }
-        let has_moved = is_first || end > ring.end;
-        for change in changes {
-            ring.push(change);
-        }
         ring.end = end;
         ring.cursor = Some(cursor);
-        drop(ring);
-        if has_moved {
-            self.state.send_modify(|state| state.end = Some(end));
+        for change in &changes {
+            ring.push(change.clone());
+        }
+        shared.wake(&changes);
+        drop(shared);
+        if is_first {
+            self.state.send_modify(|state| state.is_begun = true);
         }
     }
 }
 
-/// One stream as the tail sees it.
+/// One stream of those that the task wakes.
 pub(super) struct TailReader {
     tail: Arc<Tail>,
-    /// Changes with the ring.
+    number: u64,
+    /// Changes when the ring begins, when it is broken and when the service stops.
     pub(super) state: watch::Receiver<TailState>,
+    wake: Arc<Notify>,
 }
 
 impl TailReader {
@@ -291,9 +366,23 @@ impl TailReader {
         *self.state.borrow()
     }
 
-    /// The changes after a number, as far as the ring has them.
+    /// The place of a stream that was at `place`: what does not meet its conditions is passed.
+    pub(super) fn passed(&self, place: i64) -> i64 {
+        let shared = self.tail.shared();
+        let waiter = shared.waiters.get(&self.number);
+        waiter.map_or(place, |waiter| waiter.passed.max(place))
+    }
+
+    /// The changes after a number, as far as the ring has them. If there are none, the stream is woken by the next one that
+    /// meets its conditions.
     pub(super) fn since(&self, place: i64) -> Since {
-        let ring = self.tail.ring();
+        let mut shared = self.tail.shared();
+        let Shared { ring, waiters, .. } = &mut *shared;
+        let Some(waiter) = waiters.get_mut(&self.number) else {
+            return Since::Behind;
+        };
+        waiter.waits = false;
+        let place = waiter.passed.max(place);
         if ring.cursor.is_none() || place < ring.start {
             return Since::Behind;
         }
@@ -310,12 +399,24 @@ impl TailReader {
             None => ring.end.max(place),
         };
         changes.truncate(TAKEN);
+        if changes.is_empty() {
+            (waiter.waits, waiter.passed) = (true, end);
+        }
         Since::Changes(changes, end)
+    }
+
+    /// Resolves when there may be something new.
+    pub(super) async fn woken(&mut self) {
+        tokio::select! {
+            // The sender is the tail, which this refers to.
+            _ = self.state.changed() => {}
+            () = self.wake.notified() => {}
+        }
     }
 }
 
 impl Drop for TailReader {
     fn drop(&mut self) {
-        self.tail.readers.fetch_sub(1, Ordering::Relaxed);
+        self.tail.shared().waiters.remove(&self.number);
     }
 }

@@ -217,7 +217,11 @@ async fn filters_hold_and_the_place_moves_on_without_events() {
     };
     let asked = address.clone();
     let (mut stream, begin) = tokio::task::spawn_blocking(move || {
-        Stream::begin(&asked, "?type=lead.*&q=four&fields=seq,type", "")
+        Stream::begin(
+            &asked,
+            "?type=lead.*&record=like:%25four%25&fields=seq,type",
+            "",
+        )
     })
     .await
     .unwrap();
@@ -328,6 +332,7 @@ fn a_stream_ends_with_its_token_and_with_the_service() {
         api.home.line(&line).ok().trim().to_string()
     };
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let other = token("other");
     let refused = {
         let token = token("first");
         let (mut stream, _) = Stream::begin(&address, "", &bearer(&token));
@@ -342,7 +347,6 @@ fn a_stream_ends_with_its_token_and_with_the_service() {
         ),
         "{refused}"
     );
-    let other = token("other");
     let (mut stream, begin) = Stream::begin(&address, "", &bearer(&other));
     // A filter that nothing meets: the place is told at the end.
     let (mut filtered, _) = Stream::begin(&address, "?type=process.deleted", &bearer(&other));
