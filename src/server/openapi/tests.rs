@@ -267,6 +267,7 @@ fn every_operation_is_there_with_the_errors_it_can_answer() {
         let expected = match place.as_str() {
             "get /leads" | "get /actions" | "get /processes" | "get /followups" | "get /tokens"
             | "get /webhooks" => "200 400 401 403 414 421 429 500 503 507",
+            "get /changes" => "200 400 401 403 410 414 421 429 500 503 507",
             "post /leads" => "200 201 400 401 403 408 409 413 414 415 421 422 429 500 503 504 507",
             "post /actions" | "post /processes" => {
                 "201 400 401 403 408 413 414 415 421 422 429 500 503 504 507"
