@@ -247,7 +247,7 @@ fn a_command_is_run_for_each_change_and_goes_on_after_a_failure() {
     home.crm(words).ok();
     assert!(names("got").ends_with("five six"), "{}", names("got"));
     // Nothing is left beside the file.
-    let left = std::fs::read_dir(&home.path(".")).unwrap();
+    let left = std::fs::read_dir(home.path(".")).unwrap();
     let left = left.filter(|one| {
         one.as_ref()
             .unwrap()
