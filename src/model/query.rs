@@ -290,6 +290,11 @@ impl Query {
         self.noun.is_feed() && self.by_id() && !self.order[0].descending
     }
 
+    /// The conditions, for a change that is not read by this query.
+    pub fn conditions(&self) -> Conditions {
+        Conditions::of(&self.filters, self.search.as_deref())
+    }
+
     /// Whether the list is ordered by the user's own fields, among others.
     pub fn by_attributes(&self) -> bool {
         self.order.iter().any(|sort| sort.key.is_some())

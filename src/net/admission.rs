@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::net::hits::{Hits, Limit};
-use crate::net::limits::ConnectionLimits;
+use crate::net::limits::{ConnectionLimits, reserved};
 use crate::net::peer::Proxies;
-use crate::net::seats::{Seat, Seats, reserved};
+use crate::net::seats::{Seat, Seats};
 use crate::net::watch::SharedWatch;
 
 /// How many evicted connections may still be ending after their seats were given to others.

@@ -57,3 +57,8 @@ impl Default for ConnectionLimits {
 
 /// The number of header lines that hyper accepts by default.
 pub(super) const DEFAULT_HEADERS: usize = 100;
+
+/// How many of all connections, or of all streams, are reserved for addresses that have none.
+pub(super) fn reserved(all: usize) -> usize {
+    all / 16
+}

@@ -5,7 +5,7 @@
 //! waited longest for its peer or, if none waits, one that is answering a read, which can be requested again. A connection
 //! whose request may be saving something is never evicted.
 //!
-//! Therefore the last connections, see [`reserved`], are for addresses that have none: writes that wait for the database
+//! Therefore the last connections, see [`reserved`](super::limits::reserved), are for addresses that have none: writes that wait for the database
 //! can hold all others for a minute, even if they come from a few clients, and `/health` has to answer meanwhile.
 
 use std::collections::HashMap;
@@ -31,11 +31,6 @@ struct SeatTable {
     /// Connections that have given their seats back, because each serves a stream.
     streaming: usize,
     next: u64,
-}
-
-/// How many of all connections are reserved for addresses that have none.
-pub(super) fn reserved(connections: usize) -> usize {
-    connections / 16
 }
 
 /// One connection in the table.

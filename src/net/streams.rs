@@ -17,8 +17,7 @@ use prometheus_client::registry::Registry;
 use crate::base::error::{Code, Error, Result};
 use crate::net::address::counted_address;
 use crate::net::hits::{Hits, Limit};
-use crate::net::limits::ConnectionLimits;
-use crate::net::seats::reserved;
+use crate::net::limits::{ConnectionLimits, reserved};
 
 /// All open streams. Clones share them.
 #[derive(Clone)]

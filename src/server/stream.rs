@@ -88,7 +88,7 @@ impl Request<'_> {
         let pass = self.api.passes.pass(self.token);
         let wanted = Wanted {
             filters: filters(&pairs).into(),
-            conditions: Arc::new(Conditions::of(&query)),
+            conditions: Arc::new(query.conditions()),
         };
         let tail = self.api.tail.reader(wanted.clone());
         let memory = self.api.streamed.memory();

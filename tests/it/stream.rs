@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crm::model::query::{Conditions, Query, pairs};
+use crm::model::query::{Query, pairs};
 use crm::server::settings::ServerSettings;
 use crm::store::any::AnyStore;
 use crm::store::contract::Store;
@@ -577,7 +577,7 @@ pub async fn changes_meet_conditions_as_the_database_has_it(store: AnyStore) {
         "q=lead&type=like:lead.u%25&id=2",
     ] {
         let query = Query::new(&CHANGE, pairs(text).unwrap()).unwrap();
-        let conditions = Conditions::of(&query);
+        let conditions = query.conditions();
         let met: Vec<i64> = all
             .iter()
             .filter(|one| conditions.are_met(one))

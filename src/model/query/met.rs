@@ -5,8 +5,7 @@
 use std::cmp::Ordering;
 
 use crate::base::text::Pattern;
-use crate::model::query::Query;
-use crate::model::query::filter::{Column, Comparison, Operand, Test};
+use crate::model::query::filter::{Column, Comparison, Filter, Operand, Test};
 use crate::model::record::Record;
 use crate::model::value::Value;
 
@@ -21,16 +20,13 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// The conditions of this query.
-    pub fn of(query: &Query) -> Conditions {
-        let fields = query
-            .filters
-            .iter()
-            .filter_map(|filter| match filter.column {
-                Column::Field(at) => Some((at, filter.test.clone())),
-                // A filter of a feed is never of this kind.
-                Column::Attribute(_) => None,
-            });
+    /// These filters, and the pattern that one of the text fields has to match.
+    pub(super) fn of(filters: &[Filter], search: Option<&str>) -> Conditions {
+        let fields = filters.iter().filter_map(|filter| match filter.column {
+            Column::Field(at) => Some((at, filter.test.clone())),
+            // A filter of a feed is never of this kind.
+            Column::Attribute(_) => None,
+        });
         let tests: Vec<(usize, Test)> = fields.collect();
         let patterns = tests.iter().map(|(_, test)| match test {
             Test::Like(pattern) => Pattern::parse(pattern),
@@ -38,7 +34,7 @@ impl Conditions {
         });
         Conditions {
             patterns: patterns.collect(),
-            search: query.search.as_deref().and_then(Pattern::parse),
+            search: search.and_then(Pattern::parse),
             tests,
         }
     }
