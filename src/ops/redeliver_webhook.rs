@@ -195,18 +195,18 @@ impl Write for RedeliverWebhook {
         if state == WebhookState::Gone {
             return Err(conflict(&self.name, GONE));
         }
-        let sql = "SELECT place, coalesce((SELECT min(seq) FROM crm_changes), 1), (SELECT epoch FROM crm_epoch) FROM crm_webhooks \
+        let sql = "SELECT place, (SELECT removed FROM crm_epoch), (SELECT epoch FROM crm_epoch) FROM crm_webhooks \
                    WHERE id = $1";
         let rows = ledger.tx.query(sql, &[id.into()]).await?;
         let row = rows.first();
         let int = |at: usize| row.and_then(|row| row.get(at)?.int());
-        let (place, first) = (int(0).unwrap_or_default(), int(1).unwrap_or_default());
+        let (place, removed) = (int(0).unwrap_or_default(), int(1).unwrap_or_default());
         let after = match &self.after {
             After::Beginning => 0,
             After::Cursor(epoch, _) if row.and_then(|row| row.get(2)?.text()) != Some(epoch) => {
                 return Err(Error::new(Code::Gone, OTHER));
             }
-            After::Cursor(_, seq) if *seq + 1 < first => {
+            After::Cursor(_, seq) if *seq < removed => {
                 return Err(Error::new(Code::Gone, REMOVED));
             }
             After::Cursor(_, seq) => *seq,

@@ -17,8 +17,8 @@ pub(crate) struct Feed {
     pub(crate) horizon: i64,
     /// The greatest number that was given.
     pub(crate) newest: i64,
-    /// The lowest number that is kept.
-    pub(crate) oldest: Option<i64>,
+    /// The highest number whose change is not kept any more, 0 if all are.
+    pub(crate) removed: i64,
 }
 
 impl Feed {
@@ -41,7 +41,7 @@ impl Feed {
             Some(place) if place > self.newest.max(self.horizon) => Err(gone(
                 "the cursor comes from a state of the database that was lost since",
             )),
-            place => kept(place, self.oldest),
+            place => kept(place, self.removed),
         }
     }
 
@@ -62,9 +62,9 @@ pub(crate) fn place(query: &Query) -> Option<i64> {
 
 /// Fails if changes after a place were removed. They are removed from the old end only. Called after reading, because they
 /// may have been removed meanwhile.
-pub(crate) fn kept(place: Option<i64>, oldest: Option<i64>) -> Result<()> {
-    match (place, oldest) {
-        (Some(place), Some(oldest)) if place < oldest - 1 => Err(gone(
+pub(crate) fn kept(place: Option<i64>, removed: i64) -> Result<()> {
+    match place {
+        Some(place) if place < removed => Err(gone(
             "the changes that follow the cursor are no longer kept",
         )),
         _ => Ok(()),

@@ -136,6 +136,10 @@ impl KeptChanges {
         };
         let sql = "DELETE FROM crm_changes WHERE seq <= $1";
         let removed = tx.execute(sql, &[(*last).into()]).await?;
+        // Not every number has a change: PostgreSQL also gives one to a write that is rolled back. So readers cannot tell from
+        // the lowest number that is left.
+        let mark = "UPDATE crm_epoch SET removed = $1";
+        tx.execute(mark, &[(*last).into()]).await?;
         if let Some((_, at)) = rows.get(count) {
             self.sees(Some(at));
         }

@@ -234,8 +234,8 @@ impl<R: Rows> ListReader<R> {
     async fn check_kept(&self) -> Result<()> {
         match self.query.reads_feed() && self.read_to.is_some() {
             true => {
-                let oldest = feed::oldest(&self.database, LIST_PATIENCE).await?;
-                kept(self.read_to, oldest)
+                let removed = feed::removed(&self.database, LIST_PATIENCE).await?;
+                kept(self.read_to, removed)
             }
             false => Ok(()),
         }

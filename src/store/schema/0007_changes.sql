@@ -26,9 +26,10 @@ CREATE INDEX crm_changes_by_undone ON crm_changes (undoes) WHERE undoes IS NOT N
 
 -- The name of this sequence of changes. A restore and a copy give a new one, so that a reader of the old sequence notices.
 CREATE TABLE crm_epoch (
-    epoch TEXT NOT NULL -- 16 hexadecimal digits, at random
+    epoch   TEXT NOT NULL,             -- 16 hexadecimal digits, at random
+    removed INTEGER NOT NULL DEFAULT 0 -- the highest number whose change is not kept any more, 0 if all are
 ) STRICT;
-INSERT INTO crm_epoch VALUES (lower(hex(randomblob(8))));
+INSERT INTO crm_epoch (epoch) VALUES (lower(hex(randomblob(8))));
 
 -- Deleted content stays in free parts of the file until SQLite uses them again. A row is here from the erasure of a record
 -- until the file was written anew without it.

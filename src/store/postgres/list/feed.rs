@@ -23,7 +23,7 @@ const WRITERS: &str = "\
     WHERE label.locktype = 'advisory' AND label.classid = 6517358 AND label.objsubid = 2 AND label.granted \
     AND label.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// The last number that was given, the lowest label, the name of the sequence, and the lowest number that is kept.
+/// The last number that was given, the lowest label, the name of the sequence, and the highest one whose change is removed.
 ///
 /// The last number has to be read before the locks: a transaction that takes its lock after they were read gets a greater
 /// number. The inner query needs it, so the locks are read later. A label has 31 bits, so it is found near the last number,
@@ -33,7 +33,7 @@ pub(crate) fn state_text() -> String {
         "WITH given AS MATERIALIZED (SELECT last_value FROM crm_changes_seq) SELECT given.last_value, \
          (SELECT min(given.last_value - 1073741824 + \
          ((label.objid::bigint - given.last_value + 1073741824) & 2147483647)) {WRITERS}), \
-         (SELECT epoch FROM crm_epoch), (SELECT min(seq) FROM crm_changes) FROM given"
+         (SELECT epoch FROM crm_epoch), (SELECT removed FROM crm_epoch) FROM given"
     )
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn state(database: &PgDatabase, pace: Duration) -> Result<Feed>
                     epoch: epoch.into(),
                     horizon: int(1).map_or(newest, |label| label.min(newest)),
                     newest,
-                    oldest: int(3),
+                    removed: int(3).unwrap_or_default(),
                 });
             }
             Ok(true)
@@ -82,9 +82,8 @@ pub(crate) fn horizon(row: &[Value]) -> Option<i64> {
     Some(label.map_or(newest, |label| label.min(newest)))
 }
 
-/// The lowest number that is kept.
-pub(super) async fn oldest(database: &PgDatabase, pace: Duration) -> Result<Option<i64>> {
-    let text = "SELECT coalesce(min(seq), 0) FROM crm_changes";
-    let oldest = number(database, pace, &Select::of(text.into(), Vec::new())).await?;
-    Ok(Some(oldest).filter(|oldest| *oldest > 0))
+/// The highest number whose change is not kept any more.
+pub(super) async fn removed(database: &PgDatabase, pace: Duration) -> Result<i64> {
+    let text = "SELECT coalesce(max(removed), 0) FROM crm_epoch";
+    number(database, pace, &Select::of(text.into(), Vec::new())).await
 }

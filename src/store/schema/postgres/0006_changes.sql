@@ -39,6 +39,7 @@ $$;
 
 -- The name of this sequence of changes. A restore and a copy give a new one, so that a reader of the old sequence notices.
 CREATE TABLE crm_epoch (
-    epoch text COLLATE "C" NOT NULL -- 16 hexadecimal digits, at random
+    epoch   text COLLATE "C" NOT NULL, -- 16 hexadecimal digits, at random
+    removed bigint NOT NULL DEFAULT 0  -- the highest number whose change is not kept any more, 0 if all are
 );
-INSERT INTO crm_epoch SELECT substr(replace(gen_random_uuid()::text, '-', ''), 1, 16);
+INSERT INTO crm_epoch (epoch) SELECT substr(replace(gen_random_uuid()::text, '-', ''), 1, 16);

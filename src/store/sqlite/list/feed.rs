@@ -10,7 +10,7 @@ use crate::store::sqlite::error::map_err;
 
 /// The state at the beginning of a list.
 pub(super) fn state(connection: &Connection) -> Result<Feed> {
-    let text = "SELECT (SELECT epoch FROM crm_epoch), (SELECT max(seq) FROM crm_changes), (SELECT min(seq) FROM crm_changes)";
+    let text = "SELECT (SELECT epoch FROM crm_epoch), (SELECT max(seq) FROM crm_changes), (SELECT removed FROM crm_epoch)";
     let mut feed = None;
     each_row(connection, &Select::of(text.into(), Vec::new()), |row| {
         let read = || {
@@ -19,7 +19,7 @@ pub(super) fn state(connection: &Connection) -> Result<Feed> {
                 epoch: row.get(0)?,
                 horizon,
                 newest: horizon,
-                oldest: row.get(2)?,
+                removed: row.get::<_, Option<i64>>(2)?.unwrap_or_default(),
             })
         };
         feed = Some(read().map_err(|error| map_err(&error))?);
@@ -28,13 +28,13 @@ pub(super) fn state(connection: &Connection) -> Result<Feed> {
     feed.ok_or_else(|| Error::internal("the sequence of changes has no state"))
 }
 
-/// The lowest number that is kept.
-pub(super) fn oldest(connection: &Connection) -> Result<Option<i64>> {
-    let mut oldest = None;
-    let select = Select::of("SELECT min(seq) FROM crm_changes".into(), Vec::new());
+/// The highest number whose change is not kept any more.
+pub(super) fn removed(connection: &Connection) -> Result<i64> {
+    let mut removed = 0;
+    let select = Select::of("SELECT removed FROM crm_epoch".into(), Vec::new());
     each_row(connection, &select, |row| {
-        oldest = row.get(0).map_err(|error| map_err(&error))?;
+        removed = row.get(0).map_err(|error| map_err(&error))?;
         Ok(false)
     })?;
-    Ok(oldest)
+    Ok(removed)
 }

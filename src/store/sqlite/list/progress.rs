@@ -177,7 +177,7 @@ impl<R: Rows> ListProgress<R> {
 /// Fails if changes after a place in a feed were removed while it was read.
 fn check_kept(database: &Database, query: &Query, place: Option<i64>) -> Result<()> {
     match query.reads_feed() && place.is_some() {
-        true => database.read(|reader| kept(place, feed::oldest(reader)?)),
+        true => database.read(|reader| kept(place, feed::removed(reader)?)),
         false => Ok(()),
     }
 }
