@@ -17,10 +17,10 @@ const METHODS: [&str; 8] = [
 ];
 
 /// The statuses in metrics, which are those that the service answers with. The last stands for all others.
-const STATUSES: [&str; 27] = [
-    "200", "201", "204", "304", "400", "401", "403", "404", "405", "406", "408", "409", "412",
-    "413", "414", "415", "421", "422", "428", "429", "431", "500", "501", "503", "504", "507",
-    "other",
+const STATUSES: [&str; 28] = [
+    "200", "201", "204", "304", "400", "401", "403", "404", "405", "406", "408", "409", "410",
+    "412", "413", "414", "415", "421", "422", "428", "429", "431", "500", "501", "503", "504",
+    "507", "other",
 ];
 
 /// The place of each status in [`STATUSES`].
