@@ -87,7 +87,7 @@ impl Operation for Undo {
             examples: CommandExamples::These(&[
                 "crm undo --dry-run",
                 "crm undo --yes",
-                "crm undo 3 --dry-run -o json",
+                "crm undo 2 --dry-run -o json",
             ]),
         }),
     };
