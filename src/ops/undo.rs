@@ -166,7 +166,6 @@ fn describe() -> Described {
             "done": {"type": "string", "enum": fates, "description": "What happens to the record."},
             "fields": {"type": "array", "items": {"type": "string"}, "description": "The fields that are changed back."},
         },
-        "additionalProperties": false,
     });
     let number = |about: &str| json!({"type": "integer", "description": about});
     let properties = json!({
@@ -188,7 +187,7 @@ fn describe() -> Described {
         "type": "object",
         "properties": {
             "change": {"type": "integer", "minimum": 1, "description": "A change of the group."},
-            "last": {"type": "boolean", "const": true, "description": "The newest group of the token that asks that takes nothing back and is not taken back."},
+            "last": {"type": "boolean", "description": "`true`: the newest group of the token that asks that takes nothing back and is not taken back."},
         },
         "oneOf": [{"required": ["change"]}, {"required": ["last"]}],
         "additionalProperties": false,
