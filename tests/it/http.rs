@@ -1332,7 +1332,8 @@ fn the_description_and_every_file_of_its_page_are_served() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     for path in document["paths"].as_object().unwrap().keys() {
         let path = path.replace("{id}", "1");
-        let answer = api.get(&path);
+        // A stream has no end. No operation knows the parameter, so none begins.
+        let answer = api.get(&format!("{path}?unknown=1"));
         let sentence = String::from_utf8_lossy(&answer.body);
         assert!(!sentence.contains("not a path of this service"), "{path}");
     }

@@ -88,6 +88,9 @@ async fn old_addresses_get_their_one_form_and_others_are_found() {
              FROM generate_series(2, 2200) AS n;
              INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at, version)
              VALUES ('ａｄａ@example.com', 'new', '{{}}', '', '', 1), ('no address é', 'new', '{{}}', '', '', 1);
+             DROP TABLE {name}.crm_changes, {name}.crm_epoch, {name}.crm_webhooks, {name}.crm_deliveries;
+             DROP SEQUENCE {name}.crm_changes_seq;
+             DROP FUNCTION {name}.crm_next_change();
              UPDATE {name}.crm_schema SET number = 4"
         ))
         .await;
@@ -532,7 +535,10 @@ fn a_database_that_does_not_answer_is_said_in_time() {
     };
     let home = Home::new();
     let server = home.serve(&["--db", &cluster.url("")]);
-    assert_eq!(ask(server.address(), "POST", "/leads", LEAD).status, 201);
+    // The service's own tasks may have opened connections too. Each gets to know the statement, in turn.
+    for _ in 0..8 {
+        assert_eq!(ask(server.address(), "POST", "/leads", LEAD).status, 201);
+    }
     assert_eq!(ask(server.address(), "GET", "/ready", "").status, 200);
     let processes = cluster.processes();
     signal("STOP", &processes);
