@@ -10,10 +10,10 @@
 //! | [`net`] | connections and their limits: the accept loop, TLS, the memory of bodies and answers; it knows no record and no route |
 //! | [`model`] | records: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
 //! | [`views`] | nouns that are only read: fields over a query, one file each |
-//! | [`store`] | the contract of a store, and the stores: `sqlite`, `postgres`, `remote`; `sql` has the SQL text and the rules that the databases share, `copy` copies everything from one store to another |
+//! | [`store`] | the contract of a store, and the stores: `sqlite`, `postgres`, `remote`; `sql` has the SQL text and the rules that the databases share, with the ledger of all changes; `copy` copies everything from one store to another |
 //! | [`operation`] | the description of an operation, as data |
 //! | [`ops`] | the operations, one file each, and their list |
-//! | [`server`] | routes, tokens and the answers to requests |
+//! | [`server`] | routes, tokens, the answers to requests, streams of changes, and webhooks |
 //! | [`config`] | the settings, and where the value of each comes from |
 //! | [`output`] | table, json, ndjson, csv, id: the only module that prints records |
 //! | [`cli`] | the command line: the arguments of each command, and its work |
@@ -23,6 +23,7 @@
 //! - A field of a noun is declared in one place, its noun's table; SQL, JSON, flags and documentation follow from it.
 //! - The nouns know nothing of SQL, warp or reqwest (a view has one query), and no store knows another.
 //! - Every acknowledged write has been committed and synced.
+//! - Every change of a record is kept, in the transaction that makes it. Only the ledger writes records.
 //! - A read sees every commit of its own process at once, and a commit of another process within 5 ms.
 //! - A write whose result is unknown is reported as such, and never sent to the database again.
 //! - No read transaction outlives one chunk of a streamed answer; only a backup and a check hold one for longer.

@@ -1,8 +1,8 @@
 //! The stores of records, and the contract that all of them keep.
 //!
 //! [`contract`] has the laws. A rule runs over a [`transaction`]. `sql` has the SQL text and the rules that the databases
-//! share. [`copy`] copies everything from one store to another, and [`follow`]
-//! follows the changes on any of them.
+//! share. A [`change`] is kept for each record that is written; [`follow`] follows the changes of any store, and
+//! [`retention`] removes old ones. [`copy`] copies everything from one store to another.
 
 pub mod change;
 pub mod contract;
