@@ -93,6 +93,10 @@ fn attributes() -> Value {
     reference("schemas", "Attributes")
 }
 
+fn object() -> Value {
+    reference("schemas", "RecordValues")
+}
+
 /// `a` or `an`.
 fn article(name: &str) -> &'static str {
     if name.starts_with(['a', 'e', 'i', 'o', 'u']) {
@@ -109,9 +113,10 @@ pub fn answered(field: &Field) -> Value {
         Kind::Text | Kind::Word | Kind::Email | Kind::Type => json!({"type": "string"}),
         Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
         Kind::Attributes => attributes(),
-        Kind::Object => json!({"type": "object", "additionalProperties": true}),
+        Kind::Object if field.nullable() => json!({"anyOf": [object(), {"type": "null"}]}),
+        Kind::Object => object(),
     };
-    if field.nullable() {
+    if field.nullable() && field.kind != Kind::Object {
         schema["type"] = json!([schema["type"], "null"]);
     }
     let utc = match field.kind.tense() {

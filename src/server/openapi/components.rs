@@ -41,6 +41,11 @@ pub(super) fn common_schemas() -> Map<String, Value> {
             "description": "Your own fields: any JSON values by their keys.",
             "additionalProperties": true,
         },
+        "RecordValues": {
+            "type": "object",
+            "description": "Values of a record by the names of its fields.",
+            "additionalProperties": true,
+        },
         "Message": {
             "type": "object",
             "description": "What was done.",
