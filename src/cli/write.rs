@@ -21,6 +21,7 @@ use crate::model::noun::Noun;
 use crate::model::terms::{Terms, Versions};
 use crate::operation::about::{About, Answer, Body, CommandPart, Of, Takes, Words, fill};
 use crate::operation::asked::{Asked, Operation, ShownSecret, Told};
+use crate::ops::delete::Delete;
 use crate::output::{self, Extent, Look, Printer, Stop};
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
@@ -168,6 +169,10 @@ pub(super) async fn on_records<T: Operation>(
         }
     })
     .await?;
+    let is_delete = std::ptr::eq(T::ABOUT, Delete::ABOUT);
+    if is_delete && ended == 0 && look.terminal.width.is_some() && look.format == Format::Table {
+        say("note: crm undo takes it back");
+    }
     Ok(if code == 0 { ended } else { code })
 }
 

@@ -15,6 +15,8 @@ use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::record::Record;
+use crate::operation::asked::Operation;
+use crate::ops::undo::Undo;
 use crate::output::table::TableColumn;
 use crate::output::text::{cut, visible};
 
@@ -44,7 +46,13 @@ pub(super) fn cells(change: &Record, zone: &Zone) -> [String; 5] {
     };
     let kind = text("type");
     let (noun, verb) = kind.split_once('.').unwrap_or((kind, ""));
-    let what = what(noun, verb, text("record"), change.get("previous").text());
+    let is_undo = text("operation") == Undo::ABOUT.methods[0].1;
+    let restored = is_undo && change.get("previous").text().is_none() && verb == "created";
+    let verb = if restored { "restored" } else { verb };
+    let mut what = what(noun, verb, text("record"), change.get("previous").text());
+    if is_undo && !restored {
+        what.push_str(" (undo)");
+    }
     [
         change.get(change.noun.key().name).to_string(),
         zone.show(text("at")).into_owned(),

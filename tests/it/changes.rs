@@ -529,6 +529,62 @@ async fn a_cursor_before_what_postgres_keeps_is_gone() {
     .await;
 }
 
+/// A write that joins an earlier group takes the lock of the numbers as well: what is not committed yet is not passed over.
+#[tokio::test]
+async fn a_reader_waits_for_a_write_that_joins_a_group() {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let store = AnyStore::Postgres(Postgres::open(&url, CONNECTIONS).await.unwrap());
+    let name = url.rsplit("%3D").next().unwrap();
+    let cluster = cluster::shared().await.unwrap();
+    // An update of a lead waits, after it has taken its number, for who holds the row of `gate`.
+    cluster
+        .run(&format!(
+            "CREATE TABLE {name}.gate (id int); INSERT INTO {name}.gate VALUES (1);
+             CREATE FUNCTION {name}.pass() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM id FROM {name}.gate FOR UPDATE; RETURN NULL; END $$;
+             CREATE TRIGGER wait AFTER UPDATE ON {name}.leads FOR EACH ROW EXECUTE FUNCTION {name}.pass()"
+        ))
+        .await;
+    create(&store, &LEAD, r#"{"email": "a@b.cc"}"#).await;
+    let cursor = page(&store, "after=end").await.1.unwrap();
+    let (client, connection) = tokio_postgres::connect(&cluster.url(""), tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let hold = format!("BEGIN; SELECT id FROM {name}.gate FOR UPDATE");
+    client.batch_execute(&hold).await.unwrap();
+    let joining = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut terms = Terms::default();
+            terms.author.group = Some(1);
+            let change = draft(&LEAD, r#"{"status": "won"}"#, Purpose::Update);
+            store.write(Update::new(1, change), terms).await
+        })
+    };
+    // It has its number once it waits for the row.
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%crm_changes%'
+                 AND query LIKE '%UPDATE leads%'";
+    while client.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        // Within a transaction, the activity is that of the first look.
+        let look = "SELECT pg_stat_clear_snapshot()";
+        client.batch_execute(look).await.unwrap();
+    }
+    create(&store, &LEAD, r#"{"email": "b@b.cc"}"#).await;
+    let (early, place) = try_page(&store, &format!("after={cursor}")).await.unwrap();
+    client.batch_execute("COMMIT").await.unwrap();
+    joining.await.unwrap().unwrap();
+    assert_eq!(early.len(), 0, "what comes after it is held back");
+    assert_eq!(
+        seqs(&store, &format!("after={}", place.unwrap())).await,
+        [2, 3]
+    );
+    drop(client);
+    connection.await.unwrap().unwrap();
+}
+
 /// A write that is rolled back leaves a number without a change. Nothing was removed for that.
 #[tokio::test]
 async fn a_number_without_a_change_is_no_gap() {

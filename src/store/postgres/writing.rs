@@ -55,6 +55,7 @@ impl PgDatabase {
             database: self,
             mode,
             sent: false,
+            numbered: false,
             until,
         })
     }
@@ -79,6 +80,8 @@ pub(super) struct PgTransaction<'d> {
     mode: Mode,
     /// Whether a writing statement was sent.
     sent: bool,
+    /// Whether it has a number of a change, and with it the lock that says so.
+    numbered: bool,
     until: Instant,
 }
 
@@ -274,11 +277,12 @@ impl PgTransaction<'_> {
     }
 }
 
-/// The number of a change. The first one of a transaction takes a lock, which says that it may appear late.
-fn next(change: &Change<'_>) -> &'static str {
-    match change.group {
-        None => "crm_next_change()",
-        Some(_) => "nextval('crm_changes_seq')",
+/// The number of a change. The first one of a transaction takes a lock, which says that it may appear late. The others have
+/// greater numbers. A transaction that joins a group of an earlier one needs the lock too.
+fn next(numbered: bool) -> &'static str {
+    match numbered {
+        false => "crm_next_change()",
+        true => "nextval('crm_changes_seq')",
     }
 }
 
@@ -303,7 +307,11 @@ fn markers(given: usize, id: &str) -> String {
 }
 
 /// The statement that writes a record together with its change, and its parameters.
-fn recording(statement: RecordStatement<'_>, change: &Change<'_>) -> (String, Vec<Value>) {
+fn recording(
+    statement: RecordStatement<'_>,
+    change: &Change<'_>,
+    numbered: bool,
+) -> (String, Vec<Value>) {
     let given = statement.params.len();
     let mut params = statement.params.to_vec();
     params.extend(change.values());
@@ -311,19 +319,19 @@ fn recording(statement: RecordStatement<'_>, change: &Change<'_>) -> (String, Ve
         "WITH written AS ({} RETURNING id) INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, written.id, {} FROM \
          written RETURNING record_id, seq",
         statement.sql,
-        next(change),
+        next(numbered),
         markers(given, "written.id"),
     );
     (sql, params)
 }
 
 /// The statement that appends a change of a record that has its id, and its parameters.
-fn appending(change: &Change<'_>) -> (String, Vec<Value>) {
+fn appending(change: &Change<'_>, numbered: bool) -> (String, Vec<Value>) {
     let mut params = vec![change.id.map_or(Value::Null, Value::Int)];
     params.extend(change.values());
     let sql = format!(
         "INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, $1::bigint, {} RETURNING seq",
-        next(change),
+        next(numbered),
         markers(1, "$1::bigint"),
     );
     (sql, params)
@@ -357,29 +365,33 @@ impl Transaction for PgTransaction<'_> {
         statement: RecordStatement<'_>,
         change: &Change<'_>,
     ) -> Result<Option<Recorded>, Fault> {
-        let (sql, params) = recording(statement, change);
+        let (sql, params) = recording(statement, change, self.numbered);
         let rows = self.rows(&sql, &params, true).await?;
-        Ok(recorded(&rows))
+        let recorded = recorded(&rows);
+        // A statement that finds no record takes no number.
+        self.numbered |= recorded.is_some();
+        Ok(recorded)
     }
 
     async fn record_all(
         &mut self,
         written: &[(RecordStatement<'_>, Change<'_>)],
     ) -> Result<Vec<Option<Recorded>>, Fault> {
-        // The first change names the group, so the others wait for it.
+        // The first change names the group and takes the lock of the numbers, so the others wait for it.
         let has_group = written
             .first()
             .is_some_and(|(_, change)| change.group.is_some());
-        let (first, rest) = written.split_at(usize::from(!has_group).min(written.len()));
+        let waits = !has_group || !self.numbered;
+        let (first, rest) = written.split_at(usize::from(waits).min(written.len()));
         let mut all = one_by_one(self, first).await?;
         let group = all.first().and_then(|recorded| Some((*recorded)?.seq));
-        if self.mode != (Mode::Transaction { begun: true }) || (!has_group && group.is_none()) {
+        if self.mode != (Mode::Transaction { begun: true }) || !self.numbered {
             all.extend(one_by_one(self, rest).await?);
             return Ok(all);
         }
         let statements = rest.iter().map(|(statement, change)| {
             let group = change.group.or(group);
-            recording(*statement, &Change { group, ..*change })
+            recording(*statement, &Change { group, ..*change }, true)
         });
         let statements: Vec<_> = statements.collect();
         match self.pipelined(statements.into_iter()).await {
@@ -396,12 +408,13 @@ impl Transaction for PgTransaction<'_> {
             return Ok(None);
         };
         // The first change names the group, so the others wait for it.
-        let (sql, params) = appending(first);
+        let (sql, params) = appending(first, self.numbered);
         let rows = self.rows(&sql, &params, true).await?;
+        self.numbered = true;
         let seq = rows.first().and_then(|row| Value::from(cell(row, 0)).int());
         let rest = rest.iter().map(|change| {
             let group = change.group.or(seq);
-            appending(&Change { group, ..*change })
+            appending(&Change { group, ..*change }, true)
         });
         let rest: Vec<_> = rest.collect();
         match self.pipelined(rest.into_iter()).await {

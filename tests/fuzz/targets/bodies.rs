@@ -199,8 +199,9 @@ fn check_record(noun: &'static Noun, answer: &Answer) -> i64 {
             Kind::Id | Kind::Reference(_) => assert!(value.as_i64() >= Some(1)),
             Kind::Time(_) | Kind::Stamp => assert!(value.as_str().is_some_and(is_stored_time)),
             Kind::Attributes => {}
+            Kind::Object => assert!(value.is_object()),
             Kind::Word => assert!(!value.as_str().expect("a text").trim().is_empty()),
-            Kind::Text | Kind::Email => assert!(value.is_string()),
+            Kind::Text | Kind::Email | Kind::Type => assert!(value.is_string()),
         }
     }
     // As a command has it that is told by a server.
