@@ -198,6 +198,32 @@ fn no_byte_of_an_erased_lead_is_in_the_files() {
     assert_eq!(home.crm(["check", "crm.db"]).ok(), "ok\n");
 }
 
+/// An action that was moved to another lead stays, but not what it was while it belonged to the erased one.
+#[test]
+fn what_was_moved_away_keeps_nothing_of_before() {
+    let home = Home::new();
+    let token = admin(&home);
+    let server = home.serve(&["--db", "crm.db"]);
+    let text = "about somebody who is forgotten";
+    let ask = |method: &str, path: &str, more: &str, body: &str| {
+        ask(&server, &token, method, path, more, body)
+    };
+    for address in ["v@example.com", "o@example.com"] {
+        let body = format!(r#"{{"email": "{address}"}}"#);
+        assert_eq!(ask("POST", "/leads", "", &body).0, 201);
+    }
+    let body = format!(r#"{{"lead_id": 1, "action_type": "call", "details": "{text}"}}"#);
+    let key = "Idempotency-Key: c1\r\n";
+    assert_eq!(ask("POST", "/actions", key, &body).0, 201);
+    let moves = r#"{"lead_id": 2, "details": "clean"}"#;
+    assert_eq!(ask("PATCH", "/actions/1", "", moves).0, 200);
+    assert_ne!(found(&home, &[text]), Vec::<String>::new());
+    assert_eq!(ask("DELETE", "/leads/1?erase=true", "", "").0, 200);
+    assert_eq!(found(&home, &[text]), Vec::<String>::new());
+    assert_eq!(ask("POST", "/actions", key, &body).0, 409);
+    assert_eq!(ask("GET", "/actions/1", "", "").1["details"], "clean");
+}
+
 /// The command does the same, on the database and through a service, and to a lead that is gone already.
 #[test]
 fn the_command_erases_by_address_and_by_id() {

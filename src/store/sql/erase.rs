@@ -23,11 +23,23 @@ use crate::store::transaction::Transaction;
 /// elsewhere, so whoever reads it looks again.
 const HAS: &str = "(record LIKE $1 OR record LIKE $2)";
 
+/// The same for the values before a change.
+const HAD: &str = "(previous LIKE $1 OR previous LIKE $2)";
+
 /// How many records are looked for at once in the kept answers.
 const PORTION: usize = 50;
 
 /// A record that is erased.
 type Erased = (&'static Noun, i64);
+
+/// A record that once belonged to an erased one, and belongs to another now.
+struct Moved {
+    record: Erased,
+    /// The field that named the erased record.
+    field: &'static str,
+    /// The id of the erased record.
+    from: i64,
+}
 
 /// Erases a record and those that belong to it. A record that is deleted already is erased from its changes.
 pub async fn erase<T: Transaction>(
@@ -43,9 +55,10 @@ pub async fn erase<T: Transaction>(
         Err(error) => return Err(error),
     };
     let mut erased = vec![(noun, id)];
+    let mut moved = Vec::new();
     let mut at = 0;
     while let Some(owner) = erased.get(at).copied() {
-        belonging(ledger.tx, owner, &mut erased).await?;
+        belonging(ledger.tx, owner, &mut erased, &mut moved).await?;
         at += 1;
     }
     if is_there {
@@ -62,7 +75,8 @@ pub async fn erase<T: Transaction>(
         reduce(ledger.tx, *one).await?;
     }
     // What waits for a webhook is the number of a change, which is read when it is sent.
-    forget_answers(ledger.tx, &erased).await
+    forget_answers(ledger.tx, &erased).await?;
+    forget_moved(ledger.tx, &moved).await
 }
 
 /// The last version of a record that is deleted. Fails if nothing of it is left to erase.
@@ -95,6 +109,7 @@ async fn belonging<T: Transaction>(
     tx: &mut T,
     (noun, id): Erased,
     found: &mut Vec<Erased>,
+    moved: &mut Vec<Moved>,
 ) -> Result<()> {
     for (referrer, field, on_delete) in noun.referrers(tx.nouns()) {
         if on_delete != OnDelete::Refuse {
@@ -109,7 +124,7 @@ async fn belonging<T: Transaction>(
         known.extend(rows.iter().filter_map(|row| row.first()?.int()));
         let [created, updated, deleted, _] = kinds(referrer);
         let sql = format!(
-            "SELECT record_id, record, seq FROM crm_changes WHERE {HAS} AND type IN ($3, $4, $5)"
+            "SELECT record_id, record, seq, previous FROM crm_changes WHERE ({HAS} OR {HAD}) AND type IN ($3, $4, $5)"
         );
         let [middle, end] = patterns(field.name, id);
         let rows = tx
@@ -121,7 +136,10 @@ async fn belonging<T: Transaction>(
             else {
                 continue;
             };
-            if refers(text, field.name, id) && !known.contains(&other) {
+            // A change that has moved a record away has what it was before.
+            let had = row[3].text().unwrap_or_default();
+            let is_about = refers(text, field.name, id) || refers(had, field.name, id);
+            if is_about && !known.contains(&other) {
                 others.push((other, seq));
             }
         }
@@ -134,6 +152,11 @@ async fn belonging<T: Transaction>(
                 // It belongs to another record now, and only this change is about the erased one.
                 false => {
                     tx.execute(&reduced("seq = $1"), &[seq.into()]).await?;
+                    moved.push(Moved {
+                        record: (referrer, other),
+                        field: field.name,
+                        from: id,
+                    });
                 }
             }
         }
@@ -192,12 +215,32 @@ async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result
         for row in tx.query(&sql, &patterns).await? {
             let answer = row.get(1).and_then(Value::text).unwrap_or_default();
             if portion.iter().any(|one| is_of(answer, *one)) {
-                let sql = "UPDATE crm_idempotency_keys SET done = $1, version = 0, answer = '' WHERE id = $2";
-                let params = [once::ERASED.into(), row[0].clone()];
-                tx.execute(sql, &params).await?;
+                forget_answer(tx, row[0].clone()).await?;
             }
         }
     }
+    Ok(())
+}
+
+/// Removes what records were before they were moved from the kept answers.
+async fn forget_moved<T: Transaction>(tx: &mut T, moved: &[Moved]) -> Result<()> {
+    let sql = "SELECT id, answer FROM crm_idempotency_keys WHERE done IN ('created', 'updated') AND answer LIKE $1";
+    for one in moved {
+        let pattern = format!("{{\"id\":{},%", one.record.1);
+        for row in tx.query(sql, &[pattern.as_str().into()]).await? {
+            let answer = row.get(1).and_then(Value::text).unwrap_or_default();
+            if is_of(answer, one.record) && refers(answer, one.field, one.from) {
+                forget_answer(tx, row[0].clone()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes the content of a kept answer. A repeated request is then refused.
+async fn forget_answer<T: Transaction>(tx: &mut T, id: Value) -> Result<()> {
+    let sql = "UPDATE crm_idempotency_keys SET done = $1, version = 0, answer = '' WHERE id = $2";
+    tx.execute(sql, &[once::ERASED.into(), id]).await?;
     Ok(())
 }
 
