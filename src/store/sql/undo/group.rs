@@ -190,6 +190,8 @@ async fn last<T: Transaction>(tx: &mut T, author: &str) -> Result<i64> {
         };
         match state(tx, group).await? {
             State::TakenBack(_) => before = group,
+            // Nothing can take it back, and it would keep all older groups from being the last one.
+            _ if is_erased(tx, group).await? => before = group,
             _ => return Ok(group),
         }
     }
@@ -201,6 +203,17 @@ async fn last<T: Transaction>(tx: &mut T, author: &str) -> Result<i64> {
         ),
     };
     Err(Error::new(Code::NotFound, message))
+}
+
+/// Whether a record of a group was erased: one of its changes has the id alone.
+async fn is_erased<T: Transaction>(tx: &mut T, group: i64) -> Result<bool> {
+    let bare = "record = '{\"id\":' || record_id || '}'";
+    // Two selects, so that each has its index.
+    let sql = format!(
+        "SELECT seq FROM crm_changes WHERE seq = $1 AND {bare} UNION ALL \
+         SELECT seq FROM crm_changes WHERE first = $1 AND {bare} LIMIT 1"
+    );
+    Ok(!tx.query(&sql, &[group.into()]).await?.is_empty())
 }
 
 /// How many changes a group has.
