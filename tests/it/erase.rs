@@ -223,10 +223,18 @@ fn what_was_moved_away_keeps_nothing_of_before() {
     assert_eq!(ask("POST", "/actions", key, &body).0, 409);
     assert_eq!(ask("GET", "/actions/1", "", "").1["details"], "clean");
     // What is erased does not keep older changes from being taken back: that is the other lead.
-    let last = ask("POST", "/changes/undo?dry_run=true", "", r#"{"last": true}"#);
+    let last = ask(
+        "POST",
+        "/changes/undo?dry_run=true",
+        "",
+        r#"{"last": true}"#,
+    );
     assert_eq!((last.0, last.1["error"].as_str().is_some()), (409, true));
     let told = last.1["error"].as_str().unwrap();
-    assert!(told.contains("lead 2") && !told.contains("erased"), "{told}");
+    assert!(
+        told.contains("lead 2") && !told.contains("erased"),
+        "{told}"
+    );
 }
 
 /// The command does the same, on the database and through a service, and to a lead that is gone already.
