@@ -672,6 +672,30 @@ async fn a_change_names_its_token_and_its_request() {
     assert_eq!(single.unwrap().status(), 404);
 }
 
+/// What an undo has done is not taken for a change of its own.
+#[test]
+fn an_undo_is_shown_as_one() {
+    let home = Home::new();
+    home.line("lead create --email ada@example.com").ok();
+    home.line("lead update 1 --status won").ok();
+    home.line("undo --yes").ok();
+    home.line("lead delete 1 --yes").ok();
+    home.line("undo --yes").ok();
+    let shown = home.line("changes").ok();
+    let ends = [
+        "created: ada@example.com",
+        "status: new → won",
+        "status: won → new (undo)",
+        "deleted: ada@example.com",
+        "restored: ada@example.com",
+    ];
+    let lines: Vec<&str> = shown.lines().skip(2).map(str::trim_end).collect();
+    assert_eq!(lines.len(), ends.len(), "{shown}");
+    for (line, end) in lines.iter().zip(ends) {
+        assert!(line.ends_with(end), "{shown}");
+    }
+}
+
 /// Tables say when, who and what; other formats have everything.
 #[test]
 fn changes_are_shown_in_a_few_words() {

@@ -1411,7 +1411,9 @@ fn a_delete_asks_on_a_terminal() {
         (Some(0), "2\n")
     );
     let (shown, code) = at_terminal(home.line("lead delete 2 -y"), 80, "");
-    assert_eq!((shown.as_str(), code), ("Lead 2 deleted\n", Some(0)));
+    // A person is told how to get it back.
+    let expected = "Lead 2 deleted\nnote: crm undo takes it back\n";
+    assert_eq!((shown.as_str(), code), (expected, Some(0)));
 }
 
 #[test]
