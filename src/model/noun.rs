@@ -44,7 +44,18 @@ pub enum Relation {
         order: &'static str,
         /// Whether it is a sequence that only grows at its end, see [`Noun::is_feed`].
         feed: bool,
+        /// A field whose records SQLite finds by another select, because the view's own select has no index for it.
+        lookup: Option<Lookup>,
     },
+}
+
+/// How the records of a view are found by a value of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The name of the field.
+    pub field: &'static str,
+    /// The select of the keys. A comparison with the value follows.
+    pub keys: &'static str,
 }
 
 /// Examples of the commands of a noun. Each is a whole command line.
@@ -116,6 +127,17 @@ impl Noun {
     /// ended, and then has every later record exactly once.
     pub fn is_feed(&self) -> bool {
         matches!(self.relation, Relation::View { feed: true, .. })
+    }
+
+    /// The select of the keys of a view by the values of a field, if the field has one.
+    pub fn lookup(&self, field: &Field) -> Option<&'static str> {
+        match self.relation {
+            Relation::View {
+                lookup: Some(lookup),
+                ..
+            } if lookup.field == field.name => Some(lookup.keys),
+            _ => None,
+        }
     }
 
     /// The field with an e-mail address, if there is one.

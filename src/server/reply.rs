@@ -49,6 +49,9 @@ impl Media {
     }
 }
 
+/// How many headers most responses have, at most.
+const MOST_HEADERS: usize = 8;
+
 /// A response with a body.
 pub(super) fn bytes(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Response {
     typed(Response::new(body.into().into()), status, media)
@@ -64,6 +67,8 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
 fn typed(mut response: Response, status: StatusCode, media: &'static str) -> Response {
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    // A map grows at its seventh header, which a write has.
+    headers.reserve(MOST_HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

@@ -122,25 +122,29 @@ impl KeptChanges {
         }
         // One more, which is the oldest after the removal.
         let sql = format!(
-            "SELECT seq, at FROM crm_changes WHERE seq <= $1 ORDER BY seq LIMIT {}",
+            "SELECT seq, at, record_id FROM crm_changes WHERE seq <= $1 ORDER BY seq LIMIT {}",
             PORTION + 1
         );
         let rows = tx.query(&sql, &[end.into()]).await?;
-        let change =
-            |row: &Vec<Value>| Some((row.first()?.int()?, row.get(1)?.text()?.to_string()));
-        let rows: Vec<(i64, String)> = rows.iter().filter_map(change).collect();
-        let is_old = |(seq, at): &&(i64, String)| *seq < end && *at < before;
+        let change = |row: &Vec<Value>| {
+            let at = row.get(1)?.text()?.to_string();
+            Some((row.first()?.int()?, at, row.get(2)?.int()?))
+        };
+        let rows: Vec<(i64, String, i64)> = rows.iter().filter_map(change).collect();
+        let is_old = |(seq, at, _): &&(i64, String, i64)| *seq < end && *at < before;
         let count = rows.iter().take(PORTION).take_while(is_old).count();
-        let Some((last, _)) = count.checked_sub(1).and_then(|at| rows.get(at)) else {
+        let Some((last, ..)) = count.checked_sub(1).and_then(|at| rows.get(at)) else {
             return Ok(0);
         };
+        let gone = rows[..count].iter().map(|(seq, _, id)| (*id, *seq));
+        tx.unindex_changes(&gone.collect::<Vec<_>>()).await?;
         let sql = "DELETE FROM crm_changes WHERE seq <= $1";
         let removed = tx.execute(sql, &[(*last).into()]).await?;
         // Not every number has a change: PostgreSQL also gives one to a write that is rolled back. So readers cannot tell from
         // the lowest number that is left.
         let mark = "UPDATE crm_epoch SET removed = $1";
         tx.execute(mark, &[(*last).into()]).await?;
-        if let Some((_, at)) = rows.get(count) {
+        if let Some((_, at, _)) = rows.get(count) {
             self.sees(Some(at));
         }
         Ok(removed)

@@ -33,6 +33,9 @@ impl From<Fault> for Error {
     }
 }
 
+/// The beginning of a condition that selects the changes of records. A comparison of the record's id and `)` follow.
+pub(crate) const CHANGES_OF: &str = "seq IN (SELECT seq FROM crm_changes_of WHERE record_id";
+
 /// A statement that writes one record.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordStatement<'a> {
@@ -111,6 +114,20 @@ pub trait Transaction: Send {
         sql: &str,
         params: &[Value],
     ) -> impl Future<Output = Result<u64, Fault>> + Send;
+
+    /// Brings what finds the [changes of a record](CHANGES_OF) up to date, where it follows behind the writes. Without this
+    /// they are found as well, but each search goes through the newest changes of all records.
+    fn index_changes(&mut self) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Does the opposite for changes that are removed: the id of the record, and the number of the change.
+    fn unindex_changes(
+        &mut self,
+        _changes: &[(i64, i64)],
+    ) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// The number of a change before all changes that still appear.
     fn horizon(&mut self) -> impl Future<Output = Result<i64>> + Send;

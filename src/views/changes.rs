@@ -3,7 +3,7 @@
 
 use crate::model::field::{Field, ID, Presence};
 use crate::model::kind::{Kind, OnDelete, Target};
-use crate::model::noun::{Examples, Noun, Relation};
+use crate::model::noun::{Examples, Lookup, Noun, Relation};
 
 /// The table of changes under the names of the fields.
 const SELECT: &str = "\
@@ -125,6 +125,10 @@ pub static CHANGE: Noun = Noun {
         select: SELECT,
         order: "seq",
         feed: true,
+        lookup: Some(Lookup {
+            field: "id",
+            keys: "SELECT seq FROM crm_changes_of WHERE record_id",
+        }),
     },
     examples: Examples {
         create: &[],

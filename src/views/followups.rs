@@ -107,6 +107,7 @@ pub static FOLLOWUP: Noun = Noun {
         select: SELECT,
         order: "next_followup_datetime",
         feed: false,
+        lookup: None,
     },
     examples: Examples {
         create: &[],

@@ -19,6 +19,7 @@ use crm::ops::update::Update;
 use crm::store::any::AnyStore;
 use crm::store::contract::Store;
 use crm::store::postgres::{CONNECTIONS, Postgres};
+use crm::store::retention::Keep;
 use crm::store::sqlite::Work;
 use crm::views::changes::CHANGE;
 use serde_json::{Value, json};
@@ -369,8 +370,9 @@ async fn a_number_that_appears_late_is_not_missed() {
         .unwrap();
     tokio::spawn(connection);
     late.batch_execute(
-        "BEGIN; INSERT INTO crm_changes (seq, record_id, at, author, operation, type, version, record) \
-         VALUES (crm_next_change(), 1, '2026-01-01 00:00:00', 'late', 'x', 'lead.updated', 2, '{\"id\":1}')",
+        "BEGIN; SELECT pg_advisory_xact_lock_shared(6517358, (last_value & 2147483647)::int) FROM crm_changes_seq; \
+         INSERT INTO crm_changes (seq, record_id, at, author, operation, type, version, record) \
+         VALUES (nextval('crm_changes_seq'), 1, '2026-01-01 00:00:00', 'late', 'x', 'lead.updated', 2, '{\"id\":1}')",
     )
     .await
     .unwrap();
@@ -444,7 +446,10 @@ async fn a_number_that_never_appears_keeps_nobody_waiting() {
         .await
         .unwrap();
     tokio::spawn(connection);
-    late.batch_execute("BEGIN; SELECT crm_next_change(); ROLLBACK")
+    let takes_number = "BEGIN; \
+         SELECT pg_advisory_xact_lock_shared(6517358, (last_value & 2147483647)::int) FROM crm_changes_seq; \
+         SELECT nextval('crm_changes_seq');";
+    late.batch_execute(&format!("{takes_number} ROLLBACK"))
         .await
         .unwrap();
     create(&store, &LEAD, r#"{"email": "b@b.cc"}"#).await;
@@ -456,10 +461,7 @@ async fn a_number_that_never_appears_keeps_nobody_waiting() {
         .await
         .unwrap();
     tokio::spawn(connection);
-    elsewhere
-        .batch_execute("BEGIN; SELECT crm_next_change()")
-        .await
-        .unwrap();
+    elsewhere.batch_execute(takes_number).await.unwrap();
     create(&store, &LEAD, r#"{"email": "c@b.cc"}"#).await;
     assert_eq!(seqs(&store, "").await, [2, 3]);
 }
@@ -793,4 +795,79 @@ fn changes_are_shown_in_a_few_words() {
         assert_eq!(run.code, Some(code), "{line}: {}", run.stderr);
         assert!(run.stderr.contains(why), "{line}: {}", run.stderr);
     }
+}
+
+/// Waits until a condition on the database holds.
+async fn holds(home: &Home, condition: &str) {
+    let database = rusqlite::Connection::open(home.path("crm.db")).unwrap();
+    let begin = std::time::Instant::now();
+    let sql = format!("SELECT {condition}");
+    while !database
+        .query_row(&sql, [], |row| row.get::<_, bool>(0))
+        .unwrap()
+    {
+        assert!(
+            begin.elapsed() < std::time::Duration::from_secs(30),
+            "{condition}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_changes_of_a_record_are_found_before_and_after_they_are_indexed() {
+    let home = Home::new();
+    let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Server).unwrap();
+    for number in 1..=1_010 {
+        let json = format!(r#"{{"email": "a{number}@b.cc"}}"#);
+        create(&store, &LEAD, &json).await;
+    }
+    update(&store, &LEAD, 5, r#"{"name": "early"}"#).await;
+    // Without a pause between the writes, they are added together.
+    holds(&home, "changes > 1000 FROM crm_indexed").await;
+    holds(
+        &home,
+        "(SELECT count(*) FROM crm_record_changes) = changes FROM crm_indexed",
+    )
+    .await;
+    update(&store, &LEAD, 5, r#"{"name": "late"}"#).await;
+    create(&store, &LEAD, r#"{"email": "last@b.cc"}"#).await;
+    assert_eq!(seqs(&store, "id=5").await, [5, 1_011, 1_012]);
+    assert_eq!(seqs(&store, "id=5&sort=-seq&limit=1").await, [1_012]);
+    assert_eq!(
+        seqs(&store, "id=in:5,7,1011").await,
+        [5, 7, 1_011, 1_012, 1_013]
+    );
+    assert_eq!(seqs(&store, "id=ne:5").await.len(), 1_010);
+    assert_eq!(seqs(&store, "id=5000").await, [0; 0]);
+    assert_eq!(home.crm(["check", "crm.db"]).ok(), "ok\n");
+    // What is removed goes from the table too.
+    store.keep_changes(Keep::For(std::time::Duration::ZERO));
+    holds(
+        &home,
+        "(SELECT count(*) FROM crm_changes) < 1000 AND NOT EXISTS (SELECT 1 FROM crm_record_changes \
+         WHERE seq <= (SELECT removed FROM crm_epoch))",
+    )
+    .await;
+    store.keep_changes(Keep::Forever);
+    store.close().await.unwrap();
+    assert_eq!(home.crm(["check", "crm.db"]).ok(), "ok\n");
+    let database = rusqlite::Connection::open(home.path("crm.db")).unwrap();
+    database
+        .execute(
+            "DELETE FROM crm_record_changes WHERE seq = (SELECT max(seq) FROM crm_record_changes)",
+            [],
+        )
+        .unwrap();
+    let found = home.crm(["check", "crm.db"]).run();
+    let repair = found
+        .stdout
+        .split("repair with: ")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap();
+    database.execute_batch(repair).unwrap();
+    assert_eq!(home.crm(["check", "crm.db"]).ok(), "ok\n");
 }

@@ -277,12 +277,29 @@ impl PgTransaction<'_> {
     }
 }
 
-/// The number of a change. The first one of a transaction takes a lock, which says that it may appear late. The others have
-/// greater numbers. A transaction that joins a group of an earlier one needs the lock too.
-fn next(numbered: bool) -> &'static str {
-    match numbered {
-        false => "crm_next_change()",
-        true => "nextval('crm_changes_seq')",
+/// How the number of a change is given: the expression, and what it needs, as another table expression and its name.
+struct Number {
+    next: &'static str,
+    with: &'static str,
+    from: &'static str,
+}
+
+/// The number of a change. The first one of a transaction takes a lock, which says that it may appear late: see the schema.
+/// The lock is taken by a table expression, because that is joined before the number is given. The others have greater
+/// numbers. A transaction that joins a group of an earlier one needs the lock too.
+fn number(numbered: bool) -> Number {
+    let (with, from) = match numbered {
+        false => (
+            "begun AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(6517358, \
+             (last_value & 2147483647)::int) FROM crm_changes_seq)",
+            "begun",
+        ),
+        true => ("", ""),
+    };
+    Number {
+        next: "nextval('crm_changes_seq')",
+        with,
+        from,
     }
 }
 
@@ -315,11 +332,12 @@ fn recording(
     let given = statement.params.len();
     let mut params = statement.params.to_vec();
     params.extend(change.values());
+    let Number { next, with, from } = number(numbered);
+    let comma = if numbered { "" } else { ", " };
     let sql = format!(
-        "WITH written AS ({} RETURNING id) INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, written.id, {} FROM \
-         written RETURNING record_id, seq",
+        "WITH written AS ({} RETURNING id){comma}{with} INSERT INTO crm_changes (seq, {COLUMNS}) \
+         SELECT {next}, written.id, {} FROM written{comma}{from} RETURNING record_id, seq",
         statement.sql,
-        next(numbered),
         markers(given, "written.id"),
     );
     (sql, params)
@@ -329,9 +347,15 @@ fn recording(
 fn appending(change: &Change<'_>, numbered: bool) -> (String, Vec<Value>) {
     let mut params = vec![change.id.map_or(Value::Null, Value::Int)];
     params.extend(change.values());
+    let Number { next, with, from } = number(numbered);
+    let (with_word, from_word) = if numbered {
+        ("", "")
+    } else {
+        ("WITH ", " FROM ")
+    };
     let sql = format!(
-        "INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {}, $1::bigint, {} RETURNING seq",
-        next(numbered),
+        "{with_word}{with} INSERT INTO crm_changes (seq, {COLUMNS}) SELECT {next}, $1::bigint, {}{from_word}{from} \
+         RETURNING seq",
         markers(1, "$1::bigint"),
     );
     (sql, params)

@@ -17,7 +17,7 @@ use crate::model::kind::OnDelete;
 use crate::model::noun::Noun;
 use crate::model::terms::Terms;
 use crate::model::value::Value;
-use crate::store::transaction::Transaction;
+use crate::store::transaction::{CHANGES_OF, Transaction};
 
 /// The condition for a JSON text with this number in this field, as the ledger writes it. The text may have the same letters
 /// elsewhere, so whoever reads it looks again.
@@ -71,6 +71,7 @@ pub async fn erase<T: Transaction>(
         terms.hold(version)?;
         ledger.append_erased(noun, id, version).await?;
     }
+    ledger.tx.index_changes().await?;
     for one in &erased {
         reduce(ledger.tx, *one).await?;
     }
@@ -86,10 +87,12 @@ async fn version_of_deleted<T: Transaction>(
     id: i64,
 ) -> Result<i64> {
     let [created, updated, deleted, erased] = kinds(noun);
-    let sql = "SELECT version, record FROM crm_changes WHERE record_id = $1 AND type IN ($2, $3, $4, $5) \
-               ORDER BY seq DESC";
+    let sql = format!(
+        "SELECT version, record FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5) \
+         ORDER BY seq DESC"
+    );
     let params = [id.into(), created, updated, deleted, erased];
-    let rows = tx.query(sql, &params).await?;
+    let rows = tx.query(&sql, &params).await?;
     let bare = format!("{{\"id\":{id}}}");
     let is_whole = |row: &Vec<Value>| row.get(1).and_then(Value::text) != Some(&*bare);
     match rows.iter().any(is_whole) {
@@ -195,7 +198,7 @@ fn reduced(condition: &str) -> String {
 /// Removes the contents from all changes of a record. That of its erasure has none.
 async fn reduce<T: Transaction>(tx: &mut T, (noun, id): Erased) -> Result<()> {
     let [created, updated, deleted, _] = kinds(noun);
-    let sql = reduced("record_id = $1 AND type IN ($2, $3, $4)");
+    let sql = reduced(&format!("{CHANGES_OF} = $1) AND type IN ($2, $3, $4)"));
     tx.execute(&sql, &[id.into(), created, updated, deleted])
         .await?;
     Ok(())

@@ -75,6 +75,7 @@ static HEADING: Noun = Noun {
         select: "SELECT id, a, version FROM notes",
         order: "-a",
         feed: false,
+        lookup: None,
     },
     examples: NOTE.examples,
 };

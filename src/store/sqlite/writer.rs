@@ -11,13 +11,16 @@
 //! | [`checkpoint`] | moves the write-ahead log into the file, beside the writer |
 //! | [`transaction`], [`job`] | the transaction that a rule runs over, and a rule that waits |
 //! | [`batch`] | the writing connection, and one transaction for many writes |
+//! | [`indexing`], [`changes_of`] | fills the table that finds the changes of a record |
 //! | [`chores`] | what the writer does while no write waits: removes old changes, and traces of erased records |
 
 mod batch;
+mod changes_of;
 mod checkpoint;
 mod chores;
 mod cleaning;
 mod commits;
+mod indexing;
 mod job;
 mod transaction;
 
@@ -123,6 +126,8 @@ impl Writer {
                 let mut batches = lock(batches);
                 let batches = batches.as_mut().ok_or_else(closed)?;
                 batches.batch(commits, job, || None);
+                // If this fails, the next write tries it again. The one before it is not concerned.
+                let _ = batches.index_changes(commits, indexing::LONG);
             }
             Writer::Thread { queue, .. } => {
                 let queue = lock(queue);
@@ -275,18 +280,23 @@ fn work_off(
                 commits.check.store(false, Ordering::Relaxed);
                 batches.check(commits);
             }
-            Ok(WriterMessage::Write(first)) => batches.batch(commits, first, || {
-                loop {
-                    match messages.try_recv() {
-                        Ok(WriterMessage::Write(job)) => return Some(job),
-                        // The batch has checked.
-                        Ok(WriterMessage::Check) => commits.check.store(false, Ordering::Relaxed),
-                        Ok(WriterMessage::Clean(caller)) => cleaning.push(caller),
-                        Ok(WriterMessage::Wake) => is_woken = true,
-                        Err(_) => return None,
+            Ok(WriterMessage::Write(first)) => {
+                batches.batch(commits, first, || {
+                    loop {
+                        match messages.try_recv() {
+                            Ok(WriterMessage::Write(job)) => return Some(job),
+                            // The batch has checked.
+                            Ok(WriterMessage::Check) => {
+                                commits.check.store(false, Ordering::Relaxed)
+                            }
+                            Ok(WriterMessage::Clean(caller)) => cleaning.push(caller),
+                            Ok(WriterMessage::Wake) => is_woken = true,
+                            Err(_) => return None,
+                        }
                     }
-                }
-            }),
+                });
+                chores.after_batch(&mut batches, commits);
+            }
             Ok(WriterMessage::Clean(caller)) => cleaning.push(caller),
             Ok(WriterMessage::Wake) => is_woken = true,
             Err(RecvTimeoutError::Timeout) => {}

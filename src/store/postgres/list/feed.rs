@@ -1,7 +1,7 @@
 //! The state of the sequence of changes: up to which number all of them are known.
 //!
 //! Numbers are given before the commit, so a lower one may appear after a higher one. Each writing transaction holds a lock
-//! with a label, a number that was given before its own, see `crm_next_change` in the schema. So nothing can appear any
+//! with a label, a number that was given before its own, see `crm_changes_seq` in the schema. So nothing can appear any
 //! more up to the lowest label, or without a lock, up to the last number that was given.
 
 use std::time::Duration;

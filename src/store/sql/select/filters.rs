@@ -97,6 +97,20 @@ impl Select {
                 .push(&column(noun, field))
                 .push(&format!(") <= {LONGEST_INDEXED} AND "));
         }
+        let is_of_few = matches!(test, Test::Compare(Comparison::Eq, _) | Test::In(_));
+        if let Some(keys) = noun.lookup(field)
+            && is_of_few
+            && self.dialect == Dialect::Sqlite
+        {
+            let known = &key(noun);
+            let keys = format!("{known} IN ({keys}");
+            match test {
+                Test::Compare(comparison, operand) => self.compare(&keys, *comparison, operand),
+                Test::In(operands) => self.within(&keys, operands),
+                _ => self,
+            };
+            self.push(") AND ");
+        }
         match test {
             Test::Null => self.push(&compared).push(" IS NULL"),
             Test::NotNull => self.push(&compared).push(" IS NOT NULL"),

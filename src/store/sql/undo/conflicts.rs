@@ -11,7 +11,7 @@ use crate::model::kind::Kind;
 use crate::model::undone::{Fate, UndoneRecord};
 use crate::model::value::Value;
 use crate::store::sql::statements::statements;
-use crate::store::transaction::Transaction;
+use crate::store::transaction::{CHANGES_OF, Transaction};
 
 /// A record: the place of its noun, and its id.
 type Key = (usize, i64);
@@ -285,9 +285,12 @@ async fn missing<T: Transaction>(
             };
             let mut deleted = None;
             if found.tells() {
-                let sql = "SELECT author, seq FROM crm_changes WHERE record_id = $1 AND type = $2 ORDER BY seq DESC LIMIT 1";
+                let sql = format!(
+                    "SELECT author, seq FROM crm_changes WHERE {CHANGES_OF} = $1) AND type = $2 \
+                     ORDER BY seq DESC LIMIT 1"
+                );
                 let kind = statements(noun).deleted.as_str();
-                let rows = tx.query(sql, &[(*id).into(), kind.into()]).await?;
+                let rows = tx.query(&sql, &[(*id).into(), kind.into()]).await?;
                 deleted = rows
                     .first()
                     .and_then(|row| Some((text(row, 0).to_string(), int(row, 1)?)));

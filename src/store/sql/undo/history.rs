@@ -11,7 +11,7 @@ use super::many::{int, of_ids_and, text};
 use super::portion::{Did, parse};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
-use crate::store::transaction::Transaction;
+use crate::store::transaction::{CHANGES_OF, Transaction};
 
 /// What has happened to a record.
 pub(super) struct History {
@@ -96,7 +96,7 @@ pub(super) async fn histories<T: Transaction>(
     let rows = of_ids_and(tx, &ids, first, |markers, since| {
         format!(
             "SELECT record_id, seq, version, coalesce(first, seq), undoes, author, type FROM crm_changes \
-             WHERE record_id IN ({markers}) AND seq >= {since} ORDER BY seq"
+             WHERE {CHANGES_OF} IN ({markers})) AND seq >= {since} ORDER BY seq"
         )
     })
     .await?;

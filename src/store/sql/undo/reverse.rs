@@ -12,7 +12,7 @@ use crate::store::sql::ledger::Ledger;
 use crate::store::sql::reversal::Reversal;
 use crate::store::sql::row::mend;
 use crate::store::sql::statements::{columns, statements, table};
-use crate::store::transaction::Transaction;
+use crate::store::transaction::{CHANGES_OF, Transaction};
 
 /// Takes back the changes of a portion, the newest first.
 pub(super) async fn write<T: Transaction>(
@@ -67,7 +67,7 @@ async fn flush<T: Transaction>(
         let types = statements(noun);
         let rows = of_ids(ledger.tx, &gone, |markers| {
             format!(
-                "SELECT record_id, max(version) FROM crm_changes WHERE record_id IN ({markers}) \
+                "SELECT record_id, max(version) FROM crm_changes WHERE {CHANGES_OF} IN ({markers})) \
                  AND type IN ('{}', '{}', '{}') GROUP BY record_id",
                 types.created, types.updated, types.deleted
             )

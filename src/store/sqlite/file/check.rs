@@ -306,6 +306,20 @@ fn changes(conn: &Connection, _: Schema<'_>, state: FileState) -> rusqlite::Resu
     if more > 0 {
         found.push(format!("and {more} more"));
     }
+    let indexed = "SELECT count(*) = 1 AND NOT EXISTS (
+            SELECT record_id, seq FROM crm_changes WHERE seq <= (SELECT changes FROM crm_indexed)
+            EXCEPT SELECT record_id, seq FROM crm_record_changes)
+        AND NOT EXISTS (
+            SELECT record_id, seq FROM crm_record_changes
+            EXCEPT SELECT record_id, seq FROM crm_changes WHERE seq <= (SELECT changes FROM crm_indexed))
+        FROM crm_indexed";
+    if !conn.query_row(indexed, [], |row| row.get::<_, bool>(0))? {
+        found.push(
+            "crm_record_changes: expected one row for each change up to the number in crm_indexed; repair with: \
+             DELETE FROM crm_record_changes; DELETE FROM crm_indexed; INSERT INTO crm_indexed VALUES (0)"
+                .into(),
+        );
+    }
     let epochs = "SELECT count(*) = 1 AND coalesce(max(length(epoch) = 16 AND epoch NOT GLOB '*[^0-9a-f]*'), 0) FROM crm_epoch";
     if !conn.query_row(epochs, [], |row| row.get::<_, bool>(0))? {
         found.push("crm_epoch: expected one row with 16 hexadecimal digits".into());

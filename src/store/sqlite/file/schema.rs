@@ -27,6 +27,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0006_one_form_of_addresses.sql"),
     include_str!("../../schema/0007_changes.sql"),
     include_str!("../../schema/0008_webhooks.sql"),
+    include_str!("../../schema/0009_changes_by_record.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.

@@ -140,7 +140,7 @@ impl BatchWriter {
     }
 }
 
-fn is_busy(error: &rusqlite::Error) -> bool {
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
@@ -148,7 +148,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 /// Does something that waits this long for others.
-fn patient<R>(
+pub(super) fn patient<R>(
     connection: &mut Connection,
     time: Duration,
     act: impl FnOnce(&Connection) -> rusqlite::Result<R>,

@@ -1,7 +1,7 @@
 //! The state of the commits: the last one, how many writes wait, and whether writes are still accepted.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
@@ -36,6 +36,9 @@ pub(crate) struct Commits {
     pub(crate) handled: AtomicUsize,
     /// Whether the highest possible id of a table was given.
     pub(crate) ids_gone: AtomicBool,
+    /// How many changes were appended since all were added to the table that finds them by their record. Those that a
+    /// failed write has appended count too.
+    pub(crate) appended: AtomicU64,
     /// The metrics of the commits.
     pub(crate) meter: Meter,
     /// Wakes those that follow the changes.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 
+use super::changes_of::fill;
 use super::commits::Commits;
 use crate::base::error::{Error, Result};
 use crate::base::time;
@@ -52,7 +53,7 @@ pub(crate) enum Undo {
 /// Appends a change.
 static ADD: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO crm_changes ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{{\"id\":' || $1 || $11, $12)"
+        "INSERT INTO crm_changes ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     )
 });
 
@@ -147,6 +148,7 @@ impl SqliteTransaction<'_> {
     /// Appends a change of the record with this id, and returns its number.
     fn add(&mut self, id: i64, change: &Change<'_>) -> Result<i64, Fault> {
         let author = change.author;
+        let record = format!("{{\"id\":{id}{}", change.rest);
         let params = rusqlite::params![
             id,
             change.at,
@@ -158,11 +160,13 @@ impl SqliteTransaction<'_> {
             author.operation,
             change.kind,
             change.version,
-            change.rest,
+            record,
             change.previous,
         ];
         let insert = || self.connection.prepare_cached(&ADD)?.insert(params);
-        insert().map_err(|error| self.fault(&error))
+        let seq = insert().map_err(|error| self.fault(&error))?;
+        self.commits.appended.fetch_add(1, Ordering::Relaxed);
+        Ok(seq)
     }
 
     /// Gives a record that was inserted with its id at least this version, and returns the version that it has. A trigger
@@ -199,6 +203,19 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     async fn alone_with(&mut self, _key: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn index_changes(&mut self) -> Result<()> {
+        let filled = fill(self.connection);
+        filled.map_err(|error| self.commits.failed(&error))
+    }
+
+    async fn unindex_changes(&mut self, changes: &[(i64, i64)]) -> Result<()> {
+        let sql = "DELETE FROM crm_record_changes WHERE record_id = $1 AND seq = $2";
+        for (id, seq) in changes {
+            self.execute(sql, &[(*id).into(), (*seq).into()]).await?;
+        }
         Ok(())
     }
 
