@@ -155,6 +155,11 @@ fn check_url(text: &str) -> Result<String, String> {
     if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) {
         return Err(expected("which begins with https:// or http://"));
     }
+    if has_empty_port(text) {
+        return Err(expected(
+            "with a number after the colon of the port, or without the colon",
+        ));
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(expected("without a user and a password in it"));
     }
@@ -162,6 +167,15 @@ fn check_url(text: &str) -> Result<String, String> {
         return Err(expected("without a # in it"));
     }
     Ok(url.into())
+}
+
+/// Whether a port is announced by a colon and left out, as a variable does that is not set: `http://host:/x`. A parser of URLs
+/// takes it for the port of the scheme.
+fn has_empty_port(url: &str) -> bool {
+    let rest = url.trim().split_once(':').map_or("", |(_, rest)| rest);
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let authority = rest.split(['/', '\\', '?', '#']).next();
+    authority.is_some_and(|authority| authority.ends_with(':'))
 }
 
 /// Reads the body of a request.
@@ -457,6 +471,7 @@ mod tests {
         for (url, normal) in [
             ("https://a.example/x?y=1", "https://a.example/x?y=1"),
             ("http://a.example", "http://a.example/"),
+            ("http://a.example/x:", "http://a.example/x:"),
             ("HTTP://[2001:DB8::1]:8080/", "http://[2001:db8::1]:8080/"),
         ] {
             assert_eq!(check_url(url).as_deref(), Ok(normal));
@@ -470,6 +485,9 @@ mod tests {
             "https://u@a.example/",
             "https://a.example/#x",
             "https://",
+            "http://a.example:/x",
+            "http:a.example:?y",
+            "https://[2001:db8::1]:",
         ] {
             let why = check_url(url).unwrap_err();
             assert!(why.contains("https://") && !why.contains("s3cret"), "{why}");
