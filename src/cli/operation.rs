@@ -152,6 +152,12 @@ fn verb(about: &'static About, words: &'static Words, noun: Option<&'static Noun
     command.args(args)
 }
 
+/// What the help says of ids, for a noun without addresses and for one with them.
+pub(super) const IDS: [&str; 2] = [
+    "The {plural}: ids (14 or 14,15 or 14-17); - reads them from standard input",
+    "The {plural}: ids (14 or 14,15 or 14-17) or e-mail addresses; - reads them from standard input",
+];
+
 /// The arguments of a part of a command line.
 fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -> Vec<Arg> {
     match (word, noun) {
@@ -161,10 +167,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .required(true)
                 .num_args(1..)
                 .help(fill(
-                    match noun.is_some_and(|noun| noun.email().is_some()) {
-                        true => "The {plural}: ids (14 or 14,15 or 14-17) or e-mail addresses; - reads them from standard input",
-                        false => "The {plural}: ids (14 or 14,15 or 14-17); - reads them from standard input",
-                    },
+                    IDS[usize::from(noun.is_some_and(|noun| noun.email().is_some()))],
                     noun,
                 )),
         ],

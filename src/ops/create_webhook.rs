@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use super::create_token::{name, with_all};
 use crate::base::error::{Code, Error, Problems, Result, quoted};
 use crate::base::time;
+use crate::base::url::has_empty_port;
 use crate::model::noun::Noun;
 use crate::model::query;
 use crate::model::terms::Terms;
@@ -167,15 +168,6 @@ fn check_url(text: &str) -> Result<String, String> {
         return Err(expected("without a # in it"));
     }
     Ok(url.into())
-}
-
-/// Whether a port is announced by a colon and left out, as a variable does that is not set: `http://host:/x`. A parser of URLs
-/// takes it for the port of the scheme.
-fn has_empty_port(url: &str) -> bool {
-    let rest = url.trim().split_once(':').map_or("", |(_, rest)| rest);
-    let rest = rest.trim_start_matches(['/', '\\']);
-    let authority = rest.split(['/', '\\', '?', '#']).next();
-    authority.is_some_and(|authority| authority.ends_with(':'))
 }
 
 /// Reads the body of a request.

@@ -185,8 +185,7 @@ const GONE: &str = "is gone; resume it first";
 const OTHER: &str = "after: the cursor comes from another database, or from before a restore or a copy of this one; expected one of this database, or 0 for all changes that are kept";
 
 /// Why changes that were removed are not sent.
-const REMOVED: &str =
-    "after: changes after this one are no longer kept; expected a later one, or 0 for all that are kept";
+const REMOVED: &str = "after: changes after this one are no longer kept; expected a later one, or 0 for all that are kept";
 
 impl Write for RedeliverWebhook {
     type Done = ();
@@ -221,7 +220,8 @@ impl Write for RedeliverWebhook {
             After::Change(seq) | After::Cursor(_, seq) => *seq,
         };
         if after > place {
-            let expected = "expected a change that was sent already; what comes after this one is sent anyway";
+            let expected =
+                "expected a change that was sent already; what comes after this one is sent anyway";
             let mut error = Error::field("after", expected);
             error.code = Code::Conflict;
             return Err(error);

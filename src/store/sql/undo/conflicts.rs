@@ -305,7 +305,11 @@ async fn read_contents<T: Transaction>(
     let mut references = References::default();
     for part in portion.parts() {
         // What was erased has no contents, and is a conflict already.
-        let part: Vec<Step> = part.iter().filter(|step| !step.is_erased).copied().collect();
+        let part: Vec<Step> = part
+            .iter()
+            .filter(|step| !step.is_erased)
+            .copied()
+            .collect();
         for (step, content) in part.iter().zip(contents(tx, &part).await?) {
             let key = (step.noun, step.id);
             let noun = nouns[step.noun];
