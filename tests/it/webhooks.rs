@@ -23,6 +23,7 @@ use crm::store::sqlite::Work;
 use crate::cluster;
 use crate::support::{Home, Server, Service, client};
 
+mod kept;
 mod receiver;
 
 use receiver::{Got, Receiver, Reply, head, ok};
