@@ -29,7 +29,7 @@ use crate::store::contract::Store;
 use crate::views::changes::CHANGE;
 
 /// The filters of changes that it takes.
-const FILTERS: [&str; 4] = ["at", "by", "on_behalf_of", "type"];
+const FILTERS: [&str; 4] = ["at", "by", "for", "type"];
 
 /// The word of the command.
 pub(super) const HISTORY: &str = "history";
@@ -70,7 +70,6 @@ pub(super) fn command(noun: &'static Noun) -> Command {
         )
         .after_help(examples(&[
             &format!("crm {name} history 1"),
-            &format!("crm {name} history 1-3,7 -o ndjson"),
             &format!("crm {name} history 1 --at gte:today --limit 10"),
         ]))
 }

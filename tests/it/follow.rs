@@ -398,10 +398,10 @@ fn a_script_goes_on_from_what_was_printed() {
     assert_eq!(follow.line(), "8\n");
     create(&home, "nine");
     assert_eq!(follow.line(), "9\n");
-    let before = read();
     create(&home, "ten");
     assert_eq!(follow.line(), "10\n");
-    wait_for("the cursor", || read() != before);
+    let after = end(&home);
+    wait_for("the cursor", || read().trim() == after);
     follow.stop(rustix::process::Signal::KILL);
     assert_eq!(printed("-o id"), "");
 }

@@ -681,7 +681,7 @@ async fn what_other_programs_do_is_told_and_kept() {
         group + 1
     ));
     let error = undo(&store, group).await.unwrap_err();
-    assert!(error.message.contains("lead.erased"), "{error}");
+    assert!(error.message.contains("has erased lead"), "{error}");
     sql(&format!("DELETE FROM crm_changes WHERE seq <= {group}"));
     let error = undo(&store, group + 1).await.unwrap_err();
     assert_eq!(error.code, Code::Gone);
