@@ -8,9 +8,8 @@ use clap::{Arg, ArgMatches, Command};
 use super::filters::{filter_args, pairs};
 use super::help::examples;
 use super::hints::behalf;
-use super::ids::{MOST_IN_RANGES, Named};
+use super::ids::{self, MOST_IN_RANGES, Named};
 use super::open::{Wants, open};
-use super::operation::IDS;
 use super::say::{complain, say};
 use super::session::{Ended, Session};
 use super::several::{named, shown};
@@ -53,7 +52,7 @@ pub(super) fn command(noun: &'static Noun) -> Command {
                 .value_name("ID")
                 .required(true)
                 .num_args(1..)
-                .help(fill(IDS[usize::from(noun.email().is_some())], Some(noun))),
+                .help(fill(ids::HELP[usize::from(noun.email().is_some())], Some(noun))),
         )
         .args(filters)
         .arg(

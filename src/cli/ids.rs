@@ -20,6 +20,12 @@ use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use crate::views::changes::CHANGE;
 
+/// What the help says of ids, for a noun without addresses and for one with them.
+pub(super) const HELP: [&str; 2] = [
+    "The {plural}: ids (14 or 14,15 or 14-17); - reads them from standard input",
+    "The {plural}: ids (14 or 14,15 or 14-17) or e-mail addresses; - reads them from standard input",
+];
+
 /// The most ids that the ranges of a command may stand for in all. A slip such as `1-1000000` is more likely than the
 /// wish to change a million records; those who wish it can name them by a list.
 pub(super) const MOST_IN_RANGES: u64 = 1_000;

@@ -8,6 +8,7 @@ use super::filters::{filter_args, list_args};
 use super::follow;
 use super::help::examples;
 use super::history;
+use super::ids;
 use super::names::kebab;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
@@ -152,12 +153,6 @@ fn verb(about: &'static About, words: &'static Words, noun: Option<&'static Noun
     command.args(args)
 }
 
-/// What the help says of ids, for a noun without addresses and for one with them.
-pub(super) const IDS: [&str; 2] = [
-    "The {plural}: ids (14 or 14,15 or 14-17); - reads them from standard input",
-    "The {plural}: ids (14 or 14,15 or 14-17) or e-mail addresses; - reads them from standard input",
-];
-
 /// The arguments of a part of a command line.
 fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -> Vec<Arg> {
     match (word, noun) {
@@ -167,7 +162,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .required(true)
                 .num_args(1..)
                 .help(fill(
-                    IDS[usize::from(noun.is_some_and(|noun| noun.email().is_some()))],
+                    ids::HELP[usize::from(noun.is_some_and(|noun| noun.email().is_some()))],
                     noun,
                 )),
         ],
