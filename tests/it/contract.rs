@@ -29,8 +29,7 @@ use crate::cluster;
 use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
 use crate::undo::named::{
-    an_undo_names_every_conflict, an_undo_says_what_was_erased,
-    undos_at_once_take_back_one_group_after_the_other,
+    an_undo_names_every_conflict, undos_at_once_take_back_one_group_after_the_other,
 };
 use crate::undo::{
     an_undo_can_be_undone, an_undo_gives_back_what_was, an_undo_with_a_key_is_done_once,
@@ -106,7 +105,6 @@ on_every_store! {
     references_keep_a_group_from_being_taken_back
     an_undo_with_a_key_is_done_once
     an_undo_names_every_conflict
-    an_undo_says_what_was_erased
     undos_at_once_take_back_one_group_after_the_other
     changes_meet_conditions_as_the_database_has_it
     many_writers_lose_nothing

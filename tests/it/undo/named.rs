@@ -48,7 +48,7 @@ pub async fn an_undo_names_every_conflict(store: AnyStore) {
     );
 }
 
-pub async fn an_undo_says_what_was_erased(store: AnyStore) {
+async fn says_what_was_erased(store: AnyStore) {
     for address in ["a@b.cc", "b@b.cc", "c@b.cc"] {
         create(&store, &LEAD, &format!(r#"{{"email":"{address}"}}"#)).await;
     }
@@ -73,7 +73,8 @@ pub async fn an_undo_says_what_was_erased(store: AnyStore) {
     let changed = format!("was changed since, by - (change {later})");
     let error = undo(&store, group).await.unwrap_err();
     assert_eq!(error.code, Code::Conflict);
-    assert_eq!(told(&error), [("lead 2", &*by), ("lead 1", &*changed)]);
+    let all = [("lead 2", &*by), ("lead 1", &*changed)];
+    assert_eq!(told(&error), all, "{error}");
     assert!(error.message.contains("nothing was changed"), "{error}");
     // An action that went with it, one that was deleted before, and one that had been moved away.
     let by = format!("was erased, by - (change {erased})");
@@ -99,6 +100,22 @@ pub async fn an_undo_says_what_was_erased(store: AnyStore) {
     assert!(!error.message.contains("deleted"), "{error}");
     assert!(error.message.contains("was erased"), "{error}");
     assert!(erased > away);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_undo_says_what_was_erased_from_a_file() {
+    let home = Home::new();
+    let (store, _) = AnyStore::open(&home.path("crm.db"), Work::Command).unwrap();
+    says_what_was_erased(store).await;
+}
+
+#[tokio::test]
+async fn an_undo_says_what_was_erased_from_postgres() {
+    if let Some(url) = cluster::schema().await {
+        let store = Postgres::open(&url, CONNECTIONS).await.unwrap();
+        says_what_was_erased(AnyStore::Postgres(store)).await;
+    }
 }
 
 /// Each takes back another group, and those that find none say so.

@@ -86,7 +86,7 @@ pub(super) async fn read<T: Transaction>(tx: &mut T, group: i64, done: u64) -> R
     }
     const COLUMNS: &str = "seq, record_id, type, version, \
                            CAST(octet_length(record) + coalesce(octet_length(previous), 0) AS bigint), \
-                           CASE WHEN octet_length(record) <= 32 AND record = '{\"id\":' || record_id || '}' THEN 1 ELSE 0 END";
+                           CAST(CASE WHEN octet_length(record) <= 32 AND record = '{\"id\":' || record_id || '}' THEN 1 ELSE 0 END AS bigint)";
     let sql = format!(
         "SELECT {COLUMNS} FROM crm_changes WHERE first = $1 AND seq < $2 ORDER BY seq DESC LIMIT {PORTION}"
     );
