@@ -269,7 +269,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;webhook;redeliver' {
-            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'The cursor after which everything is sent again, as `crm changes` prints it; 0 for all changes that are kept')
+            [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'The number of a change, or a cursor as `crm changes` prints it, after which everything is sent again; 0 for all changes that are kept')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')
             [CompletionResult]::new('--tz', '--tz', [CompletionResultType]::ParameterName, 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]')
@@ -446,6 +446,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         'crm;lead;history' {
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'For whom, in the word of who made it')
             [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
@@ -606,6 +607,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         'crm;action;history' {
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'For whom, in the word of who made it')
             [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
@@ -769,6 +771,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         'crm;process;history' {
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When it was made')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Who made it: the name of a token, local: with a user of the system, or - where the service is open')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'For whom, in the word of who made it')
             [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'What happened to what, such as lead.created; lead.* is everything that happens to leads')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only so many changes, the newest ones')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the changes, in this order, comma-separated')
@@ -840,7 +843,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'The largest number of records to list')
             [CompletionResult]::new('--after', '--after', [CompletionResultType]::ParameterName, 'Continue after a page: the cursor from below its table or from the API''s Link header')
             [CompletionResult]::new('--exec', '--exec', [CompletionResultType]::ParameterName, 'Run this shell command for each change, with the change as a line of JSON on its standard input; stop when it fails')
-            [CompletionResult]::new('--cursor', '--cursor', [CompletionResultType]::ParameterName, 'Remember in this file up to which change the command of --exec has succeeded, and begin there')
+            [CompletionResult]::new('--cursor', '--cursor', [CompletionResultType]::ParameterName, 'Remember in this file up to which change all were printed, or the command of --exec has succeeded, and begin there')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields, in this order, comma-separated')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]')

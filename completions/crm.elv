@@ -253,7 +253,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'crm;webhook;redeliver'= {
-            cand --after 'The cursor after which everything is sent again, as `crm changes` prints it; 0 for all changes that are kept'
+            cand --after 'The number of a change, or a cursor as `crm changes` prints it, after which everything is sent again; 0 for all changes that are kept'
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
             cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'
             cand --tz 'The time zone, such as Europe/Berlin: times without an offset are read in it, and tables show times in it [env: CRM_TZ] [config: timezone] [default: the zone of the system, and UTC for `crm serve`]'
@@ -421,6 +421,7 @@ set edit:completion:arg-completer[crm] = {|@words|
         &'crm;lead;history'= {
             cand --at 'When it was made'
             cand --by 'Who made it: the name of a token, local: with a user of the system, or - where the service is open'
+            cand --for 'For whom, in the word of who made it'
             cand --type 'What happened to what, such as lead.created; lead.* is everything that happens to leads'
             cand --limit 'Only so many changes, the newest ones'
             cand --fields 'Show only these fields of the changes, in this order, comma-separated'
@@ -574,6 +575,7 @@ set edit:completion:arg-completer[crm] = {|@words|
         &'crm;action;history'= {
             cand --at 'When it was made'
             cand --by 'Who made it: the name of a token, local: with a user of the system, or - where the service is open'
+            cand --for 'For whom, in the word of who made it'
             cand --type 'What happened to what, such as lead.created; lead.* is everything that happens to leads'
             cand --limit 'Only so many changes, the newest ones'
             cand --fields 'Show only these fields of the changes, in this order, comma-separated'
@@ -730,6 +732,7 @@ set edit:completion:arg-completer[crm] = {|@words|
         &'crm;process;history'= {
             cand --at 'When it was made'
             cand --by 'Who made it: the name of a token, local: with a user of the system, or - where the service is open'
+            cand --for 'For whom, in the word of who made it'
             cand --type 'What happened to what, such as lead.created; lead.* is everything that happens to leads'
             cand --limit 'Only so many changes, the newest ones'
             cand --fields 'Show only these fields of the changes, in this order, comma-separated'
@@ -799,7 +802,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --limit 'The largest number of records to list'
             cand --after 'Continue after a page: the cursor from below its table or from the API''s Link header'
             cand --exec 'Run this shell command for each change, with the change as a line of JSON on its standard input; stop when it fails'
-            cand --cursor 'Remember in this file up to which change the command of --exec has succeeded, and begin there'
+            cand --cursor 'Remember in this file up to which change all were printed, or the command of --exec has succeeded, and begin there'
             cand --fields 'Show only these fields, in this order, comma-separated'
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
             cand --url 'Work through the HTTP API of another crm instead of on a database [env: CRM_URL] [config: url]'

@@ -1,4 +1,5 @@
-//! The parts that all modules share: errors, times, the log, and a text search that is the same on every database.
+//! The parts that all modules share: errors, times, the log, a text search that is the same on every database, and a look at
+//! URLs.
 
 pub mod error;
 pub mod time;
@@ -6,3 +7,5 @@ pub mod time;
 pub mod log;
 
 pub mod text;
+
+pub mod url;

@@ -27,6 +27,7 @@ mod completions;
 mod config;
 mod confirm;
 mod copy;
+mod cursor_file;
 mod draft;
 mod fields;
 mod filters;

@@ -241,16 +241,25 @@ impl Error {
         Error::new(Code::Failed, message)
     }
 
-    /// The error as the API and `-o json` write it: `{"error": …}`, with `fields` if fields were refused.
+    /// The error as the API and `-o json` write it: `{"error": …}`, with `fields` if fields were refused. Several problems of
+    /// one field are one text.
     pub fn to_json(&self) -> String {
         let mut object = serde_json::Map::new();
         object.insert("error".into(), self.message.clone().into());
         if !self.problems.is_empty() {
             let mut fields = serde_json::Map::new();
             for problem in &self.problems {
-                fields
-                    .entry(problem.field.clone())
-                    .or_insert_with(|| problem.expected.clone().into());
+                match fields.get_mut(&problem.field) {
+                    // Nothing of a field that has several problems is left out.
+                    Some(serde_json::Value::String(told)) => {
+                        told.push_str("; ");
+                        told.push_str(&problem.expected);
+                    }
+                    _ => {
+                        let told = problem.expected.clone();
+                        fields.insert(problem.field.clone(), told.into());
+                    }
+                }
             }
             object.insert("fields".into(), fields.into());
         }
@@ -316,6 +325,22 @@ pub fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_problems_of_a_field_are_in_the_json() {
+        let mut problems = Problems::default();
+        problems.push("lead 5", "action 2 refers to it now");
+        problems.push("lead 6", "was changed since");
+        problems.push("lead 5", "process 1 refers to it now");
+        let error = Error::fields(problems);
+        let json: serde_json::Value = serde_json::from_str(&error.to_json()).unwrap();
+        let told = "action 2 refers to it now; process 1 refers to it now";
+        assert_eq!(json["fields"]["lead 5"], told);
+        assert_eq!(json["fields"]["lead 6"], "was changed since");
+        let read = Error::from_json(error.code, error.to_json().as_bytes()).unwrap();
+        assert_eq!(read.message, error.message);
+        assert_eq!(read.to_json(), error.to_json());
+    }
 
     #[test]
     fn a_field_name_that_would_disturb_a_sentence_is_quoted() {

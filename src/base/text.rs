@@ -21,14 +21,19 @@ pub fn fold(letter: char) -> char {
     single(upper.to_lowercase(), upper)
 }
 
-/// Whether a character controls a terminal, breaks a line or reorders it. Messages and tables escape it.
+/// Whether a character controls a terminal, breaks a line, reorders it, or is invisible so that two different texts look the
+/// same. Messages and tables escape it. Joiners stay, as scripts and emoji need them.
 pub fn disturbs(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
             // The line separator, the paragraph separator, and the marks of the Unicode bidirectional algorithm (UAX 9,
             // section 2): overrides, embeddings, isolates, implicit marks.
             '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            | '\u{200e}' | '\u{200f}' | '\u{61c}')
+            | '\u{200e}' | '\u{200f}' | '\u{61c}'
+            // Without a width and a meaning of their own: soft hyphen, vowel separator, zero width space, word joiner,
+            // invisible operators, deprecated format characters, byte order mark, marks of annotations.
+            | '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}')
 }
 
 /// A pattern of `LIKE`: `%` is any text, `_` any one character, `\` takes the next character as it is.

@@ -2,11 +2,11 @@
 //!
 //! A command gets a change as one line of JSON on its standard input, and the next one begins when it has ended. After each, the
 //! cursor is written to the file of `--cursor` and synced. So after a crash at any moment, at most one change is
-//! repeated and none is left out.
+//! repeated and none is left out. Without a command, `--cursor` remembers what was printed.
 
 use std::future::Future;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches};
 use tokio::time::sleep;
 
+use super::cursor_file::CursorFile;
 use super::ids::in_filters;
 use super::say::say;
 use super::session::Ended;
@@ -24,7 +25,6 @@ use crate::base::error::{Code, Error, Result, quoted};
 use crate::base::time::Zone;
 use crate::config::Format;
 use crate::model::noun::Noun;
-use crate::model::query::FeedPlace;
 use crate::model::record::Record;
 use crate::model::shown::Shown;
 use crate::output::{Extent, Look, Page, Printer};
@@ -52,8 +52,7 @@ pub(super) fn args() -> [Arg; 3] {
             .long("cursor")
             .value_name("FILE")
             .value_parser(ValueParser::path_buf())
-            .requires("exec")
-            .help("Remember in this file up to which change the command of --exec has succeeded, and begin there"),
+            .help("Remember in this file up to which change all were printed, or the command of --exec has succeeded, and begin there"),
     ]
 }
 
@@ -65,12 +64,8 @@ pub(super) struct Follow {
     fields: Option<String>,
     limit: Option<u64>,
     waits: bool,
-    exec: Option<Exec>,
-}
-
-/// The command for each change.
-struct Exec {
-    command: String,
+    /// The command for each change.
+    command: Option<String>,
     cursor: Option<PathBuf>,
 }
 
@@ -86,10 +81,13 @@ impl Follow {
         }
         let text = |name: &str| matches.get_one::<String>(name).cloned();
         let (waits, command) = (matches.get_flag("follow"), text("exec"));
-        if !waits && command.is_none() {
-            return Ok(None);
-        }
-        let flag = if waits { "--follow" } else { "--exec" };
+        let cursor = matches.get_one::<PathBuf>("cursor").cloned();
+        let flag = match (waits, &command, &cursor) {
+            (true, ..) => "--follow",
+            (_, Some(_), _) => "--exec",
+            (_, _, Some(_)) => "--cursor",
+            (false, None, None) => return Ok(None),
+        };
         let refuse = |other: &str| {
             Err(Error::invalid(format!(
                 "{flag}: expected no {other} with it"
@@ -124,16 +122,14 @@ impl Follow {
             fields: text("show"),
             limit: limit.transpose()?,
             waits,
-            exec: command.map(|command| Exec {
-                command,
-                cursor: matches.get_one::<PathBuf>("cursor").cloned(),
-            }),
+            command,
+            cursor,
         }))
     }
 
     /// Follows until it is stopped, or up to the end.
     pub(super) async fn run(mut self, store: &AnyStore, look: Look, zone: &Zone) -> Ended {
-        if self.exec.is_none() && look.format == Format::Json {
+        if self.waits && self.command.is_none() && look.format == Format::Json {
             return Err(Error::invalid(
                 "--follow: expected another format than json, whose array has an end; -o ndjson prints one change a line",
             )
@@ -141,11 +137,11 @@ impl Follow {
         }
         let shown = shown(self.noun, self.fields.as_deref())?;
         in_filters(store, self.noun, &mut self.pairs).await?;
-        let file = self.exec.as_ref().and_then(|exec| exec.cursor.clone());
-        if let Some(file) = &file
-            && let Some(cursor) = read_cursor(file)?
-        {
-            self.after = Some(cursor);
+        let mut file = None;
+        if let Some(path) = &self.cursor {
+            let (opened, cursor) = CursorFile::open(path)?;
+            file = Some(opened);
+            self.after = cursor.or(self.after.take());
         }
         let begun = Follower::begin(
             store.clone(),
@@ -154,10 +150,10 @@ impl Follow {
             self.after.take(),
             self.waits,
         );
-        let follower = begun.await.map_err(|error| gone(error, file.as_deref()))?;
-        match self.exec.take() {
-            Some(exec) => self.execute(follower, exec, shown).await,
-            None => self.print(follower, look, zone, shown).await,
+        let follower = begun.await.map_err(|error| gone(error, file.as_ref()))?;
+        match self.command.take() {
+            Some(command) => self.execute(follower, &command, file, shown).await,
+            None => self.print(follower, file, look, zone, shown).await,
         }
     }
 
@@ -165,55 +161,81 @@ impl Follow {
     async fn print(
         self,
         mut follower: Follower,
+        mut file: Option<CursorFile>,
         look: Look,
         zone: &Zone,
         shown: Option<Shown>,
     ) -> Ended {
         let page = Page::new(look, None);
-        let printer = Printer::records(page, look, self.noun, shown, Extent::Many);
-        let mut printer = printer.in_zone(zone).line_by_line();
-        let mut lost = Lost::default();
+        let printer = Printer::records(page, look, self.noun, shown, Extent::Many).in_zone(zone);
+        let mut printer = match self.waits {
+            true => printer.line_by_line(),
+            false => printer,
+        };
+        if self.waits {
+            save(file.as_mut(), follower.cursor())?;
+        }
+        let (mut lost, mut saved, mut count) = (Lost::default(), Instant::now(), 0);
         loop {
-            match lost.next(&mut follower).await {
-                Ok(Some(Followed::Change(record, _))) => {
+            let next = lost.next(&mut follower).await;
+            match next.map_err(|error| gone(error, file.as_ref()))? {
+                Some(Followed::Change(record, cursor)) => {
                     printer.record(&record)?;
-                    printer.flush()?;
+                    count += 1;
+                    if self.waits {
+                        printer.flush()?;
+                        save(file.as_mut(), Some(&cursor))?;
+                        saved = Instant::now();
+                    }
+                    if self.limit == Some(count) {
+                        break;
+                    }
                 }
-                Ok(Some(Followed::Place(_))) => {}
-                Ok(None) => return Ok(0),
-                Err(error) => return Err(gone(error, None).into()),
+                Some(Followed::Place(cursor)) => {
+                    if self.waits && saved.elapsed() >= PLACE_INTERVAL {
+                        save(file.as_mut(), Some(&cursor))?;
+                        saved = Instant::now();
+                    }
+                }
+                None => break,
             }
         }
+        // Only what has left this process counts as printed.
+        let (_, page) = printer.finish()?;
+        page.end().await?;
+        save(file.as_mut(), follower.cursor())?;
+        Ok(0)
     }
 
     /// Runs the command for each change.
-    async fn execute(self, mut follower: Follower, exec: Exec, shown: Option<Shown>) -> Ended {
+    async fn execute(
+        self,
+        mut follower: Follower,
+        command: &str,
+        mut file: Option<CursorFile>,
+        shown: Option<Shown>,
+    ) -> Ended {
         let shown = shown.unwrap_or_else(|| Shown::all(self.noun));
         let mut stopped = pin!(stopped()?);
-        let file = exec.cursor.as_deref();
         // Without a place, a crash before the first change would leave out what is changed meanwhile.
-        if let Some(cursor) = follower.cursor() {
-            save(file, cursor)?;
-        }
+        save(file.as_mut(), follower.cursor())?;
         let (mut lost, mut saved, mut count) = (Lost::default(), Instant::now(), 0);
         loop {
             let next = tokio::select! {
                 biased;
                 code = &mut stopped => {
-                    if let Some(cursor) = follower.cursor() {
-                        save(file, cursor)?;
-                    }
+                    save(file.as_mut(), follower.cursor())?;
                     return Ok(code);
                 }
                 next = lost.next(&mut follower) => next,
             };
-            match next.map_err(|error| gone(error, file))? {
+            match next.map_err(|error| gone(error, file.as_ref()))? {
                 Some(Followed::Change(record, cursor)) => {
-                    let ran = run(&exec.command, &record, &shown, stopped.as_mut()).await?;
+                    let ran = run(command, &record, &shown, stopped.as_mut()).await?;
                     if let Ran::Stopped(code) = ran {
                         return Ok(code);
                     }
-                    save(file, &cursor)?;
+                    save(file.as_mut(), Some(&cursor))?;
                     saved = Instant::now();
                     count += 1;
                     if let Ran::DoneAndStopped(code) = ran {
@@ -225,7 +247,7 @@ impl Follow {
                 }
                 Some(Followed::Place(cursor)) => {
                     if !self.waits || saved.elapsed() >= PLACE_INTERVAL {
-                        save(file, &cursor)?;
+                        save(file.as_mut(), Some(&cursor))?;
                         saved = Instant::now();
                     }
                 }
@@ -236,9 +258,9 @@ impl Follow {
 }
 
 /// Adds what to do about a cursor that can no longer be read on from.
-fn gone(mut error: Error, file: Option<&Path>) -> Error {
+fn gone(mut error: Error, file: Option<&CursorFile>) -> Error {
     if let (Code::Gone, Some(file)) = (error.code, file) {
-        let file = file.display();
+        let file = file.path().display();
         error.message = format!(
             "{file}: {}; delete the file to begin without a cursor",
             error.message
@@ -338,48 +360,10 @@ fn with_input(command: &str, input: &[u8]) -> std::io::Result<ExitStatus> {
     child.wait()
 }
 
-/// Reads the cursor of a file. `None` if there is no such file.
-fn read_cursor(file: &Path) -> Result<Option<String>> {
-    let refuse = |why: String| {
-        Err(Error::invalid(format!(
-            "--cursor: {}: {why}",
-            file.display()
-        )))
-    };
-    let text = match std::fs::read(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return refuse(error.to_string()),
-    };
-    let text = String::from_utf8_lossy(&text);
-    let cursor = text.trim_ascii();
-    match FeedPlace::decode(cursor) {
-        Some(_) => Ok(Some(cursor.into())),
-        None => refuse(format!(
-            "expected a cursor that this command has written, got {}",
-            quoted(cursor)
-        )),
+/// Writes a cursor to the file, if there are both.
+fn save(file: Option<&mut CursorFile>, cursor: Option<&str>) -> Result<()> {
+    match (file, cursor) {
+        (Some(file), Some(cursor)) => file.save(cursor),
+        _ => Ok(()),
     }
-}
-
-/// Writes a cursor to a file, so that after a crash it has this cursor or the one before.
-fn save(file: Option<&Path>, cursor: &str) -> Result<()> {
-    let Some(file) = file else {
-        return Ok(());
-    };
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let write = || {
-        let mut new = tempfile::Builder::new()
-            .prefix(".crm-cursor-")
-            .tempfile_in(folder)?;
-        writeln!(new, "{cursor}")?;
-        new.as_file().sync_all()?;
-        new.persist(file).map_err(|error| error.error)?;
-        std::fs::File::open(folder)?.sync_all()
-    };
-    let written: std::io::Result<()> = write();
-    written.map_err(|error| Error::failed(format!("--cursor: {}: {error}", file.display())))
 }

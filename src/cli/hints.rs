@@ -5,6 +5,8 @@
 //! was found.
 
 use super::names::{named, typed};
+use super::say::say;
+use crate::config::{Origin, Settings};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
@@ -47,6 +49,18 @@ pub(super) fn hints(noun: &'static Noun, filters: &[(String, String)]) -> Vec<St
         .filter(|(name, _)| !CONTROLS.contains(&name.as_str()));
     let meant = filters.filter_map(|(name, value)| meant(noun, name, value));
     meant.map(|meant| format!("hint: {meant}")).collect()
+}
+
+/// Tells somebody who lists changes with `--on-behalf-of` that it is no filter. A variable or a file may set it for all commands.
+pub(super) fn behalf(settings: &Settings) {
+    if let Some(name) = &settings.on_behalf_of
+        && matches!(name.origin, Origin::Flag(_))
+    {
+        say(&format!(
+            "hint: --on-behalf-of says for whom a command changes something; for the changes that were made for {0}: --for {0}",
+            typed(&name.value)
+        ));
+    }
 }
 
 /// The filter that was most likely meant by a condition without `=`, such as `id>2` or `status:new`.

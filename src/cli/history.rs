@@ -1,28 +1,34 @@
-//! `crm NOUN history`: the changes of one record. It is the list of changes with two filters, so it needs no operation of
-//! its own, and works behind a server and for a record that is deleted.
+//! `crm NOUN history`: the changes of records. It is the list of changes with two filters, so it needs no operation of
+//! its own, and works behind a server and for records that are deleted.
+
+use std::collections::BTreeSet;
 
 use clap::{Arg, ArgMatches, Command};
 
 use super::filters::{filter_args, pairs};
 use super::help::examples;
-use super::ids::Named;
+use super::hints::behalf;
+use super::ids::{self, MOST_IN_RANGES, Named};
 use super::open::{Wants, open};
-use super::say::say;
+use super::say::{complain, say};
 use super::session::{Ended, Session};
-use super::several::shown;
+use super::several::{named, shown};
 use crate::base::error::{Error, Result};
 use crate::base::time::Zone;
 use crate::config::Format;
+use crate::model::field::ID;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
+use crate::model::record::Record;
+use crate::operation::about::fill;
 use crate::output::{Extent, Look, Page, Printer};
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use crate::views::changes::CHANGE;
 
 /// The filters of changes that it takes.
-const FILTERS: [&str; 3] = ["at", "by", "type"];
+const FILTERS: [&str; 4] = ["at", "by", "for", "type"];
 
 /// The word of the command.
 pub(super) const HISTORY: &str = "history";
@@ -35,16 +41,18 @@ pub(super) fn command(noun: &'static Noun) -> Command {
     Command::new(HISTORY)
         .about(format!("Show who did what to {article} {name}, also after it was deleted"))
         .long_about(format!(
-            "Show who did what to {article} {name}, the newest last. One that was deleted is named by its id."
+            "Show who did what to {article} {name} or to several, the newest last. One that was deleted is named by its id{}.",
+            match noun.email() {
+                Some(_) => ", or by the address that it had",
+                None => "",
+            }
         ))
         .arg(
             Arg::new("ids")
                 .value_name("ID")
                 .required(true)
-                .help(match noun.email() {
-                    Some(_) => format!("The {name}: its id or its e-mail address"),
-                    None => format!("The {name}: its id"),
-                }),
+                .num_args(1..)
+                .help(fill(ids::HELP[usize::from(noun.email().is_some())], Some(noun))),
         )
         .args(filters)
         .arg(
@@ -75,20 +83,23 @@ pub(super) fn find<'m>(
     (asked == HISTORY).then_some((noun, matches))
 }
 
-/// Prints the history of a record.
+/// Prints the history of records.
 pub(super) fn run(session: &Session<'_>, noun: &'static Noun, matches: &ArgMatches) -> Ended {
     let settings = session.settings()?;
     let zone = settings.zone()?;
     let asked = History {
         noun,
-        id: matches
-            .get_one::<String>("ids")
+        ids: matches
+            .get_many::<String>("ids")
+            .into_iter()
+            .flatten()
             .cloned()
-            .unwrap_or_default(),
+            .collect(),
         filters: pairs(&CHANGE, matches, zone)?,
         limit: matches.get_one::<String>("limit").cloned(),
         fields: matches.get_one::<String>("show").cloned(),
     };
+    behalf(&settings);
     session.block_on(async {
         let store = open(&settings, Wants::Read).await?;
         let page = session.page(&settings);
@@ -104,7 +115,7 @@ pub(super) fn run(session: &Session<'_>, noun: &'static Noun, matches: &ArgMatch
 /// A history that is asked for.
 struct History {
     noun: &'static Noun,
-    id: String,
+    ids: Vec<String>,
     filters: Vec<(String, String)>,
     limit: Option<String>,
     fields: Option<String>,
@@ -113,9 +124,10 @@ struct History {
 impl History {
     async fn print(self, store: &AnyStore, look: Look, page: Page, zone: &Zone) -> Ended {
         let shown = shown(&CHANGE, self.fields.as_deref())?;
-        let id = self.record(store).await?;
+        let ids = self.records(store).await?;
         let mut pairs = self.filters.clone();
-        pairs.push(("id".into(), id.to_string()));
+        let wanted: Vec<String> = ids.iter().map(i64::to_string).collect();
+        pairs.push(("id".into(), format!("in:{}", wanted.join(","))));
         pairs.push(("type".into(), format!("{}.*", self.noun.name)));
         if let (Some(fields), true) = (&self.fields, look.format != Format::Id) {
             pairs.push(("fields".into(), fields.clone()));
@@ -128,12 +140,14 @@ impl History {
         let mut listing = store.list(Query::new(&CHANGE, pairs)?).await?;
         let mut printer = Printer::records(page, look, &CHANGE, shown, Extent::Many).in_zone(zone);
         let mut newest = Vec::new();
+        let mut seen = Seen::default();
         while let Some(records) = listing.next_chunk().await? {
-            match self.limit {
-                Some(_) => newest.extend(records),
-                None => {
-                    for record in &records {
-                        printer.record(record)?;
+            for record in records {
+                match self.limit {
+                    Some(_) => newest.push(record),
+                    None => {
+                        seen.add(&record);
+                        printer.record(&record)?;
                     }
                 }
             }
@@ -143,35 +157,90 @@ impl History {
         }
         let (count, page) = printer.finish()?;
         page.end().await?;
-        if count == 0 {
-            self.explain(store, look, id).await?;
-        }
-        Ok(0)
+        self.explain(store, look, &ids, (count, &seen)).await
     }
 
-    /// The id of the record.
-    async fn record(&self, store: &AnyStore) -> Result<i64> {
-        let named = Named::read(self.noun, std::slice::from_ref(&self.id), false)?;
-        match named.ids(store, self.noun).await?[..] {
-            [id] => Ok(id),
-            _ => Err(Error::field(
+    /// The ids of the records.
+    async fn records(&self, store: &AnyStore) -> Result<Vec<i64>> {
+        let named = Named::read(self.noun, &self.ids, false)?;
+        let mut ids = named.ids_in_history(store, self.noun).await?;
+        ids.sort_unstable();
+        ids.dedup();
+        match ids.len() as u64 {
+            // They are the values of one filter.
+            0 => Err(Error::field("id", "expected at least one, got none")),
+            1..=MOST_IN_RANGES => Ok(ids),
+            got => Err(Error::field(
                 "id",
                 format!(
-                    "expected one {}, because a history is that of one record",
-                    self.noun.name
+                    "expected at most {MOST_IN_RANGES} {}, got {got}; `crm changes` lists all changes",
+                    self.noun.plural
                 ),
             )),
         }
     }
 
-    /// Says why there are no changes. Fails if there is no such record either.
-    async fn explain(&self, store: &AnyStore, look: Look, id: i64) -> Result<()> {
-        if self.filters.is_empty() {
-            store.get(self.noun, id).await?;
+    /// Says of which records changes are not kept. Fails if there is no such record either.
+    async fn explain(
+        &self,
+        store: &AnyStore,
+        look: Look,
+        ids: &[i64],
+        (count, seen): (u64, &Seen),
+    ) -> Ended {
+        let mut code = 0;
+        // With a filter or a limit, what is left out need not be gone.
+        let is_whole = self.filters.is_empty() && (self.limit.is_none() || count == 0);
+        // Without its type and its id, a change does not tell.
+        let is_known = self.fields.is_none() || count == 0;
+        if !is_whole || !is_known {
+            if count == 0 && look.terminal.width.is_some() && look.format == Format::Table {
+                say("no changes");
+            }
+            return Ok(0);
         }
-        if look.terminal.width.is_some() && look.format == Format::Table {
-            say("no changes");
+        let name = self.noun.name;
+        for id in ids {
+            if seen.begun.contains(id) {
+                continue;
+            }
+            if seen.all.contains(id) {
+                say(&format!(
+                    "note: earlier changes of {name} {id} are not kept"
+                ));
+                continue;
+            }
+            match store.get(self.noun, *id).await {
+                Ok(_) => say(&format!("note: no changes of {name} {id} are kept")),
+                Err(error) if ids.len() == 1 => return Err(error.into()),
+                Err(mut error) => {
+                    error.message = named(&format!("{name} {id}"), &error.message);
+                    complain(look.format, &error);
+                    code = if code == 0 { error.code.exit() } else { code };
+                }
+            }
         }
-        Ok(())
+        Ok(code)
+    }
+}
+
+/// The records whose changes were printed.
+#[derive(Default)]
+struct Seen {
+    all: BTreeSet<i64>,
+    /// Those whose first change is the one that made them.
+    begun: BTreeSet<i64>,
+}
+
+impl Seen {
+    fn add(&mut self, change: &Record) {
+        let value = |name: &str| CHANGE.position(name).map(|at| &change.values[at]);
+        let Some(id) = value(ID.name).and_then(|value| value.int()) else {
+            return;
+        };
+        let kind = value("type").and_then(|value| value.text());
+        if self.all.insert(id) && kind.is_some_and(|kind| kind.ends_with(".created")) {
+            self.begun.insert(id);
+        }
     }
 }

@@ -9,7 +9,8 @@ use std::io::{self, BufRead};
 use super::names::instead_of;
 use crate::base::error::{Code, Error, Problems, Result, quoted};
 use crate::model::draft::Input;
-use crate::model::field::Field;
+use crate::model::email::email;
+use crate::model::field::{Field, ID};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::nouns::target;
@@ -17,6 +18,13 @@ use crate::model::query::Query;
 use crate::output::Extent;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
+use crate::views::changes::CHANGE;
+
+/// What the help says of ids, for a noun without addresses and for one with them.
+pub(super) const HELP: [&str; 2] = [
+    "The {plural}: ids (14 or 14,15 or 14-17); - reads them from standard input",
+    "The {plural}: ids (14 or 14,15 or 14-17) or e-mail addresses; - reads them from standard input",
+];
 
 /// The most ids that the ranges of a command may stand for in all. A slip such as `1-1000000` is more likely than the
 /// wish to change a million records; those who wish it can name them by a list.
@@ -83,6 +91,62 @@ impl Named {
                 OneNamed::Id(id) => id,
                 OneNamed::Address(address) => with_address(store, noun, &address).await?,
             });
+        }
+        Ok(ids)
+    }
+
+    /// The same for a command that also erases records that are deleted. An address stands for the record that has it, and
+    /// for those that had it when they were deleted.
+    pub(super) async fn ids_to_erase(
+        self,
+        store: &AnyStore,
+        noun: &'static Noun,
+    ) -> Result<Vec<i64>> {
+        self.ids_with_deleted(store, noun, true).await
+    }
+
+    /// The same for a command that also shows records that are deleted. An address that no record has stands for those that
+    /// had it when they were deleted.
+    pub(super) async fn ids_in_history(
+        self,
+        store: &AnyStore,
+        noun: &'static Noun,
+    ) -> Result<Vec<i64>> {
+        self.ids_with_deleted(store, noun, false).await
+    }
+
+    async fn ids_with_deleted(
+        self,
+        store: &AnyStore,
+        noun: &'static Noun,
+        always: bool,
+    ) -> Result<Vec<i64>> {
+        let mut ids = Vec::with_capacity(self.records.len());
+        for record in self.records {
+            let address = match record {
+                OneNamed::Id(id) => {
+                    ids.push(id);
+                    continue;
+                }
+                OneNamed::Address(address) => address,
+            };
+            let there = match with_address(store, noun, &address).await {
+                Ok(id) => Some(id),
+                Err(error) if error.code == Code::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            let deleted = match there.is_none() || always {
+                true => deleted_with_address(store, noun, &address).await?,
+                false => Vec::new(),
+            };
+            if there.is_none() && deleted.is_empty() {
+                let (name, address) = (noun.name, quoted(&address));
+                let why = format!(
+                    "no {name} has the address {address}, and no deleted {name} whose changes are kept had it"
+                );
+                return Err(Error::new(Code::NotFound, why));
+            }
+            ids.extend(there.into_iter().chain(deleted));
         }
         Ok(ids)
     }
@@ -206,6 +270,46 @@ async fn with_address(store: &AnyStore, noun: &'static Noun, address: &str) -> R
             ))
         }
     }
+}
+
+/// The ids of the records that had this address when they were deleted. Reads the changes that are kept of all deletes.
+async fn deleted_with_address(
+    store: &AnyStore,
+    noun: &'static Noun,
+    address: &str,
+) -> Result<Vec<i64>> {
+    let (Some(field), Some(record)) = (noun.email(), CHANGE.position("record")) else {
+        return Ok(Vec::new());
+    };
+    let key = CHANGE.position(ID.name).unwrap_or_default();
+    let wanted = email(address).unwrap_or_else(|| address.into());
+    let pairs = vec![("type".to_string(), format!("{}.deleted", noun.name))];
+    let mut listing = store.list(Query::new(&CHANGE, pairs)?).await?;
+    let mut found = Vec::new();
+    while let Some(changes) = listing.next_chunk().await? {
+        for change in &changes {
+            let text = change.values[record].text().unwrap_or_default();
+            let json: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+            let had = json[field.name].as_str();
+            let is_it =
+                had.is_some_and(|had| had == wanted || email(had).as_ref() == Some(&wanted));
+            if let (true, Some(id)) = (is_it, change.values[key].int()) {
+                found.push(id);
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    let mut deleted = Vec::with_capacity(found.len());
+    for id in found {
+        // One that was taken back may have another address by now.
+        match store.get(noun, id).await {
+            Err(error) if error.code == Code::NotFound => deleted.push(id),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    }
+    Ok(deleted)
 }
 
 /// The noun that a field refers to, if this value names its record by an address: `--lead ada@example.com`.

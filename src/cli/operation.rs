@@ -8,6 +8,7 @@ use super::filters::{filter_args, list_args};
 use super::follow;
 use super::help::examples;
 use super::history;
+use super::ids;
 use super::names::kebab;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
@@ -161,10 +162,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .required(true)
                 .num_args(1..)
                 .help(fill(
-                    match noun.is_some_and(|noun| noun.email().is_some()) {
-                        true => "The {plural}: ids (14 or 14,15 or 14-17) or e-mail addresses; - reads them from standard input",
-                        false => "The {plural}: ids (14 or 14,15 or 14-17); - reads them from standard input",
-                    },
+                    ids::HELP[usize::from(noun.is_some_and(|noun| noun.email().is_some()))],
                     noun,
                 )),
         ],

@@ -7,6 +7,7 @@ use clap::ArgMatches;
 use super::draft::source;
 use super::filters::pairs;
 use super::follow::Follow;
+use super::hints::behalf;
 use super::ids::Named;
 use super::listing::{count, list};
 use super::open::{Wants, open};
@@ -164,6 +165,9 @@ impl Visit for Run<'_> {
         let zone = settings.zone()?;
         let pairs = pairs(noun, self.matches, zone)?;
         let (limit, fields) = (self.text("limit"), self.text("show"));
+        if noun.is_feed() {
+            behalf(&settings);
+        }
         if let Some(follow) = Follow::read(noun, self.matches, &pairs)? {
             return self
                 .with_store(&settings, async |store, look, _| {

@@ -68,20 +68,39 @@ fn listen(kind: SignalKind) -> Result<Signal, Error> {
 }
 
 /// Resolves at the first SIGTERM or SIGINT, with the exit code that shells report for a program that it killed. A second one
-/// ends the process at once.
+/// ends the process at once. SIGINT stays ignored if it is ignored: a shell starts a script's commands in the background like
+/// that, so that Ctrl-C does not reach them.
 pub(super) fn stopped() -> Result<impl Future<Output = u8>, Error> {
-    let (mut term, mut int) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    );
+    let mut term = listen(SignalKind::terminate())?;
+    let mut int = match is_ignored(SignalKind::interrupt()) {
+        true => None,
+        false => Some(listen(SignalKind::interrupt())?),
+    };
     Ok(async move {
-        let code = tokio::select! { _ = term.recv() => 128 + 15, _ = int.recv() => 128 + 2 };
+        let code = tokio::select! { _ = term.recv() => 128 + 15, () = heard(&mut int) => 128 + 2 };
         tokio::spawn(async move {
-            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            tokio::select! { _ = term.recv() => {}, () = heard(&mut int) => {} }
             std::process::exit(code.into());
         });
         code
     })
+}
+
+/// Resolves at the next signal, and never without one to listen for.
+async fn heard(signals: &mut Option<Signal>) {
+    match signals {
+        Some(signals) => drop(signals.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started this process has let it ignore a signal. Linux tells; elsewhere it is taken not to.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = u32::try_from(kind.as_raw_value() - 1).unwrap_or_default();
+    ignored.is_some_and(|mask| mask.checked_shr(bit).unwrap_or_default() & 1 == 1)
 }
 
 /// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.

@@ -82,12 +82,19 @@ pub(super) async fn on_records<T: Operation>(
         Body::None | Body::Object(_) => Purpose::Create,
     };
     let takes_ids = words.takes.contains(&CommandPart::Ids);
+    let erases = matches!(T::ABOUT.of, Of::Command(_));
     let mut extent = Extent::One;
     let mut ids = Vec::new();
     if takes_ids {
         let named = Named::read(noun, &given.ids, matches!(T::ABOUT.body, Body::Draft(_)))?;
         extent = named.extent;
-        ids = named.ids(store, noun).await?;
+        ids = match erases {
+            true => named.ids_to_erase(store, noun).await?,
+            false => named.ids(store, noun).await?,
+        };
+        if ids.len() > 1 {
+            extent = Extent::Many;
+        }
     }
     let drafts = match given.source.take() {
         Some(source) => source.drafts(store, noun, purpose).await?,
@@ -96,7 +103,6 @@ pub(super) async fn on_records<T: Operation>(
     let mut code = 0;
     if let Some(confirm) = asks {
         let is_on = |one: &(String, String)| one.1 == "true";
-        let erases = matches!(T::ABOUT.of, Of::Command(_));
         let question = Question {
             verb: words.verb,
             with: confirm(noun, &given.parameters),

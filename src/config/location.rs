@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use crate::base::error::quoted;
+use crate::base::url::has_empty_port;
 use crate::store::postgres;
 
 /// Where the records are.
@@ -146,6 +147,11 @@ pub fn parse_url(text: &str) -> Result<String, String> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(format!("{EXPECTED}, without user and password"));
+    }
+    if has_empty_port(text) {
+        return Err(format!(
+            "{EXPECTED}, with a number after the colon of the port{got}"
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("{EXPECTED}, without ? and #{got}"));

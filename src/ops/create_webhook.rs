@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use super::create_token::{name, with_all};
 use crate::base::error::{Code, Error, Problems, Result, quoted};
 use crate::base::time;
+use crate::base::url::has_empty_port;
 use crate::model::noun::Noun;
 use crate::model::query;
 use crate::model::terms::Terms;
@@ -154,6 +155,11 @@ fn check_url(text: &str) -> Result<String, String> {
     };
     if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) {
         return Err(expected("which begins with https:// or http://"));
+    }
+    if has_empty_port(text) {
+        return Err(expected(
+            "with a number after the colon of the port, or without the colon",
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(expected("without a user and a password in it"));
@@ -457,6 +463,7 @@ mod tests {
         for (url, normal) in [
             ("https://a.example/x?y=1", "https://a.example/x?y=1"),
             ("http://a.example", "http://a.example/"),
+            ("http://a.example/x:", "http://a.example/x:"),
             ("HTTP://[2001:DB8::1]:8080/", "http://[2001:db8::1]:8080/"),
         ] {
             assert_eq!(check_url(url).as_deref(), Ok(normal));
@@ -470,6 +477,9 @@ mod tests {
             "https://u@a.example/",
             "https://a.example/#x",
             "https://",
+            "http://a.example:/x",
+            "http:a.example:?y",
+            "https://[2001:db8::1]:",
         ] {
             let why = check_url(url).unwrap_err();
             assert!(why.contains("https://") && !why.contains("s3cret"), "{why}");

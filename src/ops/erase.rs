@@ -36,7 +36,7 @@ impl Operation for Erase {
             about: "Erase all that is known of {plural}, for good",
             long: "Erase all that is known of {plural}: each is deleted with all of its {owned}, and their contents are removed \
                    from the changes and from the database's files. It cannot be taken back. A {name} that is deleted already \
-                   is named by its id. With --url it needs a token with the scope admin. Backups and other copies are not \
+                   is named by its id, or by the address that it had. With --url it needs a token with the scope admin. Backups and other copies are not \
                    reached: `crm help privacy`.",
             takes: &[CommandPart::Ids, CommandPart::Yes, CommandPart::IfMatch],
             confirm: Some(|noun, _| match owned(noun) {

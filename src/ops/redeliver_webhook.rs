@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::create_webhook::{conflict, in_path, missing, request};
 use crate::base::error::{Code, Error, Problems, Result, quoted};
-use crate::model::noun::Noun;
+use crate::model::noun::{Noun, parse_id};
 use crate::model::query::FeedPlace;
 use crate::model::terms::Terms;
 use crate::model::token;
@@ -44,7 +44,7 @@ impl Operation for RedeliverWebhook {
         parameters: &[],
         body: Body::Object(&[BodyField {
             name: "after",
-            help: "The cursor after which everything is sent again, as `crm changes` prints it; 0 for all changes that are kept",
+            help: "The number of a change, or a cursor as `crm changes` prints it, after which everything is sent again; 0 for all changes that are kept",
             takes: Takes::Text("CURSOR"),
             required: true,
             positional: false,
@@ -89,18 +89,22 @@ impl Operation for RedeliverWebhook {
 pub enum After {
     /// All changes that are kept.
     Beginning,
+    /// The change with this number.
+    Change(i64),
     /// The change of a cursor: the name of the sequence, and the number.
     Cursor(String, i64),
 }
 
 impl After {
-    fn parse(cursor: &str) -> Result<After> {
-        let place = FeedPlace::decode(cursor).map(|(epoch, seq)| After::Cursor(epoch, seq));
-        let place = place.or_else(|| (cursor == "0").then_some(After::Beginning));
+    fn parse(given: &str) -> Result<After> {
+        let number = || parse_id(given).map(After::Change);
+        let cursor = FeedPlace::decode(given).map(|(epoch, seq)| After::Cursor(epoch, seq));
+        let beginning = (given == "0").then_some(After::Beginning);
+        let place = beginning.or_else(number).or(cursor);
         place.ok_or_else(|| {
             let expected = format!(
-                "expected a cursor as GET /changes or `crm changes` gives it, or 0, got {}",
-                quoted(cursor)
+                "expected the number of a change, a cursor as GET /changes or `crm changes` gives it, or 0, got {}",
+                quoted(given)
             );
             Error::field("after", expected)
         })
@@ -121,8 +125,12 @@ fn parse(body: &[u8]) -> Result<After> {
         return Err(Error::fields(problems));
     }
     match body.get("after") {
-        Some(Json::String(cursor)) => After::parse(cursor),
-        _ => Err(Error::field("after", "expected the text of a cursor")),
+        Some(Json::String(given)) => After::parse(given),
+        Some(Json::Number(number)) => After::parse(&number.to_string()),
+        _ => Err(Error::field(
+            "after",
+            "expected the number of a change, or the text of a cursor",
+        )),
     }
 }
 
@@ -131,12 +139,12 @@ fn describe() -> Described {
         "type": "object",
         "required": ["after"],
         "properties": {
-            "after": {"type": "string", "description": "The cursor of a change. `0` stands for the beginning."},
+            "after": {"type": ["string", "integer"], "description": "The cursor of a change, or its number. `0` stands for the beginning."},
         },
         "additionalProperties": false,
     });
-    let examples = json!({"all": {"value": {"after": "0"}}});
-    let about = "All changes after the cursor are sent again, in order, with the same `webhook-id` as before. Those that wait for another try are among them.";
+    let examples = json!({"all": {"value": {"after": "0"}}, "number": {"value": {"after": 812}}});
+    let about = "All changes after this one are sent again, in order, with the same `webhook-id` as before. Those that wait for another try are among them.";
     let removed = Error::new(Code::Gone, REMOVED);
     Described::new(about)
         .parameters(in_path())
@@ -157,7 +165,7 @@ fn describe() -> Described {
         .answers(
             409,
             failure(
-                "The change of the cursor was not sent yet, or the webhook is gone.",
+                "The change was not sent yet, or the webhook is gone.",
                 &[("gone", conflict("won", GONE))],
             ),
         )
@@ -177,7 +185,7 @@ const GONE: &str = "is gone; resume it first";
 const OTHER: &str = "after: the cursor comes from another database, or from before a restore or a copy of this one; expected one of this database, or 0 for all changes that are kept";
 
 /// Why changes that were removed are not sent.
-const REMOVED: &str = "after: changes after this cursor are no longer kept; expected a later cursor, or 0 for all that are kept";
+const REMOVED: &str = "after: changes after this one are no longer kept; expected a later one, or 0 for all that are kept";
 
 impl Write for RedeliverWebhook {
     type Done = ();
@@ -206,13 +214,14 @@ impl Write for RedeliverWebhook {
             After::Cursor(epoch, _) if row.and_then(|row| row.get(2)?.text()) != Some(epoch) => {
                 return Err(Error::new(Code::Gone, OTHER));
             }
-            After::Cursor(_, seq) if *seq < removed => {
+            After::Change(seq) | After::Cursor(_, seq) if *seq < removed => {
                 return Err(Error::new(Code::Gone, REMOVED));
             }
-            After::Cursor(_, seq) => *seq,
+            After::Change(seq) | After::Cursor(_, seq) => *seq,
         };
         if after > place {
-            let expected = "expected the cursor of a change that was sent already; what comes after this one is sent anyway";
+            let expected =
+                "expected a change that was sent already; what comes after this one is sent anyway";
             let mut error = Error::field("after", expected);
             error.code = Code::Conflict;
             return Err(error);
@@ -236,6 +245,7 @@ impl Write for RedeliverWebhook {
     fn request(&self) -> HttpRequest {
         let after = match &self.after {
             After::Beginning => "0".into(),
+            After::Change(seq) => seq.to_string(),
             After::Cursor(epoch, seq) => {
                 let place = FeedPlace {
                     epoch: Some(epoch.clone()),
@@ -250,5 +260,34 @@ impl Write for RedeliverWebhook {
 
     fn word(_status: u16) -> &'static str {
         "asked"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_again_begins_after_a_number_or_a_cursor() {
+        for (body, after) in [
+            (r#"{"after": "0"}"#, After::Beginning),
+            (r#"{"after": 0}"#, After::Beginning),
+            (r#"{"after": "812"}"#, After::Change(812)),
+            (r#"{"after": 812}"#, After::Change(812)),
+        ] {
+            assert_eq!(parse(body.as_bytes()), Ok(after), "{body}");
+        }
+        for wrong in [
+            "-1",
+            "1.5",
+            r#""""#,
+            r#""x""#,
+            r#""9223372036854775808""#,
+            "null",
+        ] {
+            let error = parse(format!(r#"{{"after": {wrong}}}"#).as_bytes()).unwrap_err();
+            assert_eq!(error.problems[0].field, "after", "{wrong}");
+            assert!(error.message.contains("the number of a change"), "{error}");
+        }
     }
 }

@@ -89,7 +89,9 @@ impl Write for ResumeWebhook {
         ledger.tx.execute(sql, &[id.into()]).await?;
         if state == WebhookState::Gone {
             let place = ledger.tx.horizon().await?;
-            let sql = "UPDATE crm_webhooks SET place = $1, turn = turn + 1, failing_since = NULL WHERE id = $2";
+            // The 410 that has ended it says nothing of what it does from now on.
+            let sql = "UPDATE crm_webhooks SET place = $1, turn = turn + 1, failing_since = NULL, answer = NULL, \
+                       answered_at = NULL WHERE id = $2";
             ledger.tx.execute(sql, &[place.into(), id.into()]).await?;
         }
         Ok(())

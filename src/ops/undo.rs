@@ -197,6 +197,9 @@ fn describe() -> Described {
     let changed = "the group of change 812 cannot be taken back; nothing was changed: lead 5: was changed since, by bob (change 820)";
     let taken = "the group of change 812 is taken back already, by change 815";
     let missing = Error::new(Code::NotFound, "no change has the number 812");
+    let removed = "change 812 is no longer kept, and a group can only be taken back as a whole; changes are kept from number \
+                   2040 on; read the records themselves, and correct them by hand";
+    let removed = Error::new(Code::Gone, removed);
     Described::new(format!(
         "All changes of the group are taken back, or none. A deleted record is restored with its id, a created one is \
          deleted, and the fields of a changed one get their earlier values. Each record gets a new version. A group may also \
@@ -227,8 +230,8 @@ fn describe() -> Described {
     .answers(
         410,
         failure(
-            "The first changes of the group are not kept any more; nothing was changed.",
-            &[],
+            "The change, or the first changes of its group, are no longer kept; nothing was changed.",
+            &[("removed", removed)],
         ),
     )
     .body(json!({"required": true, "content": media(body, examples)}))

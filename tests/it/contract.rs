@@ -28,6 +28,9 @@ use crate::changes::{
 use crate::cluster;
 use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
+use crate::undo::named::{
+    an_undo_names_every_conflict, undos_at_once_take_back_one_group_after_the_other,
+};
 use crate::undo::{
     an_undo_can_be_undone, an_undo_gives_back_what_was, an_undo_with_a_key_is_done_once,
     references_keep_a_group_from_being_taken_back, the_last_group_is_taken_back_first,
@@ -101,6 +104,8 @@ on_every_store! {
     what_has_changed_since_is_not_taken_back
     references_keep_a_group_from_being_taken_back
     an_undo_with_a_key_is_done_once
+    an_undo_names_every_conflict
+    undos_at_once_take_back_one_group_after_the_other
     changes_meet_conditions_as_the_database_has_it
     many_writers_lose_nothing
     every_write_has_its_change

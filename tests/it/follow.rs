@@ -276,7 +276,7 @@ fn what_cannot_be_followed_is_refused() {
         (
             "--exec true --cursor empty",
             2,
-            "--cursor: empty: expected a cursor",
+            "--cursor: empty: it is empty; expected a cursor that this command has written; delete the file to begin",
         ),
         ("--exec true --cursor .", 2, "--cursor: .: "),
         (
@@ -294,7 +294,22 @@ fn what_cannot_be_followed_is_refused() {
             1,
             "--cursor: none/c: ",
         ),
-        ("--cursor c", 2, "--exec <CMD>"),
+        (
+            "--cursor c --count",
+            2,
+            "--cursor: expected no --count with it",
+        ),
+        (
+            "--cursor c --sort -seq",
+            2,
+            "--cursor: expected no --sort with it",
+        ),
+        (
+            "--cursor none/c",
+            1,
+            "--cursor: none/c: No such file or directory",
+        ),
+        ("--cursor c --after x", 2, "after: expected a cursor"),
         (
             "--follow --count",
             2,
@@ -332,8 +347,143 @@ fn what_cannot_be_followed_is_refused() {
             .line(&format!("changes --db crm.db {line}"))
             .fails(code);
         assert!(said.contains(expected), "{line}: {said}");
+        assert!(!said.contains("crm-cursor"), "{line}: {said}");
     }
     assert!(!home.path("c").exists());
     // Only changes are followed.
     home.line("lead list --follow --db crm.db").fails(2);
+}
+
+#[test]
+fn a_script_goes_on_from_what_was_printed() {
+    let home = Home::new();
+    for name in ["one", "two", "three"] {
+        create(&home, name);
+    }
+    let read = || std::fs::read_to_string(home.path("c")).unwrap();
+    let printed = |more: &str| {
+        home.line(&format!("changes --db crm.db --cursor c {more}"))
+            .ok()
+    };
+    assert_eq!(printed("-o id --limit 2"), "1\n2\n");
+    assert_eq!(printed("-o id"), "3\n");
+    assert_eq!(printed("-o json"), "[]\n");
+    create(&home, "four");
+    let json: Value = serde_json::from_str(&printed("-o json")).unwrap();
+    assert_eq!(json[0]["record"]["name"], "four");
+    // What does not pass the filters is passed over.
+    create(&home, "five");
+    let before = read();
+    assert_eq!(printed("-o id --type lead.deleted"), "");
+    assert_ne!(read(), before);
+    assert_eq!(printed("-o id"), "");
+    // The same through a service, which may be the next one to ask.
+    let server = home.serve(&["--db", "crm.db"]);
+    create(&home, "six");
+    let remote = format!("changes --url {} --cursor c -o id", server.url);
+    assert_eq!(home.line(&remote).ok(), "6\n");
+    create(&home, "seven");
+    assert_eq!(
+        printed("-o csv --fields seq,type"),
+        "seq,type\n7,lead.created\n"
+    );
+    // What cannot be printed does not count as printed.
+    create(&home, "eight");
+    let before = read();
+    home.shell("crm changes --db crm.db --cursor c -o ndjson >/dev/full")
+        .fails(1);
+    assert_eq!(read(), before);
+    // While it follows, each change counts once it is printed.
+    let mut follow = Following::start(&home, "changes --db crm.db --cursor c --follow -o id");
+    assert_eq!(follow.line(), "8\n");
+    create(&home, "nine");
+    assert_eq!(follow.line(), "9\n");
+    create(&home, "ten");
+    assert_eq!(follow.line(), "10\n");
+    let after = end(&home);
+    wait_for("the cursor", || read().trim() == after);
+    follow.stop(rustix::process::Signal::KILL);
+    assert_eq!(printed("-o id"), "");
+}
+
+#[test]
+fn a_cursor_is_for_one_process_at_a_time() {
+    let home = Home::new();
+    create(&home, "one");
+    let line = "changes --db crm.db --follow --cursor c --exec cat";
+    let mut first = Following::start(&home, line);
+    wait_for("its cursor", || home.path("c").exists());
+    create(&home, "two");
+    assert_eq!(first.change()["record"]["name"], "two");
+    // Whether or not the file was written anew since.
+    for other in [
+        line,
+        "changes --db crm.db --cursor c",
+        "changes --db crm.db --cursor ./c --exec true",
+    ] {
+        let said = home.line(other).fails(5);
+        assert!(
+            said.contains("another crm is using it")
+                && said.contains("/c: ") | said.contains(" c: "),
+            "{said}"
+        );
+    }
+    create(&home, "three");
+    assert_eq!(first.change()["record"]["name"], "three");
+    // A kill releases it.
+    first.stop(rustix::process::Signal::KILL);
+    let mut second = Following::start(&home, line);
+    create(&home, "four");
+    // The cursor of the third may not have been written before the kill.
+    let mut name = second.change()["record"]["name"].to_string();
+    if name == "\"three\"" {
+        name = second.change()["record"]["name"].to_string();
+    }
+    assert_eq!(name, "\"four\"");
+    let (code, _, said) = second.stop(rustix::process::Signal::TERM);
+    assert_eq!((code, said.as_str()), (Some(143), ""));
+    home.line("changes --db crm.db --cursor c --exec true").ok();
+}
+
+/// A shell without job control lets what a script starts in the background ignore SIGINT.
+#[cfg(target_os = "linux")]
+#[test]
+fn in_the_background_of_a_script_only_sigterm_ends_it() {
+    let home = Home::new();
+    create(&home, "one");
+    for (more, ended) in [
+        ("--exec cat --cursor c", (Some(143), None)),
+        ("-o ndjson", (None, Some(15))),
+    ] {
+        let script = format!("trap '' INT; exec crm changes --db crm.db --follow {more}");
+        let mut child = home.shell(&script).command();
+        let mut child = child
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut follow = Following {
+            lines: BufReader::new(child.stdout.take().unwrap()),
+            said: BufReader::new(child.stderr.take().unwrap()),
+            child,
+        };
+        // It follows from the first change that it prints.
+        let mut number = 0;
+        let seen = std::thread::scope(|scope| {
+            let seen = scope.spawn(|| follow.change()["record"]["name"].to_string());
+            while !seen.is_finished() {
+                create(&home, &format!("{number}{}", more.len()));
+                number += 1;
+            }
+            seen.join().unwrap()
+        });
+        assert_ne!(seen, "null");
+        let id = rustix::process::Pid::from_child(&follow.child);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        create(&home, &format!("last{}", more.len()));
+        while follow.change()["record"]["name"] != format!("last{}", more.len()) {}
+        let (code, signal, _) = follow.stop(rustix::process::Signal::TERM);
+        assert_eq!((code, signal), ended, "{more}");
+    }
 }

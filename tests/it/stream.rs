@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use crm::model::query::{Query, pairs};
@@ -414,6 +415,78 @@ fn streams_keep_no_request_out() {
         metrics("crm_streams") == "0"
     });
     Stream::begin(address, "", "");
+}
+
+/// A stream is an answer like any other: who does not take it is cut, once the system takes no more for them. Others go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_does_not_read_is_cut() {
+    let mut settings = ServerSettings::default();
+    settings.connections.limits.rate_window = Duration::from_millis(300);
+    // So that what the systems take gives it no more than moments.
+    settings.connections.limits.rate = 1 << 30;
+    let service = Service::with(settings).await;
+    let url = service.url.clone();
+    let address = url.strip_prefix("http://").unwrap().to_string();
+    let http = client();
+    let post = async |number: usize, size: usize| {
+        let lead = json!({"email": format!("u{number}@example.com"), "attributes": {"pad": "x".repeat(size)}});
+        let post = http.post(format!("{url}/leads"));
+        let post = post.header("content-type", "application/json");
+        let sent = post.body(lead.to_string()).send().await;
+        assert_eq!(sent.unwrap().status(), 201);
+    };
+    let streams = async || {
+        let metrics = http.get(format!("{url}/metrics")).send().await.unwrap();
+        let text = metrics.text().await.unwrap();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("crm_streams "));
+        line.unwrap().to_string()
+    };
+    let asked = address.clone();
+    let (stopped, mut reading) = tokio::task::spawn_blocking(move || {
+        let begin = |_| Stream::begin(&asked, "?fields=seq,record", "").0;
+        (begin(0), begin(1))
+    })
+    .await
+    .unwrap();
+    let (seen, is_over) = (
+        Arc::new(AtomicI64::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (count, stop) = (seen.clone(), is_over.clone());
+    let reader = tokio::task::spawn_blocking(move || {
+        while !stop.load(Ordering::SeqCst) {
+            count.store(reading.event().seq(), Ordering::SeqCst);
+        }
+        reading
+    });
+    let mut number = 0;
+    while streams().await == "2" {
+        number += 1;
+        assert!(number < 200, "more than 100 MiB were taken for it");
+        post(number, 512 * 1024).await;
+        // The one that reads keeps up.
+        while seen.load(Ordering::SeqCst) < number as i64 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    assert_eq!(streams().await, "1");
+    is_over.store(true, Ordering::SeqCst);
+    post(number + 1, 10).await;
+    let reading = reader.await.unwrap();
+    assert_eq!(seen.load(Ordering::SeqCst), number as i64 + 1);
+    // It has lost what was in flight.
+    let mut rest = Vec::new();
+    let mut socket = stopped.reader.into_inner();
+    let end = tokio::task::spawn_blocking(move || socket.read_to_end(&mut rest));
+    let end = end.await.unwrap();
+    assert_eq!(
+        end.map_err(|error| error.kind()),
+        Err(ErrorKind::ConnectionReset)
+    );
+    drop(reading);
+    service.stop().await;
 }
 
 /// Reads with a consumer that is cut off again and again and resumes, while writers write. Each change is there once and in

@@ -23,6 +23,7 @@ use crm::store::sqlite::Work;
 use crate::cluster;
 use crate::support::{Home, Server, Service, client};
 
+mod kept;
 mod receiver;
 
 use receiver::{Got, Receiver, Reply, head, ok};
@@ -356,10 +357,11 @@ async fn a_receiver_can_ask_for_time_and_can_end_it() {
     assert!(lead(&server.url, 4).await);
     receiver.answers(|_| ok());
     home.line("webhook resume hook --db crm.db").ok();
-    until("another worker", || {
-        hook(&home, "crm.db")["state"] == "active"
-    })
-    .await;
+    // The answer that has ended it says nothing of what it does now.
+    let resumed = hook(&home, "crm.db");
+    assert_eq!(resumed["state"], "active");
+    assert!(resumed["last_answer"].is_null(), "{resumed}");
+    assert!(resumed["last_answer_at"].is_null(), "{resumed}");
     assert!(lead(&server.url, 5).await);
     until("what came later", || {
         receiver.got().iter().any(|got| got.seq() == 6)
@@ -436,7 +438,18 @@ async fn pause_test_rotate_and_redeliver() {
     .ok();
     until("the second again", || receiver.count() >= 6).await;
     assert_eq!(ids(5), [second.id]);
-    for (after, code) in [("x", 2), ("1", 2), ("MDEyMzQ1Njc4OWFiY2RlZjoz", 7)] {
+    // The number of a change does the same as a cursor.
+    until("its save", || hook(&home, "crm.db")["waiting"] == 0).await;
+    home.line("webhook redeliver hook --after 1 --db crm.db")
+        .ok();
+    until("the second once more", || receiver.count() >= 7).await;
+    assert_eq!(ids(6), [receiver.got()[1 + 1].id.clone()]);
+    for (after, code) in [
+        ("x", 2),
+        ("-1", 2),
+        ("99", 5),
+        ("MDEyMzQ1Njc4OWFiY2RlZjoz", 7),
+    ] {
         home.crm([
             "webhook",
             "redeliver",

@@ -124,6 +124,8 @@ fn urls_are_http_with_a_host() {
         " http://host",
         "http://host\\x",
         "http://host:99999",
+        "http://host:",
+        "http://host:/crm",
     ] {
         assert!(parse_url(text).is_err(), "{text}");
     }

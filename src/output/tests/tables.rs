@@ -41,6 +41,24 @@ fn control_characters_are_escaped_in_tables_and_errors() {
 }
 
 #[test]
+fn letters_that_nobody_sees_are_escaped_in_tables_alone() {
+    let hidden = "a\u{200b}b\u{feff}c\u{2060}d\u{ad}e";
+    // Joiners are part of words and of emoji.
+    let joined = "نامه\u{200c}ای 👩\u{200d}👧 ❤\u{fe0f}";
+    let record = lead(1, "a@b.c", Some(&format!("{hidden} {joined}")), "{}");
+    let shown = format!(r"a\u{{200b}}b\u{{feff}}c\u{{2060}}d\u{{ad}}e {joined}");
+    for extent in [Extent::One, Extent::Many] {
+        let records = std::slice::from_ref(&record);
+        let out = print(look(Format::Table, PLAIN), Some("name"), extent, records);
+        assert!(out.contains(&shown), "{out}");
+    }
+    for format in [Format::Json, Format::Ndjson, Format::Csv] {
+        let out = one(format, Some("name"), record.clone());
+        assert!(out.contains(hidden) && out.contains(joined), "{out}");
+    }
+}
+
+#[test]
 fn a_table_fits_the_terminal_and_its_widest_column_is_cut_first() {
     let record = lead(
         7,

@@ -41,7 +41,8 @@ struct Moved {
     from: i64,
 }
 
-/// Erases a record and those that belong to it. A record that is deleted already is erased from its changes.
+/// Erases a record and those that belong to it. Of a record that is deleted already, it erases what the changes and the kept
+/// answers still have. If that is nothing, there is no such record.
 pub async fn erase<T: Transaction>(
     ledger: &mut Ledger<'_, T>,
     noun: &'static Noun,
@@ -61,13 +62,20 @@ pub async fn erase<T: Transaction>(
         belonging(ledger.tx, owner, &mut erased, &mut moved).await?;
         at += 1;
     }
+    // What waits for a webhook is the number of a change, which is read when it is sent.
+    let in_answers = forget_answers(ledger.tx, &erased).await?
+        | forget_moved(ledger.tx, &moved).await?
+        | !moved.is_empty();
     if is_there {
         ledger.erases = true;
         let deleted = ledger.delete(noun, id, true, &Terms::default()).await;
         ledger.erases = false;
         deleted?;
     } else {
-        let version = version_of_deleted(ledger.tx, noun, id).await?;
+        if !in_answers && !has_contents(ledger.tx, &erased).await? {
+            return Err(noun.not_found());
+        }
+        let version = last_version(ledger.tx, (noun, id)).await?;
         terms.hold(version)?;
         ledger.append_erased(noun, id, version).await?;
     }
@@ -75,30 +83,35 @@ pub async fn erase<T: Transaction>(
     for one in &erased {
         reduce(ledger.tx, *one).await?;
     }
-    // What waits for a webhook is the number of a change, which is read when it is sent.
-    forget_answers(ledger.tx, &erased).await?;
-    forget_moved(ledger.tx, &moved).await
+    Ok(())
 }
 
-/// The last version of a record that is deleted. Fails if nothing of it is left to erase.
-async fn version_of_deleted<T: Transaction>(
-    tx: &mut T,
-    noun: &'static Noun,
-    id: i64,
-) -> Result<i64> {
+/// Whether a change of any of these records still has contents.
+async fn has_contents<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result<bool> {
+    let sql = format!(
+        "SELECT seq FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5) AND \
+         (record <> '{{\"id\":' || record_id || '}}' OR previous IS NOT NULL) LIMIT 1"
+    );
+    for (noun, id) in erased {
+        let [created, updated, deleted, erased] = kinds(noun);
+        let params = [(*id).into(), created, updated, deleted, erased];
+        if !tx.query(&sql, &params).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The last version of a record that is deleted, as far as changes tell it.
+async fn last_version<T: Transaction>(tx: &mut T, (noun, id): Erased) -> Result<i64> {
     let [created, updated, deleted, erased] = kinds(noun);
     let sql = format!(
-        "SELECT version, record FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5) \
-         ORDER BY seq DESC"
+        "SELECT max(version) FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5)"
     );
     let params = [id.into(), created, updated, deleted, erased];
     let rows = tx.query(&sql, &params).await?;
-    let bare = format!("{{\"id\":{id}}}");
-    let is_whole = |row: &Vec<Value>| row.get(1).and_then(Value::text) != Some(&*bare);
-    match rows.iter().any(is_whole) {
-        true => Ok(rows[0].first().and_then(Value::int).unwrap_or_default()),
-        false => Err(noun.not_found()),
-    }
+    let version = rows.first().and_then(|row| row.first()?.int());
+    Ok(version.unwrap_or(1))
 }
 
 /// The types of the changes of a noun.
@@ -146,7 +159,17 @@ async fn belonging<T: Transaction>(
                 others.push((other, seq));
             }
         }
+        let mut others: Vec<(i64, Option<i64>)> = others
+            .into_iter()
+            .map(|(other, seq)| (other, Some(seq)))
+            .collect();
+        // The answers are kept also where the changes are not.
+        let answered = answered(tx, referrer, field.name, id).await?;
+        others.extend(answered.into_iter().map(|other| (other, None)));
         for (other, seq) in others {
+            if known.contains(&other) {
+                continue;
+            }
             let sql = format!("SELECT id FROM {} WHERE id = $1", referrer.plural);
             match tx.query(&sql, &[other.into()]).await?.is_empty() {
                 true => {
@@ -154,7 +177,9 @@ async fn belonging<T: Transaction>(
                 }
                 // It belongs to another record now, and only this change is about the erased one.
                 false => {
-                    tx.execute(&reduced("seq = $1"), &[seq.into()]).await?;
+                    if let Some(seq) = seq {
+                        tx.execute(&reduced("seq = $1"), &[seq.into()]).await?;
+                    }
                     moved.push(Moved {
                         record: (referrer, other),
                         field: field.name,
@@ -170,6 +195,25 @@ async fn belonging<T: Transaction>(
         }
     }
     Ok(())
+}
+
+/// The records of a noun that have this number in this field, in a kept answer.
+async fn answered<T: Transaction>(
+    tx: &mut T,
+    noun: &'static Noun,
+    field: &'static str,
+    number: i64,
+) -> Result<Vec<i64>> {
+    let sql = "SELECT answer FROM crm_idempotency_keys WHERE done IN ('created', 'updated') AND (answer LIKE $1 OR answer LIKE $2)";
+    let rows = tx.query(sql, &patterns(field, number)).await?;
+    let texts = rows.iter().filter_map(|row| row.first()?.text());
+    let about = texts.filter(|text| refers(text, field, number));
+    let records = about.filter_map(|text| {
+        let json: serde_json::Value = serde_json::from_str(text).ok()?;
+        let id = json.get("id")?.as_i64()?;
+        is_of(text, (noun, id)).then_some(id)
+    });
+    Ok(records.collect())
 }
 
 /// The patterns for a number in a field of a JSON object: before another field, and at the end.
@@ -204,8 +248,9 @@ async fn reduce<T: Transaction>(tx: &mut T, (noun, id): Erased) -> Result<()> {
     Ok(())
 }
 
-/// Removes the contents of records from the kept answers.
-async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result<()> {
+/// Removes the contents of records from the kept answers. Returns whether there were any.
+async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result<bool> {
+    let mut any = false;
     for portion in erased.chunks(PORTION) {
         let patterns = portion.iter().map(|(_, id)| format!("{{\"id\":{id},%"));
         let patterns: Vec<Value> = patterns.map(|text| text.as_str().into()).collect();
@@ -219,14 +264,16 @@ async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result
             let answer = row.get(1).and_then(Value::text).unwrap_or_default();
             if portion.iter().any(|one| is_of(answer, *one)) {
                 forget_answer(tx, row[0].clone()).await?;
+                any = true;
             }
         }
     }
-    Ok(())
+    Ok(any)
 }
 
-/// Removes what records were before they were moved from the kept answers.
-async fn forget_moved<T: Transaction>(tx: &mut T, moved: &[Moved]) -> Result<()> {
+/// Removes what records were before they were moved from the kept answers. Returns whether there was anything.
+async fn forget_moved<T: Transaction>(tx: &mut T, moved: &[Moved]) -> Result<bool> {
+    let mut any = false;
     let sql = "SELECT id, answer FROM crm_idempotency_keys WHERE done IN ('created', 'updated') AND answer LIKE $1";
     for one in moved {
         let pattern = format!("{{\"id\":{},%", one.record.1);
@@ -234,10 +281,11 @@ async fn forget_moved<T: Transaction>(tx: &mut T, moved: &[Moved]) -> Result<()>
             let answer = row.get(1).and_then(Value::text).unwrap_or_default();
             if is_of(answer, one.record) && refers(answer, one.field, one.from) {
                 forget_answer(tx, row[0].clone()).await?;
+                any = true;
             }
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 /// Removes the content of a kept answer. A repeated request is then refused.

@@ -328,7 +328,7 @@ macro_rules! change_columns {
             most_shown!(),
             " THEN record END, CASE WHEN octet_length(previous) <= ",
             most_shown!(),
-            " THEN previous END, CASE WHEN previous IS NULL THEN 0 ELSE 1 END FROM crm_changes "
+            " THEN previous END, CAST(CASE WHEN previous IS NULL THEN 0 ELSE 1 END AS bigint) FROM crm_changes "
         )
     };
 }

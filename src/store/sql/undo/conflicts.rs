@@ -8,6 +8,7 @@ use super::many::{int, of_ids, text};
 use super::portion::{Content, Did, PORTION, Portion, Step, contents};
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::model::kind::Kind;
+use crate::model::noun::Noun;
 use crate::model::undone::{Fate, UndoneRecord};
 use crate::model::value::Value;
 use crate::store::sql::statements::statements;
@@ -34,6 +35,11 @@ impl Touched {
 
     fn last(&self) -> Option<&Step> {
         self.steps.last()
+    }
+
+    /// Its first change whose contents were erased.
+    fn erased(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| step.is_erased)
     }
 
     /// Whether the version alone shows that nobody else has changed it. That of a record that is gone does not.
@@ -69,6 +75,7 @@ pub(super) async fn check<T: Transaction>(
     }
     read_versions(tx, &mut touched, dry).await?;
     let mut found = Conflicts::default();
+    erased(tx, &touched, &mut found).await?;
     changed_since(tx, group.effect, &touched, &mut found).await?;
     let references = read_contents(tx, portion, &mut touched).await?;
     missing(tx, &references, &touched, &mut found).await?;
@@ -132,10 +139,11 @@ impl Conflicts {
 
 /// Who made a change, in words.
 fn by(change: Option<&(String, i64)>) -> String {
-    match change {
-        Some((author, seq)) => format!("by {author} (change {seq})"),
-        None => "by another program".into(),
-    }
+    change.map_or_else(|| "by another program".into(), by_known)
+}
+
+fn by_known((author, seq): &(String, i64)) -> String {
+    format!("by {author} (change {seq})")
 }
 
 /// Reads the version of each record as it is now.
@@ -167,6 +175,69 @@ fn ids_of<'a>(keys: impl Iterator<Item = &'a Key>, noun: usize) -> Vec<i64> {
     keys.filter(|key| key.0 == noun).map(|key| key.1).collect()
 }
 
+/// Finds the records of which nothing is left to give back, because they were erased.
+async fn erased<T: Transaction>(
+    tx: &mut T,
+    touched: &BTreeMap<Key, Touched>,
+    found: &mut Conflicts,
+) -> Result<()> {
+    let nouns = tx.nouns();
+    let erased = touched.iter();
+    let erased = erased.filter_map(|(key, touched)| Some((key, touched, touched.erased()?)));
+    for ((at, id), touched, step) in erased {
+        let noun = nouns[*at];
+        let what = match touched.version {
+            // It belonged to the erased record then, and belongs to another one now.
+            Some(_) => format!(
+                "was part of a record that was erased, so change {} has nothing of it any more",
+                step.seq
+            ),
+            None => {
+                let by = match found.tells() {
+                    true => eraser(tx, noun, *id).await?,
+                    false => None,
+                };
+                let by = by.map_or_else(String::new, |known| format!(", {}", by_known(&known)));
+                format!("was erased{by}")
+            }
+        };
+        found.push(format!("{} {id}", noun.name), what);
+    }
+    Ok(())
+}
+
+/// Who has erased a record. `None` if only its contents say that it was erased: one that was deleted before has no change of
+/// its own for that.
+async fn eraser<T: Transaction>(
+    tx: &mut T,
+    noun: &'static Noun,
+    id: i64,
+) -> Result<Option<(String, i64)>> {
+    let types = statements(noun);
+    let sql = format!(
+        "SELECT author, seq, type, coalesce(first, seq) FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3) \
+         ORDER BY seq DESC LIMIT 1"
+    );
+    let params = [
+        id.into(),
+        types.deleted.as_str().into(),
+        types.erased.as_str().into(),
+    ];
+    let rows = tx.query(&sql, &params).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let mut is_it = text(row, 2) == types.erased;
+    if !is_it && let Some(group) = int(row, 3) {
+        // It went with the record that it belonged to.
+        let sql = "SELECT seq FROM crm_changes WHERE first = $1 AND type LIKE '%.erased' LIMIT 1";
+        is_it = !tx.query(sql, &[group.into()]).await?.is_empty();
+    }
+    Ok(int(row, 1)
+        .filter(|_| is_it)
+        .map(|seq| (text(row, 0).to_string(), seq)))
+}
+
 /// Finds the records that are not as the group has left them.
 async fn changed_since<T: Transaction>(
     tx: &mut T,
@@ -179,7 +250,8 @@ async fn changed_since<T: Transaction>(
     for (at, noun) in nouns.iter().enumerate() {
         let suspects = touched
             .iter()
-            .filter(|(key, touched)| key.0 == at && !touched.is_surely_untouched());
+            .filter(|(key, touched)| key.0 == at && !touched.is_surely_untouched())
+            .filter(|(_, touched)| touched.erased().is_none());
         let suspects: Vec<(i64, i64)> = suspects
             .map(|((_, id), touched)| (*id, touched.steps[0].seq))
             .collect();
@@ -217,8 +289,8 @@ async fn changed_since<T: Transaction>(
 /// What the changes that are taken back say about references.
 #[derive(Default)]
 struct References {
-    /// The records that are referred to at some step, each with one that refers to it.
-    targets: BTreeMap<Key, Key>,
+    /// The records that are referred to at some step, each with those that refer to it.
+    targets: BTreeMap<Key, BTreeSet<Key>>,
     /// The last value that a field of a record gets, by the record and the field's position.
     after: HashMap<(Key, usize), Value>,
 }
@@ -232,7 +304,13 @@ async fn read_contents<T: Transaction>(
     let nouns = tx.nouns();
     let mut references = References::default();
     for part in portion.parts() {
-        for (step, content) in part.iter().zip(contents(tx, part).await?) {
+        // What was erased has no contents, and is a conflict already.
+        let part: Vec<Step> = part
+            .iter()
+            .filter(|step| !step.is_erased)
+            .copied()
+            .collect();
+        for (step, content) in part.iter().zip(contents(tx, &part).await?) {
             let key = (step.noun, step.id);
             let noun = nouns[step.noun];
             let fields = match content {
@@ -251,7 +329,8 @@ async fn read_contents<T: Transaction>(
                 };
                 let target = nouns.iter().position(|noun| noun.plural == target.plural);
                 if let (Some(target), Some(id)) = (target, value.int()) {
-                    references.targets.insert((target, id), key);
+                    let referring = references.targets.entry((target, id)).or_default();
+                    referring.insert(key);
                 }
                 references.after.insert((key, at), value);
             }
@@ -280,32 +359,50 @@ async fn missing<T: Transaction>(
         });
         let there: BTreeSet<i64> = rows.await?.iter().filter_map(|row| int(row, 0)).collect();
         for id in ids.iter().filter(|id| !there.contains(id)) {
-            let Some((referrer, referring)) = references.targets.get(&(at, *id)) else {
-                continue;
+            let what = match found.tells() {
+                true => gone(tx, noun, *id).await?,
+                false => String::new(),
             };
-            let mut deleted = None;
-            if found.tells() {
-                let sql = format!(
-                    "SELECT author, seq FROM crm_changes WHERE {CHANGES_OF} = $1) AND type = $2 \
-                     ORDER BY seq DESC LIMIT 1"
+            let referring = references.targets.get(&(at, *id));
+            for (referrer, referring) in referring.into_iter().flatten() {
+                found.push(
+                    format!("{} {referring}", nouns[*referrer].name),
+                    format!("refers to {} {id}, which {what}", noun.name),
                 );
-                let kind = statements(noun).deleted.as_str();
-                let rows = tx.query(&sql, &[(*id).into(), kind.into()]).await?;
-                deleted = rows
-                    .first()
-                    .and_then(|row| Some((text(row, 0).to_string(), int(row, 1)?)));
             }
-            found.push(
-                format!("{} {referring}", nouns[*referrer].name),
-                format!(
-                    "refers to {} {id}, which was deleted since, {}",
-                    noun.name,
-                    by(deleted.as_ref())
-                ),
-            );
         }
     }
     Ok(())
+}
+
+/// What has become of a record that does not exist, and by whom.
+async fn gone<T: Transaction>(tx: &mut T, noun: &'static Noun, id: i64) -> Result<String> {
+    let types = statements(noun);
+    let sql = format!(
+        "SELECT author, seq, record FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3) \
+         ORDER BY seq DESC LIMIT 1"
+    );
+    let params = [
+        id.into(),
+        types.deleted.as_str().into(),
+        types.erased.as_str().into(),
+    ];
+    let rows = tx.query(&sql, &params).await?;
+    if let Some(row) = rows.first()
+        && text(row, 2) == bare(id)
+    {
+        let by = eraser(tx, noun, id).await?;
+        let by = by.map_or_else(String::new, |known| format!(", {}", by_known(&known)));
+        return Ok(format!("was erased since{by}"));
+    }
+    let change = rows.first();
+    let change = change.and_then(|row| Some((text(row, 0).to_string(), int(row, 1)?)));
+    Ok(format!("was deleted since, {}", by(change.as_ref())))
+}
+
+/// The record in the changes of one that was erased.
+fn bare(id: i64) -> String {
+    format!("{{\"id\":{id}}}")
 }
 
 /// Finds the records that refer to one that is deleted, and are not deleted or changed back themselves.

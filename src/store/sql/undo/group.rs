@@ -105,25 +105,30 @@ pub(super) async fn find<T: Transaction>(
     wanted: Wanted<'_>,
     dry: bool,
 ) -> Result<Group> {
-    let number = match wanted {
-        Wanted::Of(change) => group_of(tx, change).await?,
-        Wanted::Last(author) => last(tx, author).await?,
+    let (number, effect, state) = loop {
+        let number = match wanted {
+            Wanted::Of(change) => group_of(tx, change).await?,
+            Wanted::Last(author) => last(tx, author).await?,
+        };
+        let effect = Effects::default().of(tx, number).await?;
+        if !dry {
+            tx.alone_with(&family(effect.root)).await?;
+        }
+        match (wanted, state(tx, number).await?) {
+            // Another request has taken it back while this one waited for its turn, so the group before it is the last one.
+            (Wanted::Last(_), State::TakenBack(_)) if !dry => {}
+            (_, state) => break (number, effect, state),
+        }
     };
-    let effect = Effects::default().of(tx, number).await?;
-    if !dry {
-        tx.alone_with(&family(effect.root)).await?;
-    }
     let sql = "SELECT author, at, operation FROM crm_changes WHERE seq = $1";
     let rows = tx.query(sql, &[number.into()]).await?;
     let Some(head) = rows.first() else {
-        let message = format!(
-            "the first changes of the group of change {number} are not kept any more; a group can only be taken back as a whole"
-        );
-        return Err(Error::new(Code::Gone, message));
+        let what = format!("the first changes of the group of change {number} are");
+        return Err(removed(tx, &what).await?);
     };
     let (by, at, operation) = (text(head, 0), text(head, 1), text(head, 2));
     let changes = count(tx, number).await?;
-    let (begun, done) = match state(tx, number).await? {
+    let (begun, done) = match state {
         State::Whole => (None, 0),
         State::Partly(by) => (Some(by), count(tx, by).await?),
         State::TakenBack(by) => {
@@ -161,16 +166,32 @@ async fn group_of<T: Transaction>(tx: &mut T, change: i64) -> Result<i64> {
     if let Some(group) = rows.first().and_then(|row| int(row, 0)) {
         return Ok(group);
     }
-    let oldest = "SELECT seq FROM crm_changes ORDER BY seq LIMIT 1";
-    let rows = tx.query(oldest, &[]).await?;
-    let older = match rows.first().and_then(|row| int(row, 0)) {
-        Some(oldest) if change < oldest => {
-            format!("; changes before {oldest} are not kept any more")
+    match oldest(tx).await? {
+        Some(oldest) if change < oldest => Err(removed(tx, &format!("change {change} is")).await?),
+        _ => {
+            let message = format!("no change has the number {change}");
+            Err(Error::new(Code::NotFound, message))
         }
-        _ => String::new(),
-    };
-    let message = format!("no change has the number {change}{older}");
-    Err(Error::new(Code::NotFound, message))
+    }
+}
+
+/// The number of the oldest change that is kept.
+async fn oldest<T: Transaction>(tx: &mut T) -> Result<Option<i64>> {
+    let sql = "SELECT seq FROM crm_changes ORDER BY seq LIMIT 1";
+    let rows = tx.query(sql, &[]).await?;
+    Ok(rows.first().and_then(|row| int(row, 0)))
+}
+
+/// The error for changes that are no longer kept.
+async fn removed<T: Transaction>(tx: &mut T, what: &str) -> Result<Error> {
+    let oldest = oldest(tx).await?.unwrap_or_default();
+    Ok(Error::new(
+        Code::Gone,
+        format!(
+            "{what} no longer kept, and a group can only be taken back as a whole; changes are kept from number {oldest} on; \
+             read the records themselves, and correct them by hand"
+        ),
+    ))
 }
 
 /// The newest group of an author that takes nothing back and is not taken back.

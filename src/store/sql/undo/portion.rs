@@ -40,6 +40,8 @@ pub(super) struct Step {
     pub(super) version: i64,
     /// The bytes of its contents.
     size: i64,
+    /// Whether its contents were erased.
+    pub(super) is_erased: bool,
 }
 
 /// How a change is taken back.
@@ -83,7 +85,8 @@ pub(super) async fn read<T: Transaction>(tx: &mut T, group: i64, done: u64) -> R
         before = rows.first().and_then(|row| int(row, 0)).unwrap_or(group);
     }
     const COLUMNS: &str = "seq, record_id, type, version, \
-                           CAST(octet_length(record) + coalesce(octet_length(previous), 0) AS bigint)";
+                           CAST(octet_length(record) + coalesce(octet_length(previous), 0) AS bigint), \
+                           CAST(CASE WHEN octet_length(record) <= 32 AND record = '{\"id\":' || record_id || '}' THEN 1 ELSE 0 END AS bigint)";
     let sql = format!(
         "SELECT {COLUMNS} FROM crm_changes WHERE first = $1 AND seq < $2 ORDER BY seq DESC LIMIT {PORTION}"
     );
@@ -97,9 +100,12 @@ pub(super) async fn read<T: Transaction>(tx: &mut T, group: i64, done: u64) -> R
         let seq = int(row, 0).unwrap_or_default();
         let kind = text(row, 2);
         let Some((noun, did)) = parse(nouns, kind) else {
+            let what = match (kind.strip_suffix(".erased"), int(row, 1)) {
+                (Some(name), Some(id)) => format!("has erased {name} {id}"),
+                _ => format!("is {}", quoted(kind)),
+            };
             return Err(conflict(format!(
-                "change {seq} is {}, which cannot be taken back; nothing was changed",
-                quoted(kind)
+                "change {seq} {what}, which cannot be taken back; nothing was changed"
             )));
         };
         match (int(row, 1), int(row, 3), int(row, 4)) {
@@ -110,6 +116,7 @@ pub(super) async fn read<T: Transaction>(tx: &mut T, group: i64, done: u64) -> R
                 did,
                 version,
                 size,
+                is_erased: int(row, 5) == Some(1),
             }),
             _ => Err(unreadable(seq)),
         }
@@ -150,7 +157,7 @@ pub(super) async fn contents<T: Transaction>(tx: &mut T, part: &[Step]) -> Resul
     let contents = part.iter().enumerate().map(|(at, step)| {
         let row = rows.get(at).filter(|row| int(row, 0) == Some(step.seq));
         let row = row.ok_or_else(|| unreadable(step.seq))?;
-        content(nouns[step.noun], step, row).ok_or_else(|| refused(step, row))
+        content(nouns[step.noun], step, row).ok_or_else(|| unreadable(step.seq))
     });
     contents.collect()
 }
@@ -173,20 +180,9 @@ fn content(noun: &'static Noun, step: &Step, row: &[Value]) -> Option<Content> {
     }
 }
 
-/// The error for a change whose contents cannot be used.
-fn refused(step: &Step, row: &[Value]) -> Error {
-    match text(row, 1) == format!("{{\"id\":{}}}", step.id) {
-        true => conflict(format!(
-            "change {} is about a record that was erased, so its group cannot be taken back; nothing was changed",
-            step.seq
-        )),
-        false => unreadable(step.seq),
-    }
-}
-
 /// The error for a change whose contents are not as crm has written them.
 fn unreadable(seq: i64) -> Error {
     conflict(format!(
-        "change {seq} cannot be read: its record was erased, or another program has changed it; nothing was changed"
+        "change {seq} cannot be read: another program has changed it; nothing was changed"
     ))
 }
