@@ -129,6 +129,9 @@ pub trait Transaction: Send {
         std::future::ready(Ok(()))
     }
 
+    /// The write has turned out to change many records, so it may take longer than others.
+    fn takes_longer(&mut self) {}
+
     /// The number of a change before all changes that still appear.
     fn horizon(&mut self) -> impl Future<Output = Result<i64>> + Send;
 

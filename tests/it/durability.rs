@@ -29,6 +29,8 @@ mod queue;
 mod reader;
 mod trace;
 
+pub use load::place;
+
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::path::Path;

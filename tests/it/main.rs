@@ -32,6 +32,7 @@ mod history;
 mod house;
 mod http;
 mod imports;
+mod ledger;
 mod net;
 mod nouns;
 mod observe;

@@ -528,6 +528,33 @@ async fn a_server_opens_as_many_connections_as_the_url_says() {
 }
 
 /// A cluster that stands still, as where its machine is gone: everything is answered in time, and truly.
+/// A delete of many records gets the time that it takes, more than other writes have.
+#[tokio::test]
+async fn a_delete_of_many_takes_its_time() {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let store = AnyStore::Postgres(Postgres::open(&url, CONNECTIONS).await.unwrap());
+    let lead = Draft::from_json(&lead::LEAD, LEAD.as_bytes(), Purpose::Create).unwrap();
+    store.create(lead, OnDuplicate::Create).await.unwrap();
+    // As with a database that is slow: five seconds for a thousand changes.
+    let slow = "INSERT INTO actions (lead_id, action_type, timestamp, attributes, created_at, updated_at, version) \
+                SELECT 1, 'call', '2026-01-02 03:04:05', '{}', '2026-01-02 03:04:05', '2026-01-02 03:04:05', 1 \
+                FROM generate_series(1, 1000); \
+                CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+                $$ BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END $$; \
+                CREATE TRIGGER slow BEFORE INSERT ON crm_changes FOR EACH ROW EXECUTE FUNCTION slow()";
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute(slow).await.unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+    store.delete(&lead::LEAD, 1, true).await.unwrap();
+    store.close().await.unwrap();
+}
+
 #[test]
 fn a_database_that_does_not_answer_is_said_in_time() {
     let Some(cluster) = Cluster::start(&[]) else {

@@ -36,11 +36,16 @@ fn computed() -> ProptestConfig {
     cases(500)
 }
 
+/// So many cases, or as many as `PROPTEST_CASES` says.
 pub fn cases(cases: u32) -> ProptestConfig {
+    let given = ProptestConfig::default();
     ProptestConfig {
-        cases,
+        cases: match std::env::var_os("PROPTEST_CASES") {
+            Some(_) => given.cases,
+            None => cases,
+        },
         failure_persistence: None,
-        ..ProptestConfig::default()
+        ..given
     }
 }
 

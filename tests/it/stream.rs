@@ -491,7 +491,7 @@ async fn a_reader_that_does_not_read_is_cut() {
 
 /// Reads with a consumer that is cut off again and again and resumes, while writers write. Each change is there once and in
 /// order.
-fn is_complete(servers: &[&Server]) {
+fn is_complete(servers: &[&Server], database: &str) {
     const WRITERS: usize = 8;
     const CUTS: usize = 50;
     let (mut stream, mut last) = Stream::begin(servers[0].address(), "", "");
@@ -550,13 +550,14 @@ fn is_complete(servers: &[&Server]) {
         .map(|change| change["seq"].as_i64().unwrap())
         .collect();
     assert_eq!(got, listed);
+    crate::ledger::agree(database);
 }
 
 #[test]
 fn a_reader_that_is_cut_off_misses_nothing() {
     let home = Home::new();
     let server = home.serve(&["--db", "crm.db", "--quiet"]);
-    is_complete(&[&server]);
+    is_complete(&[&server], home.path("crm.db").to_str().unwrap());
 }
 
 #[tokio::test]
@@ -568,7 +569,7 @@ async fn a_reader_of_three_replicas_misses_nothing() {
         let home = Home::new();
         let serve = || home.serve(&["--db", &url, "--quiet"]);
         let servers = [serve(), serve(), serve()];
-        is_complete(&servers.each_ref());
+        is_complete(&servers.each_ref(), &url);
     });
     test.await.unwrap();
 }

@@ -551,6 +551,8 @@ async fn killed(db: &str, home: &Home) {
     // Each kill repeats at most what was not saved.
     let repeated: usize = times.values().map(|times| times - 1).sum();
     assert!(repeated <= kills() * 55, "{repeated}");
+    drop(server);
+    crate::ledger::agrees(&crate::durability::place(home, db)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::cells::{cell, slice, values};
-use super::database::{PATIENCE, PgDatabase, left};
+use super::database::{LONG_PATIENCE, PATIENCE, PgDatabase, left};
 use super::failure::{Failure, unknown, within};
 use super::link::{self, Link};
 use super::list::{horizon, state_text};
@@ -44,7 +44,8 @@ impl PgDatabase {
                 "the database does not answer writes; nothing was saved, try again",
             ));
         }
-        let until = Instant::now() + patience;
+        let begun = Instant::now();
+        let until = begun + patience;
         let waits = self.waiting.wait()?;
         let session = Box::pin(self.session(left(until))).await?;
         drop(waits);
@@ -56,6 +57,7 @@ impl PgDatabase {
             mode,
             sent: false,
             numbered: false,
+            begun,
             until,
         })
     }
@@ -82,6 +84,7 @@ pub(super) struct PgTransaction<'d> {
     sent: bool,
     /// Whether it has a number of a change, and with it the lock that says so.
     numbered: bool,
+    begun: Instant,
     until: Instant,
 }
 
@@ -470,6 +473,10 @@ impl Transaction for PgTransaction<'_> {
         let rows = self.query(&state_text(), &[]).await?;
         let horizon = rows.first().and_then(|row| horizon(row));
         horizon.ok_or_else(|| Error::internal("the sequence of changes has no state"))
+    }
+
+    fn takes_longer(&mut self) {
+        self.until = self.until.max(self.begun + LONG_PATIENCE);
     }
 
     async fn alone_with(&mut self, key: &str) -> Result<()> {

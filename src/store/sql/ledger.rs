@@ -443,6 +443,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             if count < PORTION {
                 return Ok(true);
             }
+            self.tx.takes_longer();
         }
     }
 

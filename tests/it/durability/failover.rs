@@ -260,9 +260,11 @@ fn what_was_acknowledged_survives_a_failover() {
     assert!(not_saved + unknown > 0, "no client met a failover");
     say(&format!(
         "{rounds} failovers under load: 0 of {} acknowledged writes lost, none doubled; back at the latest {:.1?} after the \
-         promotion was asked for; {not_saved} answers 503, {unknown} answers 504, the longest after {longest} ms ({:.0?})",
+         promotion was asked for; {not_saved} answers 503, {unknown} answers 504, the longest after {longest} ms; {} changes \
+         agree with the records ({:.0?})",
         book.acknowledged(),
         slowest,
+        book.changes(),
         begun.elapsed()
     ));
 }

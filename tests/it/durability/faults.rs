@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::load::Wire;
+use super::load::{Wire, place};
 use super::power::{Disk, run};
 use super::{integrity, needed};
 use crate::http::connect;
+use crate::ledger;
 use crate::support::{Home, Server, wait_for};
 
 /// A client that remembers the leads whose creates were acknowledged.
@@ -114,6 +115,7 @@ fn again(home: &Home, database: &str, client: &mut Client) {
     client.is_ready(200);
     assert_eq!(server.stop().0.code(), Some(0));
     assert_eq!(integrity(&home.path(database)), "ok");
+    ledger::agree(&place(home, database));
 }
 
 /// A server whose database is on a disk of so many KiB, and where this process finds that disk.

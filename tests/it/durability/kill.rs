@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::load::{Book, Load};
 use super::{integrity, length, say};
+use crate::cluster;
 use crate::support::Home;
 
 #[test]
@@ -29,8 +30,47 @@ fn what_was_acknowledged_survives_kills() {
         book.enter(load.end());
     }
     say(&format!(
-        "{kills} kills under load: 0 of {} acknowledged writes lost, none doubled, integrity ok ({:.0?})",
+        "{kills} kills under load: 0 of {} acknowledged writes lost, none doubled, integrity ok, {} changes agree with \
+         the records ({:.0?})",
         book.acknowledged(),
+        book.changes(),
         begun.elapsed()
     ));
+}
+
+/// One of three servers over a PostgreSQL is killed while the others go on, then all of them are.
+#[tokio::test]
+async fn what_was_acknowledged_survives_kills_over_postgres() {
+    let Some(url) = cluster::schema().await else {
+        return;
+    };
+    let test = tokio::task::spawn_blocking(move || {
+        let kills = length(4, 100);
+        let begun = Instant::now();
+        let home = Home::new();
+        let mut book = Book::default();
+        let serve = || home.serve(&["--db", &url]);
+        let mut servers = [serve(), serve(), serve()];
+        for round in 0..kills {
+            let loads = [0, 1, 2]
+                .map(|at| Load::start(servers[at].address(), 8, &format!("r{round}s{at}")));
+            for (at, load) in loads.iter().enumerate() {
+                load.until_some_moment(length(100, 400));
+                servers[at].child.kill().unwrap();
+                servers[at].child.wait().unwrap();
+            }
+            loads.into_iter().for_each(|load| book.enter(load.end()));
+            servers = [serve(), serve(), serve()];
+            let lost = book.compare(&home, &url);
+            assert!(lost.is_empty(), "round {round} has lost {lost:?}");
+        }
+        say(&format!(
+            "{kills} kills of each of three servers over PostgreSQL: 0 of {} acknowledged writes lost, none doubled, {} \
+             changes agree with the records ({:.0?})",
+            book.acknowledged(),
+            book.changes(),
+            begun.elapsed()
+        ));
+    });
+    test.await.unwrap();
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::random;
 use crate::http::connect;
+use crate::ledger;
 use crate::support::{Home, wait_for};
 
 /// A connection that stays open.
@@ -369,6 +370,7 @@ impl Client {
 pub struct Book {
     leads: HashMap<String, Lead>,
     acknowledged: usize,
+    changes: usize,
 }
 
 impl Book {
@@ -386,10 +388,22 @@ impl Book {
         self.acknowledged
     }
 
-    /// Compares the book with the database as crm reads it. Answers what is lost of what was acknowledged; anything
-    /// doubled, changed or made up is a failed test. What was in flight is settled by this: it has to stay as it was
-    /// found.
+    /// Compares the book with the database as crm reads it, and the records with their changes. Answers what is lost of
+    /// what was acknowledged; anything doubled, changed or made up is a failed test, and so is a record without its
+    /// change. What was in flight is settled by this: it has to stay as it was found.
     pub fn compare(&mut self, home: &Home, database: &str) -> Vec<String> {
+        let lost = self.settle(home, database);
+        self.changes = ledger::agree(&place(home, database));
+        lost
+    }
+
+    /// How many changes the last comparison has replayed.
+    pub fn changes(&self) -> usize {
+        self.changes
+    }
+
+    /// Compares the book alone with a database that may be damaged.
+    pub fn settle(&mut self, home: &Home, database: &str) -> Vec<String> {
         let mut lost = Vec::new();
         let mut found = HashMap::new();
         for stored in records(home, database, "lead", "id,email,attributes") {
@@ -440,6 +454,14 @@ impl Book {
             is_there
         });
         lost
+    }
+}
+
+/// A database of this home, by its path or its URL.
+pub fn place(home: &Home, database: &str) -> String {
+    match database.starts_with("postgres") {
+        true => database.into(),
+        false => home.path(database).to_str().unwrap().into(),
     }
 }
 

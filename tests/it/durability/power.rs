@@ -116,6 +116,7 @@ fn freeze(server: &Server) {
 /// What became of the writes over some cuts.
 struct Outcome {
     acknowledged: usize,
+    changes: usize,
     lost: usize,
 }
 
@@ -143,6 +144,7 @@ fn cut(home: &Home, mut disk: Disk, cuts: usize, start: impl Fn(&Path) -> Server
     }
     Outcome {
         acknowledged: book.acknowledged(),
+        changes: book.changes(),
         lost,
     }
 }
@@ -161,8 +163,10 @@ fn what_was_acknowledged_survives_power_cuts() {
     });
     assert_eq!(outcome.lost, 0, "of {}", outcome.acknowledged);
     say(&format!(
-        "{cuts} power cuts under load: 0 of {} acknowledged writes lost, none doubled, integrity ok ({:.0?})",
+        "{cuts} power cuts under load: 0 of {} acknowledged writes lost, none doubled, integrity ok, {} changes agree \
+         with the records ({:.0?})",
         outcome.acknowledged,
+        outcome.changes,
         begun.elapsed()
     ));
 }

@@ -8,6 +8,7 @@ use crm::ops::Records;
 use futures_util::FutureExt;
 use rusqlite::Connection;
 
+use crate::ledger;
 use crate::support::{Service, client};
 
 /// More than may wait. No bound of crm's own; without one the test would go on for ever.
@@ -79,5 +80,7 @@ async fn a_full_queue_refuses_and_what_fails_in_it_fails_alone() {
     let stored = "SELECT count(*), sum(email = 'b@example.com') FROM leads";
     let stored = database.query_row(stored, [], |row| Ok((row.get(0)?, row.get(1)?)));
     assert_eq!(stored, Ok((saved + 1, 1)));
+    let changes = ledger::agrees(service.home.path("crm.db").to_str().unwrap()).await;
+    assert_eq!(changes as i64, saved + 1);
     service.stop().await;
 }
