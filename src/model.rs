@@ -29,6 +29,8 @@ pub mod draft;
 
 pub mod lead;
 
+pub mod rules;
+
 pub mod action;
 
 pub mod process;

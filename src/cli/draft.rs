@@ -76,6 +76,7 @@ pub(super) fn flag(field: &'static Field) -> Arg {
         .long(kebab(name))
         .value_name(match field.kind {
             Kind::Id | Kind::Reference(_) => "ID",
+            Kind::Count(..) => "NUMBER",
             Kind::Time(_) | Kind::Stamp => "TIME",
             Kind::Attributes | Kind::Object => "JSON",
             Kind::Email => "EMAIL",

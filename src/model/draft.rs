@@ -421,7 +421,7 @@ fn input(kind: Kind, raw: &str) -> Result<Input, String> {
     let got = |what: &str| Err(format!("{}, got {what}", kind.expected()));
     match raw.as_bytes().first() {
         Some(b'n') => Ok(Input::Null),
-        Some(b'"') if kind.is_id() || kind == Kind::Attributes => got("text"),
+        Some(b'"') if kind.is_number() || kind == Kind::Attributes => got("text"),
         Some(b'"') => serde_json::from_str(raw)
             .map(Input::Text)
             .map_err(|_| "expected text that is well-formed Unicode".into()),
@@ -429,8 +429,8 @@ fn input(kind: Kind, raw: &str) -> Result<Input, String> {
         Some(b'{') if kind == Kind::Attributes => Attributes::parse(raw).map(Input::Object),
         Some(b'{') => got("an object"),
         Some(b'[') => got("an array"),
-        _ if kind.is_id() => match raw.parse::<i64>() {
-            Ok(id) if id >= 1 => Ok(Input::Int(id)),
+        _ if kind.is_number() => match raw.parse::<i64>() {
+            Ok(int) if kind.allows(int) => Ok(Input::Int(int)),
             _ => got(&raw.chars().take(40).collect::<String>()),
         },
         _ => got("a number"),
@@ -446,6 +446,10 @@ pub fn input_from_text(field: &Field, text: &str, zone: &Zone) -> Result<Input, 
     match field.kind {
         Kind::Id | Kind::Reference(_) => match parse_id(text) {
             Some(id) => Ok(Input::Int(id)),
+            None => Err(format!("{}, got {}", field.kind.expected(), quoted(text))),
+        },
+        Kind::Count(..) => match parse_id(text).filter(|int| field.kind.allows(*int)) {
+            Some(int) => Ok(Input::Int(int)),
             None => Err(format!("{}, got {}", field.kind.expected(), quoted(text))),
         },
         Kind::Attributes => Attributes::parse(text).map(Input::Object),
@@ -469,7 +473,7 @@ impl Field {
             Input::Object(change) => {
                 return Ok(Value::Text(change.without_nulls()));
             }
-            Input::Int(id) if *id >= 1 => return Ok(Value::Int(*id)),
+            Input::Int(int) if self.kind.allows(*int) => return Ok(Value::Int(*int)),
             Input::Int(_) => return Err(self.kind.expected()),
             Input::Local { utc, .. } => return Ok(Value::Text(utc.clone())),
             Input::Text(text) => text,

@@ -9,6 +9,8 @@ pub enum Kind {
     Id,
     /// The id of a record of another noun.
     Reference(Target),
+    /// A whole number from the first number to the second.
+    Count(i64, i64),
     /// Any text without NUL.
     Text,
     /// Text that is not blank.
@@ -67,6 +69,9 @@ impl Kind {
                     target.name
                 )
             }
+            Kind::Count(least, most) => {
+                format!("expected a whole number from {least} to {most}")
+            }
             Kind::Text | Kind::Word | Kind::Type => "expected text".into(),
             Kind::Email => "expected an e-mail address like ada@example.com".into(),
             Kind::Time(_) | Kind::Stamp => time::EXPECTED.into(),
@@ -89,8 +94,16 @@ impl Kind {
         matches!(self, Kind::Attributes | Kind::Object)
     }
 
+    /// Whether a whole number can be its value.
+    pub fn allows(self, int: i64) -> bool {
+        match self {
+            Kind::Count(least, most) => (least..=most).contains(&int),
+            _ => int >= 1,
+        }
+    }
+
     /// Whether its values are whole numbers.
-    pub fn is_id(self) -> bool {
-        matches!(self, Kind::Id | Kind::Reference(_))
+    pub fn is_number(self) -> bool {
+        matches!(self, Kind::Id | Kind::Reference(_) | Kind::Count(..))
     }
 }

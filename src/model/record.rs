@@ -164,7 +164,7 @@ impl Record {
 fn read(kind: Kind, raw: &str) -> Option<Value> {
     Some(match kind {
         _ if raw == "null" => Value::Null,
-        Kind::Id | Kind::Reference(_) => Value::Int(raw.parse().ok()?),
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) => Value::Int(raw.parse().ok()?),
         Kind::Attributes | Kind::Object => Value::Text(raw.to_string()),
         _ => Value::Text(serde_json::from_str(raw).ok()?),
     })

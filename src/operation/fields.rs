@@ -45,6 +45,7 @@ pub const TIME_STORED: &str =
 pub fn taken(field: &Field, purpose: Purpose) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
+        Kind::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Kind::Text | Kind::Type => json!({"type": "string", "pattern": NO_NUL}),
         Kind::Word => json!({"type": "string", "minLength": 1, "pattern": not_blank()}),
         // `email` means the addresses of RFC 5321 only. `idn-email` means those of RFC 6531, which includes them.
@@ -110,6 +111,8 @@ fn article(name: &str) -> &'static str {
 pub fn answered(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
+        // Another program may have stored any number.
+        Kind::Count(..) => json!({"type": "integer", "format": "int64"}),
         Kind::Text | Kind::Word | Kind::Email | Kind::Type => json!({"type": "string"}),
         Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
         Kind::Attributes => attributes(),
@@ -136,7 +139,7 @@ pub fn id_schema() -> Value {
 /// An example of a value.
 pub fn example(field: &Field) -> Value {
     match field.kind {
-        Kind::Id | Kind::Reference(_) | Kind::Attributes | Kind::Object => {
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) | Kind::Attributes | Kind::Object => {
             serde_json::from_str(field.example).unwrap_or_default()
         }
         _ => field.example.into(),
@@ -168,12 +171,12 @@ fn filter(name: &str, field: &Field) -> Value {
         .iter()
         .map(|value| format!("`{name}={value}`"))
         .collect();
-    let operators = match field.kind.is_id() {
+    let operators = match field.kind.is_number() {
         true => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`",
         false => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`, `like`",
     };
     let what = match field.kind {
-        Kind::Id | Kind::Reference(_) => "a whole number",
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) => "a whole number",
         Kind::Time(_) | Kind::Stamp => {
             "a time, a date for its whole day, or an interval `START/END`"
         }
@@ -217,7 +220,9 @@ fn filter(name: &str, field: &Field) -> Value {
 fn filter_examples(field: &Field) -> Vec<String> {
     let value = field.example;
     let mut examples: Vec<String> = match field.kind {
-        Kind::Id | Kind::Reference(_) => vec![value.into(), "in:1,2,3".into(), "gt:100".into()],
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) => {
+            vec![value.into(), "in:1,2,3".into(), "gt:100".into()]
+        }
         Kind::Time(_) | Kind::Stamp => vec!["lte:2026-01-01".into(), "2026-01-31".into()],
         Kind::Email => vec![value.into(), "like:%@example.com".into()],
         Kind::Text => vec![value.into(), "like:a%".into()],

@@ -5,6 +5,7 @@
 //! SQLite runs it on its writer thread, where it never has to wait.
 
 pub mod faults;
+pub(crate) mod open;
 pub(crate) mod row;
 pub mod select;
 pub mod statements;

@@ -146,7 +146,7 @@ pub(super) fn filter(noun: &'static Noun, name: &str, value: &str, zone: &Zone) 
         ));
     };
     let field = &noun.fields[at];
-    let test = test(name, value, !field.kind.is_id(), |text| {
+    let test = test(name, value, !field.kind.is_number(), |text| {
         operand(field, text, zone)
     })?;
     Ok(Filter {
@@ -232,7 +232,7 @@ pub fn list(text: &str) -> Vec<String> {
 
 fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
     match field.kind {
-        Kind::Id | Kind::Reference(_) => match text.parse::<i64>() {
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) => match text.parse::<i64>() {
             // Only digits, and a minus for a bound below every id. Rust would accept a plus too.
             Ok(id) if !text.starts_with('+') => Ok(Operand::Int(id)),
             _ => Err(format!("expected a whole number, got {}", quoted(text))),

@@ -52,6 +52,7 @@ pub(super) fn create(noun: &Noun) -> String {
                     };
                     format!("bigint{null} REFERENCES {} (id){on_delete}", target.plural)
                 }
+                Kind::Count(..) => format!("bigint{null}"),
                 _ => format!("text COLLATE \"C\"{null}"),
             };
             format!("{} {kind}", field.name)

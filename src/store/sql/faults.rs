@@ -207,9 +207,9 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
     let bytes = match stored {
         Stored::Null if field.is_some_and(Field::nullable) => return None,
         Stored::Null => return Some("is null".into()),
-        Stored::Int(int) if kind.is_id() => {
+        Stored::Int(int) if kind.is_number() => {
             return match int {
-                ..1 => Some(format!("is {int}, expected a whole number of 1 or more")),
+                _ if !kind.allows(int) => Some(format!("is {int}, {}", whole(kind))),
                 _ if field.is_none() && int > MOST_VERSION => {
                     Some(format!("is {int}, expected at most {MOST_VERSION}"))
                 }
@@ -218,8 +218,8 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
         }
         Stored::Int(_) | Stored::Real(_) => return Some("is a number, expected text".into()),
         Stored::Blob(_) => return Some("is binary, expected text".into()),
-        Stored::Text(_) if kind.is_id() => {
-            return Some("is text, expected a whole number of 1 or more".into());
+        Stored::Text(_) if kind.is_number() => {
+            return Some(format!("is text, {}", whole(kind)));
         }
         Stored::Text(bytes) => bytes,
     };
@@ -272,6 +272,14 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
     }
 }
 
+/// Which whole numbers are expected.
+fn whole(kind: Kind) -> String {
+    match kind {
+        Kind::Count(..) => kind.expected(),
+        _ => "expected a whole number of 1 or more".into(),
+    }
+}
+
 /// How a faulty value is repaired: a command of crm if there is one, or else a statement.
 fn repair(
     noun: &Noun,
@@ -313,6 +321,7 @@ fn repair(
             None => update(&format!("--{flag} ADDRESS")),
         },
         Kind::Reference(_) => update(&format!("--{flag} ID")),
+        Kind::Count(..) => update(&format!("--{flag} NUMBER")),
         Kind::Time(_) | Kind::Stamp => update(&format!("--{flag} TIME")),
         _ => update(&format!("--{flag} TEXT")),
     };

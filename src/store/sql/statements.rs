@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
+use super::open::is_open;
 use crate::model::field::Field;
-use crate::model::noun::{Noun, Relation};
+use crate::model::noun::{Noun, OPEN, Relation};
 
 /// The statements of a noun.
 pub(crate) struct Statements {
@@ -85,7 +86,10 @@ impl Statements {
 pub(crate) fn table(noun: &Noun) -> Cow<'static, str> {
     match noun.relation {
         Relation::Table => Cow::Borrowed(noun.plural),
-        Relation::View { select, .. } => Cow::Owned(format!("({select}) AS {}", noun.plural)),
+        Relation::View { select, .. } => {
+            let select = select.replace(OPEN, &is_open("processes.status"));
+            Cow::Owned(format!("({select}) AS {}", noun.plural))
+        }
     }
 }
 

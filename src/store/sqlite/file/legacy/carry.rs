@@ -127,6 +127,9 @@ fn carry(
                 Some(id) if exists(target, id)? => Some(Value::Int(id)),
                 _ => None,
             },
+            Some(kind @ Kind::Count(..)) => {
+                whole(given).filter(|int| kind.allows(*int)).map(Value::Int)
+            }
             Some(kind @ (Kind::Text | Kind::Word | Kind::Email | Kind::Type)) => {
                 text(given).map(|(text, exact)| {
                     // An address stays unchanged, unless no filter would find it: SQL's lower() knows ASCII only.

@@ -51,6 +51,10 @@ pub(crate) fn create(noun: &Noun) -> String {
                     "{name} INTEGER{null} REFERENCES {other} (id){on_delete}, "
                 )
             }
+            Kind::Count(..) => {
+                let null = if field.nullable() { "" } else { " NOT NULL" };
+                write!(sql, "{name} INTEGER{null}, ")
+            }
             _ if field.nullable() => write!(sql, "{name} TEXT, "),
             _ => write!(sql, "{name} TEXT NOT NULL, "),
         };
