@@ -43,6 +43,8 @@ pub mod token;
 
 pub mod undone;
 
+pub mod logged;
+
 pub mod webhook;
 
 pub mod author;

@@ -38,6 +38,11 @@ pub fn parse_in(text: &str, zone: &Zone) -> Option<String> {
     Some(iso::read(text, zone)?.stored())
 }
 
+/// The time so many days after a stored time, at the same time of day in the zone. `None` if it has no stored form.
+pub fn days_after(stored: &str, days: i64, zone: &Zone) -> Option<String> {
+    zone.days_after(stored, days)
+}
+
 /// The span that a filter's time stands for, `None` if the text is not a time. Without an offset it is UTC.
 pub fn range(text: &str) -> Option<Range> {
     range_in(text, &Zone::UTC)

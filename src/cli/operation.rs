@@ -8,6 +8,7 @@ use super::filters::{filter_args, list_args};
 use super::follow;
 use super::help::examples;
 use super::history;
+use super::log;
 use super::names::kebab;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
@@ -30,7 +31,7 @@ pub(super) fn commands() -> Vec<Command> {
             command.about(view.about)
         }));
     }
-    commands.extend(plain().map(|(_, about, words)| verb(about, words, None)));
+    commands.extend(plain().map(|(_, about, words)| verb(about, words, about.of.noun())));
     commands
 }
 
@@ -43,8 +44,8 @@ pub(super) fn find<'m>(
         let (op, ..) = verbs(Some(view)).next()?;
         return Some((op, Some(view), matches));
     }
-    if let Some((op, ..)) = plain().find(|(_, _, words)| words.verb == name) {
-        return Some((op, None, matches));
+    if let Some((op, about, _)) = plain().find(|(_, _, words)| words.verb == name) {
+        return Some((op, about.of.noun(), matches));
     }
     let noun = NOUNS.iter().copied().find(|noun| noun.name == name);
     let (asked, matches) = matches.subcommand()?;
@@ -69,7 +70,7 @@ fn verbs(
 
 /// Whether the command of an operation is not a subcommand.
 fn is_plain(about: &About) -> bool {
-    matches!(about.of, Of::Changes)
+    matches!(about.of, Of::Changes | Of::Plain(_))
 }
 
 /// The operations whose commands are not subcommands, with their words.
@@ -227,6 +228,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .value_name("CHANGE")
                 .help("The number of a change, whose whole group is meant [default: your newest group]"),
         ],
+        (CommandPart::Log, _) => log::args(),
         (CommandPart::Parameters, _) => {
             let parameters = flags(about, noun);
             let args = parameters.map(|one| {

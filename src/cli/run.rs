@@ -9,6 +9,7 @@ use super::filters::pairs;
 use super::follow::Follow;
 use super::ids::Named;
 use super::listing::{count, list};
+use super::log::log;
 use super::open::{Wants, open};
 use super::operation::{object, parameters, versions};
 use super::say::say;
@@ -234,6 +235,9 @@ impl Visit for Run<'_> {
         let words = self.words()?;
         let noun = self.noun;
         self.with_store(&settings, async |store, look, _| match noun {
+            Some(_) if words.takes.contains(&CommandPart::Log) => {
+                log::<T>(store, look, self.matches, given).await
+            }
             Some(noun) => on_records::<T>(store, look, words, noun, given).await,
             None if matches!(T::ABOUT.of, Of::Changes) => undo::<T>(store, look, given).await,
             None => alone::<T>(store, look, given).await,

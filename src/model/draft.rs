@@ -136,21 +136,15 @@ impl Draft {
         purpose: Purpose,
         times: ReadIn<'_>,
     ) -> Result<Draft> {
-        let text =
-            std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
-        if !text.trim_start().starts_with('{') {
-            return Err(Error::invalid("body: expected a JSON object"));
-        }
-        let entries: Entries = serde_json::from_str(text)
-            .map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))?;
         let mut draft = Draft::new(noun);
-        for (key, raw) in entries.0 {
+        for (key, raw) in entries(body)?.0 {
             draft.read(&key, raw.get(), purpose, times);
         }
         Ok(draft)
     }
 
-    fn read(&mut self, key: &str, raw: &str, purpose: Purpose, times: ReadIn<'_>) {
+    /// Reads one member of a JSON object.
+    pub fn read(&mut self, key: &str, raw: &str, purpose: Purpose, times: ReadIn<'_>) {
         let Some(at) = self.noun.position(key) else {
             return self.unknown(key);
         };
@@ -414,6 +408,17 @@ impl Draft {
                 _ => None,
             })
     }
+}
+
+/// Reads the members of a body, which is a JSON object.
+pub(crate) fn entries(body: &[u8]) -> Result<Entries<'_>> {
+    let text =
+        std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
+    if !text.trim_start().starts_with('{') {
+        return Err(Error::invalid("body: expected a JSON object"));
+    }
+    serde_json::from_str(text)
+        .map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))
 }
 
 /// Reads a JSON value for a field of this kind. The error says what was expected.

@@ -48,6 +48,15 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// The status of a process that is ended: `completed`, unless the operator has named other statuses alone.
+    pub fn ended(&self) -> &str {
+        let first = self.finished.first().map_or(FINISHED[0], String::as_str);
+        match self.is_open(FINISHED[0]) {
+            true => first,
+            false => FINISHED[0],
+        }
+    }
+
     /// Whether a process with this status is open.
     pub fn is_open(&self, status: &str) -> bool {
         let mut finished = self.finished.iter();
@@ -100,5 +109,9 @@ mod tests {
             ..rules
         };
         assert!(rules.is_open("done") && !rules.is_open("ERLEDIGT"));
+        assert_eq!(
+            (rules.ended(), Rules::default().ended()),
+            ("Erledigt", "completed")
+        );
     }
 }

@@ -199,6 +199,14 @@ where
                 reply::json(StatusCode::OK, message)
             }
             Told::Undone(undone) => reply::json(StatusCode::OK, undone.to_json().to_string()),
+            Told::Logged(logged) => {
+                let location = relative(head.path, logged.action.noun, logged.action.id());
+                let mut response = reply::json(StatusCode::CREATED, logged.to_json());
+                if let Some(location) = location {
+                    response.headers_mut().insert(LOCATION, location);
+                }
+                response
+            }
             Told::Secret(shown) => {
                 let status = match shown.created {
                     true => StatusCode::CREATED,
@@ -347,6 +355,13 @@ fn location(path: &str, noun: &Noun, id: i64) -> Option<HeaderValue> {
     let (begin, digits) = (last_segment(path, noun), digits.format(id));
     let slash = if begin.is_empty() { "" } else { "/" };
     HeaderValue::try_from([begin, slash, digits].concat()).ok()
+}
+
+/// The reference to a record from a path below the one of another record: `../../actions/12` from `/leads/7/log`.
+fn relative(path: &str, noun: &Noun, id: i64) -> Option<HeaderValue> {
+    // The last segment is not part of what a reference is relative to.
+    let up = path.matches('/').count().saturating_sub(1);
+    HeaderValue::try_from(format!("{}{}/{id}", "../".repeat(up), noun.plural)).ok()
 }
 
 /// The link to the next page: `<leads?limit=50&after=…>; rel="next"`.

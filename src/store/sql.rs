@@ -15,6 +15,8 @@ pub(crate) mod webhooks;
 pub mod ledger;
 pub mod reversal;
 
+pub mod advance;
+
 pub mod erase;
 
 pub(crate) mod once;
