@@ -77,7 +77,7 @@ pub(super) fn flag(field: &'static Field) -> Arg {
         .value_name(match field.kind {
             Kind::Id | Kind::Reference(_) => "ID",
             Kind::Count(..) => "NUMBER",
-            Kind::Time(_) | Kind::Stamp => "TIME",
+            Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => "TIME",
             Kind::Attributes | Kind::Object => "JSON",
             Kind::Email => "EMAIL",
             Kind::Text | Kind::Word | Kind::Type => "TEXT",

@@ -14,7 +14,7 @@ use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::terms::{Versions, etag};
+use crate::model::terms::{Tag, Versions};
 use crate::operation::about::{
     About, Body, BodyField, CommandPart, Of, Parameter, Takes, Words, fill,
 };
@@ -358,7 +358,10 @@ pub(super) fn versions(matches: &ArgMatches) -> Result<Option<Versions>> {
         ));
     }
     let versions = match text.parse::<u64>() {
-        Ok(version) => Versions::parse(&etag(i64::try_from(version).unwrap_or(i64::MAX)), false),
+        Ok(version) => Versions::parse(
+            &Tag::of(i64::try_from(version).unwrap_or(i64::MAX)).text(),
+            false,
+        ),
         Err(_) => Versions::parse(text, false),
     };
     versions

@@ -22,7 +22,6 @@ use crate::base::time::Zone;
 use crate::config::{Format, Settings};
 use crate::model::author::Author;
 use crate::model::noun::Noun;
-use crate::model::terms::etag;
 use crate::operation::about::{About, CommandPart, Of, Words};
 use crate::operation::asked::Operation;
 use crate::operation::service::Inform;
@@ -203,7 +202,7 @@ impl Visit for Run<'_> {
             let (code, page) = each(look, &ids, name, printer, async |id, printer| {
                 let record = store.get(noun, *id).await?;
                 match is_etag {
-                    true => printer.etag(record.id(), &etag(record.version())),
+                    true => printer.etag(record.id(), &record.tag().text()),
                     false => printer.record(&record),
                 }
             })

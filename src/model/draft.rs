@@ -156,7 +156,7 @@ impl Draft {
                 (Some(_), Purpose::Create) => {}
                 (None, _) => self.refuse(key, field.kind.expected()),
             },
-            (Kind::Stamp, _) => {}
+            (Kind::Stamp | Kind::Newest(_), _) => {}
             (kind, _) => match input(kind, raw) {
                 Ok(input) => self.given.push(GivenField {
                     at,
@@ -201,6 +201,11 @@ impl Draft {
     /// Whether nothing was given.
     pub fn is_empty(&self) -> bool {
         self.given.is_empty() && self.problems.is_empty()
+    }
+
+    /// Whether the field at this position is given.
+    pub fn gives(&self, at: usize) -> bool {
+        self.given.iter().any(|given| given.at == at)
     }
 
     /// Its approximate size in bytes.
@@ -328,6 +333,7 @@ impl Draft {
                 }
                 (None, Presence::Optional) => Some(Value::Null),
                 (None, Presence::Default(text)) => Some(text.into()),
+                (None, Presence::Automatic) if field.is_derived() => Some(Value::Null),
                 (None, Presence::Now | Presence::Automatic) => None,
             };
             row.push(value);
@@ -496,7 +502,7 @@ impl Field {
                     Err(format!("{expected}, got {}{why}", quoted(text)))
                 }
             },
-            Kind::Time(_) | Kind::Stamp => match time::parse(text) {
+            Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => match time::parse(text) {
                 Some(time) => Ok(Value::Text(time)),
                 None => Err(format!("{}, got {}", time::EXPECTED, quoted(text))),
             },

@@ -121,6 +121,11 @@ impl Noun {
         matches!(self.relation, Relation::View { feed: true, .. })
     }
 
+    /// The position of the field that [follows from other records](Field::is_derived), if there is one.
+    pub fn derived(&self) -> Option<usize> {
+        self.fields.iter().position(Field::is_derived)
+    }
+
     /// The field with an e-mail address, if there is one.
     pub fn email(&self) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.kind == Kind::Email)

@@ -50,7 +50,9 @@ pub fn taken(field: &Field, purpose: Purpose) -> Value {
         Kind::Word => json!({"type": "string", "minLength": 1, "pattern": not_blank()}),
         // `email` means the addresses of RFC 5321 only. `idn-email` means those of RFC 6531, which includes them.
         Kind::Email => json!({"type": "string", "format": "idn-email"}),
-        Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": time_taken()}),
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
+            json!({"type": "string", "pattern": time_taken()})
+        }
         Kind::Attributes => json!({
             "anyOf": [attributes(), {"type": "null"}],
             "propertyNames": {"pattern": NO_NUL},
@@ -114,7 +116,9 @@ pub fn answered(field: &Field) -> Value {
         // Another program may have stored any number.
         Kind::Count(..) => json!({"type": "integer", "format": "int64"}),
         Kind::Text | Kind::Word | Kind::Email | Kind::Type => json!({"type": "string"}),
-        Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
+            json!({"type": "string", "pattern": TIME_STORED})
+        }
         Kind::Attributes => attributes(),
         Kind::Object if field.nullable() => json!({"anyOf": [object(), {"type": "null"}]}),
         Kind::Object => object(),
@@ -177,7 +181,7 @@ fn filter(name: &str, field: &Field) -> Value {
     };
     let what = match field.kind {
         Kind::Id | Kind::Reference(_) | Kind::Count(..) => "a whole number",
-        Kind::Time(_) | Kind::Stamp => {
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
             "a time, a date for its whole day, or an interval `START/END`"
         }
         Kind::Attributes => {
@@ -194,7 +198,7 @@ fn filter(name: &str, field: &Field) -> Value {
     match field.kind {
         // A period has two ends. Any filter can be repeated, but as a list other fields would look as if one of its values
         // were enough.
-        Kind::Time(_) | Kind::Stamp => json!({
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => json!({
             "name": name,
             "in": "query",
             "style": "form",
@@ -223,7 +227,9 @@ fn filter_examples(field: &Field) -> Vec<String> {
         Kind::Id | Kind::Reference(_) | Kind::Count(..) => {
             vec![value.into(), "in:1,2,3".into(), "gt:100".into()]
         }
-        Kind::Time(_) | Kind::Stamp => vec!["lte:2026-01-01".into(), "2026-01-31".into()],
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
+            vec!["lte:2026-01-01".into(), "2026-01-31".into()]
+        }
         Kind::Email => vec![value.into(), "like:%@example.com".into()],
         Kind::Text => vec![value.into(), "like:a%".into()],
         Kind::Word => vec![

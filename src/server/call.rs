@@ -102,7 +102,7 @@ impl Request<'_> {
                 record.write_json(&shown, &mut json);
                 Snapshot {
                     json: json.into(),
-                    version: record.version(),
+                    tag: record.tag(),
                 }
             }
             None => self.api.store.get_json(noun, id).await?,
@@ -111,15 +111,15 @@ impl Request<'_> {
         let known = self.versions(&IF_NONE_MATCH, true)?;
         // The order of RFC 9110, section 13.2.2.
         if let Some(versions) = expected {
-            versions.hold(read.version)?;
+            versions.hold(read.tag.version)?;
         }
-        if known.is_some_and(|known| known.have(read.version)) {
+        if known.is_some_and(|known| known.know(read.tag)) {
             let mut response = Response::new(Bytes::new().into());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-            return Ok(tagged(response, read.version));
+            return Ok(tagged(response, read.tag));
         }
         let json = self.api.answers.hold(read.json)?;
-        Ok(json.respond(|json| tagged_json(StatusCode::OK, json, read.version)))
+        Ok(json.respond(|json| tagged_json(StatusCode::OK, json, read.tag)))
     }
 
     async fn all<L: Listed>(&self) -> Result<Response> {

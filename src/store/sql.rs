@@ -13,6 +13,7 @@ pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
 pub mod ledger;
+pub(crate) mod newest;
 pub mod reversal;
 
 pub mod advance;

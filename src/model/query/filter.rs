@@ -237,7 +237,7 @@ fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
             Ok(id) if !text.starts_with('+') => Ok(Operand::Int(id)),
             _ => Err(format!("expected a whole number, got {}", quoted(text))),
         },
-        Kind::Time(_) | Kind::Stamp => {
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
             time::range_in(text, zone)
                 .map(Operand::Range)
                 .ok_or_else(|| {

@@ -115,7 +115,7 @@ impl Postgres {
     pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let mut tx = self
             .database
-            .write(Mode::Transaction { begun: false })
+            .write_within(Mode::Transaction { begun: false }, COPY_PATIENCE)
             .await?;
         let result = async {
             for (noun, id) in self.nouns().iter().zip(given) {

@@ -25,7 +25,7 @@ pub(crate) struct Repairs {
     /// The database, as `--db` takes it.
     database: String,
     /// The command that runs a statement on the database, without the statement.
-    sql: String,
+    pub(crate) sql: String,
 }
 
 impl Repairs {
@@ -261,7 +261,7 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
                 Some(format!("is {given}, {}{why}", kind.expected()))
             }
         },
-        Kind::Time(_) | Kind::Stamp => match time::parse(text) {
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => match time::parse(text) {
             Some(time) if time == text => None,
             _ => Some(format!(
                 "is {}, expected a time like 2026-02-07 09:00:00",
@@ -322,7 +322,7 @@ fn repair(
         },
         Kind::Reference(_) => update(&format!("--{flag} ID")),
         Kind::Count(..) => update(&format!("--{flag} NUMBER")),
-        Kind::Time(_) | Kind::Stamp => update(&format!("--{flag} TIME")),
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => update(&format!("--{flag} TIME")),
         _ => update(&format!("--{flag} TEXT")),
     };
     if field.nullable() {
