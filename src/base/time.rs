@@ -24,6 +24,10 @@ pub use span::Range;
 pub use words::{EXPECTED_WORDS, Tense, point, span};
 pub use zone::Zone;
 
+/// The accepted forms in a filter, for the message that refuses a time.
+pub const EXPECTED_IN_FILTER: &str = "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31, or \
+                                      one from now like -30d, today or tomorrow 9am";
+
 /// The accepted forms, for the message that refuses a time.
 pub const EXPECTED: &str =
     "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31";
