@@ -30,7 +30,8 @@ use crate::log::{
     a_cadence_keeps_the_time_of_day, a_lead_has_the_time_of_its_newest_action,
     a_log_is_one_group_and_done_once, a_log_that_is_refused_changes_nothing,
     a_logged_action_finds_its_process, a_logged_action_moves_the_follow_up,
-    a_newest_time_is_no_change_of_the_lead, those_who_log_at_once_all_move_the_follow_up,
+    a_newest_time_is_no_change_of_the_lead, filters_take_times_from_now,
+    those_who_log_at_once_all_move_the_follow_up,
 };
 use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
@@ -109,6 +110,7 @@ on_every_store! {
     a_cadence_keeps_the_time_of_day
     a_lead_has_the_time_of_its_newest_action
     a_newest_time_is_no_change_of_the_lead
+    filters_take_times_from_now
     an_undo_gives_back_what_was
     an_undo_can_be_undone
     the_last_group_is_taken_back_first
