@@ -57,5 +57,14 @@ pub fn range_in(text: &str, zone: &Zone) -> Option<Range> {
     iso::range(text, zone)
 }
 
+/// A span as the value of a filter, in UTC: a moment where it is one, otherwise an [interval](Range::interval).
+pub fn written(span: &Range) -> String {
+    let moment = format!("{}Z", span.start);
+    match range(&moment).as_ref() == Some(span) {
+        true => moment,
+        false => span.interval(),
+    }
+}
+
 #[cfg(test)]
 mod tests;

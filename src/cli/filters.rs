@@ -144,12 +144,12 @@ fn times(filter: &str, zone: &Zone, tense: Tense) -> Result<String, String> {
         "in" => {
             let spans = list(value)
                 .into_iter()
-                .map(|text| Ok(read(&text)?.written()));
+                .map(|text| Ok(time::written(&read(&text)?)));
             Ok(format!(
                 "in:{}",
                 spans.collect::<Result<Vec<_>, String>>()?.join(",")
             ))
         }
-        _ => Ok(format!("{operator}:{}", read(value)?.written())),
+        _ => Ok(format!("{operator}:{}", time::written(&read(value)?))),
     }
 }

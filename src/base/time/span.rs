@@ -68,15 +68,6 @@ impl ParsedTime {
 }
 
 impl Range {
-    /// The span in UTC: a moment where it is one, otherwise an [interval](Range::interval).
-    pub fn written(&self) -> String {
-        let moment = format!("{}Z", self.start);
-        match super::range(&moment).as_ref() == Some(self) {
-            true => moment,
-            false => self.interval(),
-        }
-    }
-
     /// The interval that [`range`](super::range) reads as this span: `2026-01-31 00:00:00Z/2026-02-01 00:00:00Z`. It means
     /// the same in every time zone.
     pub fn interval(&self) -> String {

@@ -258,7 +258,7 @@ pub(super) fn pinned(noun: &'static Noun, name: &str, value: &str, zone: &Zone) 
     }
     let spans = values
         .iter()
-        .map(|one| Some(time_in(field, one, zone)?.written()));
+        .map(|one| Some(time::written(&time_in(field, one, zone)?)));
     let spans: Option<Vec<String>> = spans.collect();
     Some(format!("{operator}:{}", spans?.join(",")))
 }
