@@ -41,6 +41,7 @@ mod ids;
 mod keeping;
 mod keys;
 mod listing;
+mod log;
 mod man;
 mod misused;
 mod names;

@@ -26,7 +26,7 @@
 //! | [`kind`], [`table`] | the kinds of settings, and the table |
 //! | [`flags`], [`surroundings`], [`file`](mod@file) | the sources of values: command line, environment, config file |
 //! | [`levels`] | which of them takes precedence |
-//! | [`settings`], [`listen`], [`backups`], [`service`] | the resulting settings, for the code that uses them |
+//! | [`settings`], [`rules`], [`listen`], [`backups`], [`service`] | the resulting settings, for the code that uses them |
 //! | [`row`], [`show`] | `crm config` and the manual's table |
 
 mod backups;
@@ -40,6 +40,7 @@ mod location;
 mod origin;
 mod parse;
 mod row;
+mod rules;
 mod service;
 mod settings;
 mod show;
@@ -54,6 +55,7 @@ pub use listen::Listen;
 pub use location::{Location, parse_database, parse_end, parse_url, without_password};
 pub use origin::{Origin, Setting};
 pub use row::Row;
+pub use rules::RuleSettings;
 pub use service::ServiceSettings;
 pub use settings::{Asker, DEFAULT_DATABASE, Settings, error_format, find_token};
 pub use show::{markdown, rows};

@@ -29,6 +29,8 @@ pub mod draft;
 
 pub mod lead;
 
+pub mod rules;
+
 pub mod action;
 
 pub mod process;
@@ -40,6 +42,8 @@ pub mod query;
 pub mod token;
 
 pub mod undone;
+
+pub mod logged;
 
 pub mod webhook;
 

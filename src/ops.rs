@@ -70,6 +70,7 @@ operations! {
     update::Update: write,
     delete::Delete: write,
     erase::Erase: write,
+    log::Log: write,
     create_token::CreateToken: write,
     list_tokens::ListTokens: all,
     revoke_token::RevokeToken: write,

@@ -20,13 +20,14 @@
 //! | [`page`], [`pager`] | standard output, and the program that shows long tables |
 //! | [`digest`] | changes in a table |
 //! | [`printer`] | records |
-//! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone) | other results: lists of rows, single ones, what an undo does |
+//! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged) | other results: lists of rows, single ones, what an undo does, what a logged action moves |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;
 mod csv;
 mod digest;
 mod error;
+mod logged;
 mod look;
 mod page;
 mod pager;
@@ -42,6 +43,7 @@ mod undone;
 pub use crate::config::Format;
 pub use bar::Bar;
 pub use error::error;
+pub use logged::logged;
 pub use look::{Extent, Look};
 pub use page::Page;
 pub use pager::Pager;

@@ -76,7 +76,9 @@ async fn records(url: &str) -> Result<Vec<(&'static str, String)>, Stop> {
     let shown = without_password(url);
     let found = async {
         let references = store.dangling(&shown).await?;
-        Ok::<_, Error>((references, store.faults(&shown).await?.lines()))
+        let mut values = store.faults(&shown).await?.lines();
+        values.extend(store.newest_times(&shown).await?);
+        Ok::<_, Error>((references, values))
     };
     let found = found.await;
     store.close().await?;

@@ -76,7 +76,8 @@ pub(super) fn flag(field: &'static Field) -> Arg {
         .long(kebab(name))
         .value_name(match field.kind {
             Kind::Id | Kind::Reference(_) => "ID",
-            Kind::Time(_) | Kind::Stamp => "TIME",
+            Kind::Count(..) => "NUMBER",
+            Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => "TIME",
             Kind::Attributes | Kind::Object => "JSON",
             Kind::Email => "EMAIL",
             Kind::Text | Kind::Word | Kind::Type => "TEXT",
@@ -169,7 +170,7 @@ pub(super) fn source(
         }
     };
     let has_flags = !all("unset").is_empty() || !all("clear").is_empty();
-    if let Some(file) = matches.get_one::<PathBuf>("json") {
+    if let Some(file) = matches.try_get_one::<PathBuf>("json").ok().flatten() {
         return match has_flags {
             true => Err(Error::invalid(
                 "--json: expected no --unset or --clear with it",
@@ -182,7 +183,8 @@ pub(super) fn source(
     let mut attributes = Attributes::default();
     let mut has_attributes = false;
     for field in writable(noun) {
-        let Some(text) = matches.get_one::<String>(field.name) else {
+        // A command may have only some of the flags.
+        let Some(text) = matches.try_get_one::<String>(field.name).ok().flatten() else {
             continue;
         };
         if address_of(field, text).is_some() {

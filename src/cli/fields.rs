@@ -215,7 +215,7 @@ mod tests {
         );
         assert_eq!(
             found("clear", "", false),
-            ["lead", "channel", "last-action", "next"]
+            ["lead", "channel", "last-action", "next", "cadence"]
         );
         assert_eq!(found("where", "chan", true), ["channel="]);
         assert_eq!(found("where", "att", true), ["attributes=", "attributes."]);

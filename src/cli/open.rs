@@ -5,6 +5,7 @@ use std::path::Path;
 use super::say::say;
 use crate::base::error::Error;
 use crate::config::{Location, Settings};
+use crate::model::rules;
 use crate::model::token::Secret;
 use crate::output::Stop;
 use crate::store::any::AnyStore;
@@ -25,8 +26,16 @@ fn secret(settings: &Settings) -> Option<&Secret> {
     settings.token.as_ref().map(|token| &token.value)
 }
 
+/// Sets the rules of the database that a command or the service works on. Called before it is opened.
+pub(super) fn hold_rules(settings: &Settings) {
+    if let Some(found) = &settings.rules {
+        rules::set(found.rules());
+    }
+}
+
 /// Opens the store that the settings name.
 pub(super) async fn open(settings: &Settings, wants: Wants) -> Result<AnyStore, Stop> {
+    hold_rules(settings);
     match &settings.target.value {
         Location::Url(url) => Ok(AnyStore::connect(url, secret(settings))?),
         // Only a create makes the tables. Otherwise a mistyped name would look like an empty database, as with a file

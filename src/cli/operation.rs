@@ -9,12 +9,13 @@ use super::follow;
 use super::help::examples;
 use super::history;
 use super::ids;
+use super::log;
 use super::names::kebab;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
-use crate::model::terms::{Versions, etag};
+use crate::model::terms::{Tag, Versions};
 use crate::operation::about::{
     About, Body, BodyField, CommandPart, Of, Parameter, Takes, Words, fill,
 };
@@ -31,7 +32,7 @@ pub(super) fn commands() -> Vec<Command> {
             command.about(view.about)
         }));
     }
-    commands.extend(plain().map(|(_, about, words)| verb(about, words, None)));
+    commands.extend(plain().map(|(_, about, words)| verb(about, words, about.of.noun())));
     commands
 }
 
@@ -44,8 +45,8 @@ pub(super) fn find<'m>(
         let (op, ..) = verbs(Some(view)).next()?;
         return Some((op, Some(view), matches));
     }
-    if let Some((op, ..)) = plain().find(|(_, _, words)| words.verb == name) {
-        return Some((op, None, matches));
+    if let Some((op, about, _)) = plain().find(|(_, _, words)| words.verb == name) {
+        return Some((op, about.of.noun(), matches));
     }
     let noun = NOUNS.iter().copied().find(|noun| noun.name == name);
     let (asked, matches) = matches.subcommand()?;
@@ -70,7 +71,7 @@ fn verbs(
 
 /// Whether the command of an operation is not a subcommand.
 fn is_plain(about: &About) -> bool {
-    matches!(about.of, Of::Changes)
+    matches!(about.of, Of::Changes | Of::Plain(_))
 }
 
 /// The operations whose commands are not subcommands, with their words.
@@ -225,6 +226,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .value_name("CHANGE")
                 .help("The number of a change, whose whole group is meant [default: your newest group]"),
         ],
+        (CommandPart::Log, _) => log::args(),
         (CommandPart::Parameters, _) => {
             let parameters = flags(about, noun);
             let args = parameters.map(|one| {
@@ -232,7 +234,12 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                     .long(kebab(one.name))
                     .help(fill(one.help, noun));
                 match one.takes {
-                    Takes::Word(_, words) => taking(arg, one.takes).default_value(words[0]),
+                    // Without it, the rules of the database hold.
+                    Takes::Word(_, words) => {
+                        let help = fill(one.help, noun);
+                        let help = format!("{help} [default: {}, unless the setting {} says otherwise]", words[0], one.name);
+                        taking(arg, one.takes).help(help)
+                    }
                     _ => taking(arg, one.takes),
                 }
             });
@@ -303,11 +310,7 @@ pub(super) fn parameters(
             Takes::Switch | Takes::SwitchFor(_) => {
                 matches.get_flag(one.name).then(|| "true".to_string())
             }
-            Takes::Word(_, words) => {
-                let given = matches.get_one::<String>(one.name);
-                given.filter(|given| *given != words[0]).cloned()
-            }
-            Takes::Text(_) | Takes::List(_) | Takes::Time => {
+            Takes::Word(..) | Takes::Text(_) | Takes::List(_) | Takes::Time => {
                 matches.get_one::<String>(one.name).cloned()
             }
         };
@@ -354,7 +357,10 @@ pub(super) fn versions(matches: &ArgMatches) -> Result<Option<Versions>> {
         ));
     }
     let versions = match text.parse::<u64>() {
-        Ok(version) => Versions::parse(&etag(i64::try_from(version).unwrap_or(i64::MAX)), false),
+        Ok(version) => Versions::parse(
+            &Tag::of(i64::try_from(version).unwrap_or(i64::MAX)).text(),
+            false,
+        ),
         Err(_) => Versions::parse(text, false),
     };
     versions

@@ -10,6 +10,7 @@ use super::follow::Follow;
 use super::hints::behalf;
 use super::ids::Named;
 use super::listing::{count, list};
+use super::log::log;
 use super::open::{Wants, open};
 use super::operation::{object, parameters, versions};
 use super::say::say;
@@ -22,7 +23,6 @@ use crate::base::time::Zone;
 use crate::config::{Format, Settings};
 use crate::model::author::Author;
 use crate::model::noun::Noun;
-use crate::model::terms::etag;
 use crate::operation::about::{About, CommandPart, Of, Words};
 use crate::operation::asked::Operation;
 use crate::operation::service::Inform;
@@ -206,7 +206,7 @@ impl Visit for Run<'_> {
             let (code, page) = each(look, &ids, name, printer, async |id, printer| {
                 let record = store.get(noun, *id).await?;
                 match is_etag {
-                    true => printer.etag(record.id(), &etag(record.version())),
+                    true => printer.etag(record.id(), &record.tag().text()),
                     false => printer.record(&record),
                 }
             })
@@ -238,6 +238,9 @@ impl Visit for Run<'_> {
         let words = self.words()?;
         let noun = self.noun;
         self.with_store(&settings, async |store, look, _| match noun {
+            Some(_) if words.takes.contains(&CommandPart::Log) => {
+                log::<T>(store, look, self.matches, given).await
+            }
             Some(noun) => on_records::<T>(store, look, words, noun, given).await,
             None if matches!(T::ABOUT.of, Of::Changes) => undo::<T>(store, look, given).await,
             None => alone::<T>(store, look, given).await,

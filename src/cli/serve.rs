@@ -7,6 +7,7 @@ use clap::{ArgMatches, Command};
 use tokio::net::TcpListener;
 
 use super::help::examples;
+use super::open::hold_rules;
 use super::say::{print, say};
 use super::serving::serving;
 use super::session::{Ended, Plain, Session};
@@ -129,6 +130,7 @@ async fn serve(
         })?;
     }
     settings.create_default_folder()?;
+    hold_rules(settings);
     let (store, database) = match &settings.target.value {
         Location::Url(_) => return Err(Error::internal("serve was given a URL").into()),
         Location::Postgres(_) if backups.folder.is_some() => {

@@ -14,6 +14,7 @@ use crate::config::location::{
 use crate::config::origin::{Origin, Setting};
 use crate::config::parse;
 use crate::config::row::Row;
+use crate::config::rules::RuleSettings;
 use crate::config::surroundings::Surroundings;
 use crate::config::table::{
     CONFIG, DATABASE, ON_BEHALF_OF, OUTPUT, PAGER, TIMEZONE, TOKEN, TOKEN_FILE, URL,
@@ -50,6 +51,8 @@ pub struct Settings {
     pub file_exists: bool,
     /// The token for the server. It is only read if the records are behind a server.
     pub token: Option<Setting<Secret>>,
+    /// The rules of the database. `None` if the records are behind a server, whose rules hold.
+    pub rules: Option<RuleSettings>,
     /// The time zone, see [`Settings::zone`].
     zone: Result<Setting<Zone>>,
 }
@@ -64,6 +67,10 @@ impl Settings {
             Location::Database(_) | Location::Postgres(_) => None,
         };
         Ok(Settings {
+            rules: match target.value {
+                Location::Url(_) => None,
+                Location::Database(_) | Location::Postgres(_) => Some(RuleSettings::find(&levels)?),
+            },
             target,
             token,
             output: output(&levels)?,
@@ -154,7 +161,12 @@ impl Settings {
             Some(name) => Row::new(&ON_BEHALF_OF, &name.value, &name.origin),
             None => Row::without_value(&ON_BEHALF_OF, "not set".into()),
         };
-        vec![database, url, output, zone, pager, behalf, token, file]
+        let mut rows = vec![database, url, output, zone, pager, behalf, token, file];
+        rows.extend(match &self.rules {
+            Some(rules) => rules.rows(),
+            None => RuleSettings::unused(),
+        });
+        rows
     }
 }
 

@@ -9,11 +9,12 @@ use crate::config::kind::SettingKind::{
     Size, Switch, Time, Token, Url, Word, Zone,
 };
 use crate::model::record::LARGEST;
+use crate::model::rules::{LONGEST_CADENCE, check_status};
 use crate::net::peer::check_network;
 use crate::server::cors::check_origin;
 use crate::server::hosts::check_host;
 use DefaultValue::{Rule, Unset, Value};
-use ReadBy::{Backups, Commands, Everything, Listen, ServiceSettings};
+use ReadBy::{Backups, Commands, Everything, Listen, Rules, ServiceSettings};
 
 /// One setting.
 #[derive(Debug)]
@@ -47,6 +48,9 @@ pub enum ReadBy {
     Listen,
     /// The service, for its backups.
     Backups,
+    /// The service, and the commands that work on a database: the [rules](crate::model::rules) of its records. The flags are
+    /// those of `crm serve`; a command over a URL goes by the rules of the server.
+    Rules,
     /// The service, for everything else. `crm health` reads these too, to know whether the service uses TLS.
     ServiceSettings,
 }
@@ -138,6 +142,18 @@ knobs! {
     KEEP_CHANGES: "keep_changes", "--keep-changes", "CRM_KEEP_CHANGES", "keep_changes";
         ServiceSettings, Keep(LONGEST_KEPT), Value("90d");
         "How long changes are kept, for their history, to take them back, and for readers of changes; 0 keeps only what the service needs itself";
+    FINISHED: "finished", "--finished", "CRM_FINISHED", "finished";
+        Rules, Many(check_status, "STATUS"), Value("completed,done,closed,cancelled,canceled,won,lost");
+        "The statuses of a process that is finished, in any case of letters; every other process is open; may be given several times";
+    CADENCE: "cadence", "--cadence", "CRM_CADENCE", "cadence";
+        Rules, Count(1, LONGEST_CADENCE as u64), Value("7");
+        "After how many days a logged action is followed up, if neither the request nor the process says";
+    AUTO_PROCESS: "auto_process", "--auto-process", "CRM_AUTO_PROCESS", "auto_process";
+        Rules, Switch, Unset;
+        "Let each new action with a lead move the lead's follow-up, as logging it does; a process is opened where the lead has none";
+    ON_DUPLICATE: "on_duplicate", "--on-duplicate", "CRM_ON_DUPLICATE", "on_duplicate";
+        Rules, Word(&["create", "reject", "update"]), Value("create");
+        "What to do if another lead already has the address of a new lead, and the request does not say";
     TOKEN: "token", "", "CRM_TOKEN", "token";
         Commands, Token, Unset;
         "The token that is sent to the server at the URL";

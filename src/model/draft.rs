@@ -136,21 +136,15 @@ impl Draft {
         purpose: Purpose,
         times: ReadIn<'_>,
     ) -> Result<Draft> {
-        let text =
-            std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
-        if !text.trim_start().starts_with('{') {
-            return Err(Error::invalid("body: expected a JSON object"));
-        }
-        let entries: Entries = serde_json::from_str(text)
-            .map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))?;
         let mut draft = Draft::new(noun);
-        for (key, raw) in entries.0 {
+        for (key, raw) in entries(body)?.0 {
             draft.read(&key, raw.get(), purpose, times);
         }
         Ok(draft)
     }
 
-    fn read(&mut self, key: &str, raw: &str, purpose: Purpose, times: ReadIn<'_>) {
+    /// Reads one member of a JSON object.
+    pub fn read(&mut self, key: &str, raw: &str, purpose: Purpose, times: ReadIn<'_>) {
         let Some(at) = self.noun.position(key) else {
             return self.unknown(key);
         };
@@ -162,7 +156,7 @@ impl Draft {
                 (Some(_), Purpose::Create) => {}
                 (None, _) => self.refuse(key, field.kind.expected()),
             },
-            (Kind::Stamp, _) => {}
+            (Kind::Stamp | Kind::Newest(_), _) => {}
             (kind, _) => match input(kind, raw) {
                 Ok(input) => self.given.push(GivenField {
                     at,
@@ -207,6 +201,11 @@ impl Draft {
     /// Whether nothing was given.
     pub fn is_empty(&self) -> bool {
         self.given.is_empty() && self.problems.is_empty()
+    }
+
+    /// Whether the field at this position is given.
+    pub fn gives(&self, at: usize) -> bool {
+        self.given.iter().any(|given| given.at == at)
     }
 
     /// Its approximate size in bytes.
@@ -334,6 +333,7 @@ impl Draft {
                 }
                 (None, Presence::Optional) => Some(Value::Null),
                 (None, Presence::Default(text)) => Some(text.into()),
+                (None, Presence::Automatic) if field.is_derived() => Some(Value::Null),
                 (None, Presence::Now | Presence::Automatic) => None,
             };
             row.push(value);
@@ -416,12 +416,23 @@ impl Draft {
     }
 }
 
+/// Reads the members of a body, which is a JSON object.
+pub(crate) fn entries(body: &[u8]) -> Result<Entries<'_>> {
+    let text =
+        std::str::from_utf8(body).map_err(|_| Error::invalid("body: expected UTF-8 text"))?;
+    if !text.trim_start().starts_with('{') {
+        return Err(Error::invalid("body: expected a JSON object"));
+    }
+    serde_json::from_str(text)
+        .map_err(|error| Error::invalid(format!("body: {}", unreadable(&error))))
+}
+
 /// Reads a JSON value for a field of this kind. The error says what was expected.
 fn input(kind: Kind, raw: &str) -> Result<Input, String> {
     let got = |what: &str| Err(format!("{}, got {what}", kind.expected()));
     match raw.as_bytes().first() {
         Some(b'n') => Ok(Input::Null),
-        Some(b'"') if kind.is_id() || kind == Kind::Attributes => got("text"),
+        Some(b'"') if kind.is_number() || kind == Kind::Attributes => got("text"),
         Some(b'"') => serde_json::from_str(raw)
             .map(Input::Text)
             .map_err(|_| "expected text that is well-formed Unicode".into()),
@@ -429,8 +440,8 @@ fn input(kind: Kind, raw: &str) -> Result<Input, String> {
         Some(b'{') if kind == Kind::Attributes => Attributes::parse(raw).map(Input::Object),
         Some(b'{') => got("an object"),
         Some(b'[') => got("an array"),
-        _ if kind.is_id() => match raw.parse::<i64>() {
-            Ok(id) if id >= 1 => Ok(Input::Int(id)),
+        _ if kind.is_number() => match raw.parse::<i64>() {
+            Ok(int) if kind.allows(int) => Ok(Input::Int(int)),
             _ => got(&raw.chars().take(40).collect::<String>()),
         },
         _ => got("a number"),
@@ -446,6 +457,10 @@ pub fn input_from_text(field: &Field, text: &str, zone: &Zone) -> Result<Input, 
     match field.kind {
         Kind::Id | Kind::Reference(_) => match parse_id(text) {
             Some(id) => Ok(Input::Int(id)),
+            None => Err(format!("{}, got {}", field.kind.expected(), quoted(text))),
+        },
+        Kind::Count(..) => match parse_id(text).filter(|int| field.kind.allows(*int)) {
+            Some(int) => Ok(Input::Int(int)),
             None => Err(format!("{}, got {}", field.kind.expected(), quoted(text))),
         },
         Kind::Attributes => Attributes::parse(text).map(Input::Object),
@@ -469,7 +484,7 @@ impl Field {
             Input::Object(change) => {
                 return Ok(Value::Text(change.without_nulls()));
             }
-            Input::Int(id) if *id >= 1 => return Ok(Value::Int(*id)),
+            Input::Int(int) if self.kind.allows(*int) => return Ok(Value::Int(*int)),
             Input::Int(_) => return Err(self.kind.expected()),
             Input::Local { utc, .. } => return Ok(Value::Text(utc.clone())),
             Input::Text(text) => text,
@@ -487,7 +502,7 @@ impl Field {
                     Err(format!("{expected}, got {}{why}", quoted(text)))
                 }
             },
-            Kind::Time(_) | Kind::Stamp => match time::parse(text) {
+            Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => match time::parse(text) {
                 Some(time) => Ok(Value::Text(time)),
                 None => Err(format!("{}, got {}", time::EXPECTED, quoted(text))),
             },

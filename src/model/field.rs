@@ -39,7 +39,12 @@ pub enum Presence {
 impl Field {
     /// Whether the field may be null.
     pub fn nullable(&self) -> bool {
-        self.presence == Presence::Optional
+        self.presence == Presence::Optional || self.is_derived()
+    }
+
+    /// Whether it follows from other records, and is no change of its own.
+    pub fn is_derived(&self) -> bool {
+        matches!(self.kind, Kind::Newest(_))
     }
 
     /// Whether the parameter `q` searches it.

@@ -9,6 +9,8 @@ pub enum Kind {
     Id,
     /// The id of a record of another noun.
     Reference(Target),
+    /// A whole number from the first number to the second.
+    Count(i64, i64),
     /// Any text without NUL.
     Text,
     /// Text that is not blank.
@@ -19,12 +21,26 @@ pub enum Kind {
     Time(Tense),
     /// A time that crm sets.
     Stamp,
+    /// The newest of a time of the records that refer to this one; null if there is none. The ledger keeps it. It is no
+    /// change of the record: it has no part in its version, and none in what a change says of the record.
+    Newest(Newest),
     /// User-defined fields, see [`crate::model::attributes`].
     Attributes,
     /// What happened to which noun's record: `lead.created`. A filter takes `lead.*` for everything that happens to leads.
     Type,
     /// A JSON object that crm writes and nobody gives.
     Object,
+}
+
+/// Which time of which records a field has the newest of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// The table of those records.
+    pub plural: &'static str,
+    /// Their reference to this record.
+    pub reference: &'static str,
+    /// The time.
+    pub time: &'static str,
 }
 
 /// The noun that a reference points to.
@@ -67,9 +83,12 @@ impl Kind {
                     target.name
                 )
             }
+            Kind::Count(least, most) => {
+                format!("expected a whole number from {least} to {most}")
+            }
             Kind::Text | Kind::Word | Kind::Type => "expected text".into(),
             Kind::Email => "expected an e-mail address like ada@example.com".into(),
-            Kind::Time(_) | Kind::Stamp => time::EXPECTED.into(),
+            Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => time::EXPECTED.into(),
             Kind::Attributes => "expected a JSON object like {\"company\": \"Acme\"}".into(),
             Kind::Object => "expected a JSON object".into(),
         }
@@ -79,7 +98,7 @@ impl Kind {
     pub fn tense(self) -> Option<Tense> {
         match self {
             Kind::Time(tense) => Some(tense),
-            Kind::Stamp => Some(Tense::Past),
+            Kind::Stamp | Kind::Newest(_) => Some(Tense::Past),
             _ => None,
         }
     }
@@ -89,8 +108,16 @@ impl Kind {
         matches!(self, Kind::Attributes | Kind::Object)
     }
 
+    /// Whether a whole number can be its value.
+    pub fn allows(self, int: i64) -> bool {
+        match self {
+            Kind::Count(least, most) => (least..=most).contains(&int),
+            _ => int >= 1,
+        }
+    }
+
     /// Whether its values are whole numbers.
-    pub fn is_id(self) -> bool {
-        matches!(self, Kind::Id | Kind::Reference(_))
+    pub fn is_number(self) -> bool {
+        matches!(self, Kind::Id | Kind::Reference(_) | Kind::Count(..))
     }
 }

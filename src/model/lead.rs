@@ -1,7 +1,7 @@
 //! A lead: a person to win as a customer.
 
 use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, Presence, UPDATED_AT};
-use crate::model::kind::Kind;
+use crate::model::kind::{Kind, Newest};
 use crate::model::noun::{Examples, Noun, Relation};
 
 /// Leads and their fields.
@@ -40,6 +40,16 @@ pub static LEAD: Noun = Noun {
             example: "new",
         },
         ATTRIBUTES,
+        Field {
+            name: "last_action_at",
+            kind: Kind::Newest(Newest {
+                plural: "actions",
+                reference: "lead_id",
+                time: "timestamp",
+            }),
+            about: "The newest time of its actions; null if it has none",
+            ..CREATED_AT
+        },
         CREATED_AT,
         UPDATED_AT,
     ],
@@ -61,6 +71,7 @@ pub static LEAD: Noun = Noun {
             "crm lead list --sort -created_at --limit 10",
             "crm lead list --q ada -o csv --fields id,email,attributes.company",
             "crm lead list --status ne:lost --count",
+            "crm lead list --where last_action_at=lt:-30d --sort last_action_at",
         ],
         update: &[
             "crm lead update 1 --status contacted --set company=Acme --unset size",

@@ -38,7 +38,7 @@ pub enum Relation {
     Table,
     /// In the tables of other nouns: this noun is a view, which can only be read.
     View {
-        /// The query, with one column for each field, followed by the `version`.
+        /// The query, with one column for each field, followed by the `version`. It may have [`OPEN`].
         select: &'static str,
         /// The default order of a list, in the form of the parameter `sort`. In a view a missing time comes last.
         order: &'static str,
@@ -57,6 +57,9 @@ pub struct Lookup {
     /// The select of the keys. A comparison with the value follows.
     pub keys: &'static str,
 }
+
+/// What stands in the query of a view for the condition that a row of `processes` is [open](crate::model::rules::Rules).
+pub const OPEN: &str = "{open}";
 
 /// Examples of the commands of a noun. Each is a whole command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,6 +141,11 @@ impl Noun {
             } if lookup.field == field.name => Some(lookup.keys),
             _ => None,
         }
+    }
+
+    /// The position of the field that [follows from other records](Field::is_derived), if there is one.
+    pub fn derived(&self) -> Option<usize> {
+        self.fields.iter().position(Field::is_derived)
     }
 
     /// The field with an e-mail address, if there is one.

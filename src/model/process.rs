@@ -4,6 +4,7 @@ use crate::base::time::Tense;
 use crate::model::field::{ATTRIBUTES, CREATED_AT, Field, ID, LEAD_ID, Presence, UPDATED_AT};
 use crate::model::kind::{Kind, OnDelete, Target};
 use crate::model::noun::{Examples, Noun, Relation};
+use crate::model::rules::LONGEST_CADENCE;
 
 /// Processes and their fields.
 pub static PROCESS: Noun = Noun {
@@ -53,6 +54,15 @@ pub static PROCESS: Noun = Noun {
             presence: Presence::Optional,
             about: "When the next follow-up is due",
             example: "2026-02-07 09:00:00",
+        },
+        Field {
+            name: "cadence_days",
+            old_name: None,
+            flag: Some("cadence"),
+            kind: Kind::Count(1, LONGEST_CADENCE),
+            presence: Presence::Optional,
+            about: "After how many days a logged action is followed up if it names no time; null: the setting cadence",
+            example: "14",
         },
         Field {
             name: "status",

@@ -9,6 +9,7 @@ use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::shown::{Shown, every_field, write_fields};
 use crate::model::stored::is_plain;
+use crate::model::terms::{Tag, mark};
 use crate::model::value::Value;
 
 /// One record: its values in the order of its noun's fields.
@@ -57,6 +58,16 @@ impl Record {
     pub fn version(&self) -> i64 {
         let version = self.values.get(self.noun.fields.len());
         version.and_then(Value::int).unwrap_or_default()
+    }
+
+    /// The record's ETag.
+    pub fn tag(&self) -> Tag {
+        let derived = self.noun.derived();
+        let value = derived.and_then(|at| self.values.get(at)?.text());
+        Tag {
+            version: self.version(),
+            mark: mark(value),
+        }
     }
 
     /// The row in the database: the values and the version, which is 1 if it is not known.
@@ -164,26 +175,26 @@ impl Record {
 fn read(kind: Kind, raw: &str) -> Option<Value> {
     Some(match kind {
         _ if raw == "null" => Value::Null,
-        Kind::Id | Kind::Reference(_) => Value::Int(raw.parse().ok()?),
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) => Value::Int(raw.parse().ok()?),
         Kind::Attributes | Kind::Object => Value::Text(raw.to_string()),
         _ => Value::Text(serde_json::from_str(raw).ok()?),
     })
 }
 
-/// A record as JSON with all of its fields, and its version.
+/// A record as JSON with all of its fields, and its ETag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// As [`Record::to_json`] writes it.
     pub json: Bytes,
-    /// 0 if it is not known.
-    pub version: i64,
+    /// The version in it is 0 if it is not known.
+    pub tag: Tag,
 }
 
 impl From<&Record> for Snapshot {
     fn from(record: &Record) -> Snapshot {
         Snapshot {
             json: record.to_json_bytes().into(),
-            version: record.version(),
+            tag: record.tag(),
         }
     }
 }

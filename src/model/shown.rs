@@ -65,6 +65,13 @@ impl Shown {
         Shown::whole(fields.map(|(at, field)| (field.name, at)))
     }
 
+    /// All fields that a record has of its own, each only once. Changes have these.
+    pub fn own(noun: &'static Noun) -> Shown {
+        let fields = noun.fields.iter().enumerate();
+        let own = fields.filter(|(_, field)| !field.is_derived());
+        Shown::whole(own.map(|(at, field)| (field.name, at)))
+    }
+
     /// Whole fields, whose names all differ.
     fn whole(fields: impl Iterator<Item = (&'static str, usize)>) -> Shown {
         let (columns, members) = fields

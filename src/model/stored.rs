@@ -27,7 +27,7 @@ pub enum Stored<'a> {
 /// Whether a value can be shown as it is. `field` is `None` for the version.
 #[inline]
 pub fn is_plain(field: Option<&Field>, cell: Cell<'_>) -> bool {
-    let is_id = || field.is_none_or(|field| field.kind.is_id());
+    let is_id = || field.is_none_or(|field| field.kind.is_number());
     match cell {
         Cell::Text(text) => match field.map(|field| field.kind) {
             Some(kind) if kind.is_json() => attributes::is_object(text),
@@ -45,7 +45,7 @@ pub fn shown(field: Option<&Field>, stored: Stored<'_>) -> Value {
     let text = match stored {
         Stored::Null if nullable => return Value::Null,
         Stored::Null => String::new(),
-        Stored::Int(int) if kind.is_id() => return Value::Int(int),
+        Stored::Int(int) if kind.is_number() => return Value::Int(int),
         Stored::Int(int) => int.to_string(),
         Stored::Real(real) => real.to_string(),
         Stored::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -57,14 +57,14 @@ pub fn shown(field: Option<&Field>, stored: Stored<'_>) -> Value {
         // U+FFFD tells it from a text, so that a page that ends here looks at what is stored.
         Stored::Blob(bytes) => {
             let text = String::from_utf8_lossy(bytes);
-            match kind.is_id() || text.contains(char::REPLACEMENT_CHARACTER) {
+            match kind.is_number() || text.contains(char::REPLACEMENT_CHARACTER) {
                 true => text.into_owned(),
                 false => format!("{text}{}", char::REPLACEMENT_CHARACTER),
             }
         }
     };
     match kind {
-        Kind::Id | Kind::Reference(_) => match text.trim().parse() {
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) => match text.trim().parse() {
             Ok(int) => Value::Int(int),
             Err(_) if nullable => Value::Null,
             Err(_) => Value::Int(0),

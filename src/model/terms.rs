@@ -2,24 +2,76 @@
 //! most once (`Idempotency-Key`).
 //!
 //! A record's version is a counter in its row. It is 1 when the record is created, and grows by 1 with each change. Its
-//! ETag is that number. So two changes within a second have different ETags, and a clock that is set back does no harm.
+//! [ETag](Tag) begins with that number. So two changes within a second have different ETags, and a clock that is set back does no harm.
 
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::author::Author;
 use crate::model::token::{self, Hash};
 
-/// The strong ETag of a version (RFC 9110, section 8.8.3).
-pub fn etag(version: i64) -> String {
-    // Without a format string, because every GET needs one.
-    let mut digits = itoa::Buffer::new();
-    ["\"", digits.format(version), "\""].concat()
+/// The strong ETag of a representation (RFC 9110, section 8.8.3): the version, and a mark of the values that follow from other
+/// records. A write names the version alone, so that what happens to those other records makes no condition fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// The version of the record.
+    pub version: i64,
+    /// The mark, 0 if there are no such values.
+    pub mark: u64,
 }
 
-/// Reads an ETag of crm. `None` if it is not one.
-pub fn parse_etag(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix('"')?.strip_suffix('"')?;
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| plain)
+impl Tag {
+    /// The tag of a record without values that follow from others.
+    pub fn of(version: i64) -> Tag {
+        Tag { version, mark: 0 }
+    }
+
+    /// The text of the header: `"5"`, or `"5-20260131093000"` with a mark.
+    pub fn text(self) -> String {
+        // Without a format string, because every GET needs one.
+        let (mut digits, mut mark) = (itoa::Buffer::new(), itoa::Buffer::new());
+        match self.mark {
+            0 => ["\"", digits.format(self.version), "\""].concat(),
+            given => [
+                "\"",
+                digits.format(self.version),
+                "-",
+                mark.format(given),
+                "\"",
+            ]
+            .concat(),
+        }
+    }
+
+    /// Reads an ETag of crm. `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Tag> {
+        let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+        let plain =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let (version, mark) = match inner.split_once('-') {
+            Some((version, mark)) => (version, Some(mark).filter(|mark| plain(mark))?),
+            None => (inner, "0"),
+        };
+        Some(Tag {
+            version: Some(version).filter(|digits| plain(digits))?.parse().ok()?,
+            mark: mark.parse().ok()?,
+        })
+    }
+}
+
+/// The mark of a value that follows from other records: the digits of a time, `20260131093000`. 0 without a value.
+pub fn mark(value: Option<&str>) -> u64 {
+    let Some(text) = value else {
+        return 0;
+    };
+    let digits = text.bytes().filter(u8::is_ascii_digit);
+    match text.len() {
+        19 => digits.fold(0, |mark: u64, digit| {
+            mark.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'))
+        }),
+        // Another program may have stored any text as a time (FNV-1a).
+        _ => text.bytes().fold(0xcbf2_9ce4_8422_2325, |mark: u64, byte| {
+            (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        }),
+    }
 }
 
 /// ETags for a message: as they are if they are short and plain, because quoting their quotation marks hides them.
@@ -36,7 +88,7 @@ pub enum Versions {
     /// `*`: any version.
     Any,
     /// One of these.
-    Of(Vec<i64>),
+    Of(Vec<Tag>),
     /// None, because no strong ETag of crm was given. The text is what was given.
     Unusable(String),
 }
@@ -71,7 +123,7 @@ impl Versions {
             let end = tag.strip_prefix('"').and_then(|inner| inner.find('"'));
             let end = end.ok_or_else(refused)? + 2;
             if weak || !is_weak {
-                versions.extend(parse_etag(&tag[..end]));
+                versions.extend(Tag::parse(&tag[..end]));
             }
             rest = tag[end..].trim_start();
             if !rest.is_empty() && !rest.starts_with(',') {
@@ -89,7 +141,16 @@ impl Versions {
     pub fn have(&self, version: i64) -> bool {
         match self {
             Versions::Any => true,
-            Versions::Of(versions) => versions.contains(&version),
+            Versions::Of(tags) => tags.iter().any(|tag| tag.version == version),
+            Versions::Unusable(_) => false,
+        }
+    }
+
+    /// Whether a representation is one of them, with all of its values.
+    pub fn know(&self, tag: Tag) -> bool {
+        match self {
+            Versions::Any => true,
+            Versions::Of(tags) => tags.contains(&tag),
             Versions::Unusable(_) => false,
         }
     }
@@ -112,7 +173,7 @@ impl Versions {
             ),
             Versions::Any | Versions::Of(_) => "the record has changed meanwhile, its ETag".into(),
         };
-        let message = format!("If-Match: {why} is {} now", etag(version));
+        let message = format!("If-Match: {why} is {} now", Tag::of(version).text());
         Err(Error::new(Code::Stale, message))
     }
 
@@ -120,8 +181,8 @@ impl Versions {
     pub fn text(&self) -> String {
         match self {
             Versions::Any => "*".into(),
-            Versions::Of(versions) => {
-                let all: Vec<String> = versions.iter().map(|version| etag(*version)).collect();
+            Versions::Of(tags) => {
+                let all: Vec<String> = tags.iter().map(|tag| tag.text()).collect();
                 all.join(", ")
             }
             Versions::Unusable(given)
@@ -130,7 +191,7 @@ impl Versions {
                 given.clone()
             }
             // Not every header can be sent, and without one there would be no condition.
-            Versions::Unusable(_) => etag(NO_VERSION),
+            Versions::Unusable(_) => Tag::of(NO_VERSION).text(),
         }
     }
 }
@@ -253,8 +314,23 @@ mod tests {
 
     #[test]
     fn etags_are_read_as_they_are_written() {
-        assert_eq!(etag(3), "\"3\"");
-        assert_eq!(parse_etag("\"3\""), Some(3));
+        let marked = Tag {
+            version: 5,
+            mark: mark(Some("2026-01-31 09:30:00")),
+        };
+        assert_eq!(Tag::of(3).text(), "\"3\"");
+        assert_eq!(marked.text(), "\"5-20260131093000\"");
+        for tag in [
+            Tag::of(3),
+            marked,
+            Tag {
+                mark: mark(Some("soon")),
+                ..marked
+            },
+        ] {
+            assert_eq!(Tag::parse(&tag.text()), Some(tag));
+        }
+        assert_eq!(mark(None), 0);
         for other in [
             "3",
             "\"3",
@@ -262,28 +338,45 @@ mod tests {
             "\"\"",
             "\"+3\"",
             "\"a\"",
+            "\"3-\"",
+            "\"-3\"",
+            "\"3-gzip\"",
+            "\"3-4-5\"",
             "\"99999999999999999999\"",
         ] {
-            assert_eq!(parse_etag(other), None, "{other}");
+            assert_eq!(Tag::parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_write_names_the_version_and_a_cache_the_whole_tag() {
+        let versions = Versions::parse("\"5-20260131093000\"", false).unwrap();
+        let tag = Tag {
+            version: 5,
+            mark: 20_260_131_093_000,
+        };
+        assert!(versions.have(5) && versions.know(tag) && !versions.have(6));
+        assert!(!versions.know(Tag::of(5)) && !versions.know(Tag { mark: 1, ..tag }));
+        assert_eq!(versions.text(), "\"5-20260131093000\"");
     }
 
     #[test]
     fn a_condition_names_versions() {
         let read = |text: &str, weak| Versions::parse(text, weak);
+        let of = |versions: &[i64]| {
+            let tags = versions.iter().map(|version| Tag::of(*version));
+            Ok::<_, String>(Versions::Of(tags.collect()))
+        };
         assert_eq!(read(" * ", false), Ok(Versions::Any));
-        assert_eq!(read("\"1\", \"2\"", false), Ok(Versions::Of(vec![1, 2])));
+        assert_eq!(read("\"1\", \"2\"", false), of(&[1, 2]));
+        assert_eq!(read("\"1\",W/\"2\",\"other\"", false), of(&[1]));
         assert_eq!(
-            read("\"1\",W/\"2\",\"other\"", false),
-            Ok(Versions::Of(vec![1]))
+            read("\"a,\" , \"4\"", false),
+            Ok(Versions::Of(vec![Tag::of(4)]))
         );
-        assert_eq!(read("\"a,\" , \"4\"", false), Ok(Versions::Of(vec![4])));
-        assert_eq!(read("W/\"2\"", true), Ok(Versions::Of(vec![2])));
-        assert_eq!(
-            read(", \"1\",, \"2\" ,", false),
-            Ok(Versions::Of(vec![1, 2]))
-        );
-        assert_eq!(read("\"3-gzip\"", true), Ok(Versions::Of(vec![])));
+        assert_eq!(read("W/\"2\"", true), of(&[2]));
+        assert_eq!(read(", \"1\",, \"2\" ,", false), of(&[1, 2]));
+        assert_eq!(read("\"3-gzip\"", true), of(&[]));
         for (unusable, told) in [
             (
                 "W/\"2\"",
@@ -303,7 +396,7 @@ mod tests {
             assert!(read(wrong, false).is_err(), "{wrong}");
         }
         assert!(Versions::Any.hold(7).is_ok());
-        let stale = Versions::Of(vec![1]).hold(2).unwrap_err();
+        let stale = of(&[1]).unwrap().hold(2).unwrap_err();
         assert_eq!((stale.code, stale.code.status()), (Code::Stale, 412));
         assert!(stale.message.contains("\"2\""), "{stale}");
     }

@@ -48,6 +48,8 @@ pub enum Of {
     Lists,
     /// One noun.
     Noun(&'static Noun),
+    /// One noun. Its command is not a subcommand.
+    Plain(&'static Noun),
     /// One noun, as a command only. Its request is that of another operation.
     Command(&'static Noun),
     /// Tokens.
@@ -61,12 +63,20 @@ pub enum Of {
 }
 
 impl Of {
+    /// The noun of a command that is not a subcommand of it.
+    pub fn noun(self) -> Option<&'static Noun> {
+        match self {
+            Of::Plain(noun) => Some(noun),
+            _ => None,
+        }
+    }
+
     /// Whether it includes a noun.
     pub fn has(self, noun: &'static Noun) -> bool {
         match self {
             Of::Records => !noun.is_view(),
             Of::Lists => true,
-            Of::Noun(of) | Of::Command(of) => std::ptr::eq(of, noun),
+            Of::Noun(of) | Of::Plain(of) | Of::Command(of) => std::ptr::eq(of, noun),
             Of::Tokens | Of::Webhooks | Of::Changes | Of::Service => false,
         }
     }
@@ -261,6 +271,8 @@ pub enum CommandPart {
     Inputs,
     /// The number of a change, which may be left out.
     Change,
+    /// One or more leads, and what was done with them.
+    Log,
 }
 
 impl About {
@@ -294,7 +306,7 @@ impl About {
         match (self.of, noun) {
             (of, Some(noun)) => of.has(noun),
             (Of::Tokens | Of::Webhooks | Of::Changes | Of::Service, None) => true,
-            (Of::Records | Of::Lists | Of::Noun(_) | Of::Command(_), None) => false,
+            (Of::Records | Of::Lists | Of::Noun(_) | Of::Plain(_) | Of::Command(_), None) => false,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, quoted};
 use crate::base::time::Zone;
 use crate::model::draft::Draft;
+use crate::model::logged::Logged;
 use crate::model::noun::Noun;
 use crate::model::query::{LISTS, boolean};
 use crate::model::record::Record;
@@ -154,6 +155,8 @@ pub enum Told {
     Message(String),
     /// What taking back a group of changes has done, or would do.
     Undone(Undone),
+    /// An action that was logged, and what it has moved.
+    Logged(Logged),
     /// A token or a webhook with its secret.
     Secret(ShownSecret),
 }

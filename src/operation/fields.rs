@@ -45,11 +45,14 @@ pub const TIME_STORED: &str =
 pub fn taken(field: &Field, purpose: Purpose) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
+        Kind::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Kind::Text | Kind::Type => json!({"type": "string", "pattern": NO_NUL}),
         Kind::Word => json!({"type": "string", "minLength": 1, "pattern": not_blank()}),
         // `email` means the addresses of RFC 5321 only. `idn-email` means those of RFC 6531, which includes them.
         Kind::Email => json!({"type": "string", "format": "idn-email"}),
-        Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": time_taken()}),
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
+            json!({"type": "string", "pattern": time_taken()})
+        }
         Kind::Attributes => json!({
             "anyOf": [attributes(), {"type": "null"}],
             "propertyNames": {"pattern": NO_NUL},
@@ -110,8 +113,12 @@ fn article(name: &str) -> &'static str {
 pub fn answered(field: &Field) -> Value {
     let mut schema = match field.kind {
         Kind::Id | Kind::Reference(_) => id_schema(),
+        // Another program may have stored any number.
+        Kind::Count(..) => json!({"type": "integer", "format": "int64"}),
         Kind::Text | Kind::Word | Kind::Email | Kind::Type => json!({"type": "string"}),
-        Kind::Time(_) | Kind::Stamp => json!({"type": "string", "pattern": TIME_STORED}),
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
+            json!({"type": "string", "pattern": TIME_STORED})
+        }
         Kind::Attributes => attributes(),
         Kind::Object if field.nullable() => json!({"anyOf": [object(), {"type": "null"}]}),
         Kind::Object => object(),
@@ -136,7 +143,7 @@ pub fn id_schema() -> Value {
 /// An example of a value.
 pub fn example(field: &Field) -> Value {
     match field.kind {
-        Kind::Id | Kind::Reference(_) | Kind::Attributes | Kind::Object => {
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) | Kind::Attributes | Kind::Object => {
             serde_json::from_str(field.example).unwrap_or_default()
         }
         _ => field.example.into(),
@@ -168,14 +175,14 @@ fn filter(name: &str, field: &Field) -> Value {
         .iter()
         .map(|value| format!("`{name}={value}`"))
         .collect();
-    let operators = match field.kind.is_id() {
+    let operators = match field.kind.is_number() {
         true => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`",
         false => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`, `like`",
     };
     let what = match field.kind {
-        Kind::Id | Kind::Reference(_) => "a whole number",
-        Kind::Time(_) | Kind::Stamp => {
-            "a time, a date for its whole day, or an interval `START/END`"
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) => "a whole number",
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
+            "a time, a date for its whole day, one from now such as `-30d` or `today`, or an interval `START/END`"
         }
         Kind::Attributes => {
             "text, compared with the whole object as text; for one key see `attributes.KEY`"
@@ -191,7 +198,7 @@ fn filter(name: &str, field: &Field) -> Value {
     match field.kind {
         // A period has two ends. Any filter can be repeated, but as a list other fields would look as if one of its values
         // were enough.
-        Kind::Time(_) | Kind::Stamp => json!({
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => json!({
             "name": name,
             "in": "query",
             "style": "form",
@@ -217,8 +224,12 @@ fn filter(name: &str, field: &Field) -> Value {
 fn filter_examples(field: &Field) -> Vec<String> {
     let value = field.example;
     let mut examples: Vec<String> = match field.kind {
-        Kind::Id | Kind::Reference(_) => vec![value.into(), "in:1,2,3".into(), "gt:100".into()],
-        Kind::Time(_) | Kind::Stamp => vec!["lte:2026-01-01".into(), "2026-01-31".into()],
+        Kind::Id | Kind::Reference(_) | Kind::Count(..) => {
+            vec![value.into(), "in:1,2,3".into(), "gt:100".into()]
+        }
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
+            vec!["lte:2026-01-01".into(), "2026-01-31".into()]
+        }
         Kind::Email => vec![value.into(), "like:%@example.com".into()],
         Kind::Text => vec![value.into(), "like:a%".into()],
         Kind::Word => vec![

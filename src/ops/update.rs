@@ -175,6 +175,7 @@ pub(super) async fn apply<T: Transaction>(
     draft: &Draft,
     terms: &Terms,
 ) -> Result<Record> {
+    ledger.will_change(id, draft).await?;
     let record = ledger.read(draft.noun, id).await?;
     let changes = match draft.changes(&record) {
         Ok(changes) => changes,

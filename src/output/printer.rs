@@ -300,7 +300,7 @@ impl<W: Write> Printer<W> {
             let kind = self.noun.fields[field.at].kind;
             TableColumn {
                 name: field.name.clone(),
-                right: kind.is_id(),
+                right: kind.is_number(),
                 spare: kind == Kind::Stamp && !chosen,
                 usual: !chosen,
             }

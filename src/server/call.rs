@@ -102,7 +102,7 @@ impl Request<'_> {
                 record.write_json(&shown, &mut json);
                 Snapshot {
                     json: json.into(),
-                    version: record.version(),
+                    tag: record.tag(),
                 }
             }
             None => self.api.store.get_json(noun, id).await?,
@@ -111,15 +111,15 @@ impl Request<'_> {
         let known = self.versions(&IF_NONE_MATCH, true)?;
         // The order of RFC 9110, section 13.2.2.
         if let Some(versions) = expected {
-            versions.hold(read.version)?;
+            versions.hold(read.tag.version)?;
         }
-        if known.is_some_and(|known| known.have(read.version)) {
+        if known.is_some_and(|known| known.know(read.tag)) {
             let mut response = Response::new(Bytes::new().into());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-            return Ok(tagged(response, read.version));
+            return Ok(tagged(response, read.tag));
         }
         let json = self.api.answers.hold(read.json)?;
-        Ok(json.respond(|json| tagged_json(StatusCode::OK, json, read.version)))
+        Ok(json.respond(|json| tagged_json(StatusCode::OK, json, read.tag)))
     }
 
     async fn all<L: Listed>(&self) -> Result<Response> {
@@ -199,6 +199,14 @@ where
                 reply::json(StatusCode::OK, message)
             }
             Told::Undone(undone) => reply::json(StatusCode::OK, undone.to_json().to_string()),
+            Told::Logged(logged) => {
+                let location = relative(head.path, logged.action.noun, logged.action.id());
+                let mut response = reply::json(StatusCode::CREATED, logged.to_json());
+                if let Some(location) = location {
+                    response.headers_mut().insert(LOCATION, location);
+                }
+                response
+            }
             Told::Secret(shown) => {
                 let status = match shown.created {
                     true => StatusCode::CREATED,
@@ -347,6 +355,13 @@ fn location(path: &str, noun: &Noun, id: i64) -> Option<HeaderValue> {
     let (begin, digits) = (last_segment(path, noun), digits.format(id));
     let slash = if begin.is_empty() { "" } else { "/" };
     HeaderValue::try_from([begin, slash, digits].concat()).ok()
+}
+
+/// The reference to a record from a path below the one of another record: `../../actions/12` from `/leads/7/log`.
+fn relative(path: &str, noun: &Noun, id: i64) -> Option<HeaderValue> {
+    // The last segment is not part of what a reference is relative to.
+    let up = path.matches('/').count().saturating_sub(1);
+    HeaderValue::try_from(format!("{}{}/{id}", "../".repeat(up), noun.plural)).ok()
 }
 
 /// The link to the next page: `<leads?limit=50&after=…>; rel="next"`.

@@ -10,7 +10,7 @@ use super::request::Request;
 use crate::base::error::{Code, Error};
 use crate::model::noun::Noun;
 use crate::model::record::{Record, Snapshot};
-use crate::model::terms;
+use crate::model::terms::Tag;
 use crate::store::contract::Store;
 
 impl Request<'_> {
@@ -29,10 +29,10 @@ impl Request<'_> {
     pub(super) async fn written(&self, status: StatusCode, record: Record) -> Response {
         let written = Snapshot::from(&record);
         match self.api.answers.hold_written(written.json) {
-            Ok(json) => json.respond(|json| tagged_json(status, json, written.version)),
+            Ok(json) => json.respond(|json| tagged_json(status, json, written.tag)),
             Err(_) => {
                 let (noun, id) = (record.noun, record.id());
-                let version = written.version;
+                let version = written.tag.version;
                 drop(record);
                 Box::pin(self.read_again(status, noun, id, version)).await
             }
@@ -49,7 +49,7 @@ impl Request<'_> {
         let read = async {
             let turn = self.api.answers.turn().await?;
             let read = self.api.store.get_json(noun, id).await?;
-            if read.version != version {
+            if read.tag.version != version {
                 // The change of another client is not the response to this write.
                 let why = format!(
                     "{} {id} was changed by another client in the meantime",
@@ -58,11 +58,11 @@ impl Request<'_> {
                 return Err(Error::new(Code::Stale, why));
             }
             let memory = self.api.answers.memory();
-            Ok((turn.hold(&memory, read.json).await?, read.version, memory))
+            Ok((turn.hold(&memory, read.json).await?, read.tag, memory))
         };
         match read.await {
-            Ok((json, version, memory)) => {
-                let mut response = tagged_json(status, json, version);
+            Ok((json, tag, memory)) => {
+                let mut response = tagged_json(status, json, tag);
                 memory.attach(&mut response);
                 response
             }
@@ -71,16 +71,16 @@ impl Request<'_> {
     }
 }
 
-/// A response in JSON with the ETag of a version. Only such a response in JSON may be stored at all.
-pub(super) fn tagged_json(status: StatusCode, json: Bytes, version: i64) -> Response {
-    tagged(reply::bytes(status, reply::JSON, json), version)
+/// A response in JSON with an ETag. Only such a response in JSON may be stored at all.
+pub(super) fn tagged_json(status: StatusCode, json: Bytes, tag: Tag) -> Response {
+    tagged(reply::bytes(status, reply::JSON, json), tag)
 }
 
-/// Adds the ETag of a version. The client's own cache may store the response, but has to ask each time whether it is still
+/// Adds an ETag. The client's own cache may store the response, but has to ask each time whether it is still
 /// right.
-pub(super) fn tagged(mut response: Response, version: i64) -> Response {
+pub(super) fn tagged(mut response: Response, tag: Tag) -> Response {
     let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::try_from(terms::etag(version)) {
+    if let Ok(tag) = HeaderValue::try_from(tag.text()) {
         headers.insert(ETAG, tag);
     }
     let checked = HeaderValue::from_static("private, no-cache");

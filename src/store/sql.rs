@@ -5,6 +5,7 @@
 //! SQLite runs it on its writer thread, where it never has to wait.
 
 pub mod faults;
+pub(crate) mod open;
 pub(crate) mod row;
 pub mod select;
 pub mod statements;
@@ -12,7 +13,10 @@ pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
 pub mod ledger;
+pub(crate) mod newest;
 pub mod reversal;
+
+pub mod advance;
 
 pub mod erase;
 

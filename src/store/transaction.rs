@@ -45,6 +45,20 @@ pub struct RecordStatement<'a> {
     pub params: &'a [Value],
     /// Whether it inserts the record. If the change has the record's id, the statement inserts it with that id.
     pub inserts: bool,
+    /// What is written to another record with it.
+    pub raises: Option<Raise<'a>>,
+}
+
+/// Raises the [newest time](crate::model::kind::Newest) of the record that a new one refers to. It is part of the statement
+/// that inserts, so that one statement stays enough for a create.
+#[derive(Clone, Copy, Debug)]
+pub struct Raise<'a> {
+    /// The text of the update. `$1` is the time and `$2` the id.
+    pub sql: &'a str,
+    /// The time of the new record.
+    pub time: &'a Value,
+    /// The id of the record that it refers to.
+    pub id: &'a Value,
 }
 
 /// What a statement has written.

@@ -5,7 +5,7 @@ use crate::model::field::{Field, ID, LEAD_ID, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::{Examples, Noun, Relation};
 
-/// The open processes. A status is free text, so this leaves out the words that people use for a process that has ended.
+/// The open processes.
 const SELECT: &str = "\
     SELECT processes.id, processes.next_followup_datetime, processes.name, processes.status, processes.channel, \
     processes.lead_id, leads.name AS lead_name, leads.email AS lead_email, leads.status AS lead_status, \
@@ -13,8 +13,7 @@ const SELECT: &str = "\
     FROM processes \
     LEFT JOIN leads ON leads.id = processes.lead_id \
     LEFT JOIN actions ON actions.id = processes.last_action_id \
-    WHERE lower(processes.status) NOT IN \
-    ('completed', 'done', 'closed', 'cancelled', 'canceled', 'won', 'lost')";
+    WHERE {open}";
 
 /// The base of the view's fields.
 const TEXT: Field = Field {
@@ -32,7 +31,7 @@ pub static FOLLOWUP: Noun = Noun {
     name: "followup",
     plural: "followups",
     title: "Followup",
-    about: "Whom to contact next: the open processes, with their lead and their last action. Open is any status but completed, done, closed, cancelled, canceled, won and lost",
+    about: "Whom to contact next: the open processes, with their lead and their last action. Open is any status but those of the setting finished, which are completed, done, closed, cancelled, canceled, won and lost unless the operator names others",
     fields: &[
         Field {
             about: "The id of the process",

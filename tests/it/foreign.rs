@@ -180,7 +180,7 @@ async fn all_are_shown(service: &Service, rows: &BTreeMap<&str, Vec<(i64, &'stat
             assert!(one["attributes"].is_object(), "{one}");
             for field in noun.fields {
                 let value = &one[field.name];
-                let fits = match field.kind.is_id() {
+                let fits = match field.kind.is_number() {
                     true => value.is_i64(),
                     false => value.is_string() || value.is_object(),
                 };
@@ -866,7 +866,7 @@ async fn a_wrong_value_in_postgres_hides_no_record() {
     for noun in NOUNS {
         let mut id = 10;
         for field in noun.fields {
-            let rubbish: &[&str] = match field.kind.is_id() {
+            let rubbish: &[&str] = match field.kind.is_number() {
                 true if field.name == "id" => &["-7"],
                 true => &[],
                 false => &[

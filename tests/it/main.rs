@@ -33,6 +33,7 @@ mod house;
 mod http;
 mod imports;
 mod ledger;
+mod log;
 mod net;
 mod nouns;
 mod observe;

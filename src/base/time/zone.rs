@@ -18,7 +18,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Span};
 
-use super::form::{has_form, shaped, show};
+use super::form::{has_form, moment, shaped, show};
 use crate::base::error::quoted;
 
 /// A time zone.
@@ -103,6 +103,19 @@ impl Zone {
         self.0.as_ref().map_or("UTC", |zone| &zone.name)
     }
 
+    /// A name under which another machine knows it: its own, or else its present offset, as of rules that this machine alone
+    /// has.
+    pub fn known_name(&self) -> Cow<'_, str> {
+        let name = self.name();
+        if Zone::named(name).is_ok() {
+            return name.into();
+        }
+        let minutes = self.offset(moment()).seconds() / 60;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let minutes = minutes.abs();
+        format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60).into()
+    }
+
     /// The time in UTC at which the clocks of the zone show this. `None` if it is out of range.
     pub(super) fn to_utc(&self, at: DateTime) -> Option<DateTime> {
         let Some(zone) = &self.0 else {
@@ -128,6 +141,17 @@ impl Zone {
     /// What the clocks of the zone show at a time in UTC. `None` if it is out of range.
     pub(super) fn to_local(&self, at: DateTime) -> Option<DateTime> {
         at.checked_add(seconds(self.offset(at))).ok()
+    }
+
+    /// See [`days_after`](super::days_after).
+    pub(super) fn days_after(&self, stored: &str, days: i64) -> Option<String> {
+        if !shaped(stored, b"dddd-dd-dd dd:dd:dd") {
+            return None;
+        }
+        let days = Span::new().try_days(days).ok()?;
+        let local = self.to_local(stored.parse::<DateTime>().ok()?)?;
+        let after = self.to_utc(local.checked_add(days).ok()?)?;
+        has_form(after).then(|| show(after))
     }
 
     /// A stored time for people: in this zone, without an offset if it is read back as the same time without one. The

@@ -44,6 +44,10 @@ fn every_setting_is_shown_with_its_source() {
             "backup_dir | - | not set",
             "backup_every | 1h | default",
             "backup_keep | 24 | default",
+            "finished | completed,done,closed,cancelled,canceled,won,lost | default",
+            "cadence | 7 | default",
+            "auto_process | off | default",
+            "on_duplicate | create | default",
             "token | - | not used: there is no url",
             "config | ~/settings/crm/config.toml | default, does not exist",
         ]
@@ -72,6 +76,10 @@ fn every_setting_is_shown_with_its_source() {
             "backup_dir | ~/here/b | flag --backup-dir",
             "backup_every | 90m | environment CRM_BACKUP_EVERY",
             "backup_keep | 24 | default",
+            "finished | - | not used: the server at the URL decides",
+            "cadence | - | not used: the server at the URL decides",
+            "auto_process | - | not used: the server at the URL decides",
+            "on_duplicate | - | not used: the server at the URL decides",
             "token | - | not set",
             "config | ~/settings/crm/config.toml | default",
         ]

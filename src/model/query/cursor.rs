@@ -36,10 +36,12 @@ impl Cursor {
             let field = &noun.fields[sort.at];
             match value {
                 serde_json::Value::Null if sort.nullable(noun) => Some(Value::Null),
-                serde_json::Value::String(text) if !field.kind.is_id() && !text.contains('\0') => {
+                serde_json::Value::String(text)
+                    if !field.kind.is_number() && !text.contains('\0') =>
+                {
                     Some(Value::Text(text.clone()))
                 }
-                value if field.kind.is_id() => value.as_i64().map(Value::Int),
+                value if field.kind.is_number() => value.as_i64().map(Value::Int),
                 _ => None,
             }
         });

@@ -131,7 +131,7 @@ proptest! {
         let records: Vec<Record> = names.iter().map(|name| {
             let time = Value::from("2026-01-31 09:30:00");
             Record { noun: &PROCESS, values: vec![
-                i64::MAX.into(), name.as_str().into(), 1.into(), name.as_str().into(), 7.into(), time.clone(),
+                i64::MAX.into(), name.as_str().into(), 1.into(), name.as_str().into(), 7.into(), time.clone(), 14.into(),
                 "active".into(), "{\"a\":1}".into(), time.clone(), time,
             ] }
         }).collect();

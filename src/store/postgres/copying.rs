@@ -38,7 +38,7 @@ impl Postgres {
     pub(crate) async fn take(&self, noun: &'static Noun, records: Vec<Record>) -> Result<()> {
         let names: Vec<&str> = noun.fields.iter().map(|field| field.name).collect();
         let columns = format!("{}, version", names.join(", "));
-        let ids = noun.fields.iter().filter(|field| field.kind.is_id());
+        let ids = noun.fields.iter().filter(|field| field.kind.is_number());
         let numbers: Vec<&str> = ids.map(|field| field.name).chain(["version"]).collect();
         let rows: Vec<Vec<Value>> = records.iter().map(Record::row).collect();
         self.copy_in(noun.plural, &columns, &numbers, &rows).await
@@ -115,7 +115,7 @@ impl Postgres {
     pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let mut tx = self
             .database
-            .write(Mode::Transaction { begun: false })
+            .write_within(Mode::Transaction { begun: false }, COPY_PATIENCE)
             .await?;
         let result = async {
             for (noun, id) in self.nouns().iter().zip(given) {

@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use super::cells::{slice, values};
-use super::database::{FIRST_TRY, LONG_PATIENCE, PATIENCE, PgDatabase};
+use super::database::{FIRST_TRY, LIST_PATIENCE, LONG_PATIENCE, PATIENCE, PgDatabase};
 use super::failure::Failure;
 use super::tokens::{self, TokenCache};
 use super::url::CONNECTIONS;
@@ -26,9 +26,9 @@ use crate::model::value::Value;
 use crate::store::chore::Chore;
 use crate::store::contract::{Listed, Listing, Outcome, Ready, Store, Write, WriteExtent};
 use crate::store::retention::Keep;
-use crate::store::sql::faults::Faults;
+use crate::store::sql::faults::{Faults, Repairs};
 use crate::store::sql::row::mend;
-use crate::store::sql::{copying, once, statements};
+use crate::store::sql::{copying, newest, once, statements};
 use crate::store::transaction::Transaction;
 
 /// The greatest age of a commit that still shows that writes are accepted.
@@ -160,6 +160,26 @@ impl Postgres {
     /// The references to records that do not exist, one line each, with the commands that repair it.
     pub async fn dangling(&self, url: &str) -> Result<Vec<String>> {
         list::dangling(&self.database, url).await
+    }
+
+    /// The records whose newest time is not that of the records that refer to them, one line for each noun.
+    pub async fn newest_times(&self, url: &str) -> Result<Vec<String>> {
+        let repairs = Repairs::of_postgres(url);
+        let mut found = Vec::new();
+        for (noun, select, renew) in newest::differing() {
+            let read = (select, ());
+            let rows = self
+                .database
+                .read(LIST_PATIENCE, read, |(select, ()), session| {
+                    Box::pin(async move {
+                        let rows = session.client.query(select.as_str(), &[]).await?;
+                        Ok(rows.iter().map(|row| row.get::<_, i64>(0)).collect())
+                    })
+                });
+            let ids: Vec<i64> = rows.await?;
+            found.extend(newest::told(noun, &ids, &renew, &repairs));
+        }
+        Ok(found)
     }
 
     /// Registers the metrics of the store.

@@ -52,14 +52,22 @@ pub(super) fn create(noun: &Noun) -> String {
                     };
                     format!("bigint{null} REFERENCES {} (id){on_delete}", target.plural)
                 }
+                Kind::Count(..) => format!("bigint{null}"),
                 _ => format!("text COLLATE \"C\"{null}"),
             };
             format!("{} {kind}", field.name)
         })
         .collect();
+    let own = noun.fields.iter().filter(|field| !field.is_derived());
+    let own: Vec<&str> = own.map(|field| field.name).collect();
+    // What follows from other records is no change.
+    let of = match noun.derived() {
+        Some(_) => format!(" OF {}, version", own.join(", ")),
+        None => String::new(),
+    };
     format!(
         "CREATE TABLE {table} ({}, version bigint NOT NULL DEFAULT (4294967296 + floor(random() * 281470681743360)::bigint)); \
-         CREATE TRIGGER {table}_count_version BEFORE UPDATE ON {table} FOR EACH ROW \
+         CREATE TRIGGER {table}_count_version BEFORE UPDATE{of} ON {table} FOR EACH ROW \
          WHEN (NEW.version <= OLD.version OR NEW.version > {MOST_VERSION} OR NEW.id <> OLD.id) \
          EXECUTE FUNCTION crm_count_version(); \
          CREATE TRIGGER {table}_bound_version BEFORE INSERT ON {table} FOR EACH ROW \

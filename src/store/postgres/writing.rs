@@ -335,10 +335,19 @@ fn recording(
     let given = statement.params.len();
     let mut params = statement.params.to_vec();
     params.extend(change.values());
+    let raised = statement.raises.map(|raise| {
+        params.extend([raise.time.clone(), raise.id.clone()]);
+        let (time, id) = (params.len() - 1, params.len());
+        // In this order, because a new marker may begin with the letters of an old one.
+        let update = raise.sql.replace("$1", "$time").replace("$2", "$id");
+        let update = update.replace("$time", &format!("${time}"));
+        format!(", raised AS ({})", update.replace("$id", &format!("${id}")))
+    });
+    let raised = raised.unwrap_or_default();
     let Number { next, with, from } = number(numbered);
     let comma = if numbered { "" } else { ", " };
     let sql = format!(
-        "WITH written AS ({} RETURNING id){comma}{with} INSERT INTO crm_changes (seq, {COLUMNS}) \
+        "WITH written AS ({} RETURNING id){comma}{with}{raised} INSERT INTO crm_changes (seq, {COLUMNS}) \
          SELECT {next}, written.id, {} FROM written{comma}{from} RETURNING record_id, seq",
         statement.sql,
         markers(given, "written.id"),

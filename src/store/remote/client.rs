@@ -11,7 +11,7 @@ use super::connection::{self, causes, explain};
 use super::retry::{Retries, SendError};
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
-use crate::model::terms;
+use crate::model::terms::Tag;
 use crate::model::token::Secret;
 use crate::store::contract::Report;
 
@@ -105,7 +105,7 @@ impl RemoteClient {
             let told = async {
                 let response = self.send(next).await?;
                 let header = |name: &str| response.headers().get(name)?.to_str().ok();
-                let version = header("etag").and_then(terms::parse_etag);
+                let version = header("etag").and_then(Tag::parse).map(|tag| tag.version);
                 let group = header("change-group").and_then(|text| text.parse().ok());
                 let (status, replayed) = (
                     response.status(),

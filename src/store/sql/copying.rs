@@ -3,6 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
+use super::newest;
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::noun::Noun;
@@ -76,6 +77,8 @@ pub(crate) async fn take_changes(tx: &mut impl Transaction, changes: &[Vec<Value
 
 /// Gives the changes a new epoch, and removes the mark.
 pub(crate) async fn unmark(tx: &mut impl Transaction) -> Result<()> {
+    // A source of an older crm has no newest times, and a source in use goes on while it is copied.
+    newest::renew_all(tx).await?;
     let epoch = format!("{:016x}", RandomState::new().hash_one(time::now()));
     tx.execute("UPDATE crm_epoch SET epoch = $1", &[epoch.as_str().into()])
         .await?;

@@ -9,10 +9,13 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value as Json;
+
 use super::ledger::Ledger;
 use super::once;
 use super::statements::statements;
 use crate::base::error::{Code, Result};
+use crate::model::field::Presence;
 use crate::model::kind::OnDelete;
 use crate::model::noun::Noun;
 use crate::model::terms::Terms;
@@ -25,6 +28,9 @@ const HAS: &str = "(record LIKE $1 OR record LIKE $2)";
 
 /// The same for the values before a change.
 const HAD: &str = "(previous LIKE $1 OR previous LIKE $2)";
+
+/// The words of kept answers that have records.
+const WITH_RECORDS: &str = "('created', 'updated', 'logged')";
 
 /// How many records are looked for at once in the kept answers.
 const PORTION: usize = 50;
@@ -204,14 +210,15 @@ async fn answered<T: Transaction>(
     field: &'static str,
     number: i64,
 ) -> Result<Vec<i64>> {
-    let sql = "SELECT answer FROM crm_idempotency_keys WHERE done IN ('created', 'updated') AND (answer LIKE $1 OR answer LIKE $2)";
-    let rows = tx.query(sql, &patterns(field, number)).await?;
+    let sql = format!(
+        "SELECT answer FROM crm_idempotency_keys WHERE done IN {WITH_RECORDS} AND (answer LIKE $1 OR answer LIKE $2)"
+    );
+    let rows = tx.query(&sql, &patterns(field, number)).await?;
     let texts = rows.iter().filter_map(|row| row.first()?.text());
-    let about = texts.filter(|text| refers(text, field, number));
-    let records = about.filter_map(|text| {
-        let json: serde_json::Value = serde_json::from_str(text).ok()?;
-        let id = json.get("id")?.as_i64()?;
-        is_of(text, (noun, id)).then_some(id)
+    let records = texts.flat_map(records_of).filter_map(|record| {
+        let id = record.get("id")?.as_i64()?;
+        let is_about = record.get(field).and_then(Json::as_i64) == Some(number);
+        (is_about && is_of(&record, (noun, id))).then_some(id)
     });
     Ok(records.collect())
 }
@@ -252,17 +259,19 @@ async fn reduce<T: Transaction>(tx: &mut T, (noun, id): Erased) -> Result<()> {
 async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result<bool> {
     let mut any = false;
     for portion in erased.chunks(PORTION) {
-        let patterns = portion.iter().map(|(_, id)| format!("{{\"id\":{id},%"));
+        let patterns = portion.iter().map(|(_, id)| format!("%{{\"id\":{id},%"));
         let patterns: Vec<Value> = patterns.map(|text| text.as_str().into()).collect();
         let conditions = (1..=patterns.len()).map(|at| format!("answer LIKE ${at}"));
         let conditions: Vec<String> = conditions.collect();
         let sql = format!(
-            "SELECT id, answer FROM crm_idempotency_keys WHERE done IN ('created', 'updated') AND ({})",
+            "SELECT id, answer FROM crm_idempotency_keys WHERE done IN {WITH_RECORDS} AND ({})",
             conditions.join(" OR ")
         );
         for row in tx.query(&sql, &patterns).await? {
             let answer = row.get(1).and_then(Value::text).unwrap_or_default();
-            if portion.iter().any(|one| is_of(answer, *one)) {
+            let records = records_of(answer);
+            let has = |one: &Erased| records.iter().any(|record| is_of(record, *one));
+            if portion.iter().any(has) {
                 forget_answer(tx, row[0].clone()).await?;
                 any = true;
             }
@@ -274,12 +283,18 @@ async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result
 /// Removes what records were before they were moved from the kept answers. Returns whether there was anything.
 async fn forget_moved<T: Transaction>(tx: &mut T, moved: &[Moved]) -> Result<bool> {
     let mut any = false;
-    let sql = "SELECT id, answer FROM crm_idempotency_keys WHERE done IN ('created', 'updated') AND answer LIKE $1";
+    let sql = format!(
+        "SELECT id, answer FROM crm_idempotency_keys WHERE done IN {WITH_RECORDS} AND answer LIKE $1"
+    );
     for one in moved {
-        let pattern = format!("{{\"id\":{},%", one.record.1);
-        for row in tx.query(sql, &[pattern.as_str().into()]).await? {
+        let pattern = format!("%{{\"id\":{},%", one.record.1);
+        for row in tx.query(&sql, &[pattern.as_str().into()]).await? {
             let answer = row.get(1).and_then(Value::text).unwrap_or_default();
-            if is_of(answer, one.record) && refers(answer, one.field, one.from) {
+            let about = |record: &Json| {
+                is_of(record, one.record)
+                    && record.get(one.field).and_then(Json::as_i64) == Some(one.from)
+            };
+            if records_of(answer).iter().any(about) {
                 forget_answer(tx, row[0].clone()).await?;
                 any = true;
             }
@@ -295,12 +310,29 @@ async fn forget_answer<T: Transaction>(tx: &mut T, id: Value) -> Result<()> {
     Ok(())
 }
 
-/// Whether an answer is this record. It has all fields of its noun, and no other noun has the same.
-fn is_of(answer: &str, (noun, id): Erased) -> bool {
-    let answer: serde_json::Value = serde_json::from_str(answer).unwrap_or_default();
-    answer.get("id").and_then(serde_json::Value::as_i64) == Some(id)
-        && noun
-            .fields
-            .iter()
-            .all(|field| answer.get(field.name).is_some())
+/// The records in a kept answer: it is one, or each of its members is one.
+fn records_of(answer: &str) -> Vec<Json> {
+    let answer: Json = serde_json::from_str(answer).unwrap_or_default();
+    match answer {
+        Json::Object(ref members) if members.contains_key("id") => vec![answer],
+        Json::Object(members) => members.into_iter().map(|(_, member)| member).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a record in an answer is this one. It has only fields of its noun, and those that every record of it has; an
+/// older crm did not have all of today's.
+fn is_of(record: &Json, (noun, id): Erased) -> bool {
+    let Json::Object(members) = record else {
+        return false;
+    };
+    let required = noun
+        .fields
+        .iter()
+        .filter(|field| field.presence == Presence::Required);
+    members.get("id").and_then(Json::as_i64) == Some(id)
+        && members.keys().all(|name| noun.position(name).is_some())
+        && required
+            .map(|field| field.name)
+            .all(|name| members.contains_key(name))
 }

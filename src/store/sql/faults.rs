@@ -25,7 +25,7 @@ pub(crate) struct Repairs {
     /// The database, as `--db` takes it.
     database: String,
     /// The command that runs a statement on the database, without the statement.
-    sql: String,
+    pub(crate) sql: String,
 }
 
 impl Repairs {
@@ -207,9 +207,9 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
     let bytes = match stored {
         Stored::Null if field.is_some_and(Field::nullable) => return None,
         Stored::Null => return Some("is null".into()),
-        Stored::Int(int) if kind.is_id() => {
+        Stored::Int(int) if kind.is_number() => {
             return match int {
-                ..1 => Some(format!("is {int}, expected a whole number of 1 or more")),
+                _ if !kind.allows(int) => Some(format!("is {int}, {}", whole(kind))),
                 _ if field.is_none() && int > MOST_VERSION => {
                     Some(format!("is {int}, expected at most {MOST_VERSION}"))
                 }
@@ -218,8 +218,8 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
         }
         Stored::Int(_) | Stored::Real(_) => return Some("is a number, expected text".into()),
         Stored::Blob(_) => return Some("is binary, expected text".into()),
-        Stored::Text(_) if kind.is_id() => {
-            return Some("is text, expected a whole number of 1 or more".into());
+        Stored::Text(_) if kind.is_number() => {
+            return Some(format!("is text, {}", whole(kind)));
         }
         Stored::Text(bytes) => bytes,
     };
@@ -261,7 +261,7 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
                 Some(format!("is {given}, {}{why}", kind.expected()))
             }
         },
-        Kind::Time(_) | Kind::Stamp => match time::parse(text) {
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => match time::parse(text) {
             Some(time) if time == text => None,
             _ => Some(format!(
                 "is {}, expected a time like 2026-02-07 09:00:00",
@@ -269,6 +269,14 @@ pub(crate) fn fault(field: Option<&Field>, stored: Stored<'_>) -> Option<String>
             )),
         },
         _ => None,
+    }
+}
+
+/// Which whole numbers are expected.
+fn whole(kind: Kind) -> String {
+    match kind {
+        Kind::Count(..) => kind.expected(),
+        _ => "expected a whole number of 1 or more".into(),
     }
 }
 
@@ -313,7 +321,8 @@ fn repair(
             None => update(&format!("--{flag} ADDRESS")),
         },
         Kind::Reference(_) => update(&format!("--{flag} ID")),
-        Kind::Time(_) | Kind::Stamp => update(&format!("--{flag} TIME")),
+        Kind::Count(..) => update(&format!("--{flag} NUMBER")),
+        Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => update(&format!("--{flag} TIME")),
         _ => update(&format!("--{flag} TEXT")),
     };
     if field.nullable() {

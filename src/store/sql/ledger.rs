@@ -1,12 +1,13 @@
 //! The ledger: the only code that inserts, updates and deletes records.
 //!
 //! The operations decide what to write, and the ledger writes it. It counts versions, sets `updated_at`, follows the
-//! references to a deleted record, and explains a failed foreign key. In the same transaction it appends the change to the
+//! references to a deleted record, keeps the [newest times](crate::model::kind::Newest), and explains a failed foreign key. In the same transaction it appends the change to the
 //! table of changes, one for each record. All changes of a write form a group, which is named by its first change.
 
 use std::fmt::Write;
 use std::pin::Pin;
 
+use super::newest::{self, Owners};
 use super::reversal::{Reversal, previous, rest};
 use super::row::mend;
 use super::statements::{self, statements};
@@ -112,6 +113,14 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         Ok(Record { noun, values })
     }
 
+    /// Takes the locks that a change of a record with this draft needs besides that of the record, before it is read.
+    pub async fn will_change(&mut self, id: i64, draft: &Draft) -> Result<()> {
+        match newest::may_move(draft) {
+            true => newest::lock_owner(self.tx, draft.noun, id).await,
+            false => Ok(()),
+        }
+    }
+
     /// Inserts a record and sets its id.
     pub async fn insert(&mut self, draft: &Draft, record: &mut Record) -> Result<()> {
         self.join().await?;
@@ -122,6 +131,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             sql: &statements(noun).insert,
             params: &record.values[1..noun.fields.len()],
             inserts: true,
+            raises: newest::raise(record),
         };
         let change = Change {
             at: at.as_str(),
@@ -160,10 +170,14 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             changes.push((stamp, now.as_str().into()));
         }
         let before = record.size();
+        let mut owners = Owners::default();
+        let moves = newest::is_moved(noun, &changes);
+        owners.add_if(moves, &record);
         let previous = previous(&record, &changes);
         for (at, value) in &changes {
             record.values[*at] = value.clone();
         }
+        owners.add_if(moves, &record);
         if let Err(error) = record.fits()
             && record.size() > before
         {
@@ -187,6 +201,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             sql: &sql,
             params: &params,
             inserts: false,
+            raises: None,
         };
         let rest = rest(&record);
         let change = Change {
@@ -203,6 +218,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         match self.tx.record(statement, &change).await {
             Ok(Some(done)) => {
                 self.group = self.group.or(Some(done.seq));
+                owners.renew(self.tx).await?;
                 Ok(record)
             }
             Ok(None) => Err(noun.not_found()),
@@ -235,6 +251,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         cascade: bool,
         terms: &Terms,
     ) -> Result<()> {
+        newest::lock_owner(self.tx, noun, id).await?;
         // While the record is locked, nobody can add a record that refers to it.
         let record = self.read(noun, id).await?;
         terms.hold(record.version())?;
@@ -250,6 +267,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             sql: &statements(noun).delete,
             params: &params,
             inserts: false,
+            raises: None,
         };
         let change = Change {
             at: at.as_str(),
@@ -266,7 +284,9 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             Ok(None) => Err(noun.not_found()),
             Ok(Some(done)) => {
                 self.group = self.group.or(Some(done.seq));
-                Ok(())
+                let mut owners = Owners::default();
+                owners.add_if(true, &record);
+                owners.renew(self.tx).await
             }
             Err(Fault::Reference) => Err(self.still_has(noun, id).await?),
             Err(Fault::Error(error)) => Err(error),
@@ -276,6 +296,8 @@ impl<'t, T: Transaction> Ledger<'t, T> {
     /// Writes changes that take others back. No two of them are of the same record.
     pub async fn reverse(&mut self, reversals: Vec<Reversal>) -> Result<()> {
         let now = time::now();
+        let mut owners = Owners::default();
+        reversals.iter().for_each(|one| owners.add_reversed(one));
         let written: Result<Vec<_>> = reversals.into_iter().map(|one| one.written(&now)).collect();
         let written = written?;
         let all: Vec<_> = written
@@ -285,6 +307,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
                     sql: &one.sql,
                     params: &one.params,
                     inserts: one.inserts,
+                    raises: None,
                 };
                 let change = Change {
                     at: now.as_str(),
@@ -304,7 +327,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             Ok(recorded) if recorded.iter().all(Option::is_some) => {
                 let first = recorded.into_iter().flatten().next();
                 self.group = self.group.or(first.map(|recorded| recorded.seq));
-                Ok(())
+                owners.renew(self.tx).await
             }
             // The records were locked and their references checked, so this takes another program in the same moment.
             Ok(_) | Err(Fault::Reference) => Err(Error::new(

@@ -9,10 +9,10 @@ use crate::model::shown::Shown;
 use crate::model::terms::next_version;
 use crate::model::value::Value;
 
-/// The JSON of a record without `{"id":` and the id, each field once.
+/// The JSON of a record without `{"id":` and the id, each field once, and none that follows from other records.
 pub(super) fn rest(record: &Record) -> String {
     let mut json = Vec::with_capacity(256);
-    record.write_json(&Shown::once(record.noun), &mut json);
+    record.write_json(&Shown::own(record.noun), &mut json);
     let comma = json.iter().position(|byte| *byte == b',').unwrap_or(0);
     String::from_utf8_lossy(&json[comma..]).into_owned()
 }

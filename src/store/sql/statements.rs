@@ -4,8 +4,11 @@
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
+use super::open::is_open;
 use crate::model::field::Field;
-use crate::model::noun::{Noun, Relation};
+use crate::model::kind::Kind;
+use crate::model::noun::{Noun, OPEN, Relation};
+use crate::model::nouns::NOUNS;
 
 /// The statements of a noun.
 pub(crate) struct Statements {
@@ -17,6 +20,8 @@ pub(crate) struct Statements {
     pub(crate) select: String,
     /// Deletes one record by its id.
     pub(crate) delete: String,
+    /// The field of another noun that has the newest time of this noun's records.
+    pub(crate) newest: Option<NewestOf>,
     /// The type of the change that creates a record.
     pub(crate) created: String,
     /// The type of a change that updates a record.
@@ -25,6 +30,52 @@ pub(crate) struct Statements {
     pub(crate) deleted: String,
     /// The type of the change that deletes a record and erases what is known of it.
     pub(crate) erased: String,
+}
+
+/// Keeps the newest time of a noun's records in the record that they refer to.
+pub(crate) struct NewestOf {
+    /// The noun of that record.
+    pub(crate) owner: &'static Noun,
+    /// The position of the reference.
+    pub(crate) reference: usize,
+    /// The position of the time.
+    pub(crate) time: usize,
+    /// Raises it to the time `$1` in the record with the id `$2`.
+    pub(crate) raise: String,
+    /// The condition for a record that has another one than it should. In the select it is the first value.
+    pub(crate) differs: String,
+    /// Finds it anew, for the records that a condition selects, which follows.
+    pub(crate) renew: String,
+}
+
+impl NewestOf {
+    fn of(noun: &Noun) -> Option<NewestOf> {
+        NOUNS.iter().find_map(|owner| {
+            let field = &owner.fields[owner.derived()?];
+            let Kind::Newest(of) = field.kind else {
+                return None;
+            };
+            if of.plural != noun.plural {
+                return None;
+            }
+            let (table, name, source) = (owner.plural, field.name, of.plural);
+            let newest = format!(
+                "(SELECT max({}) FROM {source} WHERE {} = {table}.id)",
+                of.time, of.reference
+            );
+            let differs = format!("{table}.{name} IS DISTINCT FROM {newest}");
+            Some(NewestOf {
+                owner,
+                reference: noun.position(of.reference)?,
+                time: noun.position(of.time)?,
+                raise: format!(
+                    "UPDATE {table} SET {name} = $1 WHERE id = $2 AND ({name} IS NULL OR {name} < $1)"
+                ),
+                renew: format!("UPDATE {table} SET {name} = {newest} WHERE {differs} AND "),
+                differs,
+            })
+        })
+    }
 }
 
 /// The statements of a noun. They are made at the first use and kept for the life of the program, as the nouns are.
@@ -72,6 +123,7 @@ impl Statements {
                 table(noun),
                 key(noun)
             ),
+            newest: NewestOf::of(noun),
             delete: format!("DELETE FROM {plural} WHERE id = $1"),
             created: format!("{}.created", noun.name),
             updated: format!("{}.updated", noun.name),
@@ -85,7 +137,10 @@ impl Statements {
 pub(crate) fn table(noun: &Noun) -> Cow<'static, str> {
     match noun.relation {
         Relation::Table => Cow::Borrowed(noun.plural),
-        Relation::View { select, .. } => Cow::Owned(format!("({select}) AS {}", noun.plural)),
+        Relation::View { select, .. } => {
+            let select = select.replace(OPEN, &is_open("processes.status"));
+            Cow::Owned(format!("({select}) AS {}", noun.plural))
+        }
     }
 }
 

@@ -219,11 +219,12 @@ mod tests {
     use super::*;
     use crate::model::lead::LEAD;
     use crate::model::nouns::NOUNS;
+    use crate::model::terms::Tag;
 
     fn json(text: &'static str) -> Snapshot {
         Snapshot {
             json: text.into(),
-            version: 1,
+            tag: Tag::of(1),
         }
     }
 
@@ -290,7 +291,7 @@ mod tests {
         let cache = Cache::new(&NOUNS);
         let giant = Snapshot {
             json: vec![b' '; LARGEST + 1].into(),
-            version: 1,
+            tag: Tag::of(1),
         };
         cache.keep(cache.generation(), &LEAD, 1, &giant);
         assert_eq!(cache.get(&LEAD, 1), None);

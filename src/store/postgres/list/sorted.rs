@@ -177,7 +177,7 @@ pub(super) fn values(noun: &Noun, order: &[Sort], key: &[u8]) -> Vec<Value> {
             rest = value;
             return Value::Null;
         }
-        if !noun.fields[sort.at].kind.is_id() {
+        if !noun.fields[sort.at].kind.is_number() {
             let text: Vec<u8> = value
                 .iter()
                 .map(turn)

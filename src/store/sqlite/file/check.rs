@@ -17,7 +17,7 @@ use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::stored::Stored;
 use crate::store::sql::faults::{Dangling, Faults, NAMED, Repairs};
-use crate::store::sql::statements;
+use crate::store::sql::{newest, statements};
 use crate::store::sqlite::error::{is_damage, reason};
 use crate::store::sqlite::values::stored;
 
@@ -89,11 +89,12 @@ type Check = (
     fn(&Connection, Schema<'_>, FileState) -> rusqlite::Result<Vec<String>>,
 );
 
-const ALL: [Check; 6] = [
+const ALL: [Check; 7] = [
     ("integrity", integrity),
     ("integrity", indexes),
     ("reference", references),
     ("value", values),
+    ("value", newest_times),
     ("change", changes),
     ("schema", tables),
 ];
@@ -247,10 +248,7 @@ pub(crate) fn faults(
     let repairs = Repairs::of_file(conn.path().unwrap_or_default());
     for noun in schema.tables() {
         let (table, width) = (noun.plural, noun.fields.len());
-        let columns = match has_versions {
-            true => statements::columns(noun),
-            false => statements::fields(noun),
-        };
+        let columns = present(conn, noun, has_versions)?;
         let mut select = conn.prepare(&format!(
             "SELECT {columns} FROM {table} ORDER BY {table}.id"
         ))?;
@@ -264,6 +262,42 @@ pub(crate) fn faults(
         }
     }
     Ok(faults)
+}
+
+/// The columns of a noun, with null for those that a file of an older schema lacks.
+fn present(conn: &Connection, noun: &Noun, has_versions: bool) -> rusqlite::Result<String> {
+    let mut names = conn.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let names = names.query_map([noun.plural], |row| row.get(0))?;
+    let names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
+    let columns = noun.fields.iter().map(|field| {
+        let is_there = names.iter().any(|name| name == field.name);
+        match is_there || !field.nullable() {
+            true => statements::column(noun, field),
+            false => "NULL".into(),
+        }
+    });
+    let version = has_versions.then(|| format!("{}.version", noun.plural));
+    Ok(columns.chain(version).collect::<Vec<String>>().join(", "))
+}
+
+/// Finds the records whose newest time is not that of the records that refer to them.
+fn newest_times(
+    conn: &Connection,
+    _: Schema<'_>,
+    state: FileState,
+) -> rusqlite::Result<Vec<String>> {
+    if state != FileState::Ready {
+        return Ok(Vec::new());
+    }
+    let repairs = Repairs::of_file(conn.path().unwrap_or_default());
+    let mut found = Vec::new();
+    for (noun, select, renew) in newest::differing() {
+        let mut select = conn.prepare(&select)?;
+        let ids = select.query_map([], |row| row.get(0))?;
+        let ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
+        found.extend(newest::told(noun, &ids, &renew, &repairs));
+    }
+    Ok(found)
 }
 
 fn values(

@@ -19,6 +19,7 @@ use crate::model::action::ACTION;
 use crate::model::lead::LEAD;
 use crate::model::noun::Noun;
 use crate::model::process::PROCESS;
+use crate::store::sql::newest;
 use carry::{carry_all, column_names, name};
 use copy::KeptCopy;
 
@@ -119,6 +120,9 @@ pub(crate) fn upgrade(
         tx.execute_batch(&format!("DROP TABLE {}", name(&table)))?;
         let what = if count == 1 { noun.name } else { noun.plural };
         counts.push(format!("{count} {what}"));
+    }
+    for (_, _, renew) in newest::differing() {
+        tx.execute(&format!("{renew}true"), [])?;
     }
     tx.execute_batch(&indexes)?;
     let mut line = format!(

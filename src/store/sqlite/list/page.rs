@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use rusqlite::Connection;
 
-use super::rows::{each_row, int, push};
+use super::rows::{each_row, int, push, tag};
 use crate::base::error::Result;
 use crate::model::query::Query;
 use crate::model::record::{Record, Snapshot};
 use crate::model::rows::Rows;
+use crate::model::terms::Tag;
 use crate::model::value::Value;
 use crate::store::chunk::{CHUNK, Chunk};
 use crate::store::contract::Listing;
@@ -19,13 +20,13 @@ use crate::store::sqlite::reader::{ReadConnection, SeenVersion};
 use crate::store::sqlite::values::record;
 
 /// Reads a page into the listing: as many records as fit into a chunk, and the cursor. Returns the ids of the other
-/// records. If records are written as JSON, `see` gets the id, the version and the JSON of each.
+/// records. If records are written as JSON, `see` gets the id, the ETag and the JSON of each.
 pub(crate) fn page<R: Rows>(
     connection: &Connection,
     query: &Query,
     limit: u64,
     listing: &mut Listing<R>,
-    mut see: impl FnMut(i64, i64, &[u8]),
+    mut see: impl FnMut(i64, Tag, &[u8]),
 ) -> Result<Vec<i64>> {
     let select = Select::page(Dialect::Sqlite, query, limit + 1);
     let mut ids = Vec::new();
@@ -46,8 +47,7 @@ pub(crate) fn page<R: Rows>(
             false => {
                 push(&mut first, query.noun, row);
                 if let Some(id) = first.end.filter(|_| first.rows.is_json()) {
-                    let version = int(row, query.noun.fields.len());
-                    see(id, version, first.rows.last_json());
+                    see(id, tag(query.noun, row), first.rows.last_json());
                 }
             }
         }
@@ -108,10 +108,10 @@ pub(crate) fn cached_page<R: Rows>(
         // Requests the missing check.
         database.is_trusted(cache);
     }
-    page(reader, query, limit, listing, |id, version, json| {
+    page(reader, query, limit, listing, |id, tag, json| {
         if json.len() <= cache::LARGEST {
             let json = Bytes::copy_from_slice(json);
-            cache.keep(generation, query.noun, id, &Snapshot { json, version });
+            cache.keep(generation, query.noun, id, &Snapshot { json, tag });
         }
     })
 }

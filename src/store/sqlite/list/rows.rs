@@ -6,6 +6,7 @@ use rusqlite::types::ValueRef;
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::rows::Rows;
+use crate::model::terms::{Tag, mark};
 use crate::store::chunk::Chunk;
 use crate::store::sql::select::Select;
 use crate::store::sqlite::error::map_err;
@@ -46,6 +47,18 @@ pub(crate) fn int(row: &rusqlite::Row<'_>, at: usize) -> i64 {
     match row.get_ref(at) {
         Ok(ValueRef::Integer(int)) => int,
         _ => 0,
+    }
+}
+
+/// The ETag of a row of [`columns`](crate::store::sql::statements::columns).
+pub(crate) fn tag(noun: &Noun, row: &rusqlite::Row<'_>) -> Tag {
+    let derived = noun.derived().map(|at| row.get_ref(at));
+    Tag {
+        version: int(row, noun.fields.len()),
+        mark: mark(match derived {
+            Some(Ok(ValueRef::Text(text))) => std::str::from_utf8(text).ok(),
+            _ => None,
+        }),
     }
 }
 

@@ -252,6 +252,7 @@ impl Transaction for SqliteTransaction<'_> {
             sql,
             params,
             inserts,
+            raises,
         } = statement;
         let mut change = *change;
         let id = match (inserts, change.id) {
@@ -264,6 +265,10 @@ impl Transaction for SqliteTransaction<'_> {
             (false, _) if self.execute(sql, params).await? == 0 => return Ok(None),
             (false, id) => id.unwrap_or_default(),
         };
+        if let Some(raise) = raises {
+            let params = [raise.time.clone(), raise.id.clone()];
+            self.execute(raise.sql, &params).await?;
+        }
         let seq = self.add(id, &change)?;
         Ok(Some(Recorded { id, seq }))
     }

@@ -127,6 +127,9 @@ fn carry(
                 Some(id) if exists(target, id)? => Some(Value::Int(id)),
                 _ => None,
             },
+            Some(kind @ Kind::Count(..)) => {
+                whole(given).filter(|int| kind.allows(*int)).map(Value::Int)
+            }
             Some(kind @ (Kind::Text | Kind::Word | Kind::Email | Kind::Type)) => {
                 text(given).map(|(text, exact)| {
                     // An address stays unchanged, unless no filter would find it: SQL's lower() knows ASCII only.
@@ -141,8 +144,8 @@ fn carry(
             Some(Kind::Time(_) | Kind::Stamp) => text(given)
                 .and_then(|(text, _)| time::parse(&text))
                 .map(Value::Text),
-            // Tables have no such column.
-            Some(Kind::Object) => None,
+            // Tables have no such column, and what follows from other records is found anew.
+            Some(Kind::Object | Kind::Newest(_)) => None,
             Some(Kind::Attributes) => {
                 let text = text(given).filter(|(_, exact)| *exact);
                 let object = text.and_then(|(text, _)| Attributes::parse(&text).ok());
@@ -180,6 +183,7 @@ fn fill(noun: &Noun, values: &mut [Value], now: &str) {
                 Presence::Optional => Value::Null,
                 Presence::Required => "".into(),
                 Presence::Default(text) => text.into(),
+                Presence::Automatic if field.is_derived() => Value::Null,
                 Presence::Now | Presence::Automatic => made.as_str().into(),
             };
         }

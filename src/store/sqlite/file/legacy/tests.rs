@@ -103,7 +103,7 @@ fn the_documented_schema() {
             "lead 1 | Ada@Example.com | Ada | won | {} | 2024-05-01 10:00:00 | 2024-05-02 10:00:00",
             "lead 4 | not an address | null |  | {} | 2024-05-01 00:00:00 | 2024-05-01 00:00:00",
             "action 1 | 4 | call | Asked | 2024-05-03 08:00:00 | {} | 2024-05-03 08:00:00 | 2024-05-03 08:00:00",
-            "process 2 | Spring | null | null | null | null | active | {\"description\":\"All of them\"} | \
+            "process 2 | Spring | null | null | null | null | null | active | {\"description\":\"All of them\"} | \
              2024-05-04 08:00:00 | 2024-05-04 08:00:00",
         ]
     );
@@ -136,8 +136,8 @@ fn the_variant_with_nullable_columns() {
             "action 1 | 3 |  | Yes | 2024-01-01 00:00:00 | {\"description\":\"No\"} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
             "action 2 | null |  | Old | 2024-01-01 00:00:00 | {\"lead_id\":17} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
             "action 5 | null |  | Same | 2024-01-01 00:00:00 | {\"lead_id\":\"nobody\"} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
-            "process 1 |  | 3 | null | 2 | 2026-01-01 00:00:00 | active | {} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
-            "process 2 | P | null | email | null | null | paused | \
+            "process 1 |  | 3 | null | 2 | 2026-01-01 00:00:00 | null | active | {} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
+            "process 2 | P | null | email | null | null | null | paused | \
              {\"lead_id\":99,\"last_action_id\":77,\"next_followup_datetime\":\"soon\",\"created_at\":\"once\"} | \
              2024-01-01 00:00:00 | 2024-01-01 00:00:00",
         ]
@@ -157,7 +157,7 @@ fn the_later_schema_with_values_of_any_type() {
              \"visits\":9007199254740993,\"photo\":\"hex:ff00\"} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
             "action 10 | 2 | mail | null | 2024-02-02 10:00:00 | {} | now | now",
             "action 11 | null | mail |  | now | {\"lead_id\":\"02\",\"timestamp\":1700000000} | now | now",
-            "process 1 | P | null | null | 10 | null | active | {} | now | now",
+            "process 1 | P | null | null | 10 | null | null | active | {} | now | now",
         ]
     );
 }

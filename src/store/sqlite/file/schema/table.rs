@@ -51,16 +51,27 @@ pub(crate) fn create(noun: &Noun) -> String {
                     "{name} INTEGER{null} REFERENCES {other} (id){on_delete}, "
                 )
             }
+            Kind::Count(..) => {
+                let null = if field.nullable() { "" } else { " NOT NULL" };
+                write!(sql, "{name} INTEGER{null}, ")
+            }
             _ if field.nullable() => write!(sql, "{name} TEXT, "),
             _ => write!(sql, "{name} TEXT NOT NULL, "),
         };
     }
     let [count, start] = triggers(noun);
+    let own = noun.fields.iter().filter(|field| !field.is_derived());
+    let own: Vec<&str> = own.map(|field| field.name).collect();
+    // What follows from other records is no change.
+    let of = match noun.derived() {
+        Some(_) => format!(" OF {}, version", own.join(", ")),
+        None => String::new(),
+    };
     // As in restored files: 2^32 to 2^48 leaves room for the changes after it.
     let random = "4294967296 + abs(random() % 281470681743360)";
     format!(
         "{sql}version INTEGER NOT NULL DEFAULT 1) STRICT;\n{indexes}\
-         CREATE TRIGGER {count} AFTER UPDATE ON {table} \
+         CREATE TRIGGER {count} AFTER UPDATE{of} ON {table} \
          WHEN NEW.version <= OLD.version OR NEW.version > {MOST_VERSION} OR NEW.id <> OLD.id\n\
          BEGIN\n    UPDATE {table} SET version = CASE WHEN NEW.id = OLD.id AND OLD.version < {MOST_VERSION} \
          THEN OLD.version + 1 ELSE {random} END WHERE id = NEW.id;\nEND;\n\
