@@ -100,7 +100,7 @@ fn renew_words() -> Command {
                 .help("How long it lasts from now, from 1s to 24h [default: as long as before]"),
         )
         .after_help(examples(&[
-            "crm renew 1 --lease \"$(crm next -o csv | sed 's/.*,//;1d')\" --duration 30m",
+            "crm renew 1 --lease \"$(crm next --due overdue,scheduled -o csv | sed 's/.*,//;1d')\" --duration 30m",
         ]))
 }
 
@@ -114,7 +114,7 @@ fn release_words() -> Command {
                 .help("The lease that `crm next` gave"),
         )
         .after_help(examples(&[
-            "crm release 1 --lease \"$(crm next -o csv | sed 's/.*,//;1d')\"",
+            "crm release 1 --lease \"$(crm next --due overdue,scheduled -o csv | sed 's/.*,//;1d')\"",
         ]))
 }
 

@@ -3,7 +3,7 @@
 //! A lease has a secret word, which only its worker knows. It is shown once, when the follow-up is claimed. A database
 //! stores its SHA-256, as it does of a token. So a copy of the database renews and releases nothing.
 
-use crate::base::error::{Error, Result, quoted};
+use crate::base::error::{Code, Error, Result, quoted};
 use crate::model::record::Record;
 use crate::model::token::{Hash, Secret, nonce};
 
@@ -148,7 +148,7 @@ pub fn check_worker(name: &str) -> Result<(), String> {
 /// The error for a lease that does not hold any more, or never did.
 pub fn stale(why: &str) -> Error {
     let mut error = Error::field("lease", why);
-    error.code = crate::base::error::Code::Conflict;
+    error.code = Code::Conflict;
     error
 }
 
