@@ -145,6 +145,7 @@ impl Log {
                 ..Wish::default()
             },
             status: None,
+            lease: None,
         };
         log.read(body.as_bytes())?;
         Ok(log)

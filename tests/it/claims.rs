@@ -19,6 +19,7 @@ use crm::model::terms::{Key, Terms};
 use crm::ops::Records;
 use crm::ops::claim::Claim;
 use crm::ops::complete::Complete;
+use crm::ops::log::Log;
 use crm::ops::release::Release;
 use crm::ops::renew::Renew;
 use crm::ops::snooze::Snooze;
@@ -240,6 +241,18 @@ pub async fn a_lease_ends_by_itself_and_can_be_renewed(store: AnyStore) {
     assert!(renewed.lease_until.as_str() > until && renewed.worker == "ben");
     let followup = &list(&store, &[]).await[0];
     assert_eq!(text(followup, "lease_until"), renewed.lease_until);
+
+    // A log with the lease ends it, and without one it logs nothing.
+    let lead = followup.get("lead_id").int().unwrap();
+    let body = json!({"action_type": "call", "lease": others[0].lease.text(), "next": null});
+    let log = Log::new(lead, &body.to_string(), Zone::UTC).unwrap();
+    let logged = store.write(log.clone(), Terms::default()).await.unwrap();
+    let process = logged.done.process.unwrap();
+    assert_eq!(process.id(), all[0]);
+    let refused = store.write(log, Terms::default()).await.unwrap_err();
+    assert_eq!(refused.code, Code::Conflict);
+    assert_eq!(refused.problems[0].field, "lease");
+    assert_eq!(workers(&store).await, [""]);
 }
 
 pub async fn a_claim_with_a_key_is_done_once(store: AnyStore) {
