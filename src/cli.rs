@@ -29,9 +29,11 @@ mod confirm;
 mod copy;
 mod cursor_file;
 mod draft;
+mod due;
 mod fields;
 mod filters;
 mod follow;
+mod followup;
 mod health;
 mod help;
 mod hints;
@@ -45,6 +47,7 @@ mod log;
 mod man;
 mod misused;
 mod names;
+mod next;
 mod open;
 mod operation;
 mod records;
@@ -58,12 +61,19 @@ mod setting;
 mod several;
 mod shell;
 mod signals;
+mod target;
 mod undo;
 mod write;
 
 /// The commands that are not operations, in the order of the help.
-const PLAIN: [Plain; 10] = [
+const PLAIN: [Plain; 16] = [
     serve::SERVE,
+    due::DUE,
+    next::NEXT,
+    followup::SNOOZE,
+    followup::DONE,
+    followup::RENEW,
+    followup::RELEASE,
     backup::BACKUP,
     restore::RESTORE,
     check::CHECK,
@@ -98,7 +108,7 @@ fn offered() -> Command {
         .after_help(examples(&[
             "crm lead create --email ada@example.com --name 'Ada Lovelace'",
             "crm lead list --status new",
-            "crm followups",
+            "crm due",
             "crm config",
             "crm help backups",
         ]))

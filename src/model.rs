@@ -8,6 +8,8 @@ pub mod attributes;
 
 pub mod kind;
 
+pub mod due;
+
 pub mod field;
 
 pub mod noun;
@@ -40,6 +42,8 @@ pub mod nouns;
 pub mod query;
 
 pub mod token;
+
+pub mod lease;
 
 pub mod undone;
 

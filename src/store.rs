@@ -19,6 +19,7 @@ pub(crate) mod chore;
 mod chunk;
 mod feed;
 pub mod sql;
+mod urgency;
 
 pub mod postgres;
 pub mod remote;

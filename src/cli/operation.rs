@@ -285,7 +285,7 @@ fn taking(arg: Arg, takes: Takes) -> Arg {
             .value_name(shown)
             .value_parser(PossibleValuesParser::new(words)),
         Takes::Text(shown) => arg.value_name(shown),
-        Takes::List(shown) => arg.value_name(shown).action(ArgAction::Append),
+        Takes::List(shown) | Takes::Days(shown) => arg.value_name(shown).action(ArgAction::Append),
         Takes::Time => arg.value_name("TIME"),
     }
 }
@@ -310,7 +310,7 @@ pub(super) fn parameters(
             Takes::Switch | Takes::SwitchFor(_) => {
                 matches.get_flag(one.name).then(|| "true".to_string())
             }
-            Takes::Word(..) | Takes::Text(_) | Takes::List(_) | Takes::Time => {
+            Takes::Word(..) | Takes::Text(_) | Takes::List(_) | Takes::Days(_) | Takes::Time => {
                 matches.get_one::<String>(one.name).cloned()
             }
         };
@@ -329,7 +329,7 @@ pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<Stri
         let id = input_id(input.name);
         let value = match input.takes {
             Takes::Switch | Takes::SwitchFor(_) => matches.get_flag(&id).then(|| true.into()),
-            Takes::List(_) => matches.get_many::<String>(&id).map(|given| {
+            Takes::List(_) | Takes::Days(_) => matches.get_many::<String>(&id).map(|given| {
                 let words = given.flat_map(|text| text.split(','));
                 words.map(str::trim).collect::<Vec<&str>>().into()
             }),

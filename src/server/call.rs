@@ -164,6 +164,12 @@ where
         };
         let (operation, key) = match T::ABOUT.body {
             Body::None => (operation, request.key(self.body).await?),
+            Body::Object(inputs)
+                if inputs.iter().all(|input| !input.required) && body::is_none(head.headers) =>
+            {
+                operation.body(b"")?;
+                (operation, request.key(self.body).await?)
+            }
             Body::Draft(_) | Body::Object(_) => {
                 let keyed = request.keyed()?;
                 let parse = move |body: &[u8]| {
@@ -198,6 +204,7 @@ where
                 let message = serde_json::json!({ "message": message }).to_string();
                 reply::json(StatusCode::OK, message)
             }
+            Told::Json(json) => reply::json(StatusCode::OK, json),
             Told::Undone(undone) => reply::json(StatusCode::OK, undone.to_json().to_string()),
             Told::Logged(logged) => {
                 let location = relative(head.path, logged.action.noun, logged.action.id());

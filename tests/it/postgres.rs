@@ -89,8 +89,10 @@ async fn old_addresses_get_their_one_form_and_others_are_found() {
              INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at, version)
              VALUES ('ａｄａ@example.com', 'new', '{{}}', '', '', 1), ('no address é', 'new', '{{}}', '', '', 1);
              DROP VIEW {name}.crm_changes_of;
-             DROP TABLE {name}.crm_changes, {name}.crm_epoch, {name}.crm_webhooks, {name}.crm_deliveries;
+             DROP TABLE {name}.crm_changes, {name}.crm_epoch, {name}.crm_webhooks, {name}.crm_deliveries,
+                 {name}.crm_leases;
              DROP SEQUENCE {name}.crm_changes_seq;
+             DROP FUNCTION {name}.crm_now();
              UPDATE {name}.crm_schema SET number = 4"
         ))
         .await;

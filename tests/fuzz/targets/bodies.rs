@@ -203,7 +203,7 @@ fn check_record(noun: &'static Noun, answer: &Answer) -> i64 {
             Kind::Attributes => {}
             Kind::Object => assert!(value.is_object()),
             Kind::Word => assert!(!value.as_str().expect("a text").trim().is_empty()),
-            Kind::Text | Kind::Email | Kind::Type => assert!(value.is_string()),
+            Kind::Text | Kind::Email | Kind::Type | Kind::Due => assert!(value.is_string()),
         }
     }
     // As a command has it that is told by a server.

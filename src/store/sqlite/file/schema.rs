@@ -30,6 +30,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0009_changes_by_record.sql"),
     include_str!("../../schema/0010_cadence.sql"),
     include_str!("../../schema/0011_last_action.sql"),
+    include_str!("../../schema/0012_leases.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.
