@@ -18,6 +18,7 @@ pub mod reversal;
 
 pub mod advance;
 
+pub mod due;
 pub mod erase;
 
 pub(crate) mod once;

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
+use super::due;
 use super::ledger::Ledger;
 use super::once;
 use super::statements::statements;
@@ -18,6 +19,7 @@ use crate::base::error::{Code, Result};
 use crate::model::field::Presence;
 use crate::model::kind::OnDelete;
 use crate::model::noun::Noun;
+use crate::model::process::PROCESS;
 use crate::model::terms::Terms;
 use crate::model::value::Value;
 use crate::store::transaction::Transaction;
@@ -91,10 +93,10 @@ async fn version_of_deleted<T: Transaction>(
     noun: &'static Noun,
     id: i64,
 ) -> Result<i64> {
-    let [created, updated, deleted, erased] = kinds(noun);
-    let sql = "SELECT version, record FROM crm_changes WHERE record_id = $1 AND type IN ($2, $3, $4, $5) \
+    let [created, updated, deleted, erased, due] = kinds(noun);
+    let sql = "SELECT version, record FROM crm_changes WHERE record_id = $1 AND type IN ($2, $3, $4, $5, $6) \
                ORDER BY seq DESC";
-    let params = [id.into(), created, updated, deleted, erased];
+    let params = [id.into(), created, updated, deleted, erased, due];
     let rows = tx.query(sql, &params).await?;
     let bare = format!("{{\"id\":{id}}}");
     let is_whole = |row: &Vec<Value>| row.get(1).and_then(Value::text) != Some(&*bare);
@@ -105,9 +107,9 @@ async fn version_of_deleted<T: Transaction>(
 }
 
 /// The types of the changes of a noun.
-fn kinds(noun: &'static Noun) -> [Value; 4] {
+fn kinds(noun: &'static Noun) -> [Value; 5] {
     let all = statements(noun);
-    [&all.created, &all.updated, &all.deleted, &all.erased].map(|kind| kind.as_str().into())
+    [&all.created, &all.updated, &all.deleted, &all.erased, &all.due].map(|kind| kind.as_str().into())
 }
 
 /// Finds the records that belong to a record, now or before they were deleted.
@@ -128,13 +130,13 @@ async fn belonging<T: Transaction>(
         );
         let rows = tx.query(&sql, &[id.into()]).await?;
         known.extend(rows.iter().filter_map(|row| row.first()?.int()));
-        let [created, updated, deleted, _] = kinds(referrer);
+        let [created, updated, deleted, _, due] = kinds(referrer);
         let sql = format!(
-            "SELECT record_id, record, seq, previous FROM crm_changes WHERE ({HAS} OR {HAD}) AND type IN ($3, $4, $5)"
+            "SELECT record_id, record, seq, previous FROM crm_changes WHERE ({HAS} OR {HAD}) AND type IN ($3, $4, $5, $6)"
         );
         let [middle, end] = patterns(field.name, id);
         let rows = tx
-            .query(&sql, &[middle, end, created, updated, deleted])
+            .query(&sql, &[middle, end, created, updated, deleted, due])
             .await?;
         let mut others: Vec<(i64, i64)> = Vec::new();
         for row in rows {
@@ -200,11 +202,14 @@ fn reduced(condition: &str) -> String {
 
 /// Removes the contents from all changes of a record. That of its erasure has none.
 async fn reduce<T: Transaction>(tx: &mut T, (noun, id): Erased) -> Result<()> {
-    let [created, updated, deleted, _] = kinds(noun);
-    let sql = reduced("record_id = $1 AND type IN ($2, $3, $4)");
-    tx.execute(&sql, &[id.into(), created, updated, deleted])
+    let [created, updated, deleted, _, due] = kinds(noun);
+    let sql = reduced("record_id = $1 AND type IN ($2, $3, $4, $5)");
+    tx.execute(&sql, &[id.into(), created, updated, deleted, due])
         .await?;
-    Ok(())
+    match std::ptr::eq(noun, &PROCESS) {
+        true => due::forget(tx, id).await,
+        false => Ok(()),
+    }
 }
 
 /// Removes the contents of records from the kept answers.
