@@ -35,6 +35,8 @@ pub mod action;
 
 pub mod process;
 
+pub mod calendar;
+
 pub mod nouns;
 
 pub mod query;

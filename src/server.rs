@@ -14,6 +14,7 @@
 //! | [`openapi`], [`docs`] | the OpenAPI document, and the page that shows it |
 //! | [`webhooks`] | sends the changes to webhooks |
 //! | [`reminders`] | announces the follow-ups whose time has come |
+//! | [`calendar`] | the calendar of follow-ups |
 //! | [`call`] | runs the operation of a request |
 //! | [`entry`] | the steps before every operation |
 
@@ -34,6 +35,7 @@ use settings::ServerSettings;
 use webhooks::Deliverer;
 
 pub mod api;
+mod calendar;
 mod call;
 mod conditions;
 pub mod cors;

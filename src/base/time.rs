@@ -19,7 +19,7 @@ mod span;
 mod words;
 mod zone;
 
-pub use form::{nearest, now, read_delay, read_http, read_stamp, read_stored, stamp, stored};
+pub use form::{http, nearest, now, read_delay, read_http, read_stamp, read_stored, stamp, stored};
 pub use span::Range;
 pub use words::{EXPECTED_WORDS, Tense, point, span};
 pub use zone::Zone;

@@ -70,6 +70,14 @@ impl AnyStore {
         }
     }
 
+    /// The address of the server. `None` for a database.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            AnyStore::Sqlite(_) | AnyStore::Postgres(_) => None,
+            AnyStore::Remote(store) => Some(store.address()),
+        }
+    }
+
     /// A receiver that is woken by each commit of this process, `None` for the store of another process.
     pub fn commits(&self) -> Option<watch::Receiver<u64>> {
         match self {

@@ -6,6 +6,7 @@
 
 pub mod faults;
 pub(crate) mod open;
+pub(crate) mod calendar;
 pub(crate) mod row;
 pub mod select;
 pub mod statements;
