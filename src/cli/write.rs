@@ -283,7 +283,8 @@ fn addressed(store: &AnyStore, mut shown: ShownSecret) -> ShownSecret {
             shown.name = "url";
         }
         None => {
-            let how = "put the address of the service before it, such as https://crm.example.com; then ";
+            let how =
+                "put the address of the service before it, such as https://crm.example.com; then ";
             shown.note.insert_str(0, how);
         }
     }

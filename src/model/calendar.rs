@@ -124,7 +124,8 @@ fn attribute(attributes: &str, names: &[&str]) -> Option<String> {
 fn page(text: String) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let is_page = lower.starts_with("https://") || lower.starts_with("http://");
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\');
+    let is_plain =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\');
     (is_page && text.len() <= LONGEST && text.bytes().all(is_plain)).then_some(text)
 }
 
@@ -224,8 +225,14 @@ mod tests {
             name: "Send the quote".into(),
             lead_name: Some("Ada Lovelace".into()),
             lead_email: Some("ada@example.com".into()),
-            attributes: Some(r#"{"Phone": "+44 1", "website": "https://ada.example/?a=1;b"}"#.into()),
-            last: Some(("call".into(), "2026-02-01".into(), Some("Asked; for a, quote\\".into()))),
+            attributes: Some(
+                r#"{"Phone": "+44 1", "website": "https://ada.example/?a=1;b"}"#.into(),
+            ),
+            last: Some((
+                "call".into(),
+                "2026-02-01".into(),
+                Some("Asked; for a, quote\\".into()),
+            )),
             changed_at: "2026-02-01 10:00:00".into(),
         }
     }

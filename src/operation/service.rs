@@ -87,11 +87,7 @@ impl Answered {
     }
 
     /// Adds a header.
-    pub fn header(
-        mut self,
-        name: &'static str,
-        value: impl Into<Cow<'static, str>>,
-    ) -> Answered {
+    pub fn header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Answered {
         self.headers.push((name, value.into()));
         self
     }

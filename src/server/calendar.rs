@@ -11,9 +11,7 @@ use crate::model::calendar::{CalendarEvent, MEDIA, calendar};
 use crate::model::token::Hash;
 use crate::model::value::Value;
 use crate::operation::service::Answered;
-use crate::store::sql::calendar::{
-    MOST_COMING, MOST_OVERDUE, NEWEST, PORTION, event, select,
-};
+use crate::store::sql::calendar::{MOST_COMING, MOST_OVERDUE, NEWEST, PORTION, event, select};
 
 impl Request<'_> {
     /// The calendar, or that it has not changed.
@@ -52,7 +50,8 @@ impl Request<'_> {
             let rows = self.api.store.rows(&sql, &params).await?;
             events.extend(rows.iter().filter_map(|row| event(row, &self.api.zone)));
             let last = rows.last().filter(|_| rows.len() == PORTION);
-            let Some((next_id, next_at)) = last.and_then(|row| Some((row[0].int()?, row[3].text()?)))
+            let Some((next_id, next_at)) =
+                last.and_then(|row| Some((row[0].int()?, row[3].text()?)))
             else {
                 break;
             };

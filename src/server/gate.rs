@@ -232,7 +232,9 @@ pub(super) async fn admit(
                 ),
             ),
             challenge: match needed {
-                Scope::Calendar => r#"Bearer realm="crm", error="insufficient_scope", scope="calendar""#,
+                Scope::Calendar => {
+                    r#"Bearer realm="crm", error="insufficient_scope", scope="calendar""#
+                }
                 Scope::Read => r#"Bearer realm="crm", error="insufficient_scope", scope="read""#,
                 Scope::Write => r#"Bearer realm="crm", error="insufficient_scope", scope="write""#,
                 Scope::Admin => r#"Bearer realm="crm", error="insufficient_scope", scope="admin""#,

@@ -50,7 +50,13 @@ pub(super) async fn announce(store: AnyStore) {
                 AGAIN
             }
         };
-        sleep(&mut commits, began + SHORT, Instant::now() + pause, is_failing).await;
+        sleep(
+            &mut commits,
+            began + SHORT,
+            Instant::now() + pause,
+            is_failing,
+        )
+        .await;
     }
 }
 

@@ -4,9 +4,9 @@
 //! several rows is an async function over a [`Transaction`](super::transaction::Transaction). PostgreSQL runs it as it is.
 //! SQLite runs it on its writer thread, where it never has to wait.
 
+pub(crate) mod calendar;
 pub mod faults;
 pub(crate) mod open;
-pub(crate) mod calendar;
 pub(crate) mod row;
 pub mod select;
 pub mod statements;

@@ -11,6 +11,7 @@
 mod alike;
 mod backup;
 mod balancer;
+mod calendar;
 mod changes;
 mod cli;
 mod cluster;
@@ -18,6 +19,7 @@ mod config;
 mod contract;
 mod copying;
 mod docs;
+mod due;
 mod durability;
 mod erase;
 mod fields;

@@ -122,7 +122,11 @@ impl Chore for AnnounceDue {
 /// A text of a process as it is stored.
 fn text(values: &[Value], name: &str) -> String {
     let at = PROCESS.position(name).unwrap_or_default();
-    values.get(at).and_then(Value::text).unwrap_or_default().into()
+    values
+        .get(at)
+        .and_then(Value::text)
+        .unwrap_or_default()
+        .into()
 }
 
 /// Notes that a follow-up is announced. Returns whether it was not before.

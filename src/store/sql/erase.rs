@@ -109,7 +109,14 @@ async fn version_of_deleted<T: Transaction>(
 /// The types of the changes of a noun.
 fn kinds(noun: &'static Noun) -> [Value; 5] {
     let all = statements(noun);
-    [&all.created, &all.updated, &all.deleted, &all.erased, &all.due].map(|kind| kind.as_str().into())
+    [
+        &all.created,
+        &all.updated,
+        &all.deleted,
+        &all.erased,
+        &all.due,
+    ]
+    .map(|kind| kind.as_str().into())
 }
 
 /// Finds the records that belong to a record, now or before they were deleted.
