@@ -290,8 +290,23 @@ async fn an_erased_process_leaves_nothing_in_its_announcement() {
         .process(json!({"name": "secret plan", "lead_id": lead, "next_followup_datetime": ago(5)}))
         .await;
     api.settle().await;
-    let path = format!("/leads/{lead}?erase=true");
-    api.send("DELETE", &path, &Value::Null).await;
+    // One that was moved to another lead since belonged to the first one when it was announced.
+    let other = api
+        .send("POST", "/leads", &json!({"email": "b@b.cc"}))
+        .await["id"]
+        .clone();
+    let moved = api
+        .process(json!({"name": "moved", "lead_id": lead, "next_followup_datetime": ago(5)}))
+        .await;
+    api.settle().await;
+    api.set(moved, json!({"lead_id": other})).await;
+    let erase = format!("lead erase {lead} --yes --db crm.db");
+    let erased = service.home.line(&erase).run();
+    assert_eq!(erased.code, Some(0), "{erased:?}");
+    let was = api
+        .get(&format!("/changes?id={moved}&type=process.due"))
+        .await;
+    assert_eq!(was[0]["record"], json!({"id": moved}), "{was}");
     let due = api.get(&format!("/changes?id={id}&type=process.due")).await;
     assert_eq!(due[0]["record"], json!({"id": id}), "{due}");
     service.stop().await;
