@@ -32,7 +32,7 @@ pub(crate) fn select(past: bool) -> String {
          substr(a.details, 1, 1000), p.updated_at, l.updated_at, a.updated_at FROM processes p \
          LEFT JOIN leads l ON l.id = p.lead_id LEFT JOIN actions a ON a.id = coalesce(\
          (SELECT one.id FROM actions one WHERE one.id = p.last_action_id AND one.details <> ''), \
-         (SELECT one.id FROM actions one WHERE one.lead_id = p.lead_id AND one.details <> '' ORDER BY one.id DESC LIMIT 1), \
+         (SELECT one.id FROM actions one WHERE one.lead_id = p.lead_id AND one.details <> '' ORDER BY one.timestamp DESC, one.id DESC LIMIT 1), \
          p.last_action_id) \
          WHERE {} AND (p.next_followup_datetime, p.id) {before} ($1, $2) \
          ORDER BY p.next_followup_datetime {order}, p.id {order} LIMIT {PORTION}",
