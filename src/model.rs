@@ -37,6 +37,8 @@ pub mod action;
 
 pub mod process;
 
+pub mod calendar;
+
 pub mod nouns;
 
 pub mod query;

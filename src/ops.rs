@@ -88,6 +88,7 @@ operations! {
     resume_webhook::ResumeWebhook: write,
     redeliver_webhook::RedeliverWebhook: write,
     delete_webhook::DeleteWebhook: write,
+    calendar::Calendar: inform,
     health::Health: inform,
     ready::Readiness: inform,
     metrics::Metrics: inform,

@@ -13,6 +13,8 @@
 //! | [`stream`], [`tail`], [`event`] | streams of changes, what all of them share, and their text |
 //! | [`openapi`], [`docs`] | the OpenAPI document, and the page that shows it |
 //! | [`webhooks`] | sends the changes to webhooks |
+//! | [`reminders`] | announces the follow-ups whose time has come |
+//! | [`calendar`] | the calendar of follow-ups |
 //! | [`call`] | runs the operation of a request |
 //! | [`entry`] | the steps before every operation |
 
@@ -33,6 +35,7 @@ use settings::ServerSettings;
 use webhooks::Deliverer;
 
 pub mod api;
+mod calendar;
 mod call;
 mod conditions;
 pub mod cors;
@@ -46,6 +49,7 @@ pub mod observe;
 pub mod openapi;
 mod passes;
 mod preference;
+mod reminders;
 mod reply;
 mod request;
 mod route;
@@ -86,6 +90,9 @@ pub async fn serve(
     enforcing.spawn(async move { passes.enforce().await });
     let (tail, stopped) = (api.tail.clone(), api.tail.clone());
     enforcing.spawn(async move { tail.follow().await });
+    let announcing = store.clone();
+    let mut announcers = JoinSet::new();
+    announcers.spawn(reminders::announce(announcing));
     // Streams have no end of their own.
     let shutdown = async move {
         shutdown.await;
@@ -102,6 +109,7 @@ pub async fn serve(
         shutdown,
     )
     .await;
+    announcers.shutdown().await;
     enforcing.shutdown().await;
     deliverer.end().await;
     store.close().await

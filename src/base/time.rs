@@ -25,7 +25,7 @@ mod zone;
 
 pub use ago::distance;
 pub use days::{day_start, second_after};
-pub use form::{nearest, now, read_delay, read_http, read_stamp, read_stored, stamp, stored};
+pub use form::{http, nearest, now, read_delay, read_http, read_stamp, read_stored, stamp, stored};
 pub use span::{AFTER_ALL, Range};
 pub use words::{EXPECTED_WORDS, Tense, point, span};
 pub use zone::Zone;

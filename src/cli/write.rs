@@ -21,6 +21,7 @@ use crate::model::noun::Noun;
 use crate::model::terms::{Terms, Versions};
 use crate::operation::about::{About, Answer, Body, CommandPart, Of, Takes, Words, fill};
 use crate::operation::asked::{Asked, Operation, ShownSecret, Told};
+use crate::ops::create_token::PATH;
 use crate::ops::delete::Delete;
 use crate::output::{self, Extent, Look, Printer, Stop};
 use crate::store::any::AnyStore;
@@ -209,7 +210,9 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
     let (mut code, mut said) = (0, Vec::new());
     for key in keys {
         match one::<T>(store, None, &key, &given, None).await {
-            Ok(Told::Secret(shown)) => show_secret(look, &given.zone, shown)?,
+            Ok(Told::Secret(shown)) => {
+                show_secret(look, &given.zone, addressed(store, shown))?;
+            }
             Ok(Told::Message(message)) => said.push((key, message)),
             Ok(
                 Told::Saved(_)
@@ -278,6 +281,26 @@ pub(super) async fn one<T: Operation>(
     let outcome = store.write(operation, terms).await?;
     given.group.set(given.group.get().or(outcome.group));
     Ok(T::told(noun, outcome.done))
+}
+
+/// Makes the path of a calendar an address, if the address of the service is known.
+fn addressed(store: &AnyStore, mut shown: ShownSecret) -> ShownSecret {
+    if shown.name != PATH {
+        return shown;
+    }
+    let path = shown.json[PATH].as_str().unwrap_or_default();
+    match store.address() {
+        Some(address) => {
+            shown.json["url"] = format!("{address}{path}").into();
+            shown.name = "url";
+        }
+        None => {
+            let how =
+                "put the address of the service before it, such as https://crm.example.com; then ";
+            shown.note.insert_str(0, how);
+        }
+    }
+    shown
 }
 
 /// Prints a secret. As a table or an id it is alone, so that scripts can use it.

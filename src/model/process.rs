@@ -6,6 +6,9 @@ use crate::model::kind::{Kind, OnDelete, Target};
 use crate::model::noun::{Examples, Noun, Relation};
 use crate::model::rules::LONGEST_CADENCE;
 
+/// The type of the change that tells that a follow-up is due.
+pub const DUE: &str = "process.due";
+
 /// Processes and their fields.
 pub static PROCESS: Noun = Noun {
     name: "process",

@@ -18,9 +18,11 @@ use crate::base::time::{self, Zone};
 pub use redact::{hidden, logged, redacted};
 pub use secret::{Hash, PREFIX, Secret, nonce};
 
-/// What a token lets its holder do. Each scope includes those before it.
+/// What a token lets its holder do. Each scope includes those before it, except for [`Scope::Calendar`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
+    /// To read the calendar of follow-ups, whose address has the token. No other scope includes it.
+    Calendar,
     /// To read records.
     Read,
     /// To create, change and delete them.
@@ -31,10 +33,11 @@ pub enum Scope {
 
 impl Scope {
     /// The words that the API and the command line accept.
-    pub const WORDS: [(&str, Scope); 3] = [
+    pub const WORDS: [(&str, Scope); 4] = [
         ("read", Scope::Read),
         ("write", Scope::Write),
         ("admin", Scope::Admin),
+        ("calendar", Scope::Calendar),
     ];
 
     /// Reads a word.
@@ -47,7 +50,12 @@ impl Scope {
 
     /// The word.
     pub fn word(self) -> &'static str {
-        Self::WORDS[self as usize].0
+        match self {
+            Scope::Read => "read",
+            Scope::Write => "write",
+            Scope::Admin => "admin",
+            Scope::Calendar => "calendar",
+        }
     }
 }
 

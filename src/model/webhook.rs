@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::base::error::quoted;
 use crate::model::nouns::NOUNS;
+use crate::model::process::DUE;
 
 pub use secret::{SECRET_PREFIX, SigningSecret, signature};
 
@@ -37,7 +38,7 @@ impl ChangeTypes {
             if !is_type(word) {
                 let nouns: Vec<&str> = NOUNS.iter().map(|noun| noun.name).collect();
                 return Err(format!(
-                    "expected types like *, {0}.* or {0}.created, where the first word is one of {1} and the second one of {2}, got {3}",
+                    "expected types like *, {0}.* or {0}.created, where the first word is one of {1} and the second one of {2}, or {DUE}, got {3}",
                     nouns[0],
                     nouns.join(", "),
                     EVENTS.join(", "),
@@ -90,6 +91,9 @@ fn is_type(word: &str) -> bool {
     let Some((noun, event)) = word.split_once('.') else {
         return word == ALL;
     };
+    if word == DUE {
+        return true;
+    }
     NOUNS.iter().any(|known| known.name == noun) && (event == ALL || EVENTS.contains(&event))
 }
 
@@ -205,11 +209,15 @@ mod tests {
             ("lead.created", true),
             ("lead.erased", true),
             ("process.updated", true),
+            ("process.due", false),
             ("process.deleted", false),
             ("action.created", false),
         ] {
             assert_eq!(types.has(kind), wanted, "{kind}");
         }
+        let due = ChangeTypes::parse("process.due").unwrap();
+        assert!(due.has("process.due") && !due.has("process.updated"));
+        assert!(ChangeTypes::parse("process.*").unwrap().has("process.due"));
         let all = ChangeTypes::parse("lead.created,*").unwrap();
         assert_eq!(all, ChangeTypes::all());
         assert!(all.has("action.deleted"));
@@ -220,6 +228,7 @@ mod tests {
             "*.created",
             "leads.*",
             "lead.read",
+            "lead.due",
             "lead.*,",
         ] {
             let why = ChangeTypes::parse(wrong).unwrap_err();

@@ -89,6 +89,8 @@ pub enum Access {
     Public,
     /// A client with a token of this scope. While the service is open also everyone, except for [`Scope::Admin`].
     Token(Scope),
+    /// A client whose path has a token of exactly this scope, also while the service is open.
+    InPath(Scope),
 }
 
 /// The access to read.

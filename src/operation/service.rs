@@ -1,5 +1,7 @@
 //! Operations that report on the service itself, and what they need from it.
 
+use std::borrow::Cow;
+
 use crate::base::error::{Error, Result};
 use crate::store::contract::{Ready, Report};
 
@@ -18,6 +20,9 @@ pub trait Service: Sync {
 
     /// The OpenAPI document.
     fn document(&self) -> bytes::Bytes;
+
+    /// The follow-ups as a calendar, or that the client has it already.
+    fn calendar(&self) -> impl Future<Output = Result<Answered>> + Send;
 
     /// A file of the documentation, by its path after `/docs/`, in the coding that the client prefers.
     fn page(&self, path: &str) -> Option<DocsFile>;
@@ -53,7 +58,7 @@ pub struct Answered {
     /// Its body.
     pub body: bytes::Bytes,
     /// More headers.
-    pub headers: Vec<(&'static str, &'static str)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl Answered {
@@ -82,8 +87,8 @@ impl Answered {
     }
 
     /// Adds a header.
-    pub fn header(mut self, name: &'static str, value: &'static str) -> Answered {
-        self.headers.push((name, value));
+    pub fn header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Answered {
+        self.headers.push((name, value.into()));
         self
     }
 

@@ -15,6 +15,7 @@ use crate::operation::about::{
 use crate::operation::asked::{Asked, Operation, ShownSecret, Told};
 use crate::operation::describe::{Described, answer, failure, media};
 use crate::operation::fields::TIME_STORED;
+use crate::ops::calendar;
 use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
 use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
@@ -30,6 +31,9 @@ pub struct CreateToken {
     /// The zone of a time without an offset in a body that is still to come.
     zone: Zone,
 }
+
+/// The name of the path of the calendar in the answer.
+pub const PATH: &str = "path";
 
 /// The key of the secret's salt in the stored result.
 const SALT: &str = "salt";
@@ -47,7 +51,12 @@ impl CreateToken {
 }
 
 /// The names of the scopes.
-const SCOPES: &[&str] = &[Scope::WORDS[0].0, Scope::WORDS[1].0, Scope::WORDS[2].0];
+const SCOPES: &[&str] = &[
+    Scope::WORDS[0].0,
+    Scope::WORDS[1].0,
+    Scope::WORDS[2].0,
+    Scope::WORDS[3].0,
+];
 
 impl Operation for CreateToken {
     const ABOUT: &'static About = &About {
@@ -67,7 +76,7 @@ impl Operation for CreateToken {
             },
             BodyField {
                 name: "scope",
-                help: "What its holder may do: read; write, which includes read; admin, which includes both and manages tokens",
+                help: "What its holder may do: read; write, which includes read; admin, which includes both and manages tokens; calendar, to subscribe to the follow-ups and nothing else",
                 takes: Takes::Word("SCOPE", SCOPES),
                 required: true,
                 positional: false,
@@ -88,12 +97,13 @@ impl Operation for CreateToken {
             verb: "create",
             about: "Create a token and print it; it is never shown again",
             long: "Create a token and print it. It is never shown again, because the database only stores its SHA-256 and \
-                   its first letters.",
+                   its first letters. With the scope calendar, it prints the address that a calendar app subscribes to.",
             takes: &[CommandPart::Inputs],
             confirm: None,
             examples: CommandExamples::These(&[
                 "crm token create ada --scope admin",
                 "crm token create cron --scope read --expires 90d > token",
+                "crm token create phone --scope calendar",
             ]),
         }),
     };
@@ -122,6 +132,21 @@ impl Operation for CreateToken {
     fn told(_noun: Option<&'static Noun>, (token, secret): (Token, Secret)) -> Told {
         let mut json = token.to_json();
         json["token"] = secret.text().into();
+        json[PATH] = Json::Null;
+        if token.scope == Scope::Calendar {
+            json[PATH] = calendar::path(secret.text()).into();
+            return Told::Secret(ShownSecret {
+                created: true,
+                json,
+                name: PATH,
+                note: format!(
+                    "subscribe to it in a calendar app; whoever has the address sees the follow-ups; the token {} is \
+                     valid{{until}}, and the address is shown only this once",
+                    token.name
+                ),
+                until: token.expires_at,
+            });
+        }
         Told::Secret(ShownSecret {
             created: true,
             json,
@@ -222,6 +247,7 @@ pub(super) fn with_all(properties: &Json) -> Json {
 fn describe() -> Described {
     let mut made = known();
     made["token"] = json!({"type": "string", "pattern": "^crm_[0-9A-Za-z]{32}$", "description": "The secret. It is shown only once."});
+    made[PATH] = json!({"type": ["string", "null"], "description": "Of a token with the scope `calendar`: the path of the calendar, after the address of the service. It is shown only once."});
     let new = json!({
         "type": "object",
         "required": ["name", "scope"],

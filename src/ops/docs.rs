@@ -36,7 +36,10 @@ impl Inform for Docs {
             Error::new(Code::NotFound, message)
         })?;
         let mut answered = Answered::ok(page.content_type, page.bytes);
-        answered.headers.extend(page.headers);
+        let headers = page.headers.into_iter();
+        answered
+            .headers
+            .extend(headers.map(|(name, value)| (name, value.into())));
         Ok(answered)
     }
 }

@@ -14,6 +14,7 @@ use crate::model::field::Presence;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
+use crate::model::process::DUE;
 use crate::model::record::Record;
 use crate::operation::asked::Operation;
 use crate::ops::undo::Undo;
@@ -48,7 +49,11 @@ pub(super) fn cells(change: &Record, zone: &Zone) -> [String; 5] {
     let (noun, verb) = kind.split_once('.').unwrap_or((kind, ""));
     let is_undo = text("operation") == Undo::ABOUT.methods[0].1;
     let restored = is_undo && change.get("previous").text().is_none() && verb == "created";
-    let verb = if restored { "restored" } else { verb };
+    let verb = match verb {
+        "created" if restored => "restored",
+        _ if kind == DUE => "follow-up due",
+        verb => verb,
+    };
     let mut what = what(noun, verb, text("record"), change.get("previous").text());
     if is_undo && !restored {
         what.push_str(" (undo)");

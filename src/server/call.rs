@@ -265,7 +265,7 @@ where
         let (request, rest) = (self.request, self.key);
         let answered = T::inform(request, rest);
         let answered = Box::pin(async move { request.read(pin!(answered)).await }).await?;
-        Ok(request.told(answered))
+        request.told(answered)
     }
 }
 
@@ -311,6 +311,10 @@ impl Service for Request<'_> {
         DOCUMENT.clone()
     }
 
+    async fn calendar(&self) -> Result<Answered> {
+        self.calendar_file().await
+    }
+
     fn page(&self, path: &str) -> Option<DocsFile> {
         docs::file(path, preference::wants_gzip(self.head.headers))
     }
@@ -318,14 +322,15 @@ impl Service for Request<'_> {
 
 impl Request<'_> {
     /// The response of an operation that reports on the service.
-    fn told(&self, answered: Answered) -> Response {
+    fn told(&self, answered: Answered) -> Result<Response> {
         let mut response = match &answered.error {
             None => {
                 let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::OK);
-                match answered.content_type {
-                    reply::JSON => reply::json(status, answered.body),
-                    other => reply::bytes(status, other, answered.body),
-                }
+                let held = self.api.answers.hold(answered.body)?;
+                held.respond(|body| match answered.content_type {
+                    reply::JSON => reply::json(status, body),
+                    other => reply::bytes(status, other, body),
+                })
             }
             Some(error) => {
                 let mut response = reply::error(error, self.request_id);
@@ -336,12 +341,12 @@ impl Request<'_> {
             }
         };
         for (name, value) in answered.headers {
-            let value = HeaderValue::from_static(value);
+            let value = HeaderValue::try_from(&*value).map_err(Error::internal)?;
             response
                 .headers_mut()
                 .insert(HeaderName::from_static(name), value);
         }
-        response
+        Ok(response)
     }
 }
 

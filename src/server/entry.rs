@@ -137,7 +137,7 @@ where
     let mut response = match api.begin(peer, asked, &told, found) {
         Ok(Some(preflight)) => preflight,
         Err(error) => reply::error(&error, request_id),
-        Ok(None) => match admit(api, peer, access, asked).await {
+        Ok(None) => match admit(api, peer, access, asked, found).await {
             Err(mut refusal) => {
                 if let Some((parameter, _)) = guarded {
                     refusal.names(parameter);
@@ -178,8 +178,13 @@ async fn admit(
     peer: &Peer,
     access: Access,
     asked: Head<'_>,
+    found: Option<Found<'_>>,
 ) -> Result<Option<Arc<Token>>, Refusal> {
     site::admit(api, peer, access, asked.method, asked.headers).await?;
+    if let Access::InPath(scope) = access {
+        let key = found.map_or("", |found| found.key);
+        return gate::admit_path(&api.store, scope, key).await.map(Some);
+    }
     gate::admit(&api.store, api.policy, access, asked.headers).await
 }
 

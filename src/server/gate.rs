@@ -15,6 +15,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::token::{Keyring, PREFIX, Scope, Secret, Token};
 use crate::operation::about::Access;
+use crate::ops::calendar;
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 
@@ -132,6 +133,33 @@ pub(super) fn is_open(policy: Policy, keyring: &Keyring) -> bool {
     }
 }
 
+/// Decides about a request with its token in the path, the end of which is `file`. All refusals are the same, so that they do
+/// not tell whether there is such a token. A token of another scope is refused too: it is not for addresses, which are
+/// shown and kept in many places.
+pub(super) async fn admit_path(
+    store: &AnyStore,
+    scope: Scope,
+    file: &str,
+) -> Result<Arc<Token>, Refusal> {
+    let refused = |who| Refusal {
+        error: calendar::unknown(),
+        challenge: "",
+        who,
+    };
+    let secret = file.strip_suffix(calendar::END).and_then(Secret::parse);
+    let secret = secret.ok_or_else(|| refused(None))?;
+    let mut found = store.keyring().await?.find(&secret).cloned();
+    if found.is_none() {
+        found = store.keyring_anew().await?.find(&secret).cloned();
+    }
+    let token = found.ok_or_else(|| refused(None))?;
+    let has_expired = token.expires_at.is_some() && token.has_expired(&time::now());
+    match token.scope == scope && !has_expired {
+        true => Ok(token),
+        false => Err(refused(Some(token))),
+    }
+}
+
 /// Decides about a request. Returns its token, if the operation needs one and the request has one.
 pub(super) async fn admit(
     store: &AnyStore,
@@ -204,6 +232,9 @@ pub(super) async fn admit(
                 ),
             ),
             challenge: match needed {
+                Scope::Calendar => {
+                    r#"Bearer realm="crm", error="insufficient_scope", scope="calendar""#
+                }
                 Scope::Read => r#"Bearer realm="crm", error="insufficient_scope", scope="read""#,
                 Scope::Write => r#"Bearer realm="crm", error="insufficient_scope", scope="write""#,
                 Scope::Admin => r#"Bearer realm="crm", error="insufficient_scope", scope="admin""#,

@@ -141,7 +141,7 @@ fn operation(route: &Route) -> Option<Value> {
     let summary = fill(about.summary, noun);
     let mut operation = json!({"operationId": route.id, "tags": [tag], "summary": summary});
     let description = match about.access {
-        Access::Public => described.description.clone(),
+        Access::Public | Access::InPath(_) => described.description.clone(),
         Access::Token(scope) => format!(
             "{} Requires a token with the scope `{}`.",
             described.description,
@@ -157,10 +157,10 @@ fn operation(route: &Route) -> Option<Value> {
     }
     operation["responses"] = responses(about, noun, described.answers).into();
     operation["security"] = match about.access {
-        Access::Public => json!([]),
+        Access::Public | Access::InPath(_) => json!([]),
         Access::Token(Scope::Admin) => json!([{"token": []}]),
         // The empty requirement stands for a service that is open.
-        Access::Token(Scope::Read | Scope::Write) => json!([{"token": []}, {}]),
+        Access::Token(Scope::Calendar | Scope::Read | Scope::Write) => json!([{"token": []}, {}]),
     };
     if let Some(body) = described.body {
         operation["requestBody"] = body;
@@ -237,9 +237,11 @@ fn responses(
     if about.needs.limited() {
         add("Limited", Code::Limited);
     }
-    if about.access != Access::Public {
+    if matches!(about.access, Access::Token(_)) {
         add("Unauthenticated", Code::Unauthenticated);
         add("Denied", Code::Denied);
+    }
+    if about.access != Access::Public {
         // The service reads the tokens.
         add("Unavailable", Code::Unavailable);
     }

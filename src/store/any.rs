@@ -12,6 +12,7 @@ use super::contract::{Listed, Listing, Outcome, Ready, Report, Store, Write};
 use super::postgres::Postgres;
 use super::remote::Remote;
 use super::retention::Keep;
+use super::sql::due::NEXT;
 use super::sqlite::{Sqlite, Work};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
@@ -69,6 +70,14 @@ impl AnyStore {
         }
     }
 
+    /// The address of the server. `None` for a database.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            AnyStore::Sqlite(_) | AnyStore::Postgres(_) => None,
+            AnyStore::Remote(store) => Some(store.address()),
+        }
+    }
+
     /// A receiver that is woken by each commit of this process, `None` for the store of another process.
     pub fn commits(&self) -> Option<watch::Receiver<u64>> {
         match self {
@@ -101,6 +110,20 @@ impl AnyStore {
             AnyStore::Postgres(store) => Box::pin(store.rows(sql, params)).await,
             AnyStore::Remote(_) => Err(not_here()),
         }
+    }
+
+    /// The time of the database's clock, with milliseconds, and that of the next follow-up that nobody has looked at.
+    pub(crate) async fn next_followup(&self) -> Result<(String, Option<String>)> {
+        let now = match self {
+            AnyStore::Sqlite(_) => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+            AnyStore::Postgres(_) => {
+                "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')"
+            }
+            AnyStore::Remote(_) => return Err(not_here()),
+        };
+        let rows = self.rows(&format!("SELECT {now}, ({NEXT})"), &[]).await?;
+        let text = |at: usize| Some(rows.first()?.get(at)?.text()?.to_string());
+        Ok((text(0).unwrap_or_default(), text(1)))
     }
 
     /// The number of a change up to which all changes can be read. What a later read finds up to it is complete.

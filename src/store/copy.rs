@@ -8,7 +8,8 @@
 //!
 //! The changes are copied after the records, with their numbers, so that the history goes on in the copy. A server shows its
 //! changes only as far as they are kept for readers, so a copy of a server begins without any. In each case the copy has a new
-//! epoch: it is another sequence from here on, which a reader of the old one has to notice.
+//! epoch: it is another sequence from here on, which a reader of the old one has to notice. What was announced is copied too,
+//! so that nobody is told again.
 //!
 //! At the end, both stores are read once more, side by side, and compared value by value. The comparison finds changes in
 //! the source during the copy, and any fault of the copy. A value that another program has stored is copied as it is shown,
@@ -96,6 +97,7 @@ pub async fn copy(
         copied.push((noun, sum));
     }
     take_changes(from, to, watch).await?;
+    take_announced(from, to).await?;
     let mut compared = Digest::default();
     for (noun, sum) in &copied {
         compare(from, to, noun, *sum, &mut compared, watch).await?;
@@ -158,6 +160,32 @@ async fn take_changes(from: &AnyStore, to: &AnyStore, watch: &mut dyn FnMut(Stag
             error.message = format!("changes up to {last}: {}", error.message);
             error
         })?;
+    }
+}
+
+/// Copies what was announced, so that the copy announces none of it again. A server does not tell, so a copy of one passes
+/// over all follow-ups that are due.
+async fn take_announced(from: &AnyStore, to: &AnyStore) -> Result<()> {
+    let (mut process, mut due) = (0, String::new());
+    loop {
+        let found = match from {
+            AnyStore::Sqlite(store) => Some(store.announced_after(process, &due, MOST_CHANGES)?),
+            AnyStore::Postgres(store) => {
+                let found = store.announced_after(process, &due, MOST_CHANGES);
+                Some(Box::pin(found).await?)
+            }
+            AnyStore::Remote(_) => None,
+        };
+        let last = found.as_ref().map(|found| found.last().cloned());
+        match to {
+            AnyStore::Sqlite(store) => store.take_announced(found).await?,
+            AnyStore::Postgres(store) => Box::pin(store.take_announced(found)).await?,
+            AnyStore::Remote(_) => return Err(no_target()),
+        }
+        match last.flatten().as_deref() {
+            Some([Value::Int(last), Value::Text(at)]) => (process, due) = (*last, at.clone()),
+            _ => return Ok(()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! several rows is an async function over a [`Transaction`](super::transaction::Transaction). PostgreSQL runs it as it is.
 //! SQLite runs it on its writer thread, where it never has to wait.
 
+pub(crate) mod calendar;
 pub mod faults;
 pub(crate) mod open;
 pub(crate) mod row;
@@ -18,6 +19,7 @@ pub mod reversal;
 
 pub mod advance;
 
+pub mod due;
 pub mod erase;
 
 pub(crate) mod leases;

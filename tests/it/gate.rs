@@ -18,6 +18,12 @@ fn token(home: &Home, name: &str, scope: &str) -> String {
     home.crm(line).ok().trim().to_string()
 }
 
+/// The token in the path of a calendar.
+fn in_path(path: &str) -> String {
+    let file = path.strip_prefix("/calendar/").unwrap();
+    file.strip_suffix(".ics").unwrap().into()
+}
+
 /// A request to a route, whose record is there.
 async fn ask(url: &str, route: &Route, token: Option<&str>) -> (u16, Option<String>) {
     // What is deleted is not there.
@@ -67,7 +73,7 @@ fn expected(route: &Route) -> u16 {
         (Body::Draft(Purpose::Create), _) => 201,
         (_, "DELETE") => 404,
         // There is none of this name.
-        _ if route.path.contains("{name}") => 404,
+        _ if route.path.contains("{name}") || route.path.contains("{file}") => 404,
         _ => 200,
     }
 }
@@ -93,6 +99,10 @@ async fn every_route_lets_in_whom_its_entry_says() {
     let home = Home::new();
     records(&home);
     let known = [
+        (
+            Some(Scope::Calendar),
+            in_path(&token(&home, "c", "calendar")),
+        ),
         (Some(Scope::Read), token(&home, "r", "read")),
         (Some(Scope::Write), token(&home, "w", "write")),
         (Some(Scope::Admin), token(&home, "a", "admin")),
@@ -105,8 +115,25 @@ async fn every_route_lets_in_whom_its_entry_says() {
     let server = home.serve(&["--db", "crm.db"]);
     let routes = routes();
     assert!(routes.len() >= 2 * NOUNS.len() + 4, "{routes:?}");
+    let mut links = 0;
     for route in &routes {
         let place = format!("{} {}", route.method, route.path);
+        if let Access::InPath(needed) = route.access {
+            for (scope, token) in &known {
+                let at = Route {
+                    path: route.path.replace("{file}", &format!("{token}.ics")),
+                    ..route.clone()
+                };
+                // What is in the header makes no difference.
+                for header in [None, Some(known[3].1.as_str())] {
+                    let wanted = if *scope == Some(needed) { 200 } else { 404 };
+                    let (status, challenge) = ask(&server.url, &at, header).await;
+                    assert_eq!((status, challenge), (wanted, None), "{place} {scope:?}");
+                }
+            }
+            links += 1;
+            continue;
+        }
         let Access::Token(needed) = route.access else {
             let named = ["/health", "/ready", "/openapi.json", "/docs/{rest}", "/"];
             assert!(named.contains(&route.path.as_str()), "{place}");
@@ -136,6 +163,7 @@ async fn every_route_lets_in_whom_its_entry_says() {
             }
         }
     }
+    assert_eq!(links, 1);
     // A parameter may need more than its path, also where it is off, and however it is written.
     let mut guarded = 0;
     for route in &routes {

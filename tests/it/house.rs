@@ -144,7 +144,7 @@ fn what_is_fuzzed_is_what_is_built() {
 }
 
 /// The files whose SQL may write the tables of records, and why.
-const WRITERS: [(&str, &str); 10] = [
+const WRITERS: [(&str, &str); 11] = [
     ("store/sql/ledger.rs", "the ledger itself"),
     (
         "store/sql/reversal.rs",
@@ -155,6 +155,10 @@ const WRITERS: [(&str, &str); 10] = [
         "the version of a record that the ledger restores",
     ),
     ("store/sql/statements.rs", "the texts that the ledger runs"),
+    (
+        "store/sql/due.rs",
+        "that a follow-up was looked at, which is no part of the record",
+    ),
     ("store/sql/faults.rs", "a command that is printed"),
     ("store/sql/copying.rs", "a copy into an empty database"),
     (

@@ -11,6 +11,7 @@
 mod alike;
 mod backup;
 mod balancer;
+mod calendar;
 mod changes;
 mod claims;
 mod cli;
@@ -19,6 +20,7 @@ mod config;
 mod contract;
 mod copying;
 mod docs;
+mod due;
 mod durability;
 mod erase;
 mod fields;

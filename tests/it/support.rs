@@ -35,6 +35,15 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
+/// A request with this JSON.
+pub fn with_json(
+    request: reqwest::RequestBuilder,
+    json: &serde_json::Value,
+) -> reqwest::RequestBuilder {
+    let request = request.header("content-type", "application/json");
+    request.body(json.to_string())
+}
+
 /// The path and query that a relative reference in an answer leads to. `asked` is the path of the request.
 pub fn resolved(asked: &str, reference: &str) -> String {
     let asked = reqwest::Url::parse("http://host").unwrap().join(asked);

@@ -77,6 +77,13 @@ pub fn read_http(text: &str) -> Option<SystemTime> {
     Some(at.timestamp().into())
 }
 
+/// A time for an HTTP header. `None` if it has no such form.
+pub fn http(at: SystemTime) -> Option<String> {
+    let at = Timestamp::try_from(at).ok()?;
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    printer.timestamp_to_rfc9110_string(&at).ok()
+}
+
 /// The time of a text in the stored form, `None` if it is something else.
 pub fn read_stored(text: &str) -> Option<SystemTime> {
     if !shaped(text, b"dddd-dd-dd dd:dd:dd") {

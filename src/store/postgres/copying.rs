@@ -64,6 +64,30 @@ impl Postgres {
             .await
     }
 
+    /// What was announced after a process and a time, at most `most` of it.
+    pub(crate) async fn announced_after(
+        &self,
+        process: i64,
+        due: &str,
+        most: usize,
+    ) -> Result<Vec<Vec<Value>>> {
+        let sql = copying::select_announced(most);
+        self.rows(&sql, &[process.into(), due.into()]).await
+    }
+
+    /// Notes follow-ups as announced; without any, all that are due.
+    pub(crate) async fn take_announced(&self, announced: Option<Vec<Vec<Value>>>) -> Result<()> {
+        let mut tx = self
+            .database
+            .write(Mode::Transaction { begun: false })
+            .await?;
+        let result = match announced {
+            Some(announced) => copying::take_announced(&mut tx, &announced).await,
+            None => copying::pass_over(&mut tx).await,
+        };
+        tx.finish(result).await
+    }
+
     /// Inserts rows into these columns of a table, which are texts except for `numbers`.
     async fn copy_in(
         &self,

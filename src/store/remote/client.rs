@@ -51,6 +51,11 @@ impl RemoteClient {
         })
     }
 
+    /// The address of the server, without a slash at its end.
+    pub(super) fn address(&self) -> &str {
+        &self.url
+    }
+
     /// A request for this path.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))

@@ -38,6 +38,11 @@ impl Remote {
         Ok(Remote { client })
     }
 
+    /// The address of the server, without a slash at its end.
+    pub(crate) fn address(&self) -> &str {
+        self.client.address()
+    }
+
     /// The stream of a noun with these filters, after the event with this id.
     pub(crate) async fn events(
         &self,

@@ -10,6 +10,7 @@ use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::value::Value;
 use crate::store::change::all_columns;
+use crate::store::sql::due::PASS_OVER;
 use crate::store::transaction::{Fault, Transaction};
 
 /// The refusal of a database with an unfinished copy.
@@ -72,6 +73,39 @@ pub(crate) async fn take_changes(tx: &mut impl Transaction, changes: &[Vec<Value
     for change in changes {
         tx.execute(&sql, change).await?;
     }
+    Ok(())
+}
+
+/// Selects what was announced after a process and a time, at most `most` of it.
+pub(crate) fn select_announced(most: usize) -> String {
+    format!(
+        "SELECT process_id, due FROM crm_announced WHERE (process_id, due) > ($1, $2) ORDER BY process_id, due LIMIT {most}"
+    )
+}
+
+/// Notes follow-ups as announced, as the source has done.
+pub(crate) async fn take_announced(
+    tx: &mut impl Transaction,
+    announced: &[Vec<Value>],
+) -> Result<()> {
+    if announced.is_empty() {
+        return Ok(());
+    }
+    let markers = (1..=announced.len()).map(|at| format!("(${}, ${})", 2 * at - 1, 2 * at));
+    let markers: Vec<String> = markers.collect();
+    // A copy that goes on takes them again.
+    let sql = format!(
+        "INSERT INTO crm_announced (process_id, due) VALUES {} ON CONFLICT DO NOTHING",
+        markers.join(", ")
+    );
+    tx.execute(&sql, &announced.concat()).await?;
+    Ok(())
+}
+
+/// Notes all follow-ups that are due as announced, because the source does not tell.
+pub(crate) async fn pass_over(tx: &mut impl Transaction) -> Result<()> {
+    tx.execute(PASS_OVER, &[time::now().as_str().into()])
+        .await?;
     Ok(())
 }
 

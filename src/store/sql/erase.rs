@@ -11,6 +11,7 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
+use super::due;
 use super::ledger::Ledger;
 use super::once;
 use super::statements::statements;
@@ -18,6 +19,7 @@ use crate::base::error::{Code, Result};
 use crate::model::field::Presence;
 use crate::model::kind::OnDelete;
 use crate::model::noun::Noun;
+use crate::model::process::PROCESS;
 use crate::model::terms::Terms;
 use crate::model::value::Value;
 use crate::store::transaction::{CHANGES_OF, Transaction};
@@ -95,12 +97,12 @@ pub async fn erase<T: Transaction>(
 /// Whether a change of any of these records still has contents.
 async fn has_contents<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result<bool> {
     let sql = format!(
-        "SELECT seq FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5) AND \
+        "SELECT seq FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5, $6) AND \
          (record <> '{{\"id\":' || record_id || '}}' OR previous IS NOT NULL) LIMIT 1"
     );
     for (noun, id) in erased {
-        let [created, updated, deleted, erased] = kinds(noun);
-        let params = [(*id).into(), created, updated, deleted, erased];
+        let [created, updated, deleted, erased, due] = kinds(noun);
+        let params = [(*id).into(), created, updated, deleted, erased, due];
         if !tx.query(&sql, &params).await?.is_empty() {
             return Ok(true);
         }
@@ -110,20 +112,27 @@ async fn has_contents<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result<b
 
 /// The last version of a record that is deleted, as far as changes tell it.
 async fn last_version<T: Transaction>(tx: &mut T, (noun, id): Erased) -> Result<i64> {
-    let [created, updated, deleted, erased] = kinds(noun);
+    let [created, updated, deleted, erased, due] = kinds(noun);
     let sql = format!(
-        "SELECT max(version) FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5)"
+        "SELECT max(version) FROM crm_changes WHERE {CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5, $6)"
     );
-    let params = [id.into(), created, updated, deleted, erased];
+    let params = [id.into(), created, updated, deleted, erased, due];
     let rows = tx.query(&sql, &params).await?;
     let version = rows.first().and_then(|row| row.first()?.int());
     Ok(version.unwrap_or(1))
 }
 
 /// The types of the changes of a noun.
-fn kinds(noun: &'static Noun) -> [Value; 4] {
+fn kinds(noun: &'static Noun) -> [Value; 5] {
     let all = statements(noun);
-    [&all.created, &all.updated, &all.deleted, &all.erased].map(|kind| kind.as_str().into())
+    [
+        &all.created,
+        &all.updated,
+        &all.deleted,
+        &all.erased,
+        &all.due,
+    ]
+    .map(|kind| kind.as_str().into())
 }
 
 /// Finds the records that belong to a record, now or before they were deleted.
@@ -144,13 +153,13 @@ async fn belonging<T: Transaction>(
         );
         let rows = tx.query(&sql, &[id.into()]).await?;
         known.extend(rows.iter().filter_map(|row| row.first()?.int()));
-        let [created, updated, deleted, _] = kinds(referrer);
+        let [created, updated, deleted, _, due] = kinds(referrer);
         let sql = format!(
-            "SELECT record_id, record, seq, previous FROM crm_changes WHERE ({HAS} OR {HAD}) AND type IN ($3, $4, $5)"
+            "SELECT record_id, record, seq, previous FROM crm_changes WHERE ({HAS} OR {HAD}) AND type IN ($3, $4, $5, $6)"
         );
         let [middle, end] = patterns(field.name, id);
         let rows = tx
-            .query(&sql, &[middle, end, created, updated, deleted])
+            .query(&sql, &[middle, end, created, updated, deleted, due])
             .await?;
         let mut others: Vec<(i64, i64)> = Vec::new();
         for row in rows {
@@ -248,11 +257,14 @@ fn reduced(condition: &str) -> String {
 
 /// Removes the contents from all changes of a record. That of its erasure has none.
 async fn reduce<T: Transaction>(tx: &mut T, (noun, id): Erased) -> Result<()> {
-    let [created, updated, deleted, _] = kinds(noun);
-    let sql = reduced(&format!("{CHANGES_OF} = $1) AND type IN ($2, $3, $4)"));
-    tx.execute(&sql, &[id.into(), created, updated, deleted])
+    let [created, updated, deleted, _, due] = kinds(noun);
+    let sql = reduced(&format!("{CHANGES_OF} = $1) AND type IN ($2, $3, $4, $5)"));
+    tx.execute(&sql, &[id.into(), created, updated, deleted, due])
         .await?;
-    Ok(())
+    match std::ptr::eq(noun, &PROCESS) {
+        true => due::forget(tx, id).await,
+        false => Ok(()),
+    }
 }
 
 /// Removes the contents of records from the kept answers. Returns whether there were any.

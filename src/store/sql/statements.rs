@@ -30,6 +30,8 @@ pub(crate) struct Statements {
     pub(crate) deleted: String,
     /// The type of the change that deletes a record and erases what is known of it.
     pub(crate) erased: String,
+    /// The type of the change that tells that a record is due. Only processes ever are.
+    pub(crate) due: String,
 }
 
 /// Keeps the newest time of a noun's records in the record that they refer to.
@@ -129,6 +131,7 @@ impl Statements {
             updated: format!("{}.updated", noun.name),
             deleted: format!("{}.deleted", noun.name),
             erased: format!("{}.erased", noun.name),
+            due: format!("{}.due", noun.name),
         }
     }
 }

@@ -20,8 +20,8 @@ use crate::store::transaction::Transaction;
 const LIST: &str = "SELECT w.name, w.url, w.types, w.state, w.created_at, w.answer, w.answered_at, w.failing_since, \
      (SELECT count(*) FROM crm_deliveries d WHERE d.webhook = w.id AND d.seq > 0) + (SELECT count(*) FROM (SELECT 1 FROM \
      crm_changes c WHERE c.seq > w.place AND w.state <> 'gone' AND (w.types = '*' OR (',' || w.types || ',') LIKE ('%,' || \
-     c.type || ',%') OR (',' || w.types || ',') LIKE ('%,' || replace(replace(replace(replace(c.type, '.created', '.*'), \
-     '.updated', '.*'), '.deleted', '.*'), '.erased', '.*') || ',%')) LIMIT 10000) AS waiting), w.given_up, w.old_until \
+     c.type || ',%') OR (',' || w.types || ',') LIKE ('%,' || replace(replace(replace(replace(replace(c.type, '.created', \
+     '.*'), '.updated', '.*'), '.deleted', '.*'), '.erased', '.*'), '.due', '.*') || ',%')) LIMIT 10000) AS waiting), w.given_up, w.old_until \
      FROM crm_webhooks w ORDER BY w.name";
 
 impl Listed for Webhook {

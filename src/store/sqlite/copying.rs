@@ -48,6 +48,28 @@ impl Sqlite {
         .await
     }
 
+    /// What was announced after a process and a time, at most `most` of it.
+    pub(crate) fn announced_after(
+        &self,
+        process: i64,
+        due: &str,
+        most: usize,
+    ) -> Result<Vec<Vec<Value>>> {
+        self.rows(
+            &copying::select_announced(most),
+            &[process.into(), due.into()],
+        )
+    }
+
+    /// Notes follow-ups as announced; without any, all that are due.
+    pub(crate) async fn take_announced(&self, announced: Option<Vec<Vec<Value>>>) -> Result<()> {
+        self.run(Undo::Savepoint, 0, move |tx| match announced {
+            Some(announced) => now(copying::take_announced(tx, &announced)),
+            None => now(copying::pass_over(tx)),
+        })
+        .await
+    }
+
     /// Removes the mark. `given` has the highest assigned id for each noun. No id up to it is assigned again.
     pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let given = given.to_vec();

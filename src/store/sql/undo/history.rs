@@ -11,6 +11,7 @@ use super::many::{int, of_ids_and, text};
 use super::portion::{Did, parse};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
+use crate::model::process::DUE;
 use crate::store::transaction::{CHANGES_OF, Transaction};
 
 /// What has happened to a record.
@@ -109,6 +110,10 @@ pub(super) async fn histories<T: Transaction>(
             continue;
         };
         let kind = text(&row, 6);
+        if kind == DUE {
+            // It has changed nothing.
+            continue;
+        }
         let is_of_noun = kind.split('.').next() == Some(noun.name);
         if !is_of_noun || since.get(&id).is_none_or(|since| seq < *since) {
             continue;

@@ -5,6 +5,7 @@ use super::many::{int, of_ids, text};
 use crate::base::error::{Error, Result, quoted};
 use crate::model::field::Presence;
 use crate::model::noun::Noun;
+use crate::model::process::DUE;
 use crate::model::record::Record;
 use crate::model::stored::is_plain;
 use crate::model::value::Value;
@@ -99,6 +100,11 @@ pub(super) async fn read<T: Transaction>(tx: &mut T, group: i64, done: u64) -> R
     let steps = rows.iter().map(|row| {
         let seq = int(row, 0).unwrap_or_default();
         let kind = text(row, 2);
+        if kind == DUE {
+            return Err(conflict(format!(
+                "change {seq} tells that a follow-up is due, and has changed nothing that could be taken back"
+            )));
+        }
         let Some((noun, did)) = parse(nouns, kind) else {
             let what = match (kind.strip_suffix(".erased"), int(row, 1)) {
                 (Some(name), Some(id)) => format!("has erased {name} {id}"),

@@ -19,6 +19,7 @@ use crate::model::action::ACTION;
 use crate::model::lead::LEAD;
 use crate::model::noun::Noun;
 use crate::model::process::PROCESS;
+use crate::store::sql::due::PASS_OVER;
 use crate::store::sql::newest;
 use carry::{carry_all, column_names, name};
 use copy::KeptCopy;
@@ -125,6 +126,8 @@ pub(crate) fn upgrade(
         tx.execute(&format!("{renew}true"), [])?;
     }
     tx.execute_batch(&indexes)?;
+    // They were due before anybody was told.
+    tx.execute(PASS_OVER, [&now])?;
     let mut line = format!(
         "{}: brought up to date from the earlier service: {}",
         path.display(),

@@ -31,6 +31,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0010_cadence.sql"),
     include_str!("../../schema/0011_last_action.sql"),
     include_str!("../../schema/0012_leases.sql"),
+    include_str!("../../schema/0013_due.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.

@@ -1,5 +1,6 @@
 //! Changes the versions, ids and numbers of changes of a restored database, so that none is reused that the old database may
-//! have shown to somebody. Its changes get a new epoch, so that a reader of the old ones notices.
+//! have shown to somebody. Its changes get a new epoch, so that a reader of the old ones notices. What the old database has
+//! announced is not announced again.
 
 use rusqlite::{Connection, params};
 
@@ -89,6 +90,24 @@ pub(crate) fn spare_ids(
         if last > 0 && last >= highest_change(new) {
             new.execute(RESTORED, params![last.saturating_add(1), time::now()])?;
         }
-        Ok(())
+        announced(new, old)
     })
+}
+
+/// Notes in the new database which follow-ups the old one has announced since the backup, so that nobody is told again.
+fn announced(new: &Connection, old: &Connection) -> rusqlite::Result<()> {
+    // A database from before there were announcements has no such table.
+    let Ok(mut all) = old.prepare("SELECT process_id, due FROM crm_announced") else {
+        return Ok(());
+    };
+    let note = "INSERT INTO crm_announced (process_id, due) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    let mut note = new.prepare(note)?;
+    let mut rows = all.query([])?;
+    // What cannot be read of an old database does not keep the new one from being restored.
+    while let Ok(Some(row)) = rows.next() {
+        if let (Ok(process), Ok(due)) = (row.get::<_, i64>(0), row.get::<_, String>(1)) {
+            note.execute(params![process, due])?;
+        }
+    }
+    Ok(())
 }
