@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod time;
+pub mod words;
 
 pub mod log;
 

@@ -30,6 +30,7 @@ mod copy;
 mod draft;
 mod fields;
 mod filters;
+mod find;
 mod follow;
 mod health;
 mod help;

@@ -35,6 +35,10 @@ pub mod process;
 
 pub mod nouns;
 
+pub mod found;
+
+pub mod find;
+
 pub mod query;
 
 pub mod token;

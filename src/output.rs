@@ -20,6 +20,7 @@
 //! | [`page`], [`pager`] | standard output, and the program that shows long tables |
 //! | [`digest`] | changes in a table |
 //! | [`printer`] | records |
+//! | [`found`](mod@found) | what a search has found |
 //! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone) | other results: lists of rows, single ones, what an undo does |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
@@ -27,6 +28,7 @@ mod bar;
 mod csv;
 mod digest;
 mod error;
+mod found;
 mod look;
 mod page;
 mod pager;
@@ -42,6 +44,7 @@ mod undone;
 pub use crate::config::Format;
 pub use bar::Bar;
 pub use error::error;
+pub use found::found;
 pub use look::{Extent, Look};
 pub use page::Page;
 pub use pager::Pager;

@@ -86,6 +86,8 @@ pub async fn serve(
     enforcing.spawn(async move { passes.enforce().await });
     let (tail, stopped) = (api.tail.clone(), api.tail.clone());
     enforcing.spawn(async move { tail.follow().await });
+    let searched = store.clone();
+    enforcing.spawn(async move { searched.keep_index().await });
     // Streams have no end of their own.
     let shutdown = async move {
         shutdown.await;

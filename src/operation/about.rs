@@ -56,6 +56,8 @@ pub enum Of {
     Changes,
     /// Webhooks.
     Webhooks,
+    /// All records, by their words. Its command is not a subcommand.
+    Found,
     /// The service itself.
     Service,
 }
@@ -67,7 +69,7 @@ impl Of {
             Of::Records => !noun.is_view(),
             Of::Lists => true,
             Of::Noun(of) | Of::Command(of) => std::ptr::eq(of, noun),
-            Of::Tokens | Of::Webhooks | Of::Changes | Of::Service => false,
+            Of::Tokens | Of::Webhooks | Of::Changes | Of::Found | Of::Service => false,
         }
     }
 }
@@ -261,6 +263,8 @@ pub enum CommandPart {
     Inputs,
     /// The number of a change, which may be left out.
     Change,
+    /// The words of a search, and its options.
+    Find,
 }
 
 impl About {
@@ -293,7 +297,7 @@ impl About {
     pub fn is_with(&self, noun: Option<&'static Noun>) -> bool {
         match (self.of, noun) {
             (of, Some(noun)) => of.has(noun),
-            (Of::Tokens | Of::Webhooks | Of::Changes | Of::Service, None) => true,
+            (Of::Tokens | Of::Webhooks | Of::Changes | Of::Found | Of::Service, None) => true,
             (Of::Records | Of::Lists | Of::Noun(_) | Of::Command(_), None) => false,
         }
     }

@@ -16,7 +16,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 
 /// The migrations, each in its own transaction. The number of the schema says how many were applied.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
     include_str!("../schema/postgres/0003_versions_by_others.sql"),
@@ -25,6 +25,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../schema/postgres/0006_changes.sql"),
     include_str!("../schema/postgres/0007_webhooks.sql"),
     include_str!("../schema/postgres/0008_changes_by_record.sql"),
+    include_str!("../schema/postgres/0009_search.sql"),
 ];
 
 /// The migration after which all addresses are in their one form.

@@ -17,6 +17,7 @@ use crate::model::kind::OnDelete;
 use crate::model::noun::Noun;
 use crate::model::terms::Terms;
 use crate::model::value::Value;
+use crate::store::search::forget::forget;
 use crate::store::transaction::{CHANGES_OF, Transaction};
 
 /// The condition for a JSON text with this number in this field, as the ledger writes it. The text may have the same letters
@@ -75,6 +76,7 @@ pub async fn erase<T: Transaction>(
     for one in &erased {
         reduce(ledger.tx, *one).await?;
     }
+    forget(ledger.tx, &erased).await?;
     // What waits for a webhook is the number of a change, which is read when it is sent.
     forget_answers(ledger.tx, &erased).await?;
     forget_moved(ledger.tx, &moved).await

@@ -28,6 +28,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0007_changes.sql"),
     include_str!("../../schema/0008_webhooks.sql"),
     include_str!("../../schema/0009_changes_by_record.sql"),
+    include_str!("../../schema/0010_search.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.
