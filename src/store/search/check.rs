@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::keys::keys;
 use super::postings::Postings;
-use super::state::{NounPart, Reads, State};
+use super::state::{NounPart, STATE, State};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
@@ -21,19 +21,25 @@ const PORTION: usize = 1_000;
 /// The end of a finding: what to do.
 const REPAIR: &str = "`crm find --rebuild` makes the index anew";
 
+/// What the check reads from.
+pub(crate) trait Selects {
+    /// The rows of a select.
+    fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>>;
+}
+
 /// Compares the whole index with the records. A word too many is no fault. Returns the findings, one line each.
-pub(crate) async fn check(
-    reads: &mut impl Reads,
+pub(crate) fn check(
+    reads: &mut impl Selects,
     nouns: &'static [&'static Noun],
 ) -> Result<Vec<String>> {
-    let state = State::read(reads, nouns).await?;
+    let state = State::of(&reads.rows(STATE, &[])?, nouns);
     let mut found = Vec::new();
     if !state.begun {
         // It is made by the next server.
         return Ok(found);
     }
     let changed = "SELECT DISTINCT type, record_id FROM crm_changes WHERE seq > $1";
-    let changed = reads.rows(changed, &[state.place.into()]).await?;
+    let changed = reads.rows(changed, &[state.place.into()])?;
     let mut more = 0;
     for part in &state.parts {
         let is_changed = |id: i64| {
@@ -48,7 +54,7 @@ pub(crate) async fn check(
             block: None,
             rows: HashMap::new(),
         };
-        for text in check.run(is_changed).await? {
+        for text in check.run(is_changed)? {
             match found.len() < LISTED {
                 true => found.push(text),
                 false => more += 1,
@@ -69,8 +75,8 @@ struct Check<'c, R> {
     rows: HashMap<String, Postings>,
 }
 
-impl<R: Reads> Check<'_, R> {
-    async fn run(&mut self, is_changed: impl Fn(i64) -> bool) -> Result<Vec<String>> {
+impl<R: Selects> Check<'_, R> {
+    fn run(&mut self, is_changed: impl Fn(i64) -> bool) -> Result<Vec<String>> {
         let noun = self.part.noun;
         let sql = format!(
             "SELECT {} FROM {} WHERE id > $1 ORDER BY id LIMIT {PORTION}",
@@ -80,7 +86,7 @@ impl<R: Reads> Check<'_, R> {
         let mut found = Vec::new();
         let mut last = self.part.rest;
         loop {
-            let rows = self.reads.rows(&sql, &[last.into()]).await?;
+            let rows = self.reads.rows(&sql, &[last.into()])?;
             if rows.is_empty() {
                 return Ok(found);
             }
@@ -90,7 +96,7 @@ impl<R: Reads> Check<'_, R> {
                 last = record.id();
                 let (block, number) = self.part.place(last);
                 if self.block != Some(block) {
-                    found.extend(self.load(block).await?);
+                    found.extend(self.load(block)?);
                 }
                 let has = |word: &String| self.rows.get(word).is_some_and(|row| row.has(number));
                 if !keys(&record).iter().all(has) && !is_changed(last) {
@@ -105,7 +111,7 @@ impl<R: Reads> Check<'_, R> {
     }
 
     /// Reads the rows of a block.
-    async fn load(&mut self, block: i64) -> Result<Option<String>> {
+    fn load(&mut self, block: i64) -> Result<Option<String>> {
         self.block = Some(block);
         self.rows.clear();
         let sql = format!(
@@ -115,7 +121,7 @@ impl<R: Reads> Check<'_, R> {
         let mut damaged = None;
         loop {
             let params = [block.into(), Value::from(&*last)];
-            let rows = self.reads.rows(&sql, &params).await?;
+            let rows = self.reads.rows(&sql, &params)?;
             for row in &rows {
                 let (word, docs) = (row[0].text(), row[1].text().unwrap_or_default());
                 let word = word.unwrap_or_default();

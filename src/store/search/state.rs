@@ -165,7 +165,7 @@ pub(crate) struct State {
 }
 
 /// All of the state in one select. The names of nouns are texts, so that the columns have one type each.
-const STATE: &str = "SELECT CAST(0 AS bigint) AS what, rules AS a, place AS b, turn AS c, '' AS noun FROM crm_search_state \
+pub(super) const STATE: &str = "SELECT CAST(0 AS bigint) AS what, rules AS a, place AS b, turn AS c, '' AS noun FROM crm_search_state \
      UNION ALL SELECT 1, number, rest, 0, noun FROM crm_search_nouns \
      UNION ALL SELECT 2, block, 0, 0, '' FROM crm_search_blocks";
 
@@ -179,7 +179,7 @@ impl State {
         Ok(State::of(&rows, nouns))
     }
 
-    fn of(rows: &[Vec<Value>], nouns: &'static [&'static Noun]) -> State {
+    pub(super) fn of(rows: &[Vec<Value>], nouns: &'static [&'static Noun]) -> State {
         let mut state = State::default();
         for row in rows {
             let int = |at: usize| row.get(at).and_then(Value::int).unwrap_or_default();
