@@ -27,6 +27,7 @@ macro_rules! topics {
 topics! {
     "api", "The HTTP API: paths, lists, filters, errors";
     "commands", "The terminal tool: commands, flags, formats, exit codes";
+    "search", "Find records by their words";
     "settings", "Every setting: flag, environment variable, config file";
     "tokens", "Who may use the service";
     "webhooks", "Where every change is sent, signed";

@@ -153,7 +153,7 @@ impl Find {
 
     /// How well a record matches, 0 the best. `None` if it does not.
     pub fn rank(&self, record: &Record) -> Option<u8> {
-        let mut seen = Seen::new(self);
+        let mut seen = SeenWords::new(self);
         seen.look(record, false);
         if seen.all != seen.full {
             return None;
@@ -163,7 +163,7 @@ impl Find {
 
     /// The record as it is found: with the field that matches and a part of its text.
     pub fn found(&self, record: &Record) -> Record {
-        let mut seen = Seen::new(self);
+        let mut seen = SeenWords::new(self);
         seen.look(record, true);
         let (field, text) = seen.best.unwrap_or_default();
         let snippet = snippet(&text, &self.words);
@@ -172,7 +172,7 @@ impl Find {
 }
 
 /// What a search finds in a record.
-struct Seen<'f> {
+struct SeenWords<'f> {
     find: &'f Find,
     /// A bit for each wanted word.
     full: u32,
@@ -185,9 +185,9 @@ struct Seen<'f> {
     best: Option<(String, String)>,
 }
 
-impl<'f> Seen<'f> {
-    fn new(find: &'f Find) -> Seen<'f> {
-        Seen {
+impl<'f> SeenWords<'f> {
+    fn new(find: &'f Find) -> SeenWords<'f> {
+        SeenWords {
             find,
             full: (1 << find.words.len()) - 1,
             all: 0,

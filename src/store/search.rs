@@ -37,3 +37,6 @@ mod slice;
 pub(crate) mod state;
 
 pub use state::IndexGap;
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,10 @@ use crate::changes::{
     a_reader_misses_no_change, changes_are_filtered, every_write_has_its_change,
 };
 use crate::cluster;
+use crate::search::{
+    a_search_sees_every_write, an_erased_lead_is_not_found, the_index_finds_what_is_there,
+    words_are_found_by_their_beginnings,
+};
 use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
 use crate::undo::{
@@ -108,6 +112,10 @@ on_every_store! {
     a_feed_is_read_on_from_its_cursor
     a_cursor_of_another_sequence_is_gone
     a_reader_misses_no_change
+    words_are_found_by_their_beginnings
+    a_search_sees_every_write
+    the_index_finds_what_is_there
+    an_erased_lead_is_not_found
 }
 
 async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
@@ -177,6 +185,10 @@ async fn try_update(
 
 pub async fn update(store: &AnyStore, noun: &'static Noun, id: i64, json: &str) -> Record {
     try_update(store, noun, id, json).await.unwrap()
+}
+
+pub async fn all(store: &AnyStore, noun: &'static Noun) -> Vec<Record> {
+    list(store, noun, "").await
 }
 
 async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<Record> {

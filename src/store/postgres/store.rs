@@ -28,7 +28,7 @@ use crate::store::chore::Chore;
 use crate::store::contract::{Found, Listed, Listing, Outcome, Ready, Store, Write, WriteExtent};
 use crate::store::retention::Keep;
 use crate::store::search::find;
-use crate::store::search::state::{Index, Indexed};
+use crate::store::search::state::{Indexed, SearchIndex};
 use crate::store::sql::faults::Faults;
 use crate::store::sql::row::mend;
 use crate::store::sql::{copying, once, statements};
@@ -316,7 +316,7 @@ impl Indexed for Postgres {
         self.database.nouns
     }
 
-    fn index(&self) -> &Index {
+    fn index(&self) -> &SearchIndex {
         &self.database.index
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::keys::keys;
 use super::postings::Postings;
-use super::state::{NounPart, STATE, State};
+use super::state::{IndexState, NounPart, STATE};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
@@ -32,7 +32,7 @@ pub(crate) fn check(
     reads: &mut impl Selects,
     nouns: &'static [&'static Noun],
 ) -> Result<Vec<String>> {
-    let state = State::of(&reads.rows(STATE, &[])?, nouns);
+    let state = IndexState::of(&reads.rows(STATE, &[])?, nouns);
     let mut found = Vec::new();
     if !state.begun {
         // It is made by the next server.
@@ -48,7 +48,7 @@ pub(crate) fn check(
                 row[1].int() == Some(id) && row[0].text().is_some_and(|of| of.starts_with(&kind))
             })
         };
-        let mut check = Check {
+        let mut check = IndexCheck {
             reads: &mut *reads,
             part,
             block: None,
@@ -67,7 +67,7 @@ pub(crate) fn check(
     Ok(found)
 }
 
-struct Check<'c, R> {
+struct IndexCheck<'c, R> {
     reads: &'c mut R,
     part: &'c NounPart,
     /// The block whose rows are here.
@@ -75,7 +75,7 @@ struct Check<'c, R> {
     rows: HashMap<String, Postings>,
 }
 
-impl<R: Selects> Check<'_, R> {
+impl<R: Selects> IndexCheck<'_, R> {
     fn run(&mut self, is_changed: impl Fn(i64) -> bool) -> Result<Vec<String>> {
         let noun = self.part.noun;
         let sql = format!(

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::keys::keys;
-use super::state::{NounPart, State};
+use super::state::{IndexState, NounPart};
 use crate::model::record::Record;
 use crate::model::value::Value;
 use crate::store::sql::statements::statements;
 
 /// A row of the index, and what changes in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct IndexEntry {
     pub(super) block: i64,
     pub(super) word: String,
     pub(super) added: Vec<u16>,
@@ -19,13 +19,13 @@ pub(super) struct Entry {
 
 /// The changes of a portion.
 #[derive(Default)]
-pub(super) struct Delta {
+pub(super) struct IndexDelta {
     rows: BTreeMap<(i64, String), (Vec<u16>, Vec<u16>)>,
     /// The records that were changed: as they were before the portion, and as they are after it.
     records: HashMap<(usize, i64), (Option<Record>, Option<Record>)>,
 }
 
-impl Delta {
+impl IndexDelta {
     /// Adds a record that the index does not have.
     pub(super) fn add(&mut self, part: &NounPart, record: &Record) {
         let (block, number) = part.place(record.id());
@@ -35,7 +35,7 @@ impl Delta {
     }
 
     /// Takes in a change of the ledger: its type, the id, the record and the earlier values.
-    pub(super) fn change(&mut self, state: &State, row: &[Value]) {
+    pub(super) fn change(&mut self, state: &IndexState, row: &[Value]) {
         let text = |at: usize| row.get(at).and_then(Value::text).unwrap_or_default();
         let (kind, id) = (text(1), row.get(2).and_then(Value::int).unwrap_or_default());
         let parts = state.parts.iter().enumerate();
@@ -78,7 +78,7 @@ impl Delta {
     }
 
     /// The rows, in the order of the index.
-    pub(super) fn entries(mut self, state: &State) -> Vec<Entry> {
+    pub(super) fn entries(mut self, state: &IndexState) -> Vec<IndexEntry> {
         for ((at, id), (before, after)) in std::mem::take(&mut self.records) {
             let (block, number) = state.parts[at].place(id);
             let [before, after] = [before, after].map(|record| record.map(|of| keys(&of)));
@@ -93,7 +93,7 @@ impl Delta {
             }
         }
         let rows = self.rows.into_iter();
-        rows.map(|((block, word), (added, removed))| Entry {
+        rows.map(|((block, word), (added, removed))| IndexEntry {
             block,
             word,
             added,

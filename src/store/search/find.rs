@@ -8,9 +8,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::follow::catch_up;
-use super::keys::{Class, range};
+use super::keys::{TextClass, range};
 use super::postings::{Postings, damaged};
-use super::state::{IndexGap, Indexed, NounPart, Reads, State, Store};
+use super::state::{IndexGap, IndexState, Indexed, NounPart, Reads, StoreReads};
 use crate::base::error::{Code, Error, Result};
 use crate::model::find::Find;
 use crate::model::kind::Kind;
@@ -40,7 +40,7 @@ const FEW: i64 = 1_000;
 const BLOCKS: [usize; 2] = [2, 16];
 
 /// What a look has found.
-pub(crate) enum Look {
+pub(crate) enum Looked {
     Found(Found),
     /// There is no index, or it is too far behind. It should first follow all changes up to this one.
     Behind(i64),
@@ -49,20 +49,20 @@ pub(crate) enum Look {
 /// Searches a store whose index can be written. `look` looks once, with that bound on the changes.
 pub(crate) async fn find<S: Indexed, F>(store: &S, look: impl Fn(usize) -> F) -> Result<Found>
 where
-    F: Future<Output = Result<Look>>,
+    F: Future<Output = Result<Looked>>,
 {
     let newest = match look(TAIL).await? {
-        Look::Found(found) => return Ok(found),
-        Look::Behind(newest) => newest,
+        Looked::Found(found) => return Ok(found),
+        Looked::Behind(newest) => newest,
     };
     catch_up(store, newest - TAIL as i64 / 2).await?;
     found(look(LONGEST_TAIL).await?)
 }
 
-fn found(look: Look) -> Result<Found> {
+fn found(look: Looked) -> Result<Found> {
     match look {
-        Look::Found(found) => Ok(found),
-        Look::Behind(_) => Err(Error::new(
+        Looked::Found(found) => Ok(found),
+        Looked::Behind(_) => Err(Error::new(
             Code::Unavailable,
             "the index of the search is too far behind the changes; try again in a moment",
         )),
@@ -70,8 +70,8 @@ fn found(look: Look) -> Result<Found> {
 }
 
 /// Searches a store.
-pub(crate) async fn look_in<S: Indexed>(store: &S, find: &Find, tail: usize) -> Result<Look> {
-    look(&mut Store(store), store.nouns(), find, tail, false).await
+pub(crate) async fn look_in<S: Indexed>(store: &S, find: &Find, tail: usize) -> Result<Looked> {
+    look(&mut StoreReads(store), store.nouns(), find, tail, false).await
 }
 
 /// Searches a database that is only read. What is not indexed is looked through, however long that takes.
@@ -90,14 +90,14 @@ pub(crate) async fn look<R: Reads>(
     find: &Find,
     tail: usize,
     scans: bool,
-) -> Result<Look> {
-    let mut state = State::read(reads, nouns).await?;
+) -> Result<Looked> {
+    let mut state = IndexState::read(reads, nouns).await?;
     let newest = reads.rows("SELECT coalesce(max(seq), 0) FROM crm_changes", &[]);
     let newest = newest.await?.first().and_then(|row| row.first()?.int());
     let newest = newest.unwrap_or_default();
     if !state.begun {
         if !scans {
-            return Ok(Look::Behind(newest));
+            return Ok(Looked::Behind(newest));
         }
         state.parts = NounPart::unindexed(nouns);
         state.place = newest;
@@ -109,7 +109,7 @@ pub(crate) async fn look<R: Reads>(
         false => Vec::new(),
     };
     if changes.len() > tail {
-        return Ok(Look::Behind(newest));
+        return Ok(Looked::Behind(newest));
     }
     let parts: Vec<NounPart> = find
         .nouns
@@ -139,20 +139,20 @@ pub(crate) async fn look<R: Reads>(
             .iter()
             .any(|field| field.kind == Kind::Email || field.name == "name");
         if has_names {
-            finder.pass(at, part, &[Class::Names]).await?;
+            finder.pass(at, part, &[TextClass::Names]).await?;
         }
     }
     let best = finder.hits.iter().filter(|hit| hit.rank <= 2).count();
     if best < find.limit {
         for (at, part) in parts.iter().enumerate() {
             finder
-                .pass(at, part, &[Class::Names, Class::Others])
+                .pass(at, part, &[TextClass::Names, TextClass::Others])
                 .await?;
         }
     }
     let scanned = |part: &&NounPart| !(scans || part.rest <= FEW);
     let records = parts.iter().filter(scanned).map(|part| part.rest).sum();
-    Ok(Look::Found(Found {
+    Ok(Looked::Found(Found {
         records: finder.best(),
         gap: IndexGap {
             records,
@@ -292,7 +292,7 @@ impl<R: Reads> Finder<'_, R> {
     }
 
     /// Takes the newest records that have all words in texts of these classes.
-    async fn pass(&mut self, at: usize, part: &NounPart, classes: &[Class]) -> Result<()> {
+    async fn pass(&mut self, at: usize, part: &NounPart, classes: &[TextClass]) -> Result<()> {
         let blocks = self.blocks.iter().copied().filter(|block| part.has(*block));
         let blocks: Vec<i64> = blocks.collect();
         let (mut left, mut size) = (&blocks[..], BLOCKS[0]);
@@ -326,7 +326,7 @@ impl<R: Reads> Finder<'_, R> {
         &mut self,
         blocks: &[i64],
         size: usize,
-        classes: &[Class],
+        classes: &[TextClass],
     ) -> Result<HashMap<i64, Vec<Option<Postings>>>> {
         let mut params: Vec<Value> = Vec::new();
         let last = blocks.last().copied().unwrap_or_default();

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::delta::{Delta, Entry};
-use super::slice::{End, SLICE, Slice};
-use super::state::{Begin, IndexGap, Indexed, NounPart, State, Store};
+use super::delta::{IndexDelta, IndexEntry};
+use super::slice::{IndexSlice, SLICE, SliceEnd};
+use super::state::{BeginIndex, IndexGap, IndexState, Indexed, NounPart, StoreReads};
 use crate::base::error::{Code, Error, Result};
 use crate::model::record::Record;
 use crate::model::value::Value;
@@ -44,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum IndexStep {
     /// It has done a portion.
     Did,
     /// There is nothing to do.
@@ -55,7 +55,7 @@ pub(crate) enum Step {
 
 /// Whom a step is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum For {
+enum Whom {
     /// A search that waits.
     Search,
     /// Nobody: writes come first.
@@ -64,7 +64,7 @@ enum For {
 
 /// Reads how much a search cannot find yet. `None` if there is no index.
 pub(crate) async fn gap<S: Indexed>(store: &S) -> Result<Option<IndexGap>> {
-    let state = State::read(&mut Store(store), store.nouns()).await?;
+    let state = IndexState::read(&mut StoreReads(store), store.nouns()).await?;
     let changes = store.horizon().await? - state.place;
     Ok(state.begun.then(|| IndexGap {
         records: state.gap(),
@@ -88,31 +88,35 @@ pub(crate) async fn missing<S: Indexed>(store: &S) -> Result<IndexGap> {
 }
 
 /// Does one portion: of changes, or else, if `fills`, of old records.
-async fn step<S: Indexed>(store: &S, fills: bool, whom: For) -> Result<Step> {
+async fn step<S: Indexed>(store: &S, fills: bool, whom: Whom) -> Result<IndexStep> {
     let _turn = store.index().turn.lock().await;
-    let state = State::read(&mut Store(store), store.nouns()).await?;
+    let state = IndexState::read(&mut StoreReads(store), store.nouns()).await?;
     if !state.begun {
-        store.transact(Begin { anew: false }).await?;
-        return Ok(Step::Did);
+        store.transact(BeginIndex { anew: false }).await?;
+        return Ok(IndexStep::Did);
     }
     let horizon = store.horizon().await?;
     store.index().sees(state.gap(), horizon - state.place);
     if horizon > state.place {
         return changes(store, &state, horizon, whom).await;
     }
-    // The last one first: what was done and what is to be done is asked for more than who.
     match state.parts.iter().find(|part| part.rest > 0) {
         Some(part) if fills => records(store, &state, part, whom).await,
-        _ => Ok(Step::Idle),
+        _ => Ok(IndexStep::Idle),
     }
 }
 
 /// Follows a portion of changes.
-async fn changes<S: Indexed>(store: &S, state: &State, horizon: i64, whom: For) -> Result<Step> {
+async fn changes<S: Indexed>(
+    store: &S,
+    state: &IndexState,
+    horizon: i64,
+    whom: Whom,
+) -> Result<IndexStep> {
     let sql = format!(
         "SELECT seq, type, record_id, record, previous FROM crm_changes WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT {READ}"
     );
-    let mut delta = Delta::default();
+    let mut delta = IndexDelta::default();
     let (mut last, mut count, mut bytes) = (state.place, 0, 0);
     while count < PORTION && bytes < BYTES {
         let rows = store.select(&sql, &[last.into(), horizon.into()]).await?;
@@ -133,11 +137,23 @@ async fn changes<S: Indexed>(store: &S, state: &State, horizon: i64, whom: For) 
         }
         tokio::task::yield_now().await;
     }
-    write(store, state, delta.entries(state), End::Place(last), whom).await
+    write(
+        store,
+        state,
+        delta.entries(state),
+        SliceEnd::Place(last),
+        whom,
+    )
+    .await
 }
 
 /// Takes over a portion of old records: those of one block, from the newest on.
-async fn records<S: Indexed>(store: &S, state: &State, part: &NounPart, whom: For) -> Result<Step> {
+async fn records<S: Indexed>(
+    store: &S,
+    state: &IndexState,
+    part: &NounPart,
+    whom: Whom,
+) -> Result<IndexStep> {
     let noun = part.noun;
     let columns = statements::columns(noun);
     let select = format!(
@@ -145,7 +161,7 @@ async fn records<S: Indexed>(store: &S, state: &State, part: &NounPart, whom: Fo
         noun.plural
     );
     let lowest = part.lowest(part.rest);
-    let mut delta = Delta::default();
+    let mut delta = IndexDelta::default();
     let mut next = part.rest;
     loop {
         let rows = store.select(&select, &[lowest.into(), next.into()]).await?;
@@ -168,39 +184,39 @@ async fn records<S: Indexed>(store: &S, state: &State, part: &NounPart, whom: Fo
     let highest = format!("SELECT max(id) FROM {} WHERE id <= $1", noun.plural);
     let rows = store.select(&highest, &[next.into()]).await?;
     let rest = rows.first().and_then(|row| row.first()?.int());
-    let end = End::Rest(noun.plural, part.rest, rest.unwrap_or_default().max(0));
+    let end = SliceEnd::Rest(noun.plural, part.rest, rest.unwrap_or_default().max(0));
     write(store, state, delta.entries(state), end, whom).await
 }
 
 /// Writes the rows of a portion in short transactions, the last of which has its end.
 async fn write<S: Indexed>(
     store: &S,
-    state: &State,
-    mut entries: Vec<Entry>,
-    end: End,
-    whom: For,
-) -> Result<Step> {
+    state: &IndexState,
+    mut entries: Vec<IndexEntry>,
+    end: SliceEnd,
+    whom: Whom,
+) -> Result<IndexStep> {
     loop {
         let later = entries.split_off(entries.len().min(SLICE));
         let is_last = later.is_empty();
-        let slice = Slice {
+        let slice = IndexSlice {
             place: state.place,
             turn: state.turn,
             entries,
             end: match is_last {
                 true => end.clone(),
-                false => End::None,
+                false => SliceEnd::None,
             },
         };
         let began = Instant::now();
         if !store.transact(slice).await? {
-            return Ok(Step::Lost);
+            return Ok(IndexStep::Lost);
         }
         if is_last {
-            return Ok(Step::Did);
+            return Ok(IndexStep::Did);
         }
         entries = later;
-        if whom == For::Later && store.waiting() > 0 {
+        if whom == Whom::Later && store.waiting() > 0 {
             tokio::time::sleep(began.elapsed() * SHARE).await;
         }
     }
@@ -210,9 +226,9 @@ async fn write<S: Indexed>(
 pub(crate) async fn catch_up<S: Indexed>(store: &S, goal: i64) -> Result<()> {
     let until = Instant::now() + PATIENCE;
     loop {
-        let step = step(store, false, For::Search).await?;
-        let state = State::read(&mut Store(store), store.nouns()).await?;
-        if state.begun && (step == Step::Idle || state.place >= goal) {
+        let step = step(store, false, Whom::Search).await?;
+        let state = IndexState::read(&mut StoreReads(store), store.nouns()).await?;
+        if state.begun && (step == IndexStep::Idle || state.place >= goal) {
             return Ok(());
         }
         if Instant::now() > until {
@@ -221,7 +237,7 @@ pub(crate) async fn catch_up<S: Indexed>(store: &S, goal: i64) -> Result<()> {
                 "the index of the search is too far behind the changes; try again in a moment",
             ));
         }
-        if step == Step::Lost {
+        if step == IndexStep::Lost {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -231,15 +247,15 @@ pub(crate) async fn catch_up<S: Indexed>(store: &S, goal: i64) -> Result<()> {
 pub(crate) async fn fill<S: Indexed>(store: &S, watch: &mut dyn FnMut(u64, u64)) -> Result<()> {
     let mut all = 0;
     loop {
-        let did = step(store, true, For::Search).await?;
+        let did = step(store, true, Whom::Search).await?;
         let gap = gap(store).await?.map_or(0, |gap| gap.records + gap.changes);
         let gap = gap.max(0).unsigned_abs();
         all = all.max(gap);
         watch(all - gap, all);
         match did {
-            Step::Did => {}
-            Step::Idle => return Ok(()),
-            Step::Lost => tokio::time::sleep(Duration::from_millis(50)).await,
+            IndexStep::Did => {}
+            IndexStep::Idle => return Ok(()),
+            IndexStep::Lost => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
@@ -247,7 +263,7 @@ pub(crate) async fn fill<S: Indexed>(store: &S, watch: &mut dyn FnMut(u64, u64))
 /// Makes the index anew. It is filled later.
 pub(crate) async fn begin_anew<S: Indexed>(store: &S) -> Result<()> {
     let _turn = store.index().turn.lock().await;
-    store.transact(Begin { anew: true }).await
+    store.transact(BeginIndex { anew: true }).await
 }
 
 /// Keeps the index of a server, until the task is ended.
@@ -257,9 +273,11 @@ pub(crate) async fn keep<S: Indexed>(store: &S, mut commits: watch::Receiver<u64
     loop {
         let began = Instant::now();
         let pause = match look(store, &mut since).await {
-            Ok(Some(Step::Did)) => began.elapsed() * if store.waiting() > 0 { SHARE } else { 1 },
+            Ok(Some(IndexStep::Did)) => {
+                began.elapsed() * if store.waiting() > 0 { SHARE } else { 1 }
+            }
             // Another process works on it.
-            Ok(Some(Step::Lost)) => LOOK,
+            Ok(Some(IndexStep::Lost)) => LOOK,
             Ok(_) => {
                 let _ = tokio::time::timeout(LOOK, commits.changed()).await;
                 PAUSE
@@ -274,9 +292,9 @@ pub(crate) async fn keep<S: Indexed>(store: &S, mut commits: watch::Receiver<u64
 }
 
 /// Does a portion, if it is time for one.
-async fn look<S: Indexed>(store: &S, since: &mut Option<Instant>) -> Result<Option<Step>> {
+async fn look<S: Indexed>(store: &S, since: &mut Option<Instant>) -> Result<Option<IndexStep>> {
     let Some(gap) = gap(store).await? else {
-        return step(store, true, For::Later).await.map(Some);
+        return step(store, true, Whom::Later).await.map(Some);
     };
     store.index().sees(gap.records, gap.changes);
     if gap.changes <= 0 {
@@ -289,5 +307,5 @@ async fn look<S: Indexed>(store: &S, since: &mut Option<Instant>) -> Result<Opti
         return Ok(None);
     }
     *since = None;
-    step(store, true, For::Later).await.map(Some)
+    step(store, true, Whom::Later).await.map(Some)
 }

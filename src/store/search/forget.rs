@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::postings::{Postings, damaged};
-use super::state::{InTransaction, State};
+use super::state::{InTransaction, IndexState};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::value::Value;
@@ -21,7 +21,7 @@ pub(crate) async fn forget<T: Transaction>(
     let sql = "UPDATE crm_search_state SET turn = turn + 1";
     tx.execute(sql, &[]).await?;
     let nouns = tx.nouns();
-    let state = State::read(&mut InTransaction(tx), nouns).await?;
+    let state = IndexState::read(&mut InTransaction(tx), nouns).await?;
     let mut blocks: BTreeMap<i64, HashSet<u16>> = BTreeMap::new();
     for (noun, id) in records {
         if let Some(part) = state.part(noun) {

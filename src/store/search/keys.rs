@@ -17,7 +17,7 @@ const LONGEST: usize = 40;
 
 /// The rows of which texts are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum TextClass {
     /// Names and addresses.
     Names,
     /// All other texts.
@@ -25,10 +25,10 @@ pub(super) enum Class {
 }
 
 /// The first character of a key: it tells the class and the length.
-fn mark(class: Class, length: usize) -> char {
+fn mark(class: TextClass, length: usize) -> char {
     let first = match class {
-        Class::Names => b'a',
-        Class::Others => b'A',
+        TextClass::Names => b'a',
+        TextClass::Others => b'A',
     };
     char::from(first + length as u8)
 }
@@ -38,8 +38,8 @@ pub(super) fn keys(record: &Record) -> HashSet<String> {
     let mut all = HashSet::new();
     each_text(record, |field, _, words| {
         let class = match field.names {
-            true => Class::Names,
-            false => Class::Others,
+            true => TextClass::Names,
+            false => TextClass::Others,
         };
         for word in words {
             add(class, &word.folded, &mut all);
@@ -48,7 +48,7 @@ pub(super) fn keys(record: &Record) -> HashSet<String> {
     all
 }
 
-fn add(class: Class, word: &str, all: &mut HashSet<String>) {
+fn add(class: TextClass, word: &str, all: &mut HashSet<String>) {
     for (at, length) in LENGTHS.iter().enumerate() {
         let end = word.char_indices().nth(*length).map(|end| end.0);
         let mut key = String::with_capacity(1 + end.unwrap_or(word.len()));
@@ -62,7 +62,7 @@ fn add(class: Class, word: &str, all: &mut HashSet<String>) {
 }
 
 /// The keys of all words with this beginning: from the first, up to but without the second.
-pub(super) fn range(class: Class, beginning: &str) -> (String, String) {
+pub(super) fn range(class: TextClass, beginning: &str) -> (String, String) {
     let letters = beginning.chars().count().min(LONGEST);
     let at = LENGTHS.iter().position(|length| *length >= letters);
     let end = beginning.char_indices().nth(LONGEST);
@@ -94,16 +94,16 @@ mod tests {
         ];
         for word in words {
             let mut all = HashSet::new();
-            add(Class::Names, word, &mut all);
+            add(TextClass::Names, word, &mut all);
             for wanted in words {
                 for (end, _) in wanted.char_indices().skip(1).chain([(wanted.len(), ' ')]) {
                     let beginning = &wanted[..end];
-                    let (from, to) = range(Class::Names, beginning);
+                    let (from, to) = range(TextClass::Names, beginning);
                     let found = all.iter().any(|key| *key >= from && *key < to);
                     // A search for more letters than are kept looks at the record.
                     let cut: String = beginning.chars().take(LONGEST).collect();
                     assert_eq!(found, word.starts_with(&cut), "{word} {beginning}");
-                    let (from, to) = range(Class::Others, beginning);
+                    let (from, to) = range(TextClass::Others, beginning);
                     assert!(!all.iter().any(|key| *key >= from && *key < to));
                 }
             }

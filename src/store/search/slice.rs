@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::delta::Entry;
+use super::delta::IndexEntry;
 use super::postings::{Postings, damaged};
 use crate::base::error::Result;
 use crate::model::value::Value;
@@ -20,7 +20,7 @@ const WRITTEN: [usize; 3] = [50, 10, 1];
 
 /// What ends with a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum SliceEnd {
     /// Nothing: other slices follow.
     None,
     /// The index has followed the changes up to this one.
@@ -30,15 +30,15 @@ pub(super) enum End {
 }
 
 /// Rows to be changed.
-pub(super) struct Slice {
+pub(super) struct IndexSlice {
     /// The place and the turn of the index when the portion was read.
     pub(super) place: i64,
     pub(super) turn: i64,
-    pub(super) entries: Vec<Entry>,
-    pub(super) end: End,
+    pub(super) entries: Vec<IndexEntry>,
+    pub(super) end: SliceEnd,
 }
 
-impl Chore for Slice {
+impl Chore for IndexSlice {
     /// False if another process was there first, so that nothing was changed.
     type Done = bool;
 
@@ -49,7 +49,7 @@ impl Chore for Slice {
         if found != Some((Some(self.place), Some(self.turn))) {
             return Ok(false);
         }
-        if let End::Rest(noun, from, to) = self.end {
+        if let SliceEnd::Rest(noun, from, to) = self.end {
             let sql = "UPDATE crm_search_nouns SET rest = $1 WHERE noun = $2 AND rest = $3";
             let params = [to.into(), noun.into(), from.into()];
             if tx.execute(sql, &params).await? == 0 {
@@ -67,7 +67,7 @@ impl Chore for Slice {
             write(tx, first.block, now).await?;
             entries = later;
         }
-        if let End::Place(place) = self.end {
+        if let SliceEnd::Place(place) = self.end {
             let sql = "UPDATE crm_search_state SET place = $1";
             tx.execute(sql, &[place.into()]).await?;
         }
@@ -76,7 +76,7 @@ impl Chore for Slice {
 }
 
 /// Changes rows of one block.
-async fn write<T: Transaction>(tx: &mut T, block: i64, entries: &[Entry]) -> Result<()> {
+async fn write<T: Transaction>(tx: &mut T, block: i64, entries: &[IndexEntry]) -> Result<()> {
     let Some(last) = entries.last() else {
         return Ok(());
     };

@@ -50,13 +50,13 @@ pub(crate) trait Indexed: Sync {
     fn nouns(&self) -> &'static [&'static Noun];
 
     /// What this process knows of the index.
-    fn index(&self) -> &Index;
+    fn index(&self) -> &SearchIndex;
 }
 
 /// A store as [`Reads`].
-pub(crate) struct Store<'s, S>(pub(crate) &'s S);
+pub(crate) struct StoreReads<'s, S>(pub(crate) &'s S);
 
-impl<S: Indexed> Reads for Store<'_, S> {
+impl<S: Indexed> Reads for StoreReads<'_, S> {
     async fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
         self.0.select(sql, params).await
     }
@@ -64,14 +64,14 @@ impl<S: Indexed> Reads for Store<'_, S> {
 
 /// What this process knows of the index.
 #[derive(Debug, Default)]
-pub(crate) struct Index {
+pub(crate) struct SearchIndex {
     /// Whoever writes the index has it, so that the tasks of a process do not do the same.
     pub(super) turn: tokio::sync::Mutex<()>,
     gap: Gauge<i64, AtomicI64>,
     behind: Gauge<i64, AtomicI64>,
 }
 
-impl Index {
+impl SearchIndex {
     /// Registers the metrics.
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
@@ -152,7 +152,7 @@ impl NounPart {
 
 /// The state of the index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct IndexState {
     /// Whether there is an index by the rules of this program.
     pub(crate) begun: bool,
     /// The index has followed all changes up to this one.
@@ -169,18 +169,18 @@ pub(super) const STATE: &str = "SELECT CAST(0 AS bigint) AS what, rules AS a, pl
      UNION ALL SELECT 1, number, rest, 0, noun FROM crm_search_nouns \
      UNION ALL SELECT 2, block, 0, 0, '' FROM crm_search_blocks";
 
-impl State {
+impl IndexState {
     /// Reads the state.
     pub(crate) async fn read(
         reads: &mut impl Reads,
         nouns: &'static [&'static Noun],
-    ) -> Result<State> {
+    ) -> Result<IndexState> {
         let rows = reads.rows(STATE, &[]).await?;
-        Ok(State::of(&rows, nouns))
+        Ok(IndexState::of(&rows, nouns))
     }
 
-    pub(super) fn of(rows: &[Vec<Value>], nouns: &'static [&'static Noun]) -> State {
-        let mut state = State::default();
+    pub(super) fn of(rows: &[Vec<Value>], nouns: &'static [&'static Noun]) -> IndexState {
+        let mut state = IndexState::default();
         for row in rows {
             let int = |at: usize| row.get(at).and_then(Value::int).unwrap_or_default();
             match int(0) {
@@ -230,18 +230,18 @@ impl<T: Transaction> Reads for InTransaction<'_, T> {
 }
 
 /// Begins an index: from now on it follows the changes, and all records that exist are still to be taken over.
-pub(crate) struct Begin {
+pub(crate) struct BeginIndex {
     /// Whether an index by the right rules is thrown away.
     pub(crate) anew: bool,
 }
 
-impl Chore for Begin {
+impl Chore for BeginIndex {
     type Done = ();
 
     async fn run<T: Transaction>(self, tx: &mut T) -> Result<()> {
         tx.alone_with("search").await?;
         let nouns = tx.nouns();
-        let state = State::read(&mut InTransaction(tx), nouns).await?;
+        let state = IndexState::read(&mut InTransaction(tx), nouns).await?;
         if state.begun && !self.anew {
             return Ok(());
         }

@@ -23,7 +23,7 @@ use super::writer::Writer;
 use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
 use crate::store::budget::{QueryBudget, SHORT, too_long};
-use crate::store::search::state::Index;
+use crate::store::search::state::SearchIndex;
 
 /// How many chunks of lists are read at once; others wait for a moment. More threads would only share the processors, and
 /// each needs a connection with its cache.
@@ -51,7 +51,7 @@ pub(crate) struct Database {
     /// How many whole sorted lists are being read.
     pub(crate) ordered: AtomicUsize,
     /// What is known of the index of the search.
-    pub(crate) index: Index,
+    pub(crate) index: SearchIndex,
     files: Arc<OpenFiles>,
     /// How reading connections are opened.
     way: Way,
@@ -81,7 +81,7 @@ impl Database {
             writer,
             cache,
             ordered: AtomicUsize::new(0),
-            index: Index::default(),
+            index: SearchIndex::default(),
             files,
             way,
             readers: Mutex::new(reader.into_iter().collect()),

@@ -41,7 +41,7 @@ use crate::store::contract::{
 use crate::store::meter::Live;
 use crate::store::retention::Keep;
 use crate::store::search::find;
-use crate::store::search::state::{Index, Indexed, Reads};
+use crate::store::search::state::{Indexed, Reads, SearchIndex};
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 
@@ -348,7 +348,7 @@ impl Store for Sqlite {
         if !database.writer.writes() {
             return database.read(|reader| {
                 now(find::look_through(
-                    &mut Reader(reader),
+                    &mut SearchReader(reader),
                     database.nouns,
                     &find,
                 ))
@@ -361,7 +361,13 @@ impl Store for Sqlite {
                 let look = |(database, find, tail): &mut (Arc<Database>, Find, usize)| {
                     database.read(|reader| {
                         let nouns = database.nouns;
-                        now(find::look(&mut Reader(reader), nouns, find, *tail, false))
+                        now(find::look(
+                            &mut SearchReader(reader),
+                            nouns,
+                            find,
+                            *tail,
+                            false,
+                        ))
                     })
                 };
                 Ok(database.beside(&mut pace, state, look).await?.0)
@@ -413,9 +419,9 @@ impl Store for Sqlite {
 }
 
 /// A reading connection for the search.
-struct Reader<'r>(&'r mut ReadConnection);
+struct SearchReader<'r>(&'r mut ReadConnection);
 
-impl Reads for Reader<'_> {
+impl Reads for SearchReader<'_> {
     async fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
         values::query(self.0, sql, params).map_err(|error| map_err(&error))
     }
@@ -442,7 +448,7 @@ impl Indexed for Sqlite {
         self.database().nouns
     }
 
-    fn index(&self) -> &Index {
+    fn index(&self) -> &SearchIndex {
         &self.database().index
     }
 }

@@ -340,7 +340,7 @@ fn search(
     if state != FileState::Ready {
         return Ok(Vec::new());
     }
-    let mut reads = Reader { conn, failed: None };
+    let mut reads = CheckReader { conn, failed: None };
     let found = check::check(&mut reads, schema.nouns);
     match (reads.failed, found) {
         (Some(error), _) => Err(error),
@@ -351,12 +351,12 @@ fn search(
 }
 
 /// The connection of a check, for the index of the search. It keeps its own errors, which tell of damage.
-struct Reader<'c> {
+struct CheckReader<'c> {
     conn: &'c Connection,
     failed: Option<rusqlite::Error>,
 }
 
-impl Selects for Reader<'_> {
+impl Selects for CheckReader<'_> {
     fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
         query(self.conn, sql, params).map_err(|error| {
             let told = map_err(&error);
