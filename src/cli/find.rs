@@ -149,10 +149,9 @@ impl<'a> FindCommand<'a> {
                 found.gap.records
             ));
         }
-        if records.is_empty() {
-            if look.terminal.width.is_some() && look.format == Format::Table {
-                say("nothing found");
-            }
+        let is_terminal = look.terminal.width.is_some() && look.format == Format::Table;
+        if records.is_empty() && is_terminal {
+            say("nothing found");
             hint(find, store).await?;
         }
         Ok(0)

@@ -318,6 +318,9 @@ fn cut(text: &str, most: usize) -> String {
 /// The part of a text around its first match.
 fn snippet(text: &str, words: &[String]) -> String {
     let (most, before) = SNIPPET;
+    if text.len() <= most {
+        return one_line(text);
+    }
     let first = marks(text, words).first().map_or(0, |place| place.start);
     let back = text[..first].char_indices().rev().nth(before);
     let begin = back.map_or(0, |(at, _)| at);

@@ -13,7 +13,8 @@
 //! - Records from before the index are taken over behind the first start, the newest first. They are counted by
 //!   [`IndexGap`].
 //! - A portion is idempotent: it adds and removes words of records, and only its last transaction moves the place. It may end
-//!   anywhere, and several processes may try. A transaction that finds another place, or another turn, changes nothing.
+//!   anywhere, and several processes may try: each begins a portion with a new turn. A transaction that finds another place,
+//!   or another turn, changes nothing.
 //! - An erasure removes a record from all rows of its block, and starts a new turn, so that no portion that has read the
 //!   record before brings its words back.
 //!

@@ -18,7 +18,7 @@ CREATE TABLE crm_search_state (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
     rules INTEGER NOT NULL, -- the rules by which texts become words
     place INTEGER NOT NULL, -- each change up to this one is in the index
-    turn  INTEGER NOT NULL  -- one more with each erasure
+    turn  INTEGER NOT NULL  -- one more with each portion and each erasure
 ) STRICT;
 
 -- The nouns in the index.

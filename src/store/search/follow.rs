@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::delta::{IndexDelta, IndexEntry};
-use super::slice::{IndexSlice, SLICE, SliceEnd};
+use super::slice::{Claim, IndexSlice, SLICE, SliceEnd};
 use super::state::{BeginIndex, IndexGap, IndexState, Indexed, NounPart, StoreReads};
 use crate::base::error::{Code, Error, Result};
 use crate::model::record::Record;
@@ -97,12 +97,25 @@ async fn step<S: Indexed>(store: &S, fills: bool, whom: Whom) -> Result<IndexSte
     }
     let horizon = store.horizon().await?;
     store.index().sees(state.gap(), horizon - state.place);
-    if horizon > state.place {
-        return changes(store, &state, horizon, whom).await;
+    let rest = state.parts.iter().find(|part| part.rest > 0 && fills);
+    let rest = rest.cloned();
+    if horizon <= state.place && rest.is_none() {
+        return Ok(IndexStep::Idle);
     }
-    match state.parts.iter().find(|part| part.rest > 0) {
-        Some(part) if fills => records(store, &state, part, whom).await,
-        _ => Ok(IndexStep::Idle),
+    let claim = Claim {
+        place: state.place,
+        turn: state.turn,
+    };
+    let Some(turn) = store.transact(claim).await? else {
+        return Ok(IndexStep::Lost);
+    };
+    let state = IndexState { turn, ..state };
+    // Read after the claim: another process may have written words of later changes before it.
+    let horizon = store.horizon().await?;
+    match rest {
+        _ if horizon > state.place => changes(store, &state, horizon, whom).await,
+        Some(part) => records(store, &state, &part, whom).await,
+        None => Ok(IndexStep::Idle),
     }
 }
 

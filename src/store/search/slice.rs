@@ -29,6 +29,24 @@ pub(super) enum SliceEnd {
     Rest(&'static str, i64, i64),
 }
 
+/// Begins a portion with a new turn, so that no other process goes on with one that it has begun before. Otherwise it could
+/// remove a word that this portion, which has read more changes, has added again.
+pub(super) struct Claim {
+    pub(super) place: i64,
+    pub(super) turn: i64,
+}
+
+impl Chore for Claim {
+    /// The new turn. `None` if another process was there first.
+    type Done = Option<i64>;
+
+    async fn run<T: Transaction>(self, tx: &mut T) -> Result<Option<i64>> {
+        let sql = "UPDATE crm_search_state SET turn = turn + 1 WHERE place = $1 AND turn = $2";
+        let claimed = tx.execute(sql, &[self.place.into(), self.turn.into()]);
+        Ok((claimed.await? == 1).then_some(self.turn + 1))
+    }
+}
+
 /// Rows to be changed.
 pub(super) struct IndexSlice {
     /// The place and the turn of the index when the portion was read.

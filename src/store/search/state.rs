@@ -157,7 +157,7 @@ pub(crate) struct IndexState {
     pub(crate) begun: bool,
     /// The index has followed all changes up to this one.
     pub(crate) place: i64,
-    /// One more with each erasure.
+    /// One more with each portion and each erasure.
     pub(super) turn: i64,
     pub(crate) parts: Vec<NounPart>,
     /// The blocks that have rows, the newest first.

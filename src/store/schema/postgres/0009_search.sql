@@ -18,7 +18,7 @@ CREATE TABLE crm_search_state (
     id    bigint PRIMARY KEY CHECK (id = 1),
     rules bigint NOT NULL, -- the rules by which texts become words
     place bigint NOT NULL, -- each change up to this one is in the index
-    turn  bigint NOT NULL  -- one more with each erasure
+    turn  bigint NOT NULL  -- one more with each portion and each erasure
 );
 
 -- The nouns in the index.
