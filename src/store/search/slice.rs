@@ -42,8 +42,9 @@ impl Chore for Claim {
 
     async fn run<T: Transaction>(self, tx: &mut T) -> Result<Option<i64>> {
         let sql = "UPDATE crm_search_state SET turn = turn + 1 WHERE place = $1 AND turn = $2";
-        let claimed = tx.execute(sql, &[self.place.into(), self.turn.into()]);
-        Ok((claimed.await? == 1).then_some(self.turn + 1))
+        let params = [self.place.into(), self.turn.into()];
+        let claimed = tx.execute(sql, &params).await?;
+        Ok((claimed == 1).then_some(self.turn + 1))
     }
 }
 
