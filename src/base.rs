@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod time;
+pub mod words;
 
 pub mod log;
 

@@ -32,6 +32,7 @@ mod draft;
 mod due;
 mod fields;
 mod filters;
+mod find;
 mod follow;
 mod followup;
 mod health;

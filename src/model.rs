@@ -41,6 +41,10 @@ pub mod calendar;
 
 pub mod nouns;
 
+pub mod found;
+
+pub mod find;
+
 pub mod query;
 
 pub mod token;

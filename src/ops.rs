@@ -53,6 +53,7 @@ macro_rules! operations {
         }
     };
     (@visit $visitor:ident list $operation:path) => { $visitor.list().await };
+    (@visit $visitor:ident search $operation:path) => { $visitor.search().await };
     (@visit $visitor:ident stream $operation:path) => { $visitor.stream().await };
     (@visit $visitor:ident get $operation:path) => { $visitor.get().await };
     (@visit $visitor:ident all $operation:path) => { $visitor.list_all::<<$operation as ListAll>::Item>().await };
@@ -67,6 +68,7 @@ operations! {
     get::Get: get,
     list::List: list,
     stream::Stream: stream,
+    search::Search: search,
     update::Update: write,
     delete::Delete: write,
     erase::Erase: write,
@@ -107,6 +109,9 @@ pub trait Visit: Sized {
 
     /// Visits the stream of a feed.
     fn stream(self) -> impl Future<Output = Self::Out>;
+
+    /// Visits the search over all records.
+    fn search(self) -> impl Future<Output = Self::Out>;
 
     /// Visits the read of a record by its id.
     fn get(self) -> impl Future<Output = Self::Out>;

@@ -22,6 +22,7 @@
 //! | [`printer`] | records |
 //! | [`claimed`](mod@claimed) | follow-ups that were claimed |
 //! | [`due`](mod@due) | whom to contact |
+//! | [`found`](mod@found) | what a search has found |
 //! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged) | other results: lists of rows, single ones, what an undo does, what a logged action moves |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
@@ -31,6 +32,7 @@ mod csv;
 mod digest;
 mod due;
 mod error;
+mod found;
 mod logged;
 mod look;
 mod page;
@@ -49,6 +51,7 @@ pub use bar::Bar;
 pub use claimed::{card, claimed};
 pub use due::{DueRow, due};
 pub use error::error;
+pub use found::found;
 pub use logged::logged;
 pub use look::{Extent, Look};
 pub use page::Page;

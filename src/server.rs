@@ -93,6 +93,8 @@ pub async fn serve(
     let announcing = store.clone();
     let mut announcers = JoinSet::new();
     announcers.spawn(reminders::announce(announcing));
+    let searched = store.clone();
+    enforcing.spawn(async move { searched.keep_index().await });
     // Streams have no end of their own.
     let shutdown = async move {
         shutdown.await;

@@ -1,7 +1,7 @@
 //! The stores of records, and the contract that all of them keep.
 //!
 //! [`contract`] has the laws. A rule runs over a [`transaction`]. `sql` has the SQL text and the rules that the databases
-//! share. A [`change`] is kept for each record that is written; [`follow`] follows the changes of any store, and
+//! share, and [`search`] the index of words. A [`change`] is kept for each record that is written; [`follow`] follows the changes of any store, and
 //! [`retention`] removes old ones. [`copy`] copies everything from one store to another.
 
 pub mod change;
@@ -20,6 +20,8 @@ mod chunk;
 mod feed;
 pub mod sql;
 mod urgency;
+
+pub mod search;
 
 pub mod postgres;
 pub mod remote;

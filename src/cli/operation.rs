@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::draft::{field_args, json_arg};
 use super::filters::{filter_args, list_args};
+use super::find;
 use super::follow;
 use super::help::examples;
 use super::history;
@@ -71,7 +72,7 @@ fn verbs(
 
 /// Whether the command of an operation is not a subcommand.
 fn is_plain(about: &About) -> bool {
-    matches!(about.of, Of::Changes | Of::Plain(_))
+    matches!(about.of, Of::Changes | Of::Found | Of::Plain(_))
 }
 
 /// The operations whose commands are not subcommands, with their words.
@@ -221,6 +222,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
             let key = Arg::new("key").value_name("NAME").required(true);
             vec![key.num_args(1..).help(help)]
         }
+        (CommandPart::Find, _) => find::args(),
         (CommandPart::Change, _) => vec![
             Arg::new("change")
                 .value_name("CHANGE")

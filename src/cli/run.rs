@@ -6,6 +6,7 @@ use clap::ArgMatches;
 
 use super::draft::source;
 use super::filters::pairs;
+use super::find::FindCommand;
 use super::follow::Follow;
 use super::hints::behalf;
 use super::ids::Named;
@@ -185,6 +186,14 @@ impl Visit for Run<'_> {
 
     async fn stream(self) -> Ended {
         Err(Error::internal("an operation without a command was run").into())
+    }
+
+    async fn search(self) -> Ended {
+        let settings = self.session.settings()?;
+        let page = self.session.page(&settings);
+        FindCommand::read(self.matches, &settings)?
+            .run(Session::look(&settings), page)
+            .await
     }
 
     async fn get(self) -> Ended {

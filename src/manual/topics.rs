@@ -28,6 +28,7 @@ topics! {
     "api", "The HTTP API: paths, lists, filters, errors";
     "commands", "The terminal tool: commands, flags, formats, exit codes";
     "due", "Whom to contact next, and who works on it";
+    "search", "Find records by their words";
     "settings", "Every setting: flag, environment variable, config file";
     "tokens", "Who may use the service";
     "webhooks", "Where every change is sent, signed";

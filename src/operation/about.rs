@@ -58,6 +58,8 @@ pub enum Of {
     Changes,
     /// Webhooks.
     Webhooks,
+    /// All records, by their words. Its command is not a subcommand.
+    Found,
     /// The service itself.
     Service,
 }
@@ -77,7 +79,7 @@ impl Of {
             Of::Records => !noun.is_view(),
             Of::Lists => true,
             Of::Noun(of) | Of::Plain(of) | Of::Command(of) => std::ptr::eq(of, noun),
-            Of::Tokens | Of::Webhooks | Of::Changes | Of::Service => false,
+            Of::Tokens | Of::Webhooks | Of::Changes | Of::Found | Of::Service => false,
         }
     }
 }
@@ -277,6 +279,8 @@ pub enum CommandPart {
     Change,
     /// One or more leads, and what was done with them.
     Log,
+    /// The words of a search, and its options.
+    Find,
 }
 
 impl About {
@@ -309,7 +313,7 @@ impl About {
     pub fn is_with(&self, noun: Option<&'static Noun>) -> bool {
         match (self.of, noun) {
             (of, Some(noun)) => of.has(noun),
-            (Of::Tokens | Of::Webhooks | Of::Changes | Of::Service, None) => true,
+            (Of::Tokens | Of::Webhooks | Of::Changes | Of::Found | Of::Service, None) => true,
             (Of::Records | Of::Lists | Of::Noun(_) | Of::Plain(_) | Of::Command(_), None) => false,
         }
     }

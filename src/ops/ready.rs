@@ -55,6 +55,12 @@ fn describe() -> Described {
             "description": "The time of the first backup that failed after the newest one, UTC; null while backups succeed. Present if the service makes backups.",
             "examples": [null],
         },
+        "search_unindexed": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "At most how many records a search does not find yet, because its index is being made. Present until it is done.",
+            "examples": [null],
+        },
     });
     Described::new("The answer is based on a real commit to the database.")
         .answers(200, answer("It accepts writes.", status("ready", more)))

@@ -19,17 +19,21 @@ use super::route::{Act, Found};
 use super::written::{tagged, tagged_json};
 use super::{docs, gate, openapi, preference, reply};
 use crate::base::error::{Code, Error, Result, quoted};
+use crate::model::find::Find;
+use crate::model::found::FOUND;
 use crate::model::noun::Noun;
 use crate::model::query::{self, Query};
 use crate::model::record::Snapshot;
+use crate::model::rows::Rows;
 use crate::model::shown::Shown;
 use crate::model::terms::Terms;
+use crate::model::value::{Cell, Value};
 use crate::net::body;
 use crate::operation::about::Body;
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::service::{Answered, DocsFile, Inform, MetricsText, Service};
 use crate::ops::Visit;
-use crate::store::contract::{Listed, Ready, Report, Store};
+use crate::store::contract::{Listed, Listing, Ready, Report, Store, UNINDEXED};
 
 /// A request with the noun, the parameter and the body for its operation.
 struct Call<'a, S> {
@@ -87,6 +91,32 @@ impl Request<'_> {
         }
         if let Some(link) = next.and_then(|next| next_link(self.head.path, noun, &pairs, &next)) {
             headers.insert(LINK, link);
+        }
+        Ok(response)
+    }
+
+    async fn search(&self) -> Result<Response> {
+        let find = Find::new(&query::pairs(self.head.query)?)?;
+        let media = Media::asked(self.head.headers);
+        let found = self.api.store.find(find).await?;
+        let mut rows = Written::new(None, media);
+        for record in &found.records {
+            let cells: Vec<Cell<'_>> = record.values.iter().map(Value::cell).collect();
+            rows.push(&FOUND, &cells);
+        }
+        let listing = Listing {
+            total: None,
+            next: None,
+            is_behind: false,
+            first: rows,
+            rest: None,
+        };
+        let pass = || self.api.passes.pass(self.token);
+        let mut response = reply::list(listing, media, &self.api.answers, pass, self.request_id)?;
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+        if found.gap.records > 0 {
+            headers.insert(UNINDEXED, found.gap.records.into());
         }
         Ok(response)
     }
@@ -246,6 +276,11 @@ where
     async fn stream(self) -> Result<Response> {
         let (request, noun) = (self.request, noun(self.noun)?);
         Box::pin(async move { request.read(pin!(request.stream(noun))).await }).await
+    }
+
+    async fn search(self) -> Result<Response> {
+        let request = self.request;
+        Box::pin(async move { request.read(pin!(request.search())).await }).await
     }
 
     async fn get(self) -> Result<Response> {

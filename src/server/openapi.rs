@@ -8,6 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::base::error::Code;
+use crate::model::found::FOUND;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::token::Scope;
@@ -80,6 +81,7 @@ pub fn document() -> String {
             responses.insert(name, components::not_found(noun));
         }
     }
+    tags.push(json!({"name": "search", "description": format!("{}.", FOUND.about)}));
     tags.push(json!({"name": "service", "description": "The service itself."}));
     tags.push(json!({"name": "tokens", "description": "Who may use the service."}));
     tags.push(json!({"name": "webhooks", "description": "Where the changes are sent."}));
@@ -135,6 +137,7 @@ fn operation(route: &Route) -> Option<Value> {
         (Of::Tokens, _) => "tokens",
         (Of::Changes, _) => "changes",
         (Of::Webhooks, _) => "webhooks",
+        (Of::Found, _) => "search",
         (_, Some(noun)) => noun.plural,
         (_, None) => "service",
     };

@@ -1,5 +1,6 @@
 //! One type for all stores, so that callers need not know which one they use.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +9,16 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use super::chore::{Chore, not_here};
-use super::contract::{Listed, Listing, Outcome, Ready, Report, Store, Write};
+use super::contract::{Found, Listed, Listing, Outcome, Ready, Report, Store, Write};
 use super::postgres::Postgres;
 use super::remote::Remote;
 use super::retention::Keep;
+use super::search::follow;
+use super::search::state::IndexGap;
 use super::sql::due::NEXT;
 use super::sqlite::{Sqlite, Work};
 use crate::base::error::Result;
+use crate::model::find::Find;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
@@ -166,6 +170,43 @@ impl AnyStore {
         }
     }
 
+    /// Keeps the index of the search of a server, until the task is ended.
+    pub(crate) async fn keep_index(&self) -> Infallible {
+        match self {
+            AnyStore::Sqlite(store) => follow::keep(store, store.commits()).await,
+            AnyStore::Postgres(store) => follow::keep(store, store.commits()).await,
+            // The server keeps its own.
+            AnyStore::Remote(_) => std::future::pending().await,
+        }
+    }
+
+    /// How much of the index of the search is missing. A server looks after its own.
+    pub async fn index_gap(&self) -> Result<IndexGap> {
+        match self {
+            AnyStore::Sqlite(store) => follow::missing(store).await,
+            AnyStore::Postgres(store) => Box::pin(follow::missing(store)).await,
+            AnyStore::Remote(_) => Ok(IndexGap::default()),
+        }
+    }
+
+    /// Completes the index of the search. `watch` is told how many records are done, and of how many.
+    pub async fn fill_index(&self, watch: &mut dyn FnMut(u64, u64)) -> Result<()> {
+        match self {
+            AnyStore::Sqlite(store) => follow::fill(store, watch).await,
+            AnyStore::Postgres(store) => Box::pin(follow::fill(store, watch)).await,
+            AnyStore::Remote(_) => Ok(()),
+        }
+    }
+
+    /// Throws the index of the search away. It is filled again by [`AnyStore::fill_index`], or by a server.
+    pub async fn empty_index(&self) -> Result<()> {
+        match self {
+            AnyStore::Sqlite(store) => follow::begin_anew(store).await,
+            AnyStore::Postgres(store) => Box::pin(follow::begin_anew(store)).await,
+            AnyStore::Remote(_) => Err(not_here()),
+        }
+    }
+
     /// The nouns of the store, in the order in which they refer to one another.
     pub fn nouns(&self) -> &'static [&'static Noun] {
         match self {
@@ -212,6 +253,10 @@ impl Store for AnyStore {
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
         each!(self, store => store.list_into(query, rows).await)
+    }
+
+    async fn find(&self, find: Find) -> Result<Found> {
+        each!(self, store => store.find(find).await)
     }
 
     async fn ready(&self) -> Result<Ready> {

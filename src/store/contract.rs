@@ -26,9 +26,11 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 
+use super::search::state::IndexGap;
 use super::sql::ledger::Ledger;
 use super::transaction::Transaction;
 use crate::base::error::Result;
+use crate::model::find::Find;
 use crate::model::noun::Noun;
 use crate::model::query::Query;
 use crate::model::record::{Record, Snapshot};
@@ -247,6 +249,18 @@ impl Listing<Vec<Record>> {
     }
 }
 
+/// The result of a search.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The records as they are found, the best first. Their noun is [`FOUND`](crate::model::found::FOUND).
+    pub records: Vec<Record>,
+    /// What could not be searched.
+    pub gap: IndexGap,
+}
+
+/// The header of an answer to a search that says at most how many records could not be searched yet.
+pub const UNINDEXED: &str = "x-unindexed-count";
+
 /// The state of a store that accepts writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
@@ -254,6 +268,8 @@ pub struct Ready {
     pub last_commit: String,
     /// The state of the backups, `None` if the store makes no backups itself.
     pub backups: Option<Report>,
+    /// At most how many records a search does not find yet.
+    pub unindexed: u64,
 }
 
 /// The state of the backups that a server makes.
@@ -297,7 +313,10 @@ impl Report {
 impl Ready {
     /// The JSON that `/ready` and `crm health` write.
     pub fn to_json(&self) -> String {
-        let json = serde_json::json!({ "status": "ready", "last_commit": self.last_commit });
+        let mut json = serde_json::json!({ "status": "ready", "last_commit": self.last_commit });
+        if self.unindexed > 0 {
+            json["search_unindexed"] = self.unindexed.into();
+        }
         let json = json.to_string();
         match &self.backups {
             Some(report) => report.beside(&json),
@@ -311,6 +330,10 @@ impl Ready {
         Some(Ready {
             last_commit: parsed.get("last_commit")?.as_str()?.to_string(),
             backups: Report::from_json(json),
+            unindexed: parsed
+                .get("search_unindexed")
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or_default(),
         })
     }
 }
@@ -389,6 +412,9 @@ pub trait Store {
     fn list(&self, query: Query) -> impl Future<Output = Result<Listing<Vec<Record>>>> + Send {
         self.list_into(query, Vec::new())
     }
+
+    /// Finds the records with these words, also in what was written just now.
+    fn find(&self, find: Find) -> impl Future<Output = Result<Found>> + Send;
 
     /// Returns `Ok` if the store accepts writes.
     fn ready(&self) -> impl Future<Output = Result<Ready>> + Send;

@@ -12,6 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::search::state::NEEDED;
 use super::sql::webhooks::LOWEST_NEEDED;
 use super::transaction::Transaction;
 use crate::base::error::Result;
@@ -156,10 +157,19 @@ impl KeptChanges {
     }
 }
 
-/// The number of the first change that something else than the history needs, such as a webhook that has not delivered it.
+/// The number of the first change that something else than the history needs, such as a webhook that has not delivered it, or the
+/// index of the search.
 /// It and all after it stay, however old they are. `None` if nothing needs any: the kept answers of requests have copies of
 /// their records.
 async fn needed_from<T: Transaction>(tx: &mut T) -> Result<Option<i64>> {
-    let rows = tx.query(LOWEST_NEEDED, &[]).await?;
-    Ok(rows.first().and_then(|row| row.first()?.int()))
+    let mut lowest: Option<i64> = None;
+    for needed in [LOWEST_NEEDED, NEEDED] {
+        let rows = tx.query(needed, &[]).await?;
+        let needed = rows.first().and_then(|row| row.first()?.int());
+        lowest = match (lowest, needed) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+    Ok(lowest)
 }

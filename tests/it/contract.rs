@@ -38,6 +38,10 @@ use crate::log::{
     a_newest_time_is_no_change_of_the_lead, filters_take_times_from_now,
     those_who_log_at_once_all_move_the_follow_up,
 };
+use crate::search::{
+    a_search_sees_every_write, an_erased_lead_is_not_found, the_index_finds_what_is_there,
+    words_are_found_by_their_beginnings,
+};
 use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
 use crate::undo::named::{
@@ -139,6 +143,10 @@ on_every_store! {
     a_lease_ends_by_itself_and_can_be_renewed
     a_claim_with_a_key_is_done_once
     filters_by_urgency_find_what_is_shown
+    words_are_found_by_their_beginnings
+    a_search_sees_every_write
+    the_index_finds_what_is_there
+    an_erased_lead_is_not_found
 }
 
 async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {
@@ -208,6 +216,10 @@ async fn try_update(
 
 pub async fn update(store: &AnyStore, noun: &'static Noun, id: i64, json: &str) -> Record {
     try_update(store, noun, id, json).await.unwrap()
+}
+
+pub async fn all(store: &AnyStore, noun: &'static Noun) -> Vec<Record> {
+    list(store, noun, "").await
 }
 
 async fn list(store: &AnyStore, noun: &'static Noun, query: &str) -> Vec<Record> {

@@ -580,7 +580,7 @@ fn help_shows_topics_commands_and_a_sentence_for_the_rest() {
     );
     let run = home.crm(["help", "nope"]).run();
     assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("(api, commands, settings,"), "{run:?}");
+    assert!(run.stderr.contains("(api, commands, search,"), "{run:?}");
 }
 
 #[test]

@@ -46,6 +46,7 @@ mod property;
 mod raw;
 mod reading;
 mod revoked;
+mod search;
 mod site;
 mod stream;
 mod support;

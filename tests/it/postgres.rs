@@ -91,6 +91,7 @@ async fn old_addresses_get_their_one_form_and_others_are_found() {
              DROP VIEW {name}.crm_changes_of;
              DROP TABLE {name}.crm_changes, {name}.crm_epoch, {name}.crm_webhooks, {name}.crm_deliveries,
                  {name}.crm_leases;
+             DROP TABLE {name}.crm_search, {name}.crm_search_blocks, {name}.crm_search_nouns, {name}.crm_search_state;
              DROP SEQUENCE {name}.crm_changes_seq;
              DROP FUNCTION {name}.crm_now();
              UPDATE {name}.crm_schema SET number = 4"

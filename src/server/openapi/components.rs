@@ -147,6 +147,11 @@ pub(super) fn headers() -> Value {
             "schema": {"type": "integer", "format": "int64", "minimum": 0},
             "example": 42,
         },
+        "UnindexedCount": {
+            "description": "Present if the index of the search is being made: at most how many records are not found by it yet.",
+            "schema": {"type": "integer", "format": "int64", "minimum": 1},
+            "example": 120000,
+        },
         "RetryAfter": {
             "description": "When to try again, in seconds.",
             "schema": {"type": "integer", "minimum": 0},

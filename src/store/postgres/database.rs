@@ -17,6 +17,7 @@ use crate::model::noun::Noun;
 use crate::store::budget::{QueryBudget, too_long};
 use crate::store::meter::Meter;
 use crate::store::retention::KeptChanges;
+use crate::store::search::state::SearchIndex;
 use crate::store::signal::CommitSignal;
 use crate::store::waiting::Waiting;
 
@@ -62,6 +63,8 @@ pub(super) struct PgDatabase {
     pub(super) feed: FeedGauges,
     /// How long changes are kept.
     pub(super) kept: Arc<KeptChanges>,
+    /// What is known of the index of the search.
+    pub(super) index: SearchIndex,
 }
 
 /// The state of the sequence of changes when it was last measured.
@@ -106,6 +109,7 @@ impl PgDatabase {
             signal: CommitSignal::default(),
             feed: FeedGauges::default(),
             kept: Arc::default(),
+            index: SearchIndex::default(),
         })
     }
 

@@ -12,6 +12,7 @@ use crate::store::meter::Live;
 pub(super) fn register(database: &PgDatabase, registry: &mut Registry) {
     database.meter.register(registry);
     database.kept.register(registry);
+    database.index.register(registry);
     let mut pool = |name, help, read: fn(deadpool::Status) -> usize| {
         let pool = database.pool.clone();
         let read = Live::new(move || read(pool.status()) as u64);

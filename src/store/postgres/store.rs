@@ -15,6 +15,7 @@ use super::writing::Mode;
 use super::{list, metrics, schema, upkeep};
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
+use crate::model::find::Find;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
@@ -24,8 +25,10 @@ use crate::model::terms::Terms;
 use crate::model::token::Keyring;
 use crate::model::value::Value;
 use crate::store::chore::Chore;
-use crate::store::contract::{Listed, Listing, Outcome, Ready, Store, Write, WriteExtent};
+use crate::store::contract::{Found, Listed, Listing, Outcome, Ready, Store, Write, WriteExtent};
 use crate::store::retention::Keep;
+use crate::store::search::find;
+use crate::store::search::state::{Indexed, SearchIndex};
 use crate::store::sql::faults::{Faults, Repairs};
 use crate::store::sql::row::mend;
 use crate::store::sql::{copying, newest, once, statements};
@@ -285,9 +288,14 @@ impl Store for Postgres {
         Ok(urgency::plain(listing))
     }
 
+    async fn find(&self, find: Find) -> Result<Found> {
+        find::find(self, |tail| find::look_in(self, &find, tail)).await
+    }
+
     async fn ready(&self) -> Result<Ready> {
         let ready = |last_commit| Ready {
             last_commit,
+            unindexed: self.database.index.gap(),
             backups: None,
         };
         let last = self.database.last_commit();
@@ -310,5 +318,31 @@ impl Store for Postgres {
     async fn close(&self) -> Result<()> {
         self.database.pool.close();
         Ok(())
+    }
+}
+
+impl Indexed for Postgres {
+    async fn select(&self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        self.rows(sql, params).await
+    }
+
+    async fn transact<C: Chore>(&self, chore: C) -> Result<C::Done> {
+        self.chore(chore).await
+    }
+
+    async fn horizon(&self) -> Result<i64> {
+        self.horizon().await
+    }
+
+    fn waiting(&self) -> usize {
+        self.database.waiting.count()
+    }
+
+    fn nouns(&self) -> &'static [&'static Noun] {
+        self.database.nouns
+    }
+
+    fn index(&self) -> &SearchIndex {
+        &self.database.index
     }
 }

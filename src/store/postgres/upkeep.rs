@@ -96,7 +96,7 @@ pub(super) async fn vacuum(database: &Arc<PgDatabase>) -> Traces {
                 .filter(|noun| !noun.is_view())
                 .map(|noun| noun.plural),
         );
-        tables.extend(["crm_changes", "crm_idempotency_keys"]);
+        tables.extend(["crm_changes", "crm_idempotency_keys", "crm_search"]);
         let sql = format!("VACUUM {}", tables.join(", "));
         let done = within(HOUR, session.client.batch_execute(&sql)).await;
         // A role that may not do this is only warned.

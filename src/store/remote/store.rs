@@ -10,13 +10,18 @@ use super::events::Events;
 use super::lines::RecordLines;
 use super::retry::SendError;
 use crate::base::error::{Error, Result};
+use crate::model::find::Find;
+use crate::model::found::FOUND;
 use crate::model::noun::Noun;
 use crate::model::query::{self, Query};
 use crate::model::record::Record;
 use crate::model::rows::Rows;
 use crate::model::terms::{Key, Terms};
 use crate::model::token::{Keyring, Secret};
-use crate::store::contract::{Chunks, Kept, Listed, Listing, Outcome, Ready, Report, Store, Write};
+use crate::store::contract::{
+    Chunks, Found, Kept, Listed, Listing, Outcome, Ready, Report, Store, UNINDEXED, Write,
+};
+use crate::store::search::state::IndexGap;
 
 /// The store behind a server. Clones share its connections.
 #[derive(Clone)]
@@ -189,6 +194,37 @@ impl Store for Remote {
             first,
             rest,
         })
+    }
+
+    async fn find(&self, find: Find) -> Result<Found> {
+        let mut path = String::from("/search?");
+        for (name, value) in find.parameters() {
+            path.push_str(&format!("{name}={}&", query::escape(&value)));
+        }
+        let request = self.client.request(Method::GET, path.trim_end_matches('&'));
+        let request = request.header("accept", "application/x-ndjson");
+        let response = self.client.send(request).await?;
+        let missing = response.headers().get(UNINDEXED);
+        let missing = missing.and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = self.client.body(response).await?;
+        let mut found = Found {
+            gap: IndexGap {
+                records: missing.unwrap_or_default(),
+                ..IndexGap::default()
+            },
+            ..Found::default()
+        };
+        let lines = body.split(|byte| *byte == b'\n');
+        for line in lines.filter(|line| !line.is_empty()) {
+            let record = Record::from_json(&FOUND, line);
+            let record = record.filter(|record| record.id() >= 1);
+            let record = record.ok_or_else(|| {
+                self.client
+                    .stranger("its answer is not what a search finds")
+            });
+            found.records.push(record?);
+        }
+        Ok(found)
     }
 
     async fn ready(&self) -> Result<Ready> {

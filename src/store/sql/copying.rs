@@ -10,6 +10,7 @@ use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::value::Value;
 use crate::store::change::all_columns;
+use crate::store::search::state;
 use crate::store::sql::due::PASS_OVER;
 use crate::store::transaction::{Fault, Transaction};
 
@@ -116,6 +117,8 @@ pub(crate) async fn unmark(tx: &mut impl Transaction) -> Result<()> {
     let epoch = format!("{:016x}", RandomState::new().hash_one(time::now()));
     tx.execute("UPDATE crm_epoch SET epoch = $1", &[epoch.as_str().into()])
         .await?;
+    // The index of the search knows nothing of the records. It is made anew, behind the first start.
+    state::remove(tx).await?;
     tx.execute("DROP TABLE crm_copy", &[]).await?;
     Ok(())
 }

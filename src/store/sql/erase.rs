@@ -22,6 +22,7 @@ use crate::model::noun::Noun;
 use crate::model::process::PROCESS;
 use crate::model::terms::Terms;
 use crate::model::value::Value;
+use crate::store::search::forget::forget;
 use crate::store::transaction::{CHANGES_OF, Transaction};
 
 /// The condition for a JSON text with this number in this field, as the ledger writes it. The text may have the same letters
@@ -91,7 +92,7 @@ pub async fn erase<T: Transaction>(
     for one in &erased {
         reduce(ledger.tx, *one).await?;
     }
-    Ok(())
+    forget(ledger.tx, &erased).await
 }
 
 /// Whether a change of any of these records still has contents.

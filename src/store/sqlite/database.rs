@@ -23,6 +23,7 @@ use super::writer::Writer;
 use crate::base::error::{Error, Result};
 use crate::model::noun::Noun;
 use crate::store::budget::{QueryBudget, SHORT, too_long};
+use crate::store::search::state::SearchIndex;
 
 /// How many chunks of lists are read at once; others wait for a moment. More threads would only share the processors, and
 /// each needs a connection with its cache.
@@ -49,6 +50,8 @@ pub(crate) struct Database {
     pub(crate) cache: Option<Arc<Cache>>,
     /// How many whole sorted lists are being read.
     pub(crate) ordered: AtomicUsize,
+    /// What is known of the index of the search.
+    pub(crate) index: SearchIndex,
     files: Arc<OpenFiles>,
     /// How reading connections are opened.
     way: Way,
@@ -78,6 +81,7 @@ impl Database {
             writer,
             cache,
             ordered: AtomicUsize::new(0),
+            index: SearchIndex::default(),
             files,
             way,
             readers: Mutex::new(reader.into_iter().collect()),

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::cache::Cache;
 use super::connection::{limit_cache, set_up_reader};
-use super::database::Database;
+use super::database::{Database, Pace};
 use super::error::map_err;
 use super::file::made;
 use super::file::open;
@@ -26,6 +26,7 @@ use super::values::{self, record};
 use super::writer::{BatchWriter, LAST_CHANGE, SqliteTransaction, Undo, Writer, now};
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
+use crate::model::find::Find;
 use crate::model::noun::Noun;
 use crate::model::query::Query;
 use crate::model::record::{Record, Snapshot};
@@ -35,10 +36,12 @@ use crate::model::token::Keyring;
 use crate::model::value::Value;
 use crate::store::chore::Chore;
 use crate::store::contract::{
-    Listed, Listing, Outcome, Ready, Report, Store, Traces, Write, WriteExtent,
+    Found, Listed, Listing, Outcome, Ready, Report, Store, Traces, Write, WriteExtent,
 };
 use crate::store::meter::Live;
 use crate::store::retention::Keep;
+use crate::store::search::find;
+use crate::store::search::state::{Indexed, Reads, SearchIndex};
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
 use crate::store::urgency;
@@ -245,6 +248,7 @@ impl Sqlite {
     /// Registers the metrics of the store.
     pub(crate) fn register(&self, registry: &mut Registry) {
         self.database().writer.register(registry);
+        self.database().index.register(registry);
         let mut log = self.database().path.clone().into_os_string();
         log.push("-wal");
         // Before the first write, there is no log.
@@ -345,9 +349,43 @@ impl Store for Sqlite {
         Ok(urgency::plain(listing))
     }
 
+    async fn find(&self, find: Find) -> Result<Found> {
+        let database = self.database();
+        if !database.writer.writes() {
+            return database.read(|reader| {
+                now(find::look_through(
+                    &mut SearchReader(reader),
+                    database.nouns,
+                    &find,
+                ))
+            });
+        }
+        find::find(self, |tail| {
+            let state = (database.clone(), find.clone(), tail);
+            async {
+                let mut pace = Pace::Short;
+                let look = |(database, find, tail): &mut (Arc<Database>, Find, usize)| {
+                    database.read(|reader| {
+                        let nouns = database.nouns;
+                        now(find::look(
+                            &mut SearchReader(reader),
+                            nouns,
+                            find,
+                            *tail,
+                            false,
+                        ))
+                    })
+                };
+                Ok(database.beside(&mut pace, state, look).await?.0)
+            }
+        })
+        .await
+    }
+
     async fn ready(&self) -> Result<Ready> {
         let ready = |at| Ready {
             last_commit: at,
+            unindexed: self.database().index.gap(),
             backups: self.backups(),
         };
         if let Some(at) = self.database().writer.committed_within(FRESH)? {
@@ -383,5 +421,40 @@ impl Store for Sqlite {
             made::unmake(&database.path, made);
         }
         closed.and(held)
+    }
+}
+
+/// A reading connection for the search.
+struct SearchReader<'r>(&'r mut ReadConnection);
+
+impl Reads for SearchReader<'_> {
+    async fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        values::query(self.0, sql, params).map_err(|error| map_err(&error))
+    }
+}
+
+impl Indexed for Sqlite {
+    async fn select(&self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        self.rows(sql, params)
+    }
+
+    async fn transact<C: Chore>(&self, chore: C) -> Result<C::Done> {
+        self.chore(chore).await
+    }
+
+    async fn horizon(&self) -> Result<i64> {
+        self.horizon()
+    }
+
+    fn waiting(&self) -> usize {
+        self.database().writer.waiting().count()
+    }
+
+    fn nouns(&self) -> &'static [&'static Noun] {
+        self.database().nouns
+    }
+
+    fn index(&self) -> &SearchIndex {
+        &self.database().index
     }
 }

@@ -105,6 +105,14 @@ impl Writer {
         }
     }
 
+    /// Whether it accepts writes at all.
+    pub(crate) fn writes(&self) -> bool {
+        match self {
+            Writer::Here { batches, .. } => lock(batches).is_some(),
+            Writer::Thread { .. } => true,
+        }
+    }
+
     fn commits(&self) -> &Arc<Commits> {
         match self {
             Writer::Here { commits, .. } | Writer::Thread { commits, .. } => commits,

@@ -16,10 +16,12 @@ use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::stored::Stored;
+use crate::model::value::Value;
+use crate::store::search::check::{self, Selects};
 use crate::store::sql::faults::{Dangling, Faults, NAMED, Repairs};
 use crate::store::sql::{newest, statements};
-use crate::store::sqlite::error::{is_damage, reason};
-use crate::store::sqlite::values::stored;
+use crate::store::sqlite::error::{is_damage, map_err, reason};
+use crate::store::sqlite::values::{query, stored};
 
 /// The first schema whose tables have versions.
 const VERSIONED: usize = 3;
@@ -28,7 +30,8 @@ const VERSIONED: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// `integrity`: pages, indexes and rows are inconsistent. `reference`: a record refers to one that does not exist.
-    /// `value`: a record has a value that crm would not have written. `change`: a change is not as crm appends it. `schema`: the file is not marked as crm's of this
+    /// `value`: a record has a value that crm would not have written. `change`: a change is not as crm appends it. `search`: a
+    /// record is not found by its words. `schema`: the file is not marked as crm's of this
     /// version, or a table or an index is not as crm made it.
     pub kind: &'static str,
     /// The description, in one line.
@@ -89,13 +92,14 @@ type Check = (
     fn(&Connection, Schema<'_>, FileState) -> rusqlite::Result<Vec<String>>,
 );
 
-const ALL: [Check; 7] = [
+const ALL: [Check; 8] = [
     ("integrity", integrity),
     ("integrity", indexes),
     ("reference", references),
     ("value", values),
     ("value", newest_times),
     ("change", changes),
+    ("search", search),
     ("schema", tables),
 ];
 
@@ -359,6 +363,41 @@ fn changes(conn: &Connection, _: Schema<'_>, state: FileState) -> rusqlite::Resu
         found.push("crm_epoch: expected one row with 16 hexadecimal digits".into());
     }
     Ok(found)
+}
+
+/// Finds records that are not found by their words.
+fn search(
+    conn: &Connection,
+    schema: Schema<'_>,
+    state: FileState,
+) -> rusqlite::Result<Vec<String>> {
+    if state != FileState::Ready {
+        return Ok(Vec::new());
+    }
+    let mut reads = CheckReader { conn, failed: None };
+    let found = check::check(&mut reads, schema.nouns);
+    match (reads.failed, found) {
+        (Some(error), _) => Err(error),
+        (None, Ok(found)) => Ok(found),
+        // A row that cannot be read is a finding, too.
+        (None, Err(error)) => Ok(vec![error.message]),
+    }
+}
+
+/// The connection of a check, for the index of the search. It keeps its own errors, which tell of damage.
+struct CheckReader<'c> {
+    conn: &'c Connection,
+    failed: Option<rusqlite::Error>,
+}
+
+impl Selects for CheckReader<'_> {
+    fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+        query(self.conn, sql, params).map_err(|error| {
+            let told = map_err(&error);
+            self.failed = Some(error);
+            told
+        })
+    }
 }
 
 /// Finds parts of the schema that are missing or different in the file. Anything else in the file is not checked.

@@ -32,6 +32,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0011_last_action.sql"),
     include_str!("../../schema/0012_leases.sql"),
     include_str!("../../schema/0013_due.sql"),
+    include_str!("../../schema/0014_search.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.

@@ -1,0 +1,142 @@
+//! Checks the index against the records: each record has to be in the rows of its words.
+
+use std::collections::HashMap;
+
+use super::keys::keys;
+use super::postings::Postings;
+use super::state::{IndexState, NounPart, STATE};
+use crate::base::error::Result;
+use crate::model::noun::Noun;
+use crate::model::record::Record;
+use crate::model::value::Value;
+use crate::store::sql::row::mend;
+use crate::store::sql::statements;
+
+/// How many findings are listed.
+const LISTED: usize = 10;
+
+/// How many rows are read at once.
+const PORTION: usize = 1_000;
+
+/// The end of a finding: what to do.
+const REPAIR: &str = "`crm find --rebuild` makes the index anew";
+
+/// What the check reads from.
+pub(crate) trait Selects {
+    /// The rows of a select.
+    fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>>;
+}
+
+/// Compares the whole index with the records. A word too many is no fault. Returns the findings, one line each.
+pub(crate) fn check(
+    reads: &mut impl Selects,
+    nouns: &'static [&'static Noun],
+) -> Result<Vec<String>> {
+    let state = IndexState::of(&reads.rows(STATE, &[])?, nouns);
+    let mut found = Vec::new();
+    if !state.begun {
+        // It is made by the next server.
+        return Ok(found);
+    }
+    let changed = "SELECT DISTINCT type, record_id FROM crm_changes WHERE seq > $1";
+    let changed = reads.rows(changed, &[state.place.into()])?;
+    let mut more = 0;
+    for part in &state.parts {
+        let is_changed = |id: i64| {
+            let kind = format!("{}.", part.noun.name);
+            changed.iter().any(|row| {
+                row[1].int() == Some(id) && row[0].text().is_some_and(|of| of.starts_with(&kind))
+            })
+        };
+        let mut check = IndexCheck {
+            reads: &mut *reads,
+            part,
+            block: None,
+            rows: HashMap::new(),
+        };
+        for text in check.run(is_changed)? {
+            match found.len() < LISTED {
+                true => found.push(text),
+                false => more += 1,
+            }
+        }
+    }
+    if more > 0 {
+        found.push(format!("and {more} more"));
+    }
+    Ok(found)
+}
+
+struct IndexCheck<'c, R> {
+    reads: &'c mut R,
+    part: &'c NounPart,
+    /// The block whose rows are here.
+    block: Option<i64>,
+    rows: HashMap<String, Postings>,
+}
+
+impl<R: Selects> IndexCheck<'_, R> {
+    fn run(&mut self, is_changed: impl Fn(i64) -> bool) -> Result<Vec<String>> {
+        let noun = self.part.noun;
+        let sql = format!(
+            "SELECT {} FROM {} WHERE id > $1 ORDER BY id LIMIT {PORTION}",
+            statements::columns(noun),
+            noun.plural
+        );
+        let mut found = Vec::new();
+        let mut last = self.part.rest;
+        loop {
+            let rows = self.reads.rows(&sql, &[last.into()])?;
+            if rows.is_empty() {
+                return Ok(found);
+            }
+            for mut values in rows {
+                mend(noun, &mut values);
+                let record = Record { noun, values };
+                last = record.id();
+                let (block, number) = self.part.place(last);
+                if self.block != Some(block) {
+                    found.extend(self.load(block)?);
+                }
+                let has = |word: &String| self.rows.get(word).is_some_and(|row| row.has(number));
+                if !keys(&record).iter().all(has) && !is_changed(last) {
+                    found.push(format!(
+                        "{} {last} is not found by all of its words, because another program changed it or the index is \
+                         damaged; {REPAIR}",
+                        noun.name
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Reads the rows of a block.
+    fn load(&mut self, block: i64) -> Result<Option<String>> {
+        self.block = Some(block);
+        self.rows.clear();
+        let sql = format!(
+            "SELECT word, docs FROM crm_search WHERE block = $1 AND word > $2 ORDER BY word LIMIT {PORTION}"
+        );
+        let mut last = String::new();
+        let mut damaged = None;
+        loop {
+            let params = [block.into(), Value::from(&*last)];
+            let rows = self.reads.rows(&sql, &params)?;
+            for row in &rows {
+                let (word, docs) = (row[0].text(), row[1].text().unwrap_or_default());
+                let word = word.unwrap_or_default();
+                let mut postings = Postings::default();
+                if postings.join(docs).is_none() {
+                    damaged = Some(format!(
+                        "a row of block {block} of the search is not as crm writes it; {REPAIR}"
+                    ));
+                }
+                self.rows.insert(word.into(), postings);
+            }
+            match rows.last().and_then(|row| row.first()?.text()) {
+                Some(word) if rows.len() == PORTION => last = word.into(),
+                _ => return Ok(damaged),
+            }
+        }
+    }
+}

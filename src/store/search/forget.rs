@@ -1,0 +1,77 @@
+//! Erases records from the index, with every byte.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::postings::{Postings, damaged};
+use super::state::{InTransaction, IndexState};
+use crate::base::error::Result;
+use crate::model::noun::Noun;
+use crate::model::value::Value;
+use crate::store::transaction::Transaction;
+
+/// How many rows are read at once.
+const PORTION: usize = 1_000;
+
+/// Removes records from all rows of their blocks, also from those whose words they no longer have.
+pub(crate) async fn forget<T: Transaction>(
+    tx: &mut T,
+    records: &[(&'static Noun, i64)],
+) -> Result<()> {
+    // What a portion has read before this must not be written after it.
+    let sql = "UPDATE crm_search_state SET turn = turn + 1";
+    tx.execute(sql, &[]).await?;
+    let nouns = tx.nouns();
+    let state = IndexState::read(&mut InTransaction(tx), nouns).await?;
+    let mut blocks: BTreeMap<i64, HashSet<u16>> = BTreeMap::new();
+    for (noun, id) in records {
+        if let Some(part) = state.part(noun) {
+            let (block, number) = part.place(*id);
+            blocks.entry(block).or_default().insert(number);
+        }
+    }
+    for (block, numbers) in blocks {
+        forget_in(tx, block, &numbers).await?;
+    }
+    Ok(())
+}
+
+async fn forget_in<T: Transaction>(tx: &mut T, block: i64, numbers: &HashSet<u16>) -> Result<()> {
+    let sql = format!(
+        "SELECT word, docs FROM crm_search WHERE block = $1 AND word > $2 ORDER BY word LIMIT {PORTION}"
+    );
+    let mut last = String::new();
+    loop {
+        let rows = tx.query(&sql, &[block.into(), Value::from(&*last)]).await?;
+        for row in &rows {
+            let (word, docs) = (row[0].text(), row[1].text());
+            let (Some(word), Some(docs)) = (word, docs) else {
+                return Err(damaged());
+            };
+            let mut postings = Postings::default();
+            postings.join(docs).ok_or_else(damaged)?;
+            let mut is_changed = false;
+            for number in numbers {
+                is_changed |= postings.remove(*number);
+            }
+            if !is_changed {
+                continue;
+            }
+            match postings.is_empty() {
+                true => {
+                    let sql = "DELETE FROM crm_search WHERE block = $1 AND word = $2";
+                    tx.execute(sql, &[block.into(), Value::from(word)]).await?;
+                }
+                false => {
+                    let sql = "UPDATE crm_search SET docs = $1 WHERE block = $2 AND word = $3";
+                    let docs = Value::Text(postings.encode());
+                    tx.execute(sql, &[docs, block.into(), Value::from(word)])
+                        .await?;
+                }
+            }
+        }
+        match rows.last().and_then(|row| row.first()?.text()) {
+            Some(word) if rows.len() == PORTION => last = word.into(),
+            _ => return Ok(()),
+        }
+    }
+}
