@@ -8,6 +8,8 @@ pub mod attributes;
 
 pub mod kind;
 
+pub mod due;
+
 pub mod field;
 
 pub mod noun;

@@ -18,6 +18,7 @@ pub(crate) mod chore;
 
 mod chunk;
 mod feed;
+mod urgency;
 pub mod sql;
 
 pub mod postgres;

@@ -7,20 +7,23 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | [`days`] | where the days of a zone begin |
 //! | [`form`] | the stored form, and the forms of file names and HTTP headers |
 //! | [`zone`] | time zones |
 //! | [`span`](mod@span) | moments and periods, and the spans that they are in a filter |
 //! | [`iso`] | the forms that everything reads |
 //! | [`words`] | the forms of the command line |
 
+mod days;
 mod form;
 mod iso;
 mod span;
 mod words;
 mod zone;
 
+pub use days::{day_start, second_after};
 pub use form::{nearest, now, read_delay, read_http, read_stamp, read_stored, stamp, stored};
-pub use span::Range;
+pub use span::{AFTER_ALL, Range};
 pub use words::{EXPECTED_WORDS, Tense, point, span};
 pub use zone::Zone;
 

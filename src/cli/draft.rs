@@ -81,6 +81,7 @@ pub(super) fn flag(field: &'static Field) -> Arg {
             Kind::Attributes | Kind::Object => "JSON",
             Kind::Email => "EMAIL",
             Kind::Text | Kind::Word | Kind::Type => "TEXT",
+            Kind::Due => "DUE",
         });
     let others = [field.flag, field.old_name].into_iter().flatten();
     for other in others.filter(|other| *other != name) {

@@ -1,6 +1,7 @@
 //! The kinds of fields, and what deleting a record does to the records that refer to it.
 
 use crate::base::time::{self, Tense};
+use crate::model::due::Due;
 
 /// The kind of a field: which values it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,9 @@ pub enum Kind {
     Type,
     /// A JSON object that crm writes and nobody gives.
     Object,
+    /// How urgent a follow-up is, see [`crate::model::due`]. A store gives the time of the follow-up, from which the word
+    /// follows.
+    Due,
 }
 
 /// Which time of which records a field has the newest of.
@@ -91,6 +95,7 @@ impl Kind {
             Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => time::EXPECTED.into(),
             Kind::Attributes => "expected a JSON object like {\"company\": \"Acme\"}".into(),
             Kind::Object => "expected a JSON object".into(),
+            Kind::Due => format!("expected one of {}", Due::WORDS.join(", ")),
         }
     }
 
@@ -106,6 +111,11 @@ impl Kind {
     /// Whether its values are stored as JSON, and shown as they are stored.
     pub fn is_json(self) -> bool {
         matches!(self, Kind::Attributes | Kind::Object)
+    }
+
+    /// Whether a list can be sorted by its values.
+    pub fn is_sortable(self) -> bool {
+        !self.is_json() && self != Kind::Due
     }
 
     /// Whether a whole number can be its value.

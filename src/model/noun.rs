@@ -126,6 +126,13 @@ impl Noun {
         self.fields.iter().position(Field::is_derived)
     }
 
+    /// The position of the field that says how urgent a follow-up is, if there is one.
+    pub fn due(&self) -> Option<usize> {
+        self.fields
+            .iter()
+            .position(|field| field.kind == Kind::Due)
+    }
+
     /// The field with an e-mail address, if there is one.
     pub fn email(&self) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.kind == Kind::Email)

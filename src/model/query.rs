@@ -22,6 +22,7 @@ mod sort;
 use crate::base::error::{Error, Problems, Result};
 use crate::base::text::Pattern;
 use crate::base::time::Zone;
+use crate::model::due::Moment;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
@@ -66,6 +67,8 @@ pub struct Query {
     pub shown: Option<Shown>,
     /// Whether the number of records is requested.
     pub count: bool,
+    /// When the list begins, where its records are told apart by [how urgent](crate::model::due) they are.
+    pub moment: Option<Moment>,
     /// The parameters as given.
     pub pairs: Vec<(String, String)>,
 }
@@ -93,6 +96,7 @@ impl Query {
             up_to: None,
             shown: None,
             count: false,
+            moment: None,
             pairs: Vec::new(),
         };
         let most = MOST_FILTERS + CONTROLS.len();
@@ -117,6 +121,7 @@ impl Query {
             }
             None => default,
         };
+        query.moment = noun.due().map(|_| Moment::now(zone));
         for (at, (name, value)) in pairs.iter().enumerate() {
             let is_control = CONTROLS.contains(&name.as_str());
             let is_list = LISTS.contains(&name.as_str());
@@ -174,7 +179,11 @@ impl Query {
             "limit" => self.limit = Some(limit(value)?),
             "fields" => self.shown = Some(Shown::parse(self.noun, value)?),
             "count" => self.count = boolean("count", value)?,
-            name => self.filters.push(filter(self.noun, name, value, zone)?),
+            name => {
+                let moment = self.moment.as_ref();
+                let filter = filter(self.noun, name, value, (zone, moment))?;
+                self.filters.push(filter);
+            }
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::reference::reference;
 use crate::model::draft::Purpose;
+use crate::model::due::Due;
 use crate::model::field::{Field, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
@@ -58,6 +59,7 @@ pub fn taken(field: &Field, purpose: Purpose) -> Value {
             "propertyNames": {"pattern": NO_NUL},
         }),
         Kind::Object => json!({"type": "object"}),
+        Kind::Due => json!({"type": "string"}),
     };
     let mut about = format!("{}.", field.about);
     match field.kind {
@@ -122,6 +124,7 @@ pub fn answered(field: &Field) -> Value {
         Kind::Attributes => attributes(),
         Kind::Object if field.nullable() => json!({"anyOf": [object(), {"type": "null"}]}),
         Kind::Object => object(),
+        Kind::Due => json!({"type": "string", "enum": Due::WORDS}),
     };
     if field.nullable() && field.kind != Kind::Object {
         schema["type"] = json!([schema["type"], "null"]);
@@ -175,9 +178,10 @@ fn filter(name: &str, field: &Field) -> Value {
         .iter()
         .map(|value| format!("`{name}={value}`"))
         .collect();
-    let operators = match field.kind.is_number() {
-        true => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`",
-        false => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`, `like`",
+    let operators = match field.kind {
+        kind if kind.is_number() => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`",
+        Kind::Due => "`eq`, `ne`, `in`",
+        _ => "`eq`, `ne`, `gt`, `gte`, `lt`, `lte`, `in`, `is`, `like`",
     };
     let what = match field.kind {
         Kind::Id | Kind::Reference(_) | Kind::Count(..) => "a whole number",
@@ -189,6 +193,7 @@ fn filter(name: &str, field: &Field) -> Value {
         }
         Kind::Object => "text, compared with the whole object as text",
         Kind::Type => "a type, or all types of a noun as `lead.*`",
+        Kind::Due => "one word or several with commas between them",
         Kind::Text | Kind::Word | Kind::Email => "text",
     };
     let about = format!(
@@ -248,6 +253,7 @@ fn filter_examples(field: &Field) -> Vec<String> {
             "in:lead.*,process.updated".into(),
             "like:%.deleted".into(),
         ],
+        Kind::Due => vec!["overdue,today".into(), "ne:unscheduled".into()],
     };
     if field.nullable() {
         examples.extend(["is:null".into(), "is:notnull".into()]);
@@ -290,7 +296,7 @@ pub fn list_parameters(noun: &'static Noun) -> Vec<Value> {
     let mut sortable: Vec<&str> = noun
         .fields
         .iter()
-        .filter(|field| !field.kind.is_json())
+        .filter(|field| field.kind.is_sortable())
         .flat_map(names)
         .collect();
     sortable.extend(own_fields(noun));

@@ -5,14 +5,18 @@ use crate::model::field::{Field, ID, LEAD_ID, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::{Examples, Noun, Relation};
 
-/// The open processes.
+/// The open processes. The time of the follow-up also stands for how urgent it is (see [`crate::model::due`]). A lease is
+/// shown while it counts.
 const SELECT: &str = "\
-    SELECT processes.id, processes.next_followup_datetime, processes.name, processes.status, processes.channel, \
+    SELECT processes.id, processes.next_followup_datetime, processes.next_followup_datetime AS due, processes.name, processes.status, processes.channel, \
     processes.lead_id, leads.name AS lead_name, leads.email AS lead_email, leads.status AS lead_status, \
-    actions.action_type AS last_action_type, actions.timestamp AS last_action_timestamp, processes.version \
+    actions.action_type AS last_action_type, actions.timestamp AS last_action_timestamp, crm_leases.worker, \
+    crm_leases.until AS lease_until, processes.version \
     FROM processes \
     LEFT JOIN leads ON leads.id = processes.lead_id \
     LEFT JOIN actions ON actions.id = processes.last_action_id \
+    LEFT JOIN crm_leases ON crm_leases.process = processes.id AND crm_leases.until > (SELECT crm_now()) \
+    AND crm_leases.due = coalesce(processes.next_followup_datetime, '') \
     WHERE {open}";
 
 /// The base of the view's fields.
@@ -43,6 +47,14 @@ pub static FOLLOWUP: Noun = Noun {
             kind: Kind::Time(Tense::Future),
             about: "When the next follow-up is due",
             example: "2026-02-07 09:00:00",
+            ..TEXT
+        },
+        Field {
+            name: "due",
+            kind: Kind::Due,
+            presence: Presence::Automatic,
+            about: "How urgent it is: overdue, today, soon (within 7 days), scheduled or unscheduled; days are those of the zone tz",
+            example: "overdue",
             ..TEXT
         },
         Field {
@@ -101,6 +113,19 @@ pub static FOLLOWUP: Noun = Noun {
             ..TEXT
         },
         LEAD_ID,
+        Field {
+            name: "worker",
+            about: "Who has claimed it and works on it now; null if nobody has",
+            example: "anna",
+            ..TEXT
+        },
+        Field {
+            name: "lease_until",
+            kind: Kind::Time(Tense::Future),
+            about: "Until when the worker has it",
+            example: "2026-02-07 09:10:00",
+            ..TEXT
+        },
     ],
     relation: Relation::View {
         select: SELECT,
@@ -112,6 +137,7 @@ pub static FOLLOWUP: Noun = Noun {
         get: &[],
         list: &[
             "crm followups",
+            "crm followups --due overdue,today",
             "crm followups --next lte:today",
             "crm followups --lead-status ne:lost --limit 10",
             "crm followups -o csv --fields next_followup_datetime,lead_name,lead_email",

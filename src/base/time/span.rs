@@ -25,7 +25,7 @@ pub(super) enum ParsedTime {
 }
 
 /// In the order of text, only this comes after the last second of the year 9999.
-const AFTER_ALL: &str = "9999-12-31 23:59:60";
+pub const AFTER_ALL: &str = "9999-12-31 23:59:60";
 
 impl ParsedTime {
     /// A moment, `None` if it has no stored form.

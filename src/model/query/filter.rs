@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, quoted};
 use crate::base::text::Pattern;
 use crate::base::time::{self, Range, Zone};
+use crate::model::due::{Due, Moment};
 use crate::model::email::{email, spellings};
 use crate::model::field::Field;
 use crate::model::kind::Kind;
@@ -74,6 +75,8 @@ pub enum Operand {
     Text(String),
     /// A time or a whole day; all types of a noun.
     Range(Range),
+    /// No value.
+    Null,
 }
 
 impl Test {
@@ -114,7 +117,13 @@ impl Test {
 }
 
 /// Reads a filter. The name is that of a field or `attributes.KEY`. A time without an offset is in the zone.
-pub(super) fn filter(noun: &'static Noun, name: &str, value: &str, zone: &Zone) -> Result<Filter> {
+/// `moment` is that of a list of follow-ups.
+pub(super) fn filter(
+    noun: &'static Noun,
+    name: &str,
+    value: &str,
+    (zone, moment): (&Zone, Option<&Moment>),
+) -> Result<Filter> {
     if let Some(key) = name.strip_prefix("attributes.")
         && noun.has_attributes()
     {
@@ -146,6 +155,13 @@ pub(super) fn filter(noun: &'static Noun, name: &str, value: &str, zone: &Zone) 
         ));
     };
     let field = &noun.fields[at];
+    if let (Kind::Due, Some(moment)) = (field.kind, moment) {
+        let wanted = urgent(value).map_err(|expected| Error::field(name, expected))?;
+        return Ok(Filter {
+            column: Column::Field(at),
+            test: within(moment, &wanted),
+        });
+    }
     let test = test(name, value, !field.kind.is_number(), |text| {
         operand(field, text, zone)
     })?;
@@ -156,6 +172,40 @@ pub(super) fn filter(noun: &'static Noun, name: &str, value: &str, zone: &Zone) 
             _ => test,
         },
     })
+}
+
+/// Reads which follow-ups are listed by how urgent they are: `overdue,today`, with `in:`, `eq:` or `ne:` before it or without.
+fn urgent(given: &str) -> Result<Vec<Due>, String> {
+    let (operator, value) = given
+        .split_once(':')
+        .filter(|(operator, _)| OPERATORS.contains(operator))
+        .unwrap_or(("in", given));
+    if !["in", "eq", "ne"].contains(&operator) {
+        return Err(format!(
+            "expected in, eq or ne with {}, got {}",
+            Due::WORDS.join(", "),
+            quoted(given)
+        ));
+    }
+    let named: Result<Vec<Due>, String> = list(value)
+        .iter()
+        .map(|word| Due::parse(word.trim()))
+        .collect();
+    let named = named?;
+    Ok(match operator {
+        "ne" => {
+            let others = Due::ALL.into_iter().filter(|due| !named.contains(due));
+            others.collect()
+        }
+        _ => named,
+    })
+}
+
+/// The test of the time of a follow-up that holds if it is as urgent as one of these.
+fn within(moment: &Moment, wanted: &[Due]) -> Test {
+    let spans = moment.spans(wanted).into_iter().map(Operand::Range);
+    let none = wanted.contains(&Due::Unscheduled).then_some(Operand::Null);
+    Test::In(spans.chain(none).collect())
 }
 
 /// Reads `value` or `op:value`.

@@ -100,11 +100,11 @@ pub(super) fn order(noun: &'static Noun, list: &str) -> Result<Vec<Sort>> {
             (Some(key), Some(at)) => Some((at, Some(key.to_string()))),
             _ => noun
                 .position(&name.text)
-                .filter(|at| !noun.fields[*at].kind.is_json())
+                .filter(|at| noun.fields[*at].kind.is_sortable())
                 .map(|at| (at, None)),
         };
         let Some((at, key)) = found else {
-            let known = noun.fields.iter().filter(|field| !field.kind.is_json());
+            let known = noun.fields.iter().filter(|field| field.kind.is_sortable());
             let mut known: Vec<&str> = known.map(|field| field.name).collect();
             if attributes.is_some() {
                 known.push("attributes.KEY");

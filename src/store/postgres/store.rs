@@ -30,6 +30,7 @@ use crate::store::sql::faults::{Faults, Repairs};
 use crate::store::sql::row::mend;
 use crate::store::sql::{copying, newest, once, statements};
 use crate::store::transaction::Transaction;
+use crate::store::urgency;
 
 /// The greatest age of a commit that still shows that writes are accepted.
 const FRESH: Duration = Duration::from_secs(5);
@@ -276,7 +277,12 @@ impl Store for Postgres {
     }
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
-        list::list(self.database.clone(), query, rows).await
+        let database = self.database.clone();
+        let Some(moment) = query.moment.clone() else {
+            return list::list(database, query, rows).await;
+        };
+        let listing = list::list(database, query, urgency::Told::new(rows, moment)).await?;
+        Ok(urgency::plain(listing))
     }
 
     async fn ready(&self) -> Result<Ready> {

@@ -9,6 +9,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::cancel;
 use crate::base::text::Pattern;
+use crate::base::time;
 use crate::model::attributes::{self, Given, GivenOneOf};
 use crate::model::email::email;
 use crate::model::query::SORTED_LETTERS;
@@ -18,6 +19,9 @@ pub(crate) fn add(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
+    // PostgreSQL has a function of this name too, so one text serves both.
+    let changing = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("crm_now", 0, changing, |_| Ok(time::now()))?;
     // `text LIKE pattern ESCAPE escape` calls like(pattern, text, escape).
     connection.create_scalar_function("like", 3, flags, like)?;
     connection.create_scalar_function("attribute_search", 2, flags, |context| {

@@ -41,6 +41,7 @@ use crate::store::meter::Live;
 use crate::store::retention::Keep;
 use crate::store::sql::{copying, once, statements};
 use crate::store::transaction::Transaction;
+use crate::store::urgency;
 
 /// How recent a commit must be to show that writes are accepted.
 const FRESH: Duration = Duration::from_secs(5);
@@ -336,7 +337,12 @@ impl Store for Sqlite {
     }
 
     async fn list_into<R: Rows>(&self, query: Query, rows: R) -> Result<Listing<R>> {
-        list::list(self.database().clone(), query, rows).await
+        let database = self.database().clone();
+        let Some(moment) = query.moment.clone() else {
+            return list::list(database, query, rows).await;
+        };
+        let listing = list::list(database, query, urgency::Told::new(rows, moment)).await?;
+        Ok(urgency::plain(listing))
     }
 
     async fn ready(&self) -> Result<Ready> {

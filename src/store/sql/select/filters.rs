@@ -130,7 +130,7 @@ impl Select {
     fn within(&mut self, column: &str, operands: &[Operand]) -> &mut Select {
         if operands
             .iter()
-            .any(|operand| matches!(operand, Operand::Range(_)))
+            .any(|operand| matches!(operand, Operand::Range(_) | Operand::Null))
         {
             return self.any(operands, &|select, operand| {
                 select.compare(column, Comparison::Eq, operand);
@@ -143,7 +143,7 @@ impl Select {
             match operand {
                 Operand::Int(int) => self.value(*int),
                 Operand::Text(text) => self.value(text.as_str()),
-                Operand::Range(_) => self,
+                Operand::Range(_) | Operand::Null => self,
             };
             before = ", ";
         }
@@ -157,6 +157,7 @@ impl Select {
             Operand::Range(range) => {
                 return self.compare_range(column, comparison, &range.start, &range.end);
             }
+            Operand::Null => return self.push(column).push(" IS NULL"),
         };
         let sign = match comparison {
             Comparison::Eq => " = ",

@@ -29,6 +29,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0008_webhooks.sql"),
     include_str!("../../schema/0009_cadence.sql"),
     include_str!("../../schema/0010_last_action.sql"),
+    include_str!("../../schema/0011_leases.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.

@@ -145,7 +145,7 @@ fn carry(
                 .and_then(|(text, _)| time::parse(&text))
                 .map(Value::Text),
             // Tables have no such column, and what follows from other records is found anew.
-            Some(Kind::Object | Kind::Newest(_)) => None,
+            Some(Kind::Object | Kind::Due | Kind::Newest(_)) => None,
             Some(Kind::Attributes) => {
                 let text = text(given).filter(|(_, exact)| *exact);
                 let object = text.and_then(|(text, _)| Attributes::parse(&text).ok());
