@@ -43,6 +43,8 @@ pub mod query;
 
 pub mod token;
 
+pub mod lease;
+
 pub mod undone;
 
 pub mod logged;

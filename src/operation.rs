@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`about`] | the data of an operation |
 //! | [`asked`] | a request or a command line whose parts have been checked |
+//! | [`given`] | the body of a request that is a small object |
 //! | [`service`] | operations that report on the service itself |
 //! | [`fields`], [`describe`] | the words of the OpenAPI document |
 
@@ -15,5 +16,6 @@ pub mod about;
 pub mod asked;
 pub mod describe;
 pub mod fields;
+pub mod given;
 pub mod reference;
 pub mod service;

@@ -18,8 +18,8 @@ pub(crate) mod chore;
 
 mod chunk;
 mod feed;
-mod urgency;
 pub mod sql;
+mod urgency;
 
 pub mod postgres;
 pub mod remote;

@@ -282,7 +282,7 @@ fn taking(arg: Arg, takes: Takes) -> Arg {
             .value_name(shown)
             .value_parser(PossibleValuesParser::new(words)),
         Takes::Text(shown) => arg.value_name(shown),
-        Takes::List(shown) => arg.value_name(shown).action(ArgAction::Append),
+        Takes::List(shown) | Takes::Days(shown) => arg.value_name(shown).action(ArgAction::Append),
         Takes::Time => arg.value_name("TIME"),
     }
 }
@@ -311,7 +311,7 @@ pub(super) fn parameters(
                 let given = matches.get_one::<String>(one.name);
                 given.filter(|given| *given != words[0]).cloned()
             }
-            Takes::Text(_) | Takes::List(_) | Takes::Time => {
+            Takes::Text(_) | Takes::List(_) | Takes::Days(_) | Takes::Time => {
                 matches.get_one::<String>(one.name).cloned()
             }
         };
@@ -330,7 +330,7 @@ pub(super) fn object(about: &'static About, matches: &ArgMatches) -> Option<Stri
         let id = input_id(input.name);
         let value = match input.takes {
             Takes::Switch | Takes::SwitchFor(_) => matches.get_flag(&id).then(|| true.into()),
-            Takes::List(_) => matches.get_many::<String>(&id).map(|given| {
+            Takes::List(_) | Takes::Days(_) => matches.get_many::<String>(&id).map(|given| {
                 let words = given.flat_map(|text| text.split(','));
                 words.map(str::trim).collect::<Vec<&str>>().into()
             }),

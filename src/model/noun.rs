@@ -128,9 +128,7 @@ impl Noun {
 
     /// The position of the field that says how urgent a follow-up is, if there is one.
     pub fn due(&self) -> Option<usize> {
-        self.fields
-            .iter()
-            .position(|field| field.kind == Kind::Due)
+        self.fields.iter().position(|field| field.kind == Kind::Due)
     }
 
     /// The field with an e-mail address, if there is one.

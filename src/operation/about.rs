@@ -178,6 +178,8 @@ pub enum Takes {
     List(&'static str),
     /// A text with a time or a duration. Its operation takes the parameter `tz`.
     Time,
+    /// A list of words that depend on the days of a zone. This is its name in the help. Its operation takes the parameter `tz`.
+    Days(&'static str),
 }
 
 /// A field of a body that is not a record. It is also a flag of the command.
@@ -320,7 +322,9 @@ impl About {
         match self.body {
             Body::None => false,
             Body::Draft(_) => noun.is_some_and(has_times),
-            Body::Object(inputs) => inputs.iter().any(|input| input.takes == Takes::Time),
+            Body::Object(inputs) => inputs
+                .iter()
+                .any(|input| matches!(input.takes, Takes::Time | Takes::Days(_))),
         }
     }
 

@@ -157,6 +157,8 @@ pub enum Told {
     Undone(Undone),
     /// An action that was logged, and what it has moved.
     Logged(Logged),
+    /// A JSON text.
+    Json(String),
     /// A token or a webhook with its secret.
     Secret(ShownSecret),
 }

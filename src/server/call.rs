@@ -198,6 +198,7 @@ where
                 let message = serde_json::json!({ "message": message }).to_string();
                 reply::json(StatusCode::OK, message)
             }
+            Told::Json(json) => reply::json(StatusCode::OK, json),
             Told::Undone(undone) => reply::json(StatusCode::OK, undone.to_json().to_string()),
             Told::Logged(logged) => {
                 let location = relative(head.path, logged.action.noun, logged.action.id());

@@ -198,7 +198,9 @@ fn parameter(parameter: &Parameter, noun: Option<&'static Noun>) -> Value {
             json!({"type": "string", "enum": words}),
             words.first().copied(),
         ),
-        Takes::Text(_) | Takes::List(_) | Takes::Time => (json!({"type": "string"}), None),
+        Takes::Text(_) | Takes::List(_) | Takes::Days(_) | Takes::Time => {
+            (json!({"type": "string"}), None)
+        }
     };
     let mut about = fill(parameter.about, noun);
     if let Takes::SwitchFor(scope) = parameter.takes {

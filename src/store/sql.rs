@@ -20,6 +20,8 @@ pub mod advance;
 
 pub mod erase;
 
+pub(crate) mod leases;
+
 pub(crate) mod once;
 
 pub mod undo;

@@ -226,6 +226,25 @@ async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result
                 forget_answer(tx, row[0].clone()).await?;
             }
         }
+        let ids: Vec<i64> = portion.iter().map(|(_, id)| *id).collect();
+        forget_claims(tx, &ids).await?;
+    }
+    Ok(())
+}
+
+/// Removes the kept answers to claims that may have one of these records. The follow-up of a process has the process's id.
+async fn forget_claims<T: Transaction>(tx: &mut T, ids: &[i64]) -> Result<()> {
+    let mut params = vec![Value::from(once::CLAIMED)];
+    let patterns = ids.iter().map(|id| format!("%{{\"id\":{id},%"));
+    params.extend(patterns.map(|text| Value::from(text.as_str())));
+    let conditions = (2..=params.len()).map(|at| format!("answer LIKE ${at}"));
+    let conditions: Vec<String> = conditions.collect();
+    let sql = format!(
+        "SELECT id FROM crm_idempotency_keys WHERE done = $1 AND ({})",
+        conditions.join(" OR ")
+    );
+    for row in tx.query(&sql, &params).await? {
+        forget_answer(tx, row[0].clone()).await?;
     }
     Ok(())
 }
@@ -247,6 +266,7 @@ async fn forget_moved<T: Transaction>(tx: &mut T, moved: &[Moved]) -> Result<()>
                 forget_answer(tx, row[0].clone()).await?;
             }
         }
+        forget_claims(tx, &[one.record.1]).await?;
     }
     Ok(())
 }

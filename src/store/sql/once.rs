@@ -14,6 +14,9 @@ use crate::store::transaction::Transaction;
 /// How many expired results are deleted for each new one. It is more than one, so that their number falls.
 const DELETED: usize = 4;
 
+/// The word of a kept result with follow-ups that were claimed.
+pub(crate) const CLAIMED: &str = "claimed";
+
 /// The word of a kept result whose record was erased.
 pub(super) const ERASED: &str = "was erased";
 
