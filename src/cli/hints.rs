@@ -94,12 +94,12 @@ fn meant(noun: &'static Noun, name: &str, value: &str) -> Option<String> {
     let may_be_null = noun
         .position(&full)
         .is_none_or(|at| noun.fields[at].nullable());
-    let is_type = noun
-        .position(&full)
-        .is_some_and(|at| noun.fields[at].kind == Kind::Type);
-    let rewritten = match is_type {
-        true => rewritten_type(&value),
-        false => rewritten(&value),
+    let kind = noun.position(&full).map(|at| noun.fields[at].kind);
+    let rewritten = match kind {
+        Some(Kind::Type) => rewritten_type(&value),
+        // Commas are right here, and a wrong word is refused.
+        Some(Kind::Due) => None,
+        _ => rewritten(&value),
     };
     let filter = rewritten.filter(|filter| may_be_null || !filter.starts_with("is:"));
     match (filter, known) {

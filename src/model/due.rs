@@ -24,6 +24,9 @@ pub enum Due {
     Unscheduled,
 }
 
+/// Before the first time that has a stored form, and after an empty text.
+const FIRST: &str = "0";
+
 /// How many days after today are [`Due::Soon`].
 pub const SOON: i64 = 7;
 
@@ -86,7 +89,8 @@ impl Moment {
 
     /// How urgent a follow-up at this time is. `None` is one without a date.
     pub fn of(&self, time: Option<&str>) -> Due {
-        let Some(time) = time else {
+        // An old database or another program may have an empty text.
+        let Some(time) = time.filter(|time| !time.is_empty()) else {
             return Due::Unscheduled;
         };
         let span = self.spans.iter().find(|(end, _)| time < end.as_str());
@@ -97,7 +101,7 @@ impl Moment {
     /// Those without a date have none.
     pub fn spans(&self, wanted: &[Due]) -> Vec<Range> {
         let mut found: Vec<Range> = Vec::new();
-        let mut start = "";
+        let mut start = FIRST;
         for (end, due) in &self.spans {
             if wanted.contains(due) && start < end.as_str() {
                 match found.last_mut() {

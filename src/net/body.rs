@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
-use hyper::header::{CONTENT_LENGTH, HeaderMap};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
 use tokio::sync::Semaphore;
 
 use crate::base::error::{Code, Error, Result};
@@ -96,6 +96,13 @@ impl Drop for HeldBody<'_> {
     fn drop(&mut self) {
         self.budget.held.fetch_sub(self.size, Ordering::Relaxed);
     }
+}
+
+/// Whether a request has no body, and no word about one.
+pub(crate) fn is_none(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH);
+    let is_empty = length.is_none_or(|length| length.as_bytes() == b"0");
+    is_empty && !headers.contains_key(TRANSFER_ENCODING) && !headers.contains_key(CONTENT_TYPE)
 }
 
 /// Reads a body within the budget, and parses it.

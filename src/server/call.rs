@@ -164,6 +164,12 @@ where
         };
         let (operation, key) = match T::ABOUT.body {
             Body::None => (operation, request.key(self.body).await?),
+            Body::Object(inputs)
+                if inputs.iter().all(|input| !input.required) && body::is_none(head.headers) =>
+            {
+                operation.body(b"")?;
+                (operation, request.key(self.body).await?)
+            }
             Body::Draft(_) | Body::Object(_) => {
                 let keyed = request.keyed()?;
                 let parse = move |body: &[u8]| {
