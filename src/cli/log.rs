@@ -61,6 +61,8 @@ pub(super) fn args() -> Vec<Arg> {
             .conflicts_with_all(["next", "open"])
             .help("End the process: nothing more is to be done"),
         text("lead_status", "lead-status", "STATUS").help("The new status of the lead"),
+        text("lease", "lease", "LEASE")
+            .help("The lease that `crm next` gave: the follow-up is that of the lease, which ends"),
         text("attributes", "attributes", "JSON")
             .help("Your own fields of the action, a JSON object"),
         text("set", "set", "KEY=VALUE")
@@ -149,6 +151,9 @@ fn body(matches: &ArgMatches, action: String, zone: &Zone) -> Result<String> {
     if matches.get_flag("done") {
         add("done", true.into());
     }
+    if let Some(lease) = text("lease") {
+        add("lease", lease.as_str().into());
+    }
     if let Some(status) = text("lead_status") {
         add("lead_status", status.as_str().into());
     }
@@ -166,6 +171,7 @@ fn in_flags(error: &mut Error) {
         ("lead_status: ", "--lead-status: "),
         ("next: ", "--next: "),
         ("done: ", "--done: "),
+        ("lease: ", "--lease: "),
     ] {
         if let Some(rest) = error.message.strip_prefix(field) {
             error.message = format!("{flag}{rest}");

@@ -297,7 +297,7 @@ impl Write for Claim {
         }
         let mut path = String::from(Self::ABOUT.path);
         if self.is_zone_named {
-            let zone = self.zone.parameter();
+            let zone = self.zone.known_name();
             path += &format!("?tz={}", query::escape(&zone));
         }
         HttpRequest::of(Self::ABOUT.methods[0].0, path).with(body.to_string())

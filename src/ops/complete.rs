@@ -15,12 +15,13 @@ use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, failure, media, whole};
 use crate::operation::given::Given;
 use crate::store::contract::{HttpRequest, Kept, Saved, Write, WriteExtent};
+use crate::store::sql::advance::is_still_open;
 use crate::store::sql::leases::{forget, hold};
 use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
 use crate::views::followups::FOLLOWUP;
 
-/// Ends the process of a follow-up: its status becomes `completed`, and it has no next date. One that is finished already
+/// Ends the process of a follow-up: its status becomes `completed`, or the first of the setting `finished`, and it has no next date. One that is finished already
 /// keeps its status.
 #[derive(Clone, Debug)]
 pub struct Complete {
@@ -34,9 +35,6 @@ impl Complete {
         Complete { id, lease }
     }
 }
-
-/// The status of a process that was completed.
-const COMPLETED: &str = "completed";
 
 /// The lease in a body.
 pub(super) const LEASE: BodyField = BodyField {
@@ -163,12 +161,6 @@ pub(super) async fn change<T: Transaction>(
     }
 }
 
-/// The text of a field of a process.
-pub(super) fn text<'a>(process: &'a Record, name: &str) -> Option<&'a str> {
-    let at = process.noun.position(name)?;
-    process.values[at].text()
-}
-
 impl Write for Complete {
     type Done = Saved;
 
@@ -183,9 +175,8 @@ impl Write for Complete {
     ) -> Result<Saved> {
         let versions = terms.versions.as_ref();
         let process = begin(ledger, self.id, self.lease.as_ref(), versions).await?;
-        let status = text(&process, "status").unwrap_or_default();
-        let fields = match rules::get().is_open(status) {
-            true => json!({"status": COMPLETED, "next_followup_datetime": null}),
+        let fields = match is_still_open(&process) {
+            true => json!({"status": rules::get().ended(), "next_followup_datetime": null}),
             false => json!({"next_followup_datetime": null}),
         };
         Ok(Saved {

@@ -7,6 +7,7 @@ use crate::base::time::{self, Zone};
 use crate::model::action::ACTION;
 use crate::model::draft::{Draft, Input, Purpose, ReadIn, entries};
 use crate::model::lead::LEAD;
+use crate::model::lease::{LeaseSecret, stale};
 use crate::model::logged::{Followup, Logged};
 use crate::model::noun::{Noun, parse_id};
 use crate::model::process::PROCESS;
@@ -23,6 +24,7 @@ use crate::operation::describe::{Described, answer, failure, media, reference};
 use crate::operation::fields::{TIME_STORED, id_schema, record, taken};
 use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
 use crate::store::sql::advance::{Wish, advance, choose, unnamed, within};
+use crate::store::sql::leases::{forget, hold, process_of};
 use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
 
@@ -34,13 +36,22 @@ pub struct Log {
     wish: Wish,
     /// The new status of the lead.
     status: Option<String>,
+    /// The lease of the follow-up, which ends it.
+    lease: Option<LeaseSecret>,
 }
 
 /// The word in the kept result.
 pub const LOGGED: &str = "logged";
 
 /// The fields of the body that are not those of the action.
-const OWN: [&str; 5] = ["next", "process_id", "process", "done", "lead_status"];
+const OWN: [&str; 6] = [
+    "next",
+    "process_id",
+    "process",
+    "done",
+    "lead_status",
+    "lease",
+];
 
 /// The fields of a process that a request may open.
 const OF_PROCESS: [&str; 3] = ["name", "cadence_days", "attributes"];
@@ -77,6 +88,7 @@ impl Operation for Log {
                 "The new status of the lead",
                 Takes::Text("STATUS"),
             ),
+            field("lease", "The lease of the follow-up", Takes::Text("LEASE")),
         ]),
         answer: Answer::Other,
         needs: Needs::Database,
@@ -109,6 +121,7 @@ impl Operation for Log {
                 ..Wish::default()
             },
             status: None,
+            lease: None,
         })
     }
 
@@ -134,7 +147,7 @@ impl Log {
             let raw = raw.get();
             match &*key {
                 // A field that may be left out may be null, except where null has a meaning.
-                "process_id" | "process" | "done" | "lead_status" if raw == "null" => {}
+                "process_id" | "process" | "done" | "lead_status" | "lease" if raw == "null" => {}
                 "lead_id" if parse_id(raw) == Some(self.lead) => {}
                 "next" => match next(raw, &zone) {
                     Ok(next) => self.wish.next = Some(next),
@@ -167,6 +180,13 @@ impl Log {
                     }
                     Ok(text) => self.status = Some(text),
                     Err(_) => problems.push("lead_status", wrong("expected text", raw)),
+                },
+                "lease" => match serde_json::from_str::<String>(raw) {
+                    Ok(text) => match LeaseSecret::read(&text) {
+                        Ok(lease) => self.lease = Some(lease),
+                        Err(expected) => problems.push("lease", expected),
+                    },
+                    Err(_) => problems.push("lease", "expected text"),
                 },
                 "lead_id" => {
                     let expected =
@@ -207,11 +227,52 @@ impl Log {
                 "expected either process or done, got both; a process that is opened has not ended",
             );
         }
+        if self.lease.is_some() && opens.is_some() {
+            problems.push(
+                "process",
+                "expected either process or lease, got both; a follow-up that was claimed has its process",
+            );
+        }
         if process.is_some() && opens.is_some() {
             problems.push(
                 "process",
                 "expected either process_id or process, got both; process opens one where there is none",
             );
+        }
+    }
+
+    /// With a lease, the process is that of the lease.
+    async fn name_leased<T: Transaction>(&mut self, tx: &mut T) -> Result<()> {
+        let Some(lease) = &self.lease else {
+            return Ok(());
+        };
+        let Some(id) = process_of(tx, lease).await? else {
+            return Err(stale(
+                "is none of any follow-up, or was released or has ended; claim the follow-up again",
+            ));
+        };
+        match self.wish.process {
+            Some(named) if named != id => Err(Error::field(
+                "process_id",
+                format!("expected {id}, whose lease is given, or nothing, got {named}"),
+            )),
+            _ => {
+                self.wish.process = Some(id);
+                Ok(())
+            }
+        }
+    }
+
+    /// The error for a process that the lease has named. A finished one has ended its lease.
+    fn of_lease(&self, error: Error) -> Error {
+        match (&self.lease, error.code, error.problems.first()) {
+            (Some(_), Code::Conflict, _) => stale(
+                "has ended, because the follow-up was finished meanwhile; nothing was logged",
+            ),
+            (Some(_), Code::Invalid, Some(problem)) => {
+                Error::field("lease", problem.expected.clone())
+            }
+            _ => error,
         }
     }
 
@@ -320,6 +381,10 @@ fn describe() -> Described {
     let mut status = or_null(of(&LEAD, "status"));
     status["description"] = "The new status of the lead. Not blank.".into();
     properties["lead_status"] = status;
+    properties["lease"] = json!({
+        "type": ["string", "null"],
+        "description": "The lease that a claim gave: the action belongs to its process, and the lease ends. A lease that does not count any more is refused, and nothing is logged.",
+    });
     let body = json!({
         "type": "object",
         "properties": properties,
@@ -394,8 +459,11 @@ fn describe() -> Described {
     .answers(
         409,
         failure(
-            "The process is finished, or there is none that `next` or `done` could be about; nothing was changed.",
-            &[("finished", finished)],
+            "The process is finished, the lease does not count any more, or there is no process that `next` or `done` could be about; nothing was changed.",
+            &[
+                ("finished", finished),
+                ("lease", stale("has ended at 2026-02-07 09:10:00 (UTC); claim follow-up 1 again")),
+            ],
         ),
     )
     .body(json!({
@@ -425,8 +493,14 @@ impl Write for Log {
         if rules::get().auto_process && self.wish.opens.is_none() && !self.wish.done {
             self.wish.opens = Some(unnamed());
         }
+        self.name_leased(ledger.tx).await?;
         let channel = self.action.text("action_type").unwrap_or_default();
-        let process = choose(ledger, self.lead, channel, &self.wish).await?;
+        let process = choose(ledger, self.lead, channel, &self.wish).await;
+        let process = process.map_err(|error| self.of_lease(error))?;
+        if let (Some(lease), Some(process)) = (&self.lease, &process) {
+            hold(ledger.tx, process, lease).await?;
+            forget(ledger.tx, process.id()).await?;
+        }
         let row = self.action.row().map_err(Error::fields)?;
         let mut action = Record::new(&ACTION, i64::MAX, row, &time::now());
         if let Some(at) = ACTION.position("lead_id") {
@@ -487,6 +561,9 @@ impl Write for Log {
         }
         if wish.done {
             add("done", "true".into());
+        }
+        if let Some(lease) = &self.lease {
+            add("lease", format!("\"{}\"", lease.text()));
         }
         if let Some(status) = &self.status {
             add("lead_status", Json::from(status.as_str()).to_string());

@@ -3,20 +3,20 @@
 use serde_json::json;
 
 use super::complete::{
-    EXAMPLE, LEASE, begin, change, lease_schema, missing, outdated, refused, text,
+    EXAMPLE, LEASE, begin, change, lease_schema, missing, outdated, refused,
 };
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::base::time::{self, Zone};
 use crate::model::lease::LeaseSecret;
 use crate::model::noun::Noun;
 use crate::model::process::PROCESS;
-use crate::model::rules;
 use crate::model::terms::Terms;
 use crate::operation::about::{About, Answer, Body, BodyField, Describe, Needs, Of, Takes, WRITE};
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, media, whole};
 use crate::operation::given::Given;
 use crate::store::contract::{HttpRequest, Kept, Saved, Write, WriteExtent};
+use crate::store::sql::advance::is_still_open;
 use crate::store::sql::leases::now;
 use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
@@ -148,8 +148,8 @@ impl Write for Snooze {
     ) -> Result<Saved> {
         let versions = terms.versions.as_ref();
         let process = begin(ledger, self.id, self.lease.as_ref(), versions).await?;
-        let status = text(&process, "status").unwrap_or_default();
-        if !rules::get().is_open(status) {
+        if !is_still_open(&process) {
+            let status = process.get("status").text().unwrap_or_default();
             return Err(Error::new(
                 Code::Conflict,
                 format!(

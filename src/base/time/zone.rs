@@ -98,18 +98,6 @@ impl Zone {
         })
     }
 
-    /// The text that names it in a request: its name, or its offset of today if its rules have no name.
-    pub fn parameter(&self) -> Cow<'_, str> {
-        let name = self.name();
-        if Zone::named(name).is_ok() {
-            return name.into();
-        }
-        let seconds = self.offset(moment()).seconds();
-        let sign = if seconds < 0 { '-' } else { '+' };
-        let minutes = seconds.abs() / 60;
-        format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60).into()
-    }
-
     /// Its name.
     pub fn name(&self) -> &str {
         self.0.as_ref().map_or("UTC", |zone| &zone.name)

@@ -11,3 +11,4 @@ CREATE TABLE crm_leases (
 ) STRICT;
 
 CREATE INDEX crm_leases_by_until ON crm_leases (until);
+CREATE INDEX crm_leases_by_hash ON crm_leases (hash);

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use super::advance::is_still_open;
 use super::open::is_open;
 use super::row::mend;
 use super::statements::statements;
@@ -19,7 +20,6 @@ use crate::base::time;
 use crate::model::due::{Due, Moment};
 use crate::model::lease::{LeaseSecret, stale};
 use crate::model::record::Record;
-use crate::model::rules;
 use crate::model::value::Value;
 use crate::store::transaction::Transaction;
 use crate::views::followups::FOLLOWUP;
@@ -216,28 +216,6 @@ pub(crate) async fn followup<T: Transaction>(
     })
 }
 
-/// The values of a process with which its lease is compared.
-struct Current<'a> {
-    id: i64,
-    due: &'a str,
-    is_open: bool,
-}
-
-impl Current<'_> {
-    fn of(process: &Record) -> Current<'_> {
-        let text = |name: &str| {
-            let at = process.noun.position(name);
-            at.and_then(|at| process.values[at].text())
-                .unwrap_or_default()
-        };
-        Current {
-            id: process.id(),
-            due: text("next_followup_datetime"),
-            is_open: rules::get().is_open(text("status")),
-        }
-    }
-}
-
 /// A lease as it is stored.
 struct Stored {
     hash: String,
@@ -262,6 +240,16 @@ async fn stored<T: Transaction>(tx: &mut T, id: i64) -> Result<Option<Stored>> {
     }))
 }
 
+/// The process whose lease has this secret, whether the lease counts or not.
+pub(crate) async fn process_of<T: Transaction>(
+    tx: &mut T,
+    secret: &LeaseSecret,
+) -> Result<Option<i64>> {
+    let sql = "SELECT process FROM crm_leases WHERE hash = $1";
+    let rows = tx.query(sql, &[secret.hash().as_str().into()]).await?;
+    Ok(rows.first().and_then(|row| row.first()?.int()))
+}
+
 /// Refuses a lease that does not count. The process is locked, so it and its lease stay as they are.
 pub(crate) async fn hold<T: Transaction>(
     tx: &mut T,
@@ -277,15 +265,16 @@ async fn held<T: Transaction>(
     secret: &LeaseSecret,
 ) -> Result<(Stored, String)> {
     let now = now(tx).await?;
-    let current = Current::of(process);
-    let id = current.id;
+    let id = process.id();
+    let due = process.get("next_followup_datetime");
+    let due = due.text().unwrap_or_default();
     let Some(lease) = stored(tx, id).await? else {
         return Err(stale(&format!(
             "is none of follow-up {id}, or was released or has ended; claim it again"
         )));
     };
     let is_over = lease.until <= now;
-    let is_moved = lease.due != current.due || !current.is_open;
+    let is_moved = lease.due != due || !is_still_open(process);
     let (until, worker) = (&lease.until, &lease.worker);
     let why = match lease.hash == secret.hash() {
         true if is_over => format!("has ended at {until} (UTC); claim follow-up {id} again"),

@@ -11,6 +11,7 @@ CREATE TABLE crm_leases (
 );
 
 CREATE INDEX crm_leases_by_until ON crm_leases (until);
+CREATE INDEX crm_leases_by_hash ON crm_leases (hash);
 
 -- The time of the database in the form in which times are stored. The clocks of the replicas of a service may differ, so leases
 -- begin and end by this one.
