@@ -28,9 +28,11 @@ mod config;
 mod confirm;
 mod copy;
 mod draft;
+mod due;
 mod fields;
 mod filters;
 mod follow;
+mod followup;
 mod health;
 mod help;
 mod hints;
@@ -44,6 +46,7 @@ mod log;
 mod man;
 mod misused;
 mod names;
+mod next;
 mod open;
 mod operation;
 mod records;
@@ -57,12 +60,19 @@ mod setting;
 mod several;
 mod shell;
 mod signals;
+mod target;
 mod undo;
 mod write;
 
 /// The commands that are not operations, in the order of the help.
-const PLAIN: [Plain; 10] = [
+const PLAIN: [Plain; 16] = [
     serve::SERVE,
+    due::DUE,
+    next::NEXT,
+    followup::SNOOZE,
+    followup::DONE,
+    followup::RENEW,
+    followup::RELEASE,
     backup::BACKUP,
     restore::RESTORE,
     check::CHECK,
@@ -97,7 +107,7 @@ fn offered() -> Command {
         .after_help(examples(&[
             "crm lead create --email ada@example.com --name 'Ada Lovelace'",
             "crm lead list --status new",
-            "crm followups",
+            "crm due",
             "crm config",
             "crm help backups",
         ]))

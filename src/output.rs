@@ -20,12 +20,16 @@
 //! | [`page`], [`pager`] | standard output, and the program that shows long tables |
 //! | [`digest`] | changes in a table |
 //! | [`printer`] | records |
+//! | [`claimed`](mod@claimed) | follow-ups that were claimed |
+//! | [`due`](mod@due) | whom to contact |
 //! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged) | other results: lists of rows, single ones, what an undo does, what a logged action moves |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;
+mod claimed;
 mod csv;
 mod digest;
+mod due;
 mod error;
 mod logged;
 mod look;
@@ -42,6 +46,8 @@ mod undone;
 
 pub use crate::config::Format;
 pub use bar::Bar;
+pub use claimed::{card, claimed};
+pub use due::{DueRow, due};
 pub use error::error;
 pub use logged::logged;
 pub use look::{Extent, Look};
@@ -50,7 +56,7 @@ pub use pager::Pager;
 pub use printer::Printer;
 pub use rows::{all, settings};
 pub use stop::{Result, Stop};
-pub use summary::{count, findings, messages, summary};
+pub use summary::{count, findings, line, messages, summary};
 pub use table::NARROWEST;
 pub use terminal::Terminal;
 pub use text::{cut, visible, visible_json};

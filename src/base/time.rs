@@ -7,6 +7,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | [`ago`] | how long ago a time is |
 //! | [`days`] | where the days of a zone begin |
 //! | [`form`] | the stored form, and the forms of file names and HTTP headers |
 //! | [`zone`] | time zones |
@@ -14,6 +15,7 @@
 //! | [`iso`] | the forms that everything reads |
 //! | [`words`] | the forms of the command line |
 
+mod ago;
 mod days;
 mod form;
 mod iso;
@@ -21,6 +23,7 @@ mod span;
 mod words;
 mod zone;
 
+pub use ago::distance;
 pub use days::{day_start, second_after};
 pub use form::{nearest, now, read_delay, read_http, read_stamp, read_stored, stamp, stored};
 pub use span::{AFTER_ALL, Range};

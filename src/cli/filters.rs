@@ -122,6 +122,10 @@ pub(super) fn pairs(
             pairs.push((name.into(), value.clone()));
         }
     }
+    if noun.due().is_some() && *zone != Zone::UTC {
+        // How urgent a follow-up is depends on the days of the zone.
+        pairs.push(("tz".into(), zone.known_name().into_owned()));
+    }
     Ok(pairs)
 }
 

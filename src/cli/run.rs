@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
 }
 
 /// Who makes the changes of a command: the user of the system. A server goes by the token instead.
-fn author(settings: &Settings) -> Author {
+pub(super) fn author(settings: &Settings) -> Author {
     // A user without a name in the system's list is known by the number alone.
     let user = whoami::username();
     let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());

@@ -205,7 +205,13 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
         match one::<T>(store, None, &key, &given, None).await {
             Ok(Told::Secret(shown)) => show_secret(look, &given.zone, shown)?,
             Ok(Told::Message(message)) => said.push((key, message)),
-            Ok(Told::Saved(_) | Told::Record(_) | Told::Undone(_) | Told::Logged(_) | Told::Json(_)) => {
+            Ok(
+                Told::Saved(_)
+                | Told::Record(_)
+                | Told::Undone(_)
+                | Told::Logged(_)
+                | Told::Json(_),
+            ) => {
                 return Err(Error::internal("a write on no record returned one").into());
             }
             Err(Stop::Failed(mut error)) if is_many => {

@@ -266,9 +266,9 @@ impl Log {
     /// The error for a process that the lease has named. A finished one has ended its lease.
     fn of_lease(&self, error: Error) -> Error {
         match (&self.lease, error.code, error.problems.first()) {
-            (Some(_), Code::Conflict, _) => stale(
-                "has ended, because the follow-up was finished meanwhile; nothing was logged",
-            ),
+            (Some(_), Code::Conflict, _) => {
+                stale("has ended, because the follow-up was finished meanwhile; nothing was logged")
+            }
             (Some(_), Code::Invalid, Some(problem)) => {
                 Error::field("lease", problem.expected.clone())
             }

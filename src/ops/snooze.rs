@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use super::complete::{
-    EXAMPLE, LEASE, begin, change, lease_schema, missing, outdated, refused,
-};
+use super::complete::{EXAMPLE, LEASE, begin, change, lease_schema, missing, outdated, refused};
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::base::time::{self, Zone};
 use crate::model::lease::LeaseSecret;

@@ -45,6 +45,12 @@ pub fn summary(mut out: impl Write, look: Look, said: &[(&str, serde_json::Value
     Ok(out.flush()?)
 }
 
+/// Prints one sentence for a person.
+pub fn line(mut out: impl Write, sentence: &str) -> Result {
+    writeln!(out, "{}", visible(sentence))?;
+    Ok(out.flush()?)
+}
+
 /// Prints a message on each of several things that have a name.
 pub fn messages(mut out: impl Write, look: Look, said: &[(String, String)]) -> Result {
     let mut text = Vec::new();
