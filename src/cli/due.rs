@@ -46,7 +46,7 @@ fn words() -> Command {
         .long_about(
             "Show whom to contact: the follow-ups that are overdue, due today, and due within 7 days, the oldest first, each with the \
              lead's name, address and telephone number (an attribute such as phone, mobile or tel), the process, and the last contact. \
-             Days are those of --timezone. A follow-up at midnight has no time of day, and is due all day long. With -o json, ndjson, \
+             Days are those of the time zone (--tz). A follow-up at midnight has no time of day, and is due all day long. With -o json, ndjson, \
              csv or id it prints the follow-ups as `crm followups` does.",
         )
         .arg(
@@ -202,12 +202,12 @@ impl DueList {
         while let Some(records) = listing.next_chunk().await? {
             all.extend(records);
         }
-        let phones = phones(store, &all).await?;
+        let leads = leads(store, &all).await?;
         let now = time::now();
         let rows = all.iter().map(|record| {
             let lead = record.get("lead_id").int();
-            let phone = lead.and_then(|lead| phones.get(&lead));
-            row(record, phone.cloned().unwrap_or_default(), zone, &now)
+            let lead = lead.and_then(|lead| leads.get(&lead));
+            row(record, lead.cloned().unwrap_or_default(), zone, &now)
         });
         output::due(&mut page, look, rows.collect())?;
         page.end().await?;
@@ -216,7 +216,15 @@ impl DueList {
     }
 }
 
-fn row(record: &Record, phone: String, zone: &Zone, now: &str) -> DueRow {
+/// What is shown of the lead of a follow-up, besides the follow-up itself.
+#[derive(Clone, Debug, Default)]
+struct OfLead {
+    phone: String,
+    /// The time of the newest action with it.
+    last_action_at: String,
+}
+
+fn row(record: &Record, lead: OfLead, zone: &Zone, now: &str) -> DueRow {
     let text = |name: &str| record.get(name).text().unwrap_or_default().to_string();
     let due = Due::parse(&text("due")).unwrap_or(Due::Unscheduled);
     let worker = match (text("worker"), text("lease_until")) {
@@ -229,13 +237,13 @@ fn row(record: &Record, phone: String, zone: &Zone, now: &str) -> DueRow {
         time: day_or_minute(&zone.show(&text("next_followup_datetime"))).to_string(),
         name: text("lead_name"),
         email: text("lead_email"),
-        phone,
+        phone: lead.phone,
         process: text("name"),
-        contact: contact(
-            &text("last_action_timestamp"),
-            &text("last_action_type"),
-            now,
-        ),
+        contact: match text("last_action_timestamp") {
+            // The contact was about another process of the lead, or about none.
+            at if at < lead.last_action_at => contact(&lead.last_action_at, "", now),
+            at => contact(&at, &text("last_action_type"), now),
+        },
         worker,
     }
 }
@@ -282,30 +290,35 @@ pub(super) fn phone(attributes: &str) -> Option<String> {
     })
 }
 
-/// The telephone numbers of the leads of these follow-ups.
-async fn phones(store: &AnyStore, followups: &[Record]) -> Result<HashMap<i64, String>> {
+/// What is shown of the leads of these follow-ups.
+async fn leads(store: &AnyStore, followups: &[Record]) -> Result<HashMap<i64, OfLead>> {
     let leads = followups.iter().filter_map(|one| one.get("lead_id").int());
     let mut leads: Vec<i64> = leads.collect();
     leads.sort_unstable();
     leads.dedup();
-    let mut phones = HashMap::new();
+    let mut found = HashMap::new();
     for portion in leads.chunks(PORTION) {
         let ids: Vec<String> = portion.iter().map(i64::to_string).collect();
         let pairs = vec![
             ("id".to_string(), format!("in:{}", ids.join(","))),
-            ("fields".to_string(), "id,attributes".to_string()),
+            (
+                "fields".to_string(),
+                "id,attributes,last_action_at".to_string(),
+            ),
         ];
         let mut listing = store.list(Query::new(&LEAD, pairs)?).await?;
         while let Some(records) = listing.next_chunk().await? {
             for record in records {
-                let attributes = record.get("attributes").text();
-                if let Some(number) = attributes.and_then(phone) {
-                    phones.insert(record.id(), number);
-                }
+                let text = |name: &str| record.get(name).text().unwrap_or_default();
+                let of_lead = OfLead {
+                    phone: phone(text("attributes")).unwrap_or_default(),
+                    last_action_at: text("last_action_at").into(),
+                };
+                found.insert(record.id(), of_lead);
             }
         }
     }
-    Ok(phones)
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -68,7 +68,10 @@ impl Given {
             .as_u64()
             .filter(|number| (least..=most).contains(number));
         let read = number.ok_or_else(|| {
-            let got = quoted(&given.to_string());
+            let got = match given {
+                Value::String(text) => quoted(text),
+                other => quoted(&other.to_string()),
+            };
             format!("expected a whole number from {least} to {most}, got {got}")
         });
         self.kept(name, read)
