@@ -25,6 +25,11 @@ use crate::changes::{
     a_cursor_of_another_sequence_is_gone, a_feed_is_read_on_from_its_cursor,
     a_reader_misses_no_change, changes_are_filtered, every_write_has_its_change,
 };
+use crate::claims::{
+    a_claim_with_a_key_is_done_once, a_follow_up_is_claimed_by_one_worker,
+    a_lease_ends_by_itself_and_can_be_renewed, a_moved_follow_up_has_no_lease,
+    filters_by_urgency_find_what_is_shown,
+};
 use crate::cluster;
 use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
@@ -108,6 +113,11 @@ on_every_store! {
     a_feed_is_read_on_from_its_cursor
     a_cursor_of_another_sequence_is_gone
     a_reader_misses_no_change
+    a_follow_up_is_claimed_by_one_worker
+    a_moved_follow_up_has_no_lease
+    a_lease_ends_by_itself_and_can_be_renewed
+    a_claim_with_a_key_is_done_once
+    filters_by_urgency_find_what_is_shown
 }
 
 async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(AnyStore) -> F) {

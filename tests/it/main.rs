@@ -12,6 +12,7 @@ mod alike;
 mod backup;
 mod balancer;
 mod changes;
+mod claims;
 mod cli;
 mod cluster;
 mod config;
