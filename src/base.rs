@@ -6,3 +6,5 @@ pub mod time;
 pub mod log;
 
 pub mod text;
+
+pub mod width;

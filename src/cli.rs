@@ -61,6 +61,7 @@ mod several;
 mod shell;
 mod signals;
 mod target;
+mod timeline;
 mod undo;
 mod write;
 

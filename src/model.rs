@@ -39,6 +39,8 @@ pub mod process;
 
 pub mod nouns;
 
+pub mod told;
+
 pub mod query;
 
 pub mod token;

@@ -21,7 +21,7 @@
 //! | [`digest`] | changes in a table |
 //! | [`printer`] | records |
 //! | [`claimed`](mod@claimed) | follow-ups that were claimed |
-//! | [`due`](mod@due) | whom to contact |
+//! | [`due`](mod@due), [`overview`](mod@overview) | whom to contact; all that matters of a lead, on one screen |
 //! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged) | other results: lists of rows, single ones, what an undo does, what a logged action moves |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
@@ -33,6 +33,7 @@ mod due;
 mod error;
 mod logged;
 mod look;
+mod overview;
 mod page;
 mod pager;
 mod printer;
@@ -51,6 +52,7 @@ pub use due::{DueRow, due};
 pub use error::error;
 pub use logged::logged;
 pub use look::{Extent, Look};
+pub use overview::overview;
 pub use page::Page;
 pub use pager::Pager;
 pub use printer::Printer;

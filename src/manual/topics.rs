@@ -35,6 +35,7 @@ topics! {
     "stream", "Follow the changes: events over HTTP, --follow, --exec";
     "retries", "Idempotency keys and ETags: nothing done twice, nothing overwritten";
     "changes", "Who did what: every change, the history of a record, reading on";
+    "timeline", "The whole story of a lead: its timeline and its summary";
     "undo", "Take changes back";
     "privacy", "How long changes are kept, and how a person is forgotten";
     "backups", "Back up, restore, check, replicate";

@@ -45,6 +45,11 @@ pub enum Relation {
         /// Whether it is a sequence that only grows at its end, see [`Noun::is_feed`].
         feed: bool,
     },
+    /// Nowhere: an operation composes it of the records of other nouns. It can only be read.
+    Composed {
+        /// The order of its records, in the form of the parameter `sort`. There is no other.
+        order: &'static str,
+    },
 }
 
 /// What stands in the query of a view for the condition that a row of `processes` is [open](crate::model::rules::Rules).
@@ -101,13 +106,18 @@ impl Noun {
     pub fn default_order(&self) -> &'static str {
         match self.relation {
             Relation::Table => "id",
-            Relation::View { order, .. } => order,
+            Relation::View { order, .. } | Relation::Composed { order } => order,
         }
     }
 
     /// Whether it is a view, which can only be read.
     pub fn is_view(&self) -> bool {
-        matches!(self.relation, Relation::View { .. })
+        !matches!(self.relation, Relation::Table)
+    }
+
+    /// Whether it is composed of other records by an operation.
+    pub fn is_composed(&self) -> bool {
+        matches!(self.relation, Relation::Composed { .. })
     }
 
     /// The field that tells its records apart: the id, or the number of a record in a sequence.

@@ -15,6 +15,7 @@ use crate::operation::about::{About, Access, Answer, Body, Describe, Of, Paramet
 use crate::operation::describe::{Described, reference};
 use crate::ops::{Route, routes};
 use crate::views::VIEWS;
+use crate::views::timeline::ENTRY;
 
 mod components;
 mod markdown;
@@ -79,6 +80,7 @@ pub fn document() -> String {
             responses.insert(name, components::not_found(noun));
         }
     }
+    schemas.extend(schemas::noun_schemas(&ENTRY));
     tags.push(json!({"name": "service", "description": "The service itself."}));
     tags.push(json!({"name": "tokens", "description": "Who may use the service."}));
     tags.push(json!({"name": "webhooks", "description": "Where the changes are sent."}));

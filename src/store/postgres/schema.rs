@@ -16,7 +16,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 
 /// The migrations, each in its own transaction. The number of the schema says how many were applied.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
     include_str!("../schema/postgres/0003_versions_by_others.sql"),
@@ -27,6 +27,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../schema/postgres/0008_cadence.sql"),
     include_str!("../schema/postgres/0009_last_action.sql"),
     include_str!("../schema/postgres/0010_leases.sql"),
+    include_str!("../schema/postgres/0011_timeline.sql"),
 ];
 
 /// The migration after which all addresses are in their one form.

@@ -30,6 +30,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0009_cadence.sql"),
     include_str!("../../schema/0010_last_action.sql"),
     include_str!("../../schema/0011_leases.sql"),
+    include_str!("../../schema/0012_timeline.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.
