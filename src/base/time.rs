@@ -30,6 +30,10 @@ pub use span::{AFTER_ALL, Range};
 pub use words::{EXPECTED_WORDS, Tense, point, span};
 pub use zone::Zone;
 
+/// The accepted forms in a filter, for the message that refuses a time.
+pub const EXPECTED_IN_FILTER: &str = "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31, or \
+                                      one from now like -30d, today or tomorrow 9am";
+
 /// The accepted forms, for the message that refuses a time.
 pub const EXPECTED: &str =
     "expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31";
@@ -57,6 +61,15 @@ pub fn range(text: &str) -> Option<Range> {
 /// The span that a filter's time stands for, `None` if the text is not a time. Without an offset it is in this zone.
 pub fn range_in(text: &str, zone: &Zone) -> Option<Range> {
     iso::range(text, zone)
+}
+
+/// A span as the value of a filter, in UTC: a moment where it is one, otherwise an [interval](Range::interval).
+pub fn written(span: &Range) -> String {
+    let moment = format!("{}Z", span.start);
+    match range(&moment).as_ref() == Some(span) {
+        true => moment,
+        false => span.interval(),
+    }
 }
 
 #[cfg(test)]

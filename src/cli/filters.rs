@@ -6,7 +6,7 @@ use super::draft::flag;
 use super::hints::{hints, without_equals};
 use super::names::argument;
 use crate::base::error::{Error, Problems, Result, quoted};
-use crate::base::time::{self, Range, Tense, Zone};
+use crate::base::time::{self, Tense, Zone};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::query::{CONTROLS, OPERATORS, list};
@@ -148,21 +148,12 @@ fn times(filter: &str, zone: &Zone, tense: Tense) -> Result<String, String> {
         "in" => {
             let spans = list(value)
                 .into_iter()
-                .map(|text| Ok(written(&read(&text)?)));
+                .map(|text| Ok(time::written(&read(&text)?)));
             Ok(format!(
                 "in:{}",
                 spans.collect::<Result<Vec<_>, String>>()?.join(",")
             ))
         }
-        _ => Ok(format!("{operator}:{}", written(&read(value)?))),
-    }
-}
-
-/// The span as a value of a filter: a moment where it is one, otherwise an interval.
-fn written(span: &Range) -> String {
-    let moment = format!("{}Z", span.start);
-    match time::range(&moment).as_ref() == Some(span) {
-        true => moment,
-        false => span.interval(),
+        _ => Ok(format!("{operator}:{}", time::written(&read(value)?))),
     }
 }

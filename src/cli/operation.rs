@@ -249,7 +249,12 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                     .long(kebab(one.name))
                     .help(fill(one.help, noun));
                 match one.takes {
-                    Takes::Word(_, words) => taking(arg, one.takes).default_value(words[0]),
+                    // Without it, the rules of the database hold.
+                    Takes::Word(_, words) => {
+                        let help = fill(one.help, noun);
+                        let help = format!("{help} [default: {}, unless the setting {} says otherwise]", words[0], one.name);
+                        taking(arg, one.takes).help(help)
+                    }
                     _ => taking(arg, one.takes),
                 }
             });
@@ -329,11 +334,7 @@ pub(super) fn parameters(
             Takes::Switch | Takes::SwitchFor(_) => {
                 matches.get_flag(one.name).then(|| "true".to_string())
             }
-            Takes::Word(_, words) => {
-                let given = matches.get_one::<String>(one.name);
-                given.filter(|given| *given != words[0]).cloned()
-            }
-            Takes::Text(_) | Takes::List(_) | Takes::Days(_) | Takes::Time => {
+            Takes::Word(..) | Takes::Text(_) | Takes::List(_) | Takes::Days(_) | Takes::Time => {
                 matches.get_one::<String>(one.name).cloned()
             }
         };

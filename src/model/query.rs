@@ -28,7 +28,7 @@ use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::shown::Shown;
 use crate::model::value::Value;
-use filter::filter;
+use filter::{filter, pinned};
 use limits::limit;
 use parameters::written;
 use sort::{default_order, order};
@@ -158,6 +158,12 @@ impl Query {
             && let Err(expected) = query.read_cursor(text)
         {
             problems.push("after", expected);
+        }
+        let mut pairs = pairs;
+        for (name, value) in &mut pairs {
+            if let Some(pinned) = pinned(noun, name, value, zone) {
+                *value = pinned;
+            }
         }
         query.pairs = pairs;
         if problems.is_empty() {

@@ -370,7 +370,10 @@ mod tests {
         assert_eq!(read(" * ", false), Ok(Versions::Any));
         assert_eq!(read("\"1\", \"2\"", false), of(&[1, 2]));
         assert_eq!(read("\"1\",W/\"2\",\"other\"", false), of(&[1]));
-        assert_eq!(read("\"a,\" , \"4\"", false), Ok(Versions::Of(vec![4])));
+        assert_eq!(
+            read("\"a,\" , \"4\"", false),
+            Ok(Versions::Of(vec![Tag::of(4)]))
+        );
         assert_eq!(read("W/\"2\"", true), of(&[2]));
         assert_eq!(read(", \"1\",, \"2\" ,", false), of(&[1, 2]));
         assert_eq!(read("\"3-gzip\"", true), of(&[]));

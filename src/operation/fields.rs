@@ -186,7 +186,7 @@ fn filter(name: &str, field: &Field) -> Value {
     let what = match field.kind {
         Kind::Id | Kind::Reference(_) | Kind::Count(..) => "a whole number",
         Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
-            "a time, a date for its whole day, or an interval `START/END`"
+            "a time, a date for its whole day, one from now such as `-30d` or `today`, or an interval `START/END`"
         }
         Kind::Attributes => {
             "text, compared with the whole object as text; for one key see `attributes.KEY`"

@@ -4,12 +4,14 @@ use serde_json::json;
 
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time::{self, Zone};
+use crate::model::action::ACTION;
 use crate::model::draft::{Draft, Purpose, ReadIn};
 use crate::model::email::{email, spellings};
 use crate::model::field::Presence;
-use crate::model::lead::OnDuplicate;
+use crate::model::lead::{LEAD, OnDuplicate};
 use crate::model::noun::Noun;
 use crate::model::record::Record;
+use crate::model::rules;
 use crate::model::terms::Terms;
 use crate::model::value::Value;
 use crate::operation::about::{
@@ -19,6 +21,7 @@ use crate::operation::about::{
 use crate::operation::asked::{Asked, Operation, Told};
 use crate::operation::describe::{Described, body, failure, given, refused, whole};
 use crate::store::contract::{HttpRequest, Kept, Saved, Write, WriteExtent};
+use crate::store::sql::advance::{Wish, advance, choose, unnamed};
 use crate::store::sql::ledger::Ledger;
 use crate::store::sql::select::LONGEST_INDEXED;
 use crate::store::transaction::Transaction;
@@ -27,7 +30,8 @@ use crate::store::transaction::Transaction;
 #[derive(Clone, Debug)]
 pub struct Create {
     draft: Draft,
-    on_duplicate: OnDuplicate,
+    /// `None` leaves it to the [rules](rules::Rules) of the database.
+    on_duplicate: Option<OnDuplicate>,
     /// The zone of times without an offset in a body that is still to come.
     zone: Zone,
     /// The draft's row, made by [`Write::check`].
@@ -39,10 +43,20 @@ impl Create {
     pub fn new(draft: Draft, on_duplicate: OnDuplicate) -> Create {
         Create {
             draft,
-            on_duplicate,
+            on_duplicate: Some(on_duplicate),
             zone: Zone::UTC,
             row: Ok(Vec::new()),
         }
+    }
+
+    /// What to do if a record already has the address.
+    fn on_duplicate(&self) -> OnDuplicate {
+        self.on_duplicate.unwrap_or(rules::get().on_duplicate)
+    }
+
+    /// Whether the new record is an action that moves a follow-up of its lead.
+    fn advances(&self) -> bool {
+        std::ptr::eq(self.draft.noun, &ACTION) && rules::get().auto_process
     }
 }
 
@@ -55,7 +69,7 @@ impl Operation for Create {
         conditional: false,
         parameters: &[Parameter {
             name: "on_duplicate",
-            about: "What to do if a {name} already has the address: `create` another {name}; `reject` with 409 and the id of that {name}; `update` that {name} and answer 200 (if there are several, the one with the lowest id).",
+            about: "What to do if a {name} already has the address: `create` another {name}; `reject` with 409 and the id of that {name}; `update` that {name} and answer 200 (if there are several, the one with the lowest id). The service may have been started with another default.",
             help: "What to do if a {name} already has the address",
             takes: Takes::Word("WHAT", &["create", "reject", "update"]),
             applies: |noun| noun.email().is_some(),
@@ -84,7 +98,8 @@ impl Operation for Create {
         let draft = Draft::new(asked.noun()?);
         Ok(Create {
             zone: asked.zone.clone(),
-            ..Create::new(draft, on_duplicate.unwrap_or_default())
+            on_duplicate,
+            ..Create::new(draft, OnDuplicate::Create)
         })
     }
 
@@ -172,7 +187,7 @@ impl Write for Create {
         match &self.row {
             // The database cannot add a problem, so the draft is refused at once.
             Err(problems)
-                if self.on_duplicate == OnDuplicate::Create
+                if self.on_duplicate() == OnDuplicate::Create
                     && self.draft.references().next().is_none() =>
             {
                 Err(Error::fields(problems.clone()))
@@ -187,8 +202,11 @@ impl Write for Create {
     }
 
     fn extent(&self) -> WriteExtent {
-        match self.on_duplicate {
+        match self.on_duplicate() {
+            _ if self.advances() => WriteExtent::Several,
             OnDuplicate::Create => WriteExtent::Statement,
+            // Only a noun with an address is looked for.
+            _ if self.draft.noun.email().is_none() => WriteExtent::Statement,
             _ => WriteExtent::One,
         }
     }
@@ -198,15 +216,16 @@ impl Write for Create {
         ledger: &mut Ledger<'_, T>,
         _terms: &Terms,
     ) -> Result<Saved> {
+        let (on_duplicate, advances) = (self.on_duplicate(), self.advances());
         let draft = &self.draft;
         let noun = draft.noun;
-        if self.on_duplicate != OnDuplicate::Create
+        if on_duplicate != OnDuplicate::Create
             && let Some(field) = noun.email()
             && let Some(address) = draft.text(field.name).and_then(email)
             && let Some(id) =
-                with_address(ledger.tx, noun, field.name, &address, self.on_duplicate).await?
+                with_address(ledger.tx, noun, field.name, &address, on_duplicate).await?
         {
-            return match self.on_duplicate {
+            return match on_duplicate {
                 OnDuplicate::Update => {
                     let record = super::update::apply(ledger, id, draft, &Terms::default()).await?;
                     Ok(Saved {
@@ -229,7 +248,10 @@ impl Write for Create {
         // The real id is not known yet, so this uses the longest.
         let mut record = Record::new(noun, i64::MAX, row, &time::now());
         record.fits()?;
-        ledger.insert(draft, &mut record).await?;
+        match advances.then(|| record.get("lead_id").int()).flatten() {
+            Some(lead) => with_follow_up(ledger, draft, &mut record, lead, &self.zone).await?,
+            None => ledger.insert(draft, &mut record).await?,
+        }
         Ok(Saved {
             record,
             created: true,
@@ -247,8 +269,13 @@ impl Write for Create {
     fn request(&self) -> HttpRequest {
         let noun = self.draft.noun;
         let mut request = HttpRequest::of(Self::ABOUT.methods[0].0, Self::ABOUT.at(Some(noun), ""));
-        if self.on_duplicate != OnDuplicate::Create {
-            request.path += &format!("?on_duplicate={}", self.on_duplicate.word());
+        // The server has rules of its own for what is not said.
+        let default = match self.draft.noun.email() {
+            Some(_) => None,
+            None => Some(OnDuplicate::Create),
+        };
+        if let Some(on_duplicate) = self.on_duplicate.filter(|given| Some(*given) != default) {
+            request.path += &format!("?on_duplicate={}", on_duplicate.word());
         }
         request.with(self.draft.to_json())
     }
@@ -259,6 +286,36 @@ impl Write for Create {
             _ => "updated",
         }
     }
+}
+
+/// Inserts an action and moves the follow-up of its lead, as [`log`](super::log) does without a wish.
+async fn with_follow_up<T: Transaction>(
+    ledger: &mut Ledger<'_, T>,
+    draft: &Draft,
+    action: &mut Record,
+    lead: i64,
+    zone: &Zone,
+) -> Result<()> {
+    // A lead that does not exist is told by the insert.
+    let lead = match ledger.read(&LEAD, lead).await {
+        Ok(lead) => Some(lead.id()),
+        Err(error) if error.code == Code::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let wish = Wish {
+        opens: Some(unnamed()),
+        zone: zone.clone(),
+        ..Wish::default()
+    };
+    let process = match lead {
+        Some(lead) => {
+            let channel = action.get("action_type").to_string();
+            choose(ledger, lead, &channel, &wish).await?
+        }
+        None => None,
+    };
+    ledger.insert(draft, action).await?;
+    advance(ledger, action, process, &wish).await.map(drop)
 }
 
 /// Finds the record with an address. Until the end of the transaction no other transaction can look for the address,

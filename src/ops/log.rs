@@ -135,6 +135,21 @@ impl Operation for Log {
 }
 
 impl Log {
+    /// Logs what a body says with a lead. Times without an offset are in the zone.
+    pub fn new(lead: i64, body: &str, zone: Zone) -> Result<Log> {
+        let mut log = Log {
+            lead,
+            action: Draft::new(&ACTION),
+            wish: Wish {
+                zone,
+                ..Wish::default()
+            },
+            status: None,
+        };
+        log.read(body.as_bytes())?;
+        Ok(log)
+    }
+
     /// Reads the body. The error names everything that is wrong with it.
     fn read(&mut self, body: &[u8]) -> Result<()> {
         let zone = self.wish.zone.clone();
@@ -489,7 +504,7 @@ impl Write for Log {
         ledger: &mut Ledger<'_, T>,
         _terms: &Terms,
     ) -> Result<Logged> {
-        let lead = ledger.read(&LEAD, self.lead).await?;
+        let mut lead = ledger.read(&LEAD, self.lead).await?;
         if rules::get().auto_process && self.wish.opens.is_none() && !self.wish.done {
             self.wish.opens = Some(unnamed());
         }
@@ -508,6 +523,12 @@ impl Write for Log {
         }
         action.fits()?;
         ledger.insert(&self.action, &mut action).await?;
+        if let Some(at) = LEAD.derived()
+            && lead.values[at].text() < action.get("timestamp").text()
+        {
+            // The action has raised it.
+            lead.values[at] = action.get("timestamp").clone();
+        }
         let (process, followup, moved) = advance(ledger, &action, process, &self.wish).await?;
         let draft = self.status();
         let changes = draft.changes(&lead).map_err(Error::fields)?;

@@ -30,13 +30,14 @@ Leads, what was done with them (actions), and what is due next (processes).
 
 **Times** are answered as `YYYY-MM-DD HH:MM:SS` in UTC. Requests may use this form, RFC 3339 with any offset, or a date. \
 A time without an offset, or a day, is read in the zone that `tz` names: `tz=Europe/Berlin`. Without `tz` it is UTC, unless the \
-service was started with another zone. Fractions of a second are cut off.
+service was started with another zone. Fractions of a second are cut off. In a filter a time may also be one from now: \
+`-30d`, `today`, `lte:next week`.
 
 **Attributes** are your own fields, a JSON object. The order of keys and the digits of numbers are kept. An update merges \
 the top-level keys, and null removes a key: `{\"attributes\": {\"company\": \"Acme\", \"phone\": null}}`.
 
 **Updates** change the given fields. PUT and PATCH are the same. A record that was read can be put back as a whole: `id` (if \
-it is equal), `created_at` and `updated_at` are accepted and ignored. Any other unknown field or parameter is refused by \
+it is equal), `created_at`, `updated_at` and `last_action_at` are accepted and ignored. Any other unknown field or parameter is refused by \
 name. `null` clears a field that may be null. A value that does not change is always accepted. Answers may get further fields \
 in later versions.
 

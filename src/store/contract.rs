@@ -12,11 +12,12 @@
 //! - A record that does not change while a list is read appears in the list exactly once.
 //! - A write with an idempotency key that was used for the same request within a day is not done again. Its answer is the
 //!   earlier result.
+//! - The newest time of a lead's actions is that of its actions at every moment. It is no change of the lead.
 //! - A record's version goes up by one with each change, whichever rule makes it. A write that names an outdated version
 //!   changes nothing.
 //! - A group of changes is taken back as a whole or not at all. Then its records are as they were before it, apart from
 //!   versions and `updated_at`. A restored record has its id, and a version that it never had.
-//! - Creating an action changes no process. Deleting an action sets the references to it to null.
+//! - Creating an action changes no process, unless the [rules](crate::model::rules) say so. Deleting an action sets the references to it to null.
 
 use std::borrow::Cow;
 use std::pin::Pin;

@@ -31,6 +31,13 @@ use crate::claims::{
     filters_by_urgency_find_what_is_shown,
 };
 use crate::cluster;
+use crate::log::{
+    a_cadence_keeps_the_time_of_day, a_lead_has_the_time_of_its_newest_action,
+    a_log_is_one_group_and_done_once, a_log_that_is_refused_changes_nothing,
+    a_logged_action_finds_its_process, a_logged_action_moves_the_follow_up,
+    a_newest_time_is_no_change_of_the_lead, filters_take_times_from_now,
+    those_who_log_at_once_all_move_the_follow_up,
+};
 use crate::story::{
     a_summary_has_what_matters, a_timeline_has_all_of_a_lead_once, a_timeline_has_what_was_deleted,
     a_timeline_is_filtered, pages_of_a_timeline_neither_skip_nor_repeat,
@@ -109,6 +116,15 @@ on_every_store! {
     many_attributes_take_no_long_time
     many_values_are_refused_and_never_a_fault
     it_is_ready
+    a_logged_action_moves_the_follow_up
+    a_logged_action_finds_its_process
+    a_log_that_is_refused_changes_nothing
+    a_log_is_one_group_and_done_once
+    those_who_log_at_once_all_move_the_follow_up
+    a_cadence_keeps_the_time_of_day
+    a_lead_has_the_time_of_its_newest_action
+    a_newest_time_is_no_change_of_the_lead
+    filters_take_times_from_now
     an_undo_gives_back_what_was
     an_undo_can_be_undone
     the_last_group_is_taken_back_first
@@ -1319,7 +1335,7 @@ async fn many_writers_lose_nothing(store: AnyStore) {
 /// A write with a key is done once; one under a version that is gone is not done.
 async fn keys_and_versions(store: AnyStore) {
     use crm::base::error::Code;
-    use crm::model::terms::{Key, Versions};
+    use crm::model::terms::{Key, Tag, Versions};
     use crm::ops::create::Create;
     use crm::ops::delete::Delete;
     use crm::ops::update::Update;
@@ -1360,7 +1376,7 @@ async fn keys_and_versions(store: AnyStore) {
         Update::new(1, draft(&LEAD, &json, Purpose::Update))
     };
     let at = |version: i64| Terms {
-        versions: Some(Versions::Of(vec![version])),
+        versions: Some(Versions::Of(vec![Tag::of(version)])),
         key: None,
         ..Terms::default()
     };

@@ -208,7 +208,7 @@ impl Answer {
 
     /// The fields that were refused.
     #[track_caller]
-    fn refused(&self) -> Vec<String> {
+    pub fn refused(&self) -> Vec<String> {
         assert_eq!(self.status, 400, "{}", self.text());
         let fields = &self.json()["fields"];
         fields.as_object().unwrap().keys().cloned().collect()
@@ -309,6 +309,7 @@ fn a_record_has_all_of_its_fields_in_order() {
                 "name",
                 "status",
                 "attributes",
+                "last_action_at",
                 "created_at",
                 "updated_at",
             ][..],
@@ -336,6 +337,7 @@ fn a_record_has_all_of_its_fields_in_order() {
                 "channel",
                 "last_action_id",
                 "next_followup_datetime",
+                "cadence_days",
                 "status",
                 "attributes",
                 "created_at",

@@ -32,6 +32,7 @@ mod half_close;
 mod house;
 mod http;
 mod imports;
+mod log;
 mod net;
 mod nouns;
 mod observe;

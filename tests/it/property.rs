@@ -156,6 +156,7 @@ fn draft() -> impl Strategy<Value = (&'static Noun, Object)> {
             ),
             ("last_action_id", reference().boxed()),
             ("next_followup_datetime", next.boxed()),
+            ("cadence_days", reference().boxed()),
             ("status", word().boxed()),
             ("attributes", attributes().boxed()),
         ])
@@ -191,17 +192,32 @@ struct Model {
 impl Model {
     /// What a step answers: the record without the times that crm sets, nothing for a delete.
     fn step(&mut self, step: &Step) -> Result<Option<Object>, Code> {
-        match step {
-            Step::Get(noun, id) => self.get(noun, *id).map(Some),
-            Step::Update(noun, id, given) => self.update(noun, *id, given).map(Some),
+        let (noun, answer) = match step {
+            Step::Get(noun, id) => (noun, self.get(noun, *id)?),
+            Step::Update(noun, id, given) => (noun, self.update(noun, *id, given)?),
             Step::Create(noun, given, on_duplicate) => {
-                self.create(noun, given, *on_duplicate).map(Some)
+                (noun, self.create(noun, given, *on_duplicate)?)
             }
             Step::Delete(noun, id, cascade) => {
                 self.delete(noun, *id, *cascade)?;
-                Ok(None)
+                return Ok(None);
             }
+        };
+        Ok(Some(self.with_newest(noun, answer)))
+    }
+
+    /// A lead with the newest time of its actions.
+    fn with_newest(&self, noun: &Noun, mut record: Object) -> Object {
+        if noun.name == "lead" {
+            let id = record["id"].as_i64().unwrap();
+            let actions = self.referring("action", "lead_id", id);
+            let times = actions
+                .iter()
+                .map(|action| &self.records[&("action", *action)]["timestamp"]);
+            let newest = times.filter_map(Value::as_str).max();
+            record.insert("last_action_at".into(), json!(newest));
         }
+        record
     }
 
     fn get(&self, noun: &Noun, id: i64) -> Result<Object, Code> {
@@ -260,7 +276,7 @@ impl Model {
             _ => (
                 "name",
                 json!({"name": null, "lead_id": null, "channel": null, "last_action_id": null,
-                       "next_followup_datetime": null, "status": "active", "attributes": {}}),
+                       "next_followup_datetime": null, "cadence_days": null, "status": "active", "attributes": {}}),
             ),
         };
         if !given.contains_key(required) {
@@ -316,7 +332,7 @@ impl Model {
         let records = self.records.iter();
         records
             .filter(|(key, _)| key.0 == noun.name)
-            .map(|(_, record)| record.clone())
+            .map(|(_, record)| self.with_newest(noun, record.clone()))
             .collect()
     }
 }

@@ -158,7 +158,7 @@ pub async fn an_undo_gives_back_what_was(store: AnyStore) {
     assert!(restored.version() > lead.version());
     assert!(store.get(&PROCESS, 3).await.unwrap().version() > other.version());
     let stale = Terms {
-        versions: Some(Versions::Of(vec![lead.version()])),
+        versions: Some(Versions::Of(vec![lead.tag()])),
         ..Terms::default()
     };
     let write = Update::new(1, draft(&LEAD, r#"{"name":"x"}"#, Purpose::Update));

@@ -1,7 +1,7 @@
-//! The times of the command line: every form of [`iso`], and what people write, such as `tomorrow 9am`.
+//! The times of the command line and of filters: every form of [`iso`], and what people write, such as `tomorrow 9am`.
 //!
-//! The words depend on the current time, so the API does not read them: a request must mean the same whenever it arrives.
-//! A command turns them into times in UTC, or into intervals of them, before it sends them to a server.
+//! The words depend on the current time, so the API reads them in filters alone: what is saved must mean the same whenever a
+//! request arrives. A command turns them into times in UTC, or into intervals of them, before it sends them to a server.
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::fmt::friendly::SpanParser;

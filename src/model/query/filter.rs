@@ -283,6 +283,39 @@ pub fn list(text: &str) -> Vec<String> {
     values
 }
 
+/// The span of a time of this field, in one of the fixed forms or from now: `-30d`, `today`.
+fn time_in(field: &Field, text: &str, zone: &Zone) -> Option<Range> {
+    let fixed = time::range_in(text, zone);
+    fixed.or_else(|| {
+        // The mark of a plus that a URL has not escaped.
+        let tense = field.kind.tense().filter(|_| !text.starts_with(' '))?;
+        time::span(text, zone, tense).ok()
+    })
+}
+
+/// A filter with its times in a form that means the same later, so that the next page has the same condition as this one.
+/// `None` if it has none that depends on the present.
+pub(super) fn pinned(noun: &'static Noun, name: &str, value: &str, zone: &Zone) -> Option<String> {
+    let field = &noun.fields[noun.position(name)?];
+    field.kind.tense()?;
+    let given = value.split_once(':');
+    let given = given.filter(|(operator, _)| OPERATORS.contains(operator));
+    let (operator, value) = given.unwrap_or(("eq", value));
+    let values = match operator {
+        "is" | "like" => return None,
+        "in" => list(value),
+        _ => vec![value.to_string()],
+    };
+    if values.iter().all(|one| time::range_in(one, zone).is_some()) {
+        return None;
+    }
+    let spans = values
+        .iter()
+        .map(|one| Some(time::written(&time_in(field, one, zone)?)));
+    let spans: Option<Vec<String>> = spans.collect();
+    Some(format!("{operator}:{}", spans?.join(",")))
+}
+
 fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
     match field.kind {
         Kind::Id | Kind::Reference(_) | Kind::Count(..) => match text.parse::<i64>() {
@@ -291,19 +324,23 @@ fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
             _ => Err(format!("expected a whole number, got {}", quoted(text))),
         },
         Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
-            time::range_in(text, zone)
-                .map(Operand::Range)
-                .ok_or_else(|| {
-                    // A plus that was not escaped arrives as a space.
-                    let hint = match time::range(&text.replacen(' ', "+", 1)).or_else(|| {
-                        let at = text.rfind(' ')?;
-                        time::range(&format!("{}+{}", &text[..at], &text[at + 1..]))
-                    }) {
-                        Some(_) => "; in a URL the + of an offset is written %2B",
-                        None => "",
-                    };
-                    format!("{}, got {}{hint}", time::EXPECTED, quoted(text))
-                })
+            let read = time_in(field, text, zone);
+            read.map(Operand::Range).ok_or_else(|| {
+                // A plus that was not escaped arrives as a space.
+                let hint = match time::range(&text.replacen(' ', "+", 1)).or_else(|| {
+                    let at = text.rfind(' ')?;
+                    time::range(&format!("{}+{}", &text[..at], &text[at + 1..]))
+                }) {
+                    Some(_) => "; in a URL the + of an offset is written %2B",
+                    None if text.starts_with(' ')
+                        && time_in(field, &text.replacen(' ', "+", 1), zone).is_some() =>
+                    {
+                        "; in a URL the + is written %2B"
+                    }
+                    None => "",
+                };
+                format!("{}, got {}{hint}", time::EXPECTED_IN_FILTER, quoted(text))
+            })
         }
         // In the order of bytes, a slash follows the full stop.
         Kind::Type => Ok(

@@ -15,7 +15,7 @@ use crm::model::email::email;
 use crm::model::kind::Kind;
 use crm::model::nouns::NOUNS;
 use crm::model::query::escape;
-use crm::model::terms::{Key, Versions, etag, parse_etag};
+use crm::model::terms::{Key, Tag, Versions};
 use crm::model::token::{PREFIX, Secret, check_name, redacted};
 use crm::net::peer::{Peer, Proxies, check_network};
 use crm::server::cors::check_origin;
@@ -43,8 +43,8 @@ fn told<T>(read: Result<T, String>) -> Option<T> {
 }
 
 fn check_versions(text: &str) {
-    if let Some(version) = parse_etag(text) {
-        assert_eq!(parse_etag(&etag(version)), Some(version));
+    if let Some(tag) = Tag::parse(text) {
+        assert_eq!(Tag::parse(&tag.text()), Some(tag));
     }
     let strong = told(Versions::parse(text, false));
     let all = told(Versions::parse(text, true));
