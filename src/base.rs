@@ -10,3 +10,4 @@ pub mod log;
 pub mod text;
 
 pub mod url;
+pub mod width;

@@ -63,6 +63,7 @@ mod several;
 mod shell;
 mod signals;
 mod target;
+mod timeline;
 mod undo;
 mod write;
 

@@ -45,6 +45,8 @@ pub mod found;
 
 pub mod find;
 
+pub mod told;
+
 pub mod query;
 
 pub mod token;

@@ -15,7 +15,7 @@ use crate::store::contract::{Listed, Saved, Store};
 
 use crate::model::nouns::NOUNS;
 use crate::operation::about::{About, Access, Of, fill};
-use crate::operation::asked::{ListAll, Operation};
+use crate::operation::asked::{ListAll, Operation, Survey};
 use crate::operation::service::Inform;
 use crate::views::VIEWS;
 
@@ -56,16 +56,20 @@ macro_rules! operations {
     (@visit $visitor:ident search $operation:path) => { $visitor.search().await };
     (@visit $visitor:ident stream $operation:path) => { $visitor.stream().await };
     (@visit $visitor:ident get $operation:path) => { $visitor.get().await };
+    (@visit $visitor:ident survey $operation:path) => { $visitor.survey::<$operation>().await };
+    (@visit $visitor:ident timeline $operation:path) => { $visitor.timeline().await };
     (@visit $visitor:ident all $operation:path) => { $visitor.list_all::<<$operation as ListAll>::Item>().await };
     (@visit $visitor:ident write $operation:path) => { $visitor.write::<$operation>().await };
     (@visit $visitor:ident inform $operation:path) => { $visitor.inform::<$operation>().await };
 }
 
-// The list. A line has a file, its type, and a kind: `write` runs a rule, `inform` reports on the service, and the
-// others are reads, which have faster paths.
+// The list. A line has a file, its type, and a kind: `write` runs a rule, `survey` reads several things at one
+// moment, `inform` reports on the service, and the others are reads, which have faster paths.
 operations! {
     create::Create: write,
     get::Get: get,
+    summary::Summarize: survey,
+    timeline::ListTimeline: timeline,
     list::List: list,
     stream::Stream: stream,
     search::Search: search,
@@ -99,6 +103,8 @@ operations! {
     home::Home: inform,
 }
 
+pub mod story;
+
 /// Does something with an operation of any kind.
 pub trait Visit: Sized {
     /// The result.
@@ -115,6 +121,12 @@ pub trait Visit: Sized {
 
     /// Visits the read of a record by its id.
     fn get(self) -> impl Future<Output = Self::Out>;
+
+    /// Visits a read of several things at one moment.
+    fn survey<T: Survey>(self) -> impl Future<Output = Self::Out>;
+
+    /// Visits the timeline of a record.
+    fn timeline(self) -> impl Future<Output = Self::Out>;
 
     /// Visits a list of everything of a kind that is no record, such as tokens.
     fn list_all<L: Listed>(self) -> impl Future<Output = Self::Out>;

@@ -21,7 +21,7 @@
 //! | [`digest`] | changes in a table |
 //! | [`printer`] | records |
 //! | [`claimed`](mod@claimed) | follow-ups that were claimed |
-//! | [`due`](mod@due) | whom to contact |
+//! | [`due`](mod@due), [`overview`](mod@overview) | whom to contact; all that matters of a lead, on one screen |
 //! | [`found`](mod@found) | what a search has found |
 //! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged) | other results: lists of rows, single ones, what an undo does, what a logged action moves |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
@@ -35,6 +35,7 @@ mod error;
 mod found;
 mod logged;
 mod look;
+mod overview;
 mod page;
 mod pager;
 mod printer;
@@ -54,6 +55,7 @@ pub use error::error;
 pub use found::found;
 pub use logged::logged;
 pub use look::{Extent, Look};
+pub use overview::overview;
 pub use page::Page;
 pub use pager::Pager;
 pub use printer::Printer;

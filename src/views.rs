@@ -5,6 +5,8 @@ use crate::model::noun::Noun;
 
 pub mod changes;
 pub mod followups;
+pub mod summary;
+pub mod timeline;
 
-/// All views.
+/// All views that have a path of their own.
 pub const VIEWS: &[&Noun] = &[&followups::FOLLOWUP, &changes::CHANGE];

@@ -113,7 +113,13 @@ fn tell(noun: &'static Noun, filters: &[(String, String)]) {
 }
 
 /// Tells a person at a terminal that the list is empty, or how to read on.
-fn epilogue(look: Look, noun: &Noun, count: u64, next: Option<String>, reads_feed: bool) {
+pub(super) fn epilogue(
+    look: Look,
+    noun: &Noun,
+    count: u64,
+    next: Option<String>,
+    reads_feed: bool,
+) {
     if look.terminal.width.is_none() || look.format != Format::Table {
         return;
     }

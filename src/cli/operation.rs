@@ -168,6 +168,19 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                     noun,
                 )),
         ],
+        (CommandPart::One, noun) => vec![
+            Arg::new("ids")
+                .value_name("ID")
+                .required(true)
+                .help(one(noun)),
+        ],
+        (CommandPart::FiltersOf(noun), _) => {
+            let mut args = filter_args(noun);
+            let wanted = ["where", "q", "limit", "after"];
+            let page = list_args(noun).into_iter();
+            args.extend(page.filter(|arg| wanted.contains(&arg.get_id().as_str())));
+            args
+        }
         (CommandPart::Draft, Some(noun)) => {
             let purpose = match about.body {
                 Body::Draft(purpose) => purpose,
@@ -264,6 +277,15 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
             args.collect()
         }
     }
+}
+
+/// What names one record.
+fn one(noun: Option<&'static Noun>) -> String {
+    let words = match noun.is_some_and(|noun| noun.email().is_some()) {
+        true => "The {name}: its id or its e-mail address",
+        false => "The {name}: its id",
+    };
+    fill(words, noun)
 }
 
 /// The id of the argument of an input. A setting may have the same name, such as `url`.

@@ -17,6 +17,7 @@ use super::operation::{object, parameters, versions};
 use super::say::say;
 use super::session::{Ended, Session};
 use super::several::{each, shown};
+use super::timeline;
 use super::undo::undo;
 use super::write::{Given, alone, on_records};
 use crate::base::error::Error;
@@ -25,12 +26,13 @@ use crate::config::{Format, Settings};
 use crate::model::author::Author;
 use crate::model::noun::Noun;
 use crate::operation::about::{About, CommandPart, Of, Words};
-use crate::operation::asked::Operation;
+use crate::operation::asked::{Asked, Operation, Survey, Surveyed};
 use crate::operation::service::Inform;
 use crate::ops::{Op, Visit};
 use crate::output::{self, Look, Page, Printer};
 use crate::store::any::AnyStore;
 use crate::store::contract::{Listed, Store};
+use crate::views::timeline::ENTRY;
 
 /// The command of an operation.
 pub(super) struct Run<'a> {
@@ -222,6 +224,38 @@ impl Visit for Run<'_> {
             .await?;
             page.end().await?;
             Ok(code)
+        })
+        .await
+    }
+
+    async fn survey<T: Survey>(self) -> Ended {
+        let (noun, word) = (self.noun()?, self.text("ids").unwrap_or_default());
+        let settings = self.session.settings()?;
+        let zone = settings.zone()?;
+        self.with_store(&settings, async |store, look, mut page| {
+            let id = timeline::one(store, noun, &word).await?.to_string();
+            let asked = T::ask(&Asked::new(T::ABOUT, Some(noun), &id, &[])?)?;
+            match T::told(store.inquire(asked).await?) {
+                Surveyed::Summary(summary) => output::overview(&mut page, look, zone, &summary)?,
+            }
+            page.end().await?;
+            Ok(0)
+        })
+        .await
+    }
+
+    async fn timeline(self) -> Ended {
+        let noun = self.noun()?;
+        let settings = self.session.settings()?;
+        let zone = settings.zone()?;
+        let asked = timeline::WantedTimeline {
+            record: self.text("ids").unwrap_or_default(),
+            filters: pairs(&ENTRY, self.matches, zone)?,
+            limit: self.text("limit"),
+            fields: self.text("show"),
+        };
+        self.with_store(&settings, async |store, look, page| {
+            asked.print(store, noun, look, (page, zone)).await
         })
         .await
     }

@@ -38,6 +38,7 @@ topics! {
     "retries", "Idempotency keys and ETags: nothing done twice, nothing overwritten";
     "changes", "Who did what: every change, the history of a record, reading on";
     "reminders", "Told when a follow-up is due, and a calendar to subscribe to";
+    "timeline", "The whole story of a lead: its timeline and its summary";
     "undo", "Take changes back";
     "privacy", "How long changes are kept, and how a person is forgotten";
     "backups", "Back up, restore, check, replicate";

@@ -47,6 +47,11 @@ pub enum Relation {
         /// A field whose records SQLite finds by another select, because the view's own select has no index for it.
         lookup: Option<Lookup>,
     },
+    /// Nowhere: an operation composes it of the records of other nouns. It can only be read.
+    Composed {
+        /// The order of its records, in the form of the parameter `sort`. There is no other.
+        order: &'static str,
+    },
 }
 
 /// How the records of a view are found by a value of a field.
@@ -112,13 +117,18 @@ impl Noun {
     pub fn default_order(&self) -> &'static str {
         match self.relation {
             Relation::Table => "id",
-            Relation::View { order, .. } => order,
+            Relation::View { order, .. } | Relation::Composed { order } => order,
         }
     }
 
     /// Whether it is a view, which can only be read.
     pub fn is_view(&self) -> bool {
-        matches!(self.relation, Relation::View { .. })
+        !matches!(self.relation, Relation::Table)
+    }
+
+    /// Whether it is composed of other records by an operation.
+    pub fn is_composed(&self) -> bool {
+        matches!(self.relation, Relation::Composed { .. })
     }
 
     /// The field that tells its records apart: the id, or the number of a record in a sequence.

@@ -41,7 +41,7 @@ pub use limits::{
     MOST_VALUES_IN_ALL, SORTED_LETTERS,
 };
 pub use met::Conditions;
-pub use parameters::{CONTROLS, LISTS, boolean, escape, list_of, pairs};
+pub use parameters::{CONTROLS, LISTS, UNORDERED, boolean, escape, list_of, pairs};
 pub use sort::Sort;
 
 /// A list of records of one noun.

@@ -257,6 +257,10 @@ impl CommandExamples {
 pub enum CommandPart {
     /// The ids of one record or more.
     Ids,
+    /// The id of one record, or its e-mail address.
+    One,
+    /// The filters of the lists of this noun, and the part of a list that is printed.
+    FiltersOf(&'static Noun),
     /// The flags of the noun's fields, or `--json`.
     Draft,
     /// `--fields`, the fields to show.

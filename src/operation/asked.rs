@@ -10,8 +10,10 @@ use crate::model::record::Record;
 use crate::model::token::Secret;
 use crate::model::undone::Undone;
 use crate::store::contract::{Listed, Saved, Write};
+use crate::store::inquiry::Inquiry;
 
 use super::about::About;
+use crate::views::summary::Summary;
 
 /// The input of an operation without its body.
 pub struct Asked<'a> {
@@ -137,6 +139,35 @@ pub trait Operation: Write {
 
     /// Makes the result that is shown.
     fn told(noun: Option<&'static Noun>, done: Self::Done) -> Told;
+}
+
+/// An operation that reads several things at one moment.
+pub trait Survey: Inquiry {
+    /// The data of the operation.
+    const ABOUT: &'static About;
+
+    /// Makes the operation.
+    fn ask(asked: &Asked<'_>) -> Result<Self>
+    where
+        Self: Sized;
+
+    /// Makes the result that is shown.
+    fn told(found: Self::Found) -> Surveyed;
+}
+
+/// The result of a read of several things.
+pub enum Surveyed {
+    /// All that matters of a lead.
+    Summary(Box<Summary>),
+}
+
+impl Surveyed {
+    /// As the API shows it.
+    pub fn to_json(&self) -> String {
+        match self {
+            Surveyed::Summary(summary) => summary.to_json(),
+        }
+    }
 }
 
 /// An operation that lists everything of a kind that is no record.

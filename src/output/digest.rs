@@ -1,36 +1,27 @@
-//! Changes in a table: when, who, which record and what, each in a few words.
+//! Changes and entries of a timeline in a table: when, who, which record and what, each in a few words.
 //!
-//! A whole record is too wide for a table, so the two records of a change are compared here. An update is shown by the
-//! fields that changed, `status: new → contacted`, and its attributes by their keys. A new record is shown by its name.
 //! Other formats, and a table of requested fields, have everything.
 
-use std::borrow::Cow;
-
-use unicode_width::UnicodeWidthStr;
-
 use crate::base::time::Zone;
-use crate::model::attributes::Entries;
-use crate::model::field::Presence;
-use crate::model::kind::Kind;
 use crate::model::noun::Noun;
-use crate::model::nouns::NOUNS;
-use crate::model::process::DUE;
 use crate::model::record::Record;
+use crate::model::told::told;
 use crate::operation::asked::Operation;
 use crate::ops::undo::Undo;
 use crate::output::table::TableColumn;
-use crate::output::text::{cut, visible};
+use crate::output::text::visible;
+use crate::views::timeline::ENTRY;
 
-/// The widest value that is shown whole, in terminal columns.
-const WIDEST: usize = 40;
+/// Whether records of a noun are shown in a few words in a table, unless fields are requested.
+pub(super) fn tells(noun: &Noun) -> bool {
+    noun.is_feed() || *noun == ENTRY
+}
 
-/// What is shown for a value that is missing.
-const NONE: &str = "none";
-
-/// The columns.
-pub(super) fn columns() -> impl Iterator<Item = TableColumn> {
+/// The columns of a noun. Each entry of a timeline has a time of its own, so its number says nothing.
+pub(super) fn columns(noun: &Noun) -> impl Iterator<Item = TableColumn> {
     let names = ["seq", "when", "who", "record", "what"];
-    names.into_iter().map(|name| TableColumn {
+    let names = names.into_iter().skip(if noun.is_feed() { 0 } else { 1 });
+    names.map(|name| TableColumn {
         name: name.into(),
         right: name == "seq",
         spare: false,
@@ -38,203 +29,50 @@ pub(super) fn columns() -> impl Iterator<Item = TableColumn> {
     })
 }
 
-/// The cells of a change. The time is shown in the zone.
-pub(super) fn cells(change: &Record, zone: &Zone) -> [String; 5] {
-    let text = |name: &str| change.get(name).text().unwrap_or_default();
-    let who = match change.get("on_behalf_of").text() {
-        Some(name) => format!("{} for {name}", text("by")),
-        None => text("by").to_string(),
-    };
-    let kind = text("type");
-    let (noun, verb) = kind.split_once('.').unwrap_or((kind, ""));
-    let is_undo = text("operation") == Undo::ABOUT.methods[0].1;
-    let restored = is_undo && change.get("previous").text().is_none() && verb == "created";
-    let verb = match verb {
-        "created" if restored => "restored",
-        _ if kind == DUE => "follow-up due",
-        verb => verb,
-    };
-    let mut what = what(noun, verb, text("record"), change.get("previous").text());
-    if is_undo && !restored {
-        what.push_str(" (undo)");
-    }
-    [
-        change.get(change.noun.key().name).to_string(),
+/// The cells of a change or of an entry. The time is shown in the zone.
+pub(super) fn cells(record: &Record, zone: &Zone) -> Vec<String> {
+    let text = |name: &str| record.get(name).text().unwrap_or_default();
+    let mut cells = vec![
         zone.show(text("at")).into_owned(),
-        who,
-        format!("{noun} {}", change.get("id")),
-        what,
-    ]
-    .map(|cell| visible(&cell).into_owned())
+        who(record),
+        self::record(record),
+    ];
+    if record.noun.is_feed() {
+        let kind = text("type");
+        let is_undo = text("operation") == Undo::ABOUT.methods[0].1;
+        let previous = record.get("previous").text();
+        cells.insert(0, record.get(record.noun.key().name).to_string());
+        cells.push(told(kind, is_undo, text("record"), previous));
+    } else {
+        cells.push(what(record, zone));
+    }
+    let cells = cells.iter().map(|cell| visible(cell).into_owned());
+    cells.collect()
 }
 
-/// What happened, in a few words.
-fn what(noun: &str, verb: &str, record: &str, previous: Option<&str>) -> String {
-    let noun = NOUNS.into_iter().find(|known| known.name == noun);
-    let record = members(record);
-    let told = match previous {
-        Some(previous) => differences(noun, &members(previous), &record),
-        None => title(noun, &record),
-    };
-    match (previous, told.is_empty()) {
-        (_, true) => verb.to_string(),
-        (Some(_), false) => told,
-        (None, false) => format!("{verb}: {told}"),
+/// Who has made a change or an entry, and for whom.
+pub(super) fn who(record: &Record) -> String {
+    let by = record.get("by").text().unwrap_or_default();
+    match record.get("on_behalf_of").text() {
+        Some(name) => format!("{by} for {name}"),
+        None => by.to_string(),
     }
 }
 
-/// The members of an object, with their values as JSON.
-fn members(json: &str) -> Vec<(Cow<'_, str>, &str)> {
-    let entries = serde_json::from_str::<Entries<'_>>(json);
-    let entries = entries.map_or_else(|_| Vec::new(), |entries| entries.0);
-    let members = entries.into_iter();
-    members.map(|(key, raw)| (key, raw.get())).collect()
+/// The record that a change or an entry is about: `lead 7`.
+pub(super) fn record(record: &Record) -> String {
+    let kind = record.get("type").text().unwrap_or_default();
+    let noun = kind.split('.').next().unwrap_or_default();
+    format!("{noun} {}", record.get("id"))
 }
 
-/// The value of a member.
-fn member<'a>(members: &[(Cow<'_, str>, &'a str)], name: &str) -> Option<&'a str> {
-    let found = members.iter().find(|member| member.0 == name);
-    found.map(|member| member.1)
-}
-
-/// What a record is called: its name and its address, or else its first texts.
-fn title(noun: Option<&'static Noun>, record: &[(Cow<'_, str>, &str)]) -> String {
-    let Some(noun) = noun else {
-        return String::new();
-    };
-    let texts = noun.fields.iter().filter(|field| field.searchable());
-    let texts = texts.filter_map(|field| {
-        let value = member(record, field.name)?;
-        (value != "null").then(|| (field, shown(Some(value))))
-    });
-    let (addresses, texts): (Vec<_>, Vec<_>) =
-        texts.partition(|(field, _)| field.kind == Kind::Email);
-    let name = texts.iter().find(|(field, _)| field.name == "name");
-    match (name, addresses.first()) {
-        (Some((_, name)), Some((_, address))) => format!("{name} <{address}>"),
-        (Some((_, one)), None) | (None, Some((_, one))) => one.clone(),
-        (None, None) => {
-            let first: Vec<&str> = texts.iter().take(2).map(|text| &*text.1).collect();
-            first.join(", ")
-        }
-    }
-}
-
-/// The fields that changed, comma-separated. Those that crm sets itself say nothing.
-fn differences(
-    noun: Option<&'static Noun>,
-    previous: &[(Cow<'_, str>, &str)],
-    record: &[(Cow<'_, str>, &str)],
-) -> String {
-    let mut told = Vec::new();
-    for (name, old) in previous {
-        let new = member(record, name);
-        let field = noun.and_then(|noun| noun.fields.iter().find(|field| field.name == name));
-        match field {
-            Some(field) if field.presence == Presence::Automatic => {}
-            Some(field) if field.kind == Kind::Attributes => {
-                let (old, new) = (members(old), members(new.unwrap_or_default()));
-                let added = new.iter().filter(|(key, _)| member(&old, key).is_none());
-                for (key, _) in old.iter().chain(added) {
-                    let (old, new) = (member(&old, key), member(&new, key));
-                    if old != new {
-                        told.push(difference(key, old, new));
-                    }
-                }
-            }
-            _ => told.push(difference(name, Some(old), new)),
-        }
-    }
-    told.join(", ")
-}
-
-fn difference(name: &str, old: Option<&str>, new: Option<&str>) -> String {
-    let name = cut(name.to_string(), WIDEST);
-    format!("{name}: {} → {}", shown(old), shown(new))
-}
-
-/// A value in a few words.
-fn shown(json: Option<&str>) -> String {
-    let json = json.unwrap_or("null");
-    let text = match json.as_bytes().first() {
-        Some(b'n') => NONE.into(),
-        Some(b'"') if json == "\"\"" => json.into(),
-        Some(b'"') => serde_json::from_str(json).unwrap_or_else(|_| json.to_string()),
-        _ => json.to_string(),
-    };
-    match text.width() > WIDEST {
-        true => cut(text, WIDEST),
-        false => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_is_told_in_a_few_words() {
-        let long = "x".repeat(100);
-        let cut = format!("{}…", "x".repeat(39));
-        for (kind, record, previous, expected) in [
-            (
-                "lead.created",
-                r#"{"id":7,"email":"a@b.cc","name":"Ada","status":"new"}"#.into(),
-                None,
-                "created: Ada <a@b.cc>".to_string(),
-            ),
-            (
-                "lead.deleted",
-                r#"{"id":7,"email":"a@b.cc","name":null}"#.into(),
-                None,
-                "deleted: a@b.cc".into(),
-            ),
-            (
-                "action.created",
-                r#"{"id":7,"action_type":"call","details":"Asked for \"prices\""}"#.into(),
-                None,
-                "created: call, Asked for \"prices\"".into(),
-            ),
-            ("lead.erased", r#"{"id":7}"#.into(), None, "erased".into()),
-            (
-                "other.made",
-                r#"{"id":7,"name":"x"}"#.into(),
-                None,
-                "made".into(),
-            ),
-            (
-                "lead.updated",
-                "broken".into(),
-                Some("{}"),
-                "updated".into(),
-            ),
-            (
-                "lead.updated",
-                r#"{"status":"contacted","name":"","updated_at":"2026"}"#.into(),
-                Some(r#"{"name":null,"status":"new","updated_at":"2025"}"#),
-                "name: none → \"\", status: new → contacted".into(),
-            ),
-            (
-                "lead.updated",
-                r#"{"updated_at":"2026"}"#.into(),
-                Some(r#"{"updated_at":"2025"}"#),
-                "updated".into(),
-            ),
-            (
-                "lead.updated",
-                r#"{"attributes":{"a":1,"c":"new","d":{"e":[1.50]}}}"#.into(),
-                Some(r#"{"attributes":{"a":1,"b":true,"d":{"e":[1.5]}}}"#),
-                r#"b: true → none, d: {"e":[1.5]} → {"e":[1.50]}, c: none → new"#.into(),
-            ),
-            (
-                "lead.updated",
-                format!(r#"{{"name":"{long}"}}"#),
-                Some(r#"{"name":"Ada"}"#),
-                format!("name: Ada → {cut}"),
-            ),
-        ] {
-            let (noun, verb) = kind.split_once('.').unwrap();
-            assert_eq!(what(noun, verb, &record, previous), expected);
-        }
+/// What an entry of a timeline says, also that it was edited.
+pub(super) fn what(entry: &Record, zone: &Zone) -> String {
+    let text = |name: &str| entry.get(name).text();
+    let what = text("what").unwrap_or_default();
+    match (text("edited_at"), text("edited_by")) {
+        (None, _) => what.into(),
+        (Some(at), None) => format!("{what} (edited {})", zone.show(at)),
+        (Some(at), Some(by)) => format!("{what} (edited {} by {by})", zone.show(at)),
     }
 }

@@ -58,7 +58,7 @@ impl<W: Write> Printer<W> {
         fields: Option<Shown>,
         extent: Extent,
     ) -> Printer<W> {
-        let digests = fields.is_none() && noun.is_feed() && look.format == Format::Table;
+        let digests = fields.is_none() && digest::tells(noun) && look.format == Format::Table;
         let shown = fields.unwrap_or_else(|| match look.format {
             Format::Json | Format::Ndjson => Shown::all(noun),
             Format::Table | Format::Csv | Format::Id => Shown::once(noun),
@@ -265,7 +265,7 @@ impl<W: Write> Printer<W> {
             Format::Table if !self.rows.is_empty() => {
                 let rows = std::mem::take(&mut self.rows);
                 let mut columns: Vec<TableColumn> = match self.digests {
-                    true => digest::columns().collect(),
+                    true => digest::columns(self.noun).collect(),
                     false => self.columns().collect(),
                 };
                 for column in &mut columns {

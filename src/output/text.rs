@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::base::text::disturbs;
+pub use crate::base::width::cut;
+use crate::base::width::start;
 use crate::config::Format;
 use crate::output::terminal::Terminal;
 
@@ -69,53 +69,6 @@ pub(super) fn for_terminal(format: Format, terminal: Terminal, bytes: &mut Vec<u
     }
 }
 
-/// The longest start of a text that is at most `width` columns wide. It has at least one character.
-///
-/// A start is measured as a whole, because the width of a sequence of emoji is not the sum of its parts.
-fn start(text: &str, width: usize) -> &str {
-    // Plain ASCII is the common case: it has as many columns as bytes.
-    let plain = text.bytes().take_while(|byte| matches!(byte, b' '..=b'~'));
-    match plain.take(width + 1).count() {
-        plain if plain > width => return &text[..width.max(1)],
-        plain if plain == text.len() => return text,
-        _ => {}
-    }
-    // Combining marks have no width, so their number needs a bound. Real text stays below this one.
-    let most = width * 16 + 64;
-    let mut best = text.chars().next().map_or(0, char::len_utf8);
-    for (at, c) in text.char_indices() {
-        let end = at + c.len_utf8();
-        let wide = text[..end].width();
-        // A joiner that follows may still merge two emoji into one, which is narrower.
-        if end > most || wide > width + 4 {
-            break;
-        }
-        if wide <= width {
-            best = end;
-        }
-    }
-    &text[..best]
-}
-
-/// Cuts a text that is wider than `width`, and ends it with `…`.
-pub fn cut(text: String, width: usize) -> String {
-    if text.width() <= width {
-        return text;
-    }
-    match width {
-        0 => String::new(),
-        1 => "…".into(),
-        // A wide character does not fit if only one column is left.
-        _ => {
-            let start = start(&text, width - 1).trim_end_matches([' ', '\u{200d}']);
-            match start.width() < width {
-                true => format!("{start}…"),
-                false => "…".into(),
-            }
-        }
-    }
-}
-
 /// Breaks a text into lines of at most `width` columns. A line ends after its last blank if that is in the second half of
 /// the line.
 pub(super) fn wrapped(mut text: &str, width: usize) -> Vec<&str> {
@@ -148,23 +101,6 @@ mod tests {
             value
         );
         assert!(matches!(visible_json("{\"a\":\"é\"}\n"), Cow::Borrowed(_)));
-    }
-
-    #[test]
-    fn a_cut_goes_between_characters() {
-        let cut = |text: &str, width| cut(text.to_string(), width);
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abcd", 3), "ab…");
-        assert_eq!(cut("abcd", 1), "…");
-        assert_eq!(cut("2026-01-31 09:30:00", 12), "2026-01-31…");
-        assert_eq!(cut("陳大文", 5), "陳大…");
-        assert_eq!(cut("陳大文", 4), "陳…");
-        assert_eq!(cut("陳大文", 2), "…");
-        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
-        // A family is one emoji of five code points.
-        let family = "👩\u{200d}👩\u{200d}👧";
-        assert_eq!(cut(&family.repeat(3), 5), format!("{}…", family.repeat(2)));
-        assert_eq!(cut("abc👩\u{200d}", 4), "abc…");
     }
 
     #[test]

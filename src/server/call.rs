@@ -30,10 +30,12 @@ use crate::model::terms::Terms;
 use crate::model::value::{Cell, Value};
 use crate::net::body;
 use crate::operation::about::Body;
-use crate::operation::asked::{Asked, Operation, Told};
+use crate::operation::asked::{Asked, Operation, Survey, Told};
 use crate::operation::service::{Answered, DocsFile, Inform, MetricsText, Service};
-use crate::ops::Visit;
+use crate::ops::story::Timeline;
+use crate::ops::{Visit, timeline};
 use crate::store::contract::{Listed, Listing, Ready, Report, Store, UNINDEXED};
+use crate::views::timeline::ENTRY;
 
 /// A request with the noun, the parameter and the body for its operation.
 struct Call<'a, S> {
@@ -80,7 +82,18 @@ impl Request<'_> {
         let pairs = query.pairs.clone();
         let media = Media::asked(self.head.headers);
         let rows = Written::new(query.shown.clone(), media);
-        let mut listing = self.api.store.list_into(query, rows).await?;
+        let listing = self.api.store.list_into(query, rows).await?;
+        self.listed(noun, listing, &pairs)
+    }
+
+    /// The response of a list with these parameters.
+    fn listed(
+        &self,
+        noun: &'static Noun,
+        mut listing: Listing<Written>,
+        pairs: &[(String, String)],
+    ) -> Result<Response> {
+        let media = Media::asked(self.head.headers);
         let (total, next) = (listing.total, listing.next.take());
         let pass = || self.api.passes.pass(self.token);
         let mut response = reply::list(listing, media, &self.api.answers, pass, self.request_id)?;
@@ -89,7 +102,7 @@ impl Request<'_> {
         if let Some(total) = total {
             headers.insert("x-total-count", total.into());
         }
-        if let Some(link) = next.and_then(|next| next_link(self.head.path, noun, &pairs, &next)) {
+        if let Some(link) = next.and_then(|next| next_link(self.head.path, noun, pairs, &next)) {
             headers.insert(LINK, link);
         }
         Ok(response)
@@ -119,6 +132,16 @@ impl Request<'_> {
             headers.insert(UNINDEXED, found.gap.records.into());
         }
         Ok(response)
+    }
+
+    async fn timeline(&self, noun: &'static Noun, id: &str) -> Result<Response> {
+        let id = noun.parse_id(id)?;
+        let pairs = query::pairs(self.head.query)?;
+        let timeline = Timeline::new(id, pairs, &self.api.zone, timeline::PORTION)?;
+        let (pairs, shown) = (timeline.query.pairs.clone(), timeline.query.shown.clone());
+        let rows = Written::new(shown, Media::asked(self.head.headers));
+        let listing = timeline::list(&self.api.store, timeline, rows).await?;
+        self.listed(&ENTRY, listing, &pairs)
     }
 
     async fn get(&self, noun: &'static Noun, id: &str) -> Result<Response> {
@@ -286,6 +309,23 @@ where
     async fn get(self) -> Result<Response> {
         let (request, noun) = (self.request, noun(self.noun)?);
         request.read(pin!(request.get(noun, self.key))).await
+    }
+
+    async fn survey<T: Survey>(self) -> Result<Response> {
+        let (request, noun, key) = (self.request, self.noun, self.key);
+        let answered = async move {
+            let parameters = query::pairs(request.head.query)?;
+            let survey = T::ask(&Asked::new(T::ABOUT, noun, key, &parameters)?)?;
+            let found = request.api.store.inquire(survey).await?;
+            let json = request.api.answers.hold(T::told(found).to_json().into())?;
+            Ok(json.respond(|json| reply::json(StatusCode::OK, json)))
+        };
+        Box::pin(async move { request.read(pin!(answered)).await }).await
+    }
+
+    async fn timeline(self) -> Result<Response> {
+        let (request, noun, key) = (self.request, noun(self.noun)?, self.key);
+        Box::pin(async move { request.read(pin!(request.timeline(noun, key))).await }).await
     }
 
     async fn list_all<L: Listed>(self) -> Result<Response> {

@@ -16,6 +16,7 @@ use crate::operation::about::{About, Access, Answer, Body, Describe, Of, Paramet
 use crate::operation::describe::{Described, reference};
 use crate::ops::{Route, routes};
 use crate::views::VIEWS;
+use crate::views::timeline::ENTRY;
 
 mod components;
 mod markdown;
@@ -82,6 +83,7 @@ pub fn document() -> String {
         }
     }
     tags.push(json!({"name": "search", "description": format!("{}.", FOUND.about)}));
+    schemas.extend(schemas::noun_schemas(&ENTRY));
     tags.push(json!({"name": "service", "description": "The service itself."}));
     tags.push(json!({"name": "tokens", "description": "Who may use the service."}));
     tags.push(json!({"name": "webhooks", "description": "Where the changes are sent."}));

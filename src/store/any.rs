@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::chore::{Chore, not_here};
 use super::contract::{Found, Listed, Listing, Outcome, Ready, Report, Store, Write};
+use super::inquiry::Inquiry;
 use super::postgres::Postgres;
 use super::remote::Remote;
 use super::retention::Keep;
@@ -237,6 +238,10 @@ impl Store for AnyStore {
 
     async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Snapshot> {
         each!(self, store => store.get_json(noun, id).await)
+    }
+
+    async fn inquire<I: Inquiry>(&self, inquiry: I) -> Result<I::Found> {
+        each!(self, store => store.inquire(inquiry).await)
     }
 
     async fn all<L: Listed>(&self) -> Result<Vec<L>> {

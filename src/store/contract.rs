@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 
+use super::inquiry::Inquiry;
 use super::search::state::IndexGap;
 use super::sql::ledger::Ledger;
 use super::transaction::Transaction;
@@ -384,6 +385,9 @@ pub trait Store {
     {
         async move { Ok(Snapshot::from(&self.get(noun, id).await?)) }
     }
+
+    /// Runs a read of several things at one moment.
+    fn inquire<I: Inquiry>(&self, inquiry: I) -> impl Future<Output = Result<I::Found>> + Send;
 
     /// All tokens or all webhooks, in the order of their names.
     fn all<L: Listed>(&self) -> impl Future<Output = Result<Vec<L>>> + Send;

@@ -29,7 +29,8 @@
 //!
 //! `url` reads the URL, `tls` checks certificates, `link` makes connections, `database` has the pool and its limits.
 //! `reading` and `writing` run statements on it. `schema` and `tables` make the tables, `addresses` rewrites the
-//! addresses in old ones. `list` and `residue` read lists. `copying` is for the command of this name. `upkeep`
+//! addresses in old ones. `list` and `residue` read lists, and `inquiry` several
+//! things at one moment. `copying` is for the command of this name. `upkeep`
 //! removes old changes, and what erased records leave behind. `store` builds the store from these
 //! parts.
 
@@ -55,6 +56,7 @@ mod residue;
 mod tokens;
 
 mod copying;
+mod inquiry;
 mod metrics;
 mod store;
 mod upkeep;

@@ -17,7 +17,7 @@
 //! | `writer` | the writing connection and its thread |
 //! | `database` | the writer and the readers together |
 //! | [`words`] | the words of a column, for completions |
-//! | `keys`, `list` | cached tokens, lists |
+//! | `keys`, `list`, `reading` | cached tokens, lists, several reads at one moment |
 //! | `opening`, `store`, `copying` | the settings, the store, and its functions for a copy |
 
 mod cache;
@@ -33,6 +33,7 @@ mod list;
 mod lock;
 mod opening;
 mod reader;
+mod reading;
 mod store;
 mod turn;
 mod values;

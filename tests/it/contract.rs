@@ -42,6 +42,10 @@ use crate::search::{
     a_search_sees_every_write, an_erased_lead_is_not_found, the_index_finds_what_is_there,
     words_are_found_by_their_beginnings,
 };
+use crate::story::{
+    a_summary_has_what_matters, a_timeline_has_all_of_a_lead_once, a_timeline_has_what_was_deleted,
+    a_timeline_is_filtered, pages_of_a_timeline_neither_skip_nor_repeat,
+};
 use crate::stream::changes_meet_conditions_as_the_database_has_it;
 use crate::support::{Home, Service};
 use crate::undo::named::{
@@ -74,6 +78,11 @@ macro_rules! on_every_store {
 }
 
 on_every_store! {
+    a_timeline_has_all_of_a_lead_once
+    a_timeline_has_what_was_deleted
+    a_timeline_is_filtered
+    pages_of_a_timeline_neither_skip_nor_repeat
+    a_summary_has_what_matters
     a_created_record_is_read_back
     times_are_stored_in_one_form
     times_are_read_in_a_zone

@@ -9,7 +9,7 @@ use crate::model::field::Field;
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::query::limits::{LONGEST_PATTERN, MOST_VALUES};
-use crate::model::query::parameters::CONTROLS;
+use crate::model::query::parameters::{CONTROLS, UNORDERED};
 
 /// The operators. A value starts with one of them and a colon, or it is compared with `eq`.
 pub const OPERATORS: [&str; 9] = ["eq", "ne", "gt", "gte", "lt", "lte", "in", "is", "like"];
@@ -144,14 +144,17 @@ pub(super) fn filter(
             known.push("attributes.KEY");
         }
         known.extend(CONTROLS);
+        let list = match noun.is_composed() {
+            true => {
+                known.retain(|name| !UNORDERED.contains(name));
+                format!("a {}", noun.plural)
+            }
+            false => format!("a list of {}", noun.plural),
+        };
         let shown: String = name.chars().take(60).collect();
         return Err(Error::field(
             shown,
-            format!(
-                "no such parameter; a list of {} takes {}",
-                noun.plural,
-                known.join(", ")
-            ),
+            format!("no such parameter; {list} takes {}", known.join(", ")),
         ));
     };
     let field = &noun.fields[at];

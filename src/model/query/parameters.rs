@@ -11,6 +11,10 @@ use crate::base::error::{Error, Result, quoted};
 /// The parameters that are not filters.
 pub const CONTROLS: [&str; 7] = ["q", "sort", "limit", "after", "fields", "count", "tz"];
 
+/// Those of them that what is [composed](crate::model::noun::Relation::Composed) does not take: it has one order alone, and is
+/// not counted.
+pub const UNORDERED: [&str; 2] = ["sort", "count"];
+
 /// The parameters that are lists. Generated clients repeat such a parameter for each item, `fields=id&fields=email`. It means
 /// the same as the items with commas between them.
 pub const LISTS: [&str; 2] = ["sort", "fields"];

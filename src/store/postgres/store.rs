@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::tokens::{self, TokenCache};
 use super::url::CONNECTIONS;
 use super::writing::Mode;
-use super::{list, metrics, schema, upkeep};
+use super::{inquiry, list, metrics, schema, upkeep};
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::model::find::Find;
@@ -26,6 +26,7 @@ use crate::model::token::Keyring;
 use crate::model::value::Value;
 use crate::store::chore::Chore;
 use crate::store::contract::{Found, Listed, Listing, Outcome, Ready, Store, Write, WriteExtent};
+use crate::store::inquiry::Inquiry;
 use crate::store::retention::Keep;
 use crate::store::search::find;
 use crate::store::search::state::{Indexed, SearchIndex};
@@ -242,6 +243,10 @@ impl Store for Postgres {
             self.tokens.forget();
         }
         outcome
+    }
+
+    async fn inquire<I: Inquiry>(&self, inquiry: I) -> Result<I::Found> {
+        inquiry::inquire(&self.database, &inquiry).await
     }
 
     async fn all<L: Listed>(&self) -> Result<Vec<L>> {

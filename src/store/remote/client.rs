@@ -39,6 +39,8 @@ pub(super) struct RemoteAnswer {
     pub(super) replayed: bool,
     /// The group of the changes, if there are any.
     pub(super) group: Option<i64>,
+    /// The header `Link`.
+    pub(super) link: Option<String>,
     pub(super) body: Bytes,
 }
 
@@ -112,6 +114,7 @@ impl RemoteClient {
                 let header = |name: &str| response.headers().get(name)?.to_str().ok();
                 let version = header("etag").and_then(Tag::parse).map(|tag| tag.version);
                 let group = header("change-group").and_then(|text| text.parse().ok());
+                let link = header("link").map(str::to_string);
                 let (status, replayed) = (
                     response.status(),
                     header("idempotent-replayed") == Some("true"),
@@ -121,6 +124,7 @@ impl RemoteClient {
                     version: version.unwrap_or_default(),
                     replayed,
                     group,
+                    link,
                     body: self.body(response).await?,
                 })
             };

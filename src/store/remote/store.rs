@@ -21,6 +21,7 @@ use crate::model::token::{Keyring, Secret};
 use crate::store::contract::{
     Chunks, Found, Kept, Listed, Listing, Outcome, Ready, Report, Store, UNINDEXED, Write,
 };
+use crate::store::inquiry::Inquiry;
 use crate::store::search::state::IndexGap;
 
 /// The store behind a server. Clones share its connections.
@@ -128,6 +129,15 @@ impl Store for Remote {
             Some(record) => Ok(record.with_version(answer.version)),
             None => Err(self.client.stranger("its answer is not a record")),
         }
+    }
+
+    async fn inquire<I: Inquiry>(&self, inquiry: I) -> Result<I::Found> {
+        let request = self.client.request(Method::GET, &inquiry.path());
+        let answer = self.client.whole(request).await?;
+        let next = answer.link.as_deref().and_then(next_cursor);
+        inquiry
+            .found(&answer.body, next)
+            .ok_or_else(|| self.client.stranger("its answer cannot be read"))
     }
 
     async fn all<L: Listed>(&self) -> Result<Vec<L>> {

@@ -12,7 +12,8 @@ use super::statements::{columns, key};
 use crate::model::query::Query;
 
 pub(crate) use filters::LONGEST_INDEXED;
-pub(crate) use text::{Dialect, Select};
+pub use text::Dialect;
+pub(crate) use text::Select;
 
 impl Select {
     /// The number of records on all pages.

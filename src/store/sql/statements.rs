@@ -139,7 +139,8 @@ impl Statements {
 /// The text after `FROM`: the noun's table, or the select of a view under the view's name.
 pub(crate) fn table(noun: &Noun) -> Cow<'static, str> {
     match noun.relation {
-        Relation::Table => Cow::Borrowed(noun.plural),
+        // What is composed is never selected.
+        Relation::Table | Relation::Composed { .. } => Cow::Borrowed(noun.plural),
         Relation::View { select, .. } => {
             let select = select.replace(OPEN, &is_open("processes.status"));
             Cow::Owned(format!("({select}) AS {}", noun.plural))

@@ -22,6 +22,7 @@ use super::list;
 use super::lock::lock;
 use super::opening::{Opening, Work};
 use super::reader::ReadConnection;
+use super::reading;
 use super::values::{self, record};
 use super::writer::{BatchWriter, LAST_CHANGE, SqliteTransaction, Undo, Writer, now};
 use crate::base::error::{Code, Error, Result};
@@ -38,6 +39,7 @@ use crate::store::chore::Chore;
 use crate::store::contract::{
     Found, Listed, Listing, Outcome, Ready, Report, Store, Traces, Write, WriteExtent,
 };
+use crate::store::inquiry::Inquiry;
 use crate::store::meter::Live;
 use crate::store::retention::Keep;
 use crate::store::search::find;
@@ -319,6 +321,17 @@ impl Store for Sqlite {
         let read = Snapshot::from(&self.get(noun, id).await?);
         cache.keep(generation, noun, id, &read);
         Ok(read)
+    }
+
+    async fn inquire<I: Inquiry>(&self, inquiry: I) -> Result<I::Found> {
+        let state = (self.database().clone(), inquiry);
+        let mut pace = Pace::Short;
+        let found = self
+            .database()
+            .beside(&mut pace, state, |(database, inquiry)| {
+                reading::inquire(database, inquiry)
+            });
+        found.await.map(|(found, _)| found)
     }
 
     async fn all<L: Listed>(&self) -> Result<Vec<L>> {

@@ -8,7 +8,7 @@ use crate::store::sql::statements::table;
 
 /// The database that a select is for: its functions and its indexes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub enum Dialect {
     /// SQLite evaluates every condition, with functions that crm adds to it.
     #[default]
     Sqlite,
