@@ -347,13 +347,13 @@ fn a_service_takes_over_the_records_from_before_the_index() {
     });
     let answer = get("/search?q=person+1499");
     assert_eq!(answer.status, 200);
-    let found: Json = serde_json::from_str(&answer.text()).unwrap();
+    let found: Json = serde_json::from_str(answer.text()).unwrap();
     assert_eq!(
         (found[0]["id"].as_i64(), found.as_array().unwrap().len()),
         (Some(1_500), 1)
     );
     // More of them than are compared: the exact address is there however old it is.
-    let found: Json = serde_json::from_str(&get("/search?q=u1@example.com").text()).unwrap();
+    let found: Json = serde_json::from_str(get("/search?q=u1@example.com").text()).unwrap();
     assert_eq!(found[0]["record"]["email"], "u1@example.com");
     assert_eq!(found.as_array().unwrap().len(), 20);
     for (path, expected) in [
@@ -377,7 +377,7 @@ fn a_service_takes_over_the_records_from_before_the_index() {
     ] {
         let answer = get(path);
         assert_eq!(answer.status, 400, "{path}");
-        let told: Json = serde_json::from_str(&answer.text()).unwrap();
+        let told: Json = serde_json::from_str(answer.text()).unwrap();
         assert!(told["error"].as_str().unwrap().contains(expected), "{told}");
     }
 }
