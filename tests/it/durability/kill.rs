@@ -53,7 +53,7 @@ async fn what_was_acknowledged_survives_kills_over_postgres() {
         let mut servers = [serve(), serve(), serve()];
         for round in 0..kills {
             let loads = [0, 1, 2]
-                .map(|at| Load::start(servers[at].address(), 8, &format!("r{round}s{at}")));
+                .map(|at| Load::patient(servers[at].address(), 8, &format!("r{round}s{at}")));
             for (at, load) in loads.iter().enumerate() {
                 load.until_some_moment(length(100, 400));
                 servers[at].child.kill().unwrap();
