@@ -777,11 +777,11 @@ fn changes_are_shown_in_a_few_words() {
     for (line, code, why) in [
         ("crm lead history 9", 3, "Lead not found"),
         (
-            "crm lead history ada@example.com",
+            "crm lead history eve@example.com",
             3,
             "no lead has the address",
         ),
-        ("crm lead history 1,2", 2, "expected one lead"),
+        ("crm lead history 1,", 2, "expected the id of a lead"),
         ("crm lead history x", 2, "expected the id of a lead"),
         ("crm lead history 1 --limit 0", 2, "limit: expected"),
         (

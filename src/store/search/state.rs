@@ -270,13 +270,13 @@ impl Chore for BeginIndex {
 
 /// Removes the index. It is made anew later, behind the writers.
 pub(crate) async fn remove(tx: &mut impl Transaction) -> Result<(), Fault> {
-    for table in [
-        "crm_search",
-        "crm_search_blocks",
-        "crm_search_nouns",
-        "crm_search_state",
+    for sql in [
+        "DELETE FROM crm_search",
+        "DELETE FROM crm_search_blocks",
+        "DELETE FROM crm_search_nouns",
+        "DELETE FROM crm_search_state",
     ] {
-        tx.execute(&format!("DELETE FROM {table}"), &[]).await?;
+        tx.execute(sql, &[]).await?;
     }
     Ok(())
 }
