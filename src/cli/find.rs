@@ -133,7 +133,7 @@ impl<'a> FindCommand<'a> {
         store.fill_index(&mut watch).await?;
         drop(bar);
         if self.rebuilds && look.format == Format::Table {
-            say("the index of the search was made anew");
+            say("note: the index of the search was made anew");
         }
         Ok(())
     }

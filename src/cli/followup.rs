@@ -59,7 +59,7 @@ fn snooze_words() -> Command {
         .arg(lease_arg())
         .after_help(examples(&[
             "crm snooze 1 +3d",
-            "crm snooze ada@example.com 'tomorrow 9am'",
+            "crm snooze --lead 1 'tomorrow 9am'",
         ]))
 }
 
@@ -73,7 +73,7 @@ fn done_words() -> Command {
         .arg(target())
         .arg(by_lead())
         .arg(lease_arg())
-        .after_help(examples(&["crm done 1", "crm done ada@example.com -o json"]))
+        .after_help(examples(&["crm done --lead 1 -o json", "crm done 1"]))
 }
 
 /// The argument of a process alone.

@@ -199,10 +199,17 @@ fn example(home: &Home, line: &str) {
     } else {
         // A note tells what the example does.
         let run = home.shell(line).run();
-        let is_said = |said: &str| said.starts_with("note: ") || said.starts_with("nothing is due");
-        let is_quiet = run.stderr.lines().all(is_said);
-        assert!(run.code == Some(0) && is_quiet, "{line}: {run:?}");
+        assert!(
+            run.code == Some(0) && is_quiet(&run.stderr),
+            "{line}: {run:?}"
+        );
     }
+}
+
+/// Whether a command has only said what is no error: a note, or that there is nothing to do.
+fn is_quiet(stderr: &str) -> bool {
+    let is_said = |said: &str| said.starts_with("note: ") || said.starts_with("nothing is due");
+    stderr.lines().all(is_said)
 }
 
 /// Runs the `sh` blocks of a text; answers how many lines they have.
@@ -219,7 +226,11 @@ async fn run(text: &str) -> usize {
             curl(&home, &here).await;
         } else {
             assert!(line.contains("crm "), "{line}");
-            home.shell(&here).ok();
+            let run = home.shell(&here).run();
+            assert!(
+                run.code == Some(0) && is_quiet(&run.stderr),
+                "{here}: {run:?}"
+            );
         }
     }
     lines.len()
