@@ -72,6 +72,11 @@ fn describe() -> Described {
             "The Last-Modified of the calendar that the client has.",
         ),
     ];
+    let mut unchanged = answer("The client has it already.", json!({}));
+    if let Some(parts) = unchanged.as_object_mut() {
+        // It has no body.
+        parts.remove("content");
+    }
     Described::new(format!(
         "iCalendar (RFC 5545) for apps that subscribe to it: an event of 15 minutes with an alarm for each follow-up of an open \
          process, at most the {MOST_OVERDUE} that were due last and the {MOST_COMING} that come next. The token in the path is \
@@ -79,7 +84,7 @@ fn describe() -> Described {
          opens nothing else."
     ))
     .answers(200, calendar)
-    .answers(304, answer("The client has it already.", json!({})))
+    .answers(304, unchanged)
     .answers(404, failure("No token with the scope `calendar` is valid here.", &[("unknown", unknown())]))
     .parameters(parameters)
 }

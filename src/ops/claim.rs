@@ -1,7 +1,7 @@
 //! `POST /followups/claim`, `crm next`: gives due follow-ups to one worker for a while, and to nobody else.
 
 use serde_json::value::RawValue;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::base::error::Result;
 use crate::base::time::Zone;
@@ -14,8 +14,8 @@ use crate::model::terms::Terms;
 use crate::model::token::Secret;
 use crate::operation::about::{About, Answer, Body, BodyField, Describe, Needs, Of, Takes, WRITE};
 use crate::operation::asked::{Asked, Operation, Told};
-use crate::operation::describe::{Described, answer, failure, media, reference};
-use crate::operation::fields::record;
+use crate::operation::describe::{Described, answer, failure, media};
+use crate::operation::fields::{answered, names, record};
 use crate::operation::given::Given;
 use crate::store::contract::{HttpRequest, Kept, Write, WriteExtent};
 use crate::store::sql::leases::{Wanted, claim, followup, now};
@@ -162,7 +162,7 @@ fn describe() -> Described {
     let body = json!({
         "type": "object",
         "properties": {
-            "limit": {"type": "integer", "minimum": 1, "maximum": MOST_CLAIMED, "description": "How many are claimed at most; 1 unless given. Fewer are claimed if fewer are due and free."},
+            "limit": {"type": "integer", "format": "int64", "minimum": 1, "maximum": MOST_CLAIMED, "description": "How many are claimed at most; 1 unless given. Fewer are claimed if fewer are due and free."},
             "lease": {"type": "string", "pattern": "^[0-9]+[smhd]$", "description": "How long they are leased, from `1s` to `24h`; `10m` unless given."},
             "due": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": Due::WORDS}, "description": "Which follow-ups are claimed; `overdue` and `today` unless given. Days are those of the zone `tz`."},
             "worker": {"type": "string", "minLength": 1, "maxLength": 200, "description": "Who works on them; the name of the token unless given."},
@@ -170,16 +170,15 @@ fn describe() -> Described {
         "additionalProperties": false,
     });
     let examples = json!({"some": {"value": {"limit": 5, "lease": "10m", "due": ["overdue", "today"], "worker": "anna"}}});
-    let claimed = json!({
-        "allOf": [
-            reference("schemas", FOLLOWUP.title),
-            {
-                "type": "object",
-                "required": ["lease"],
-                "properties": {"lease": {"type": "string", "pattern": "^lease_[0-9a-z]{32}$", "description": "The secret word of the lease. It is shown only here."}},
-            },
-        ],
-    });
+    // Generators of clients do not know what to make of a schema that adds to another one.
+    let fields = FOLLOWUP.fields.iter();
+    let fields = fields.flat_map(|field| names(field).map(|name| (name.into(), answered(field))));
+    let mut properties: Map<String, Json> = fields.collect();
+    properties.insert(
+        "lease".into(),
+        json!({"type": "string", "pattern": "^lease_[0-9a-z]{32}$", "description": "The secret word of the lease. It is shown only here."}),
+    );
+    let claimed = json!({"type": "object", "properties": properties, "required": ["id", "lease"]});
     let mut one = record(&FOLLOWUP);
     one["lease"] = "lease_0123456789abcdef0123456789abcdef".into();
     Described::new(

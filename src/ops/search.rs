@@ -104,7 +104,7 @@ fn describe() -> Described {
             "name": "limit",
             "in": "query",
             "description": format!("The most records, {USUAL} unless given."),
-            "schema": {"type": "integer", "minimum": 1, "maximum": MOST},
+            "schema": {"type": "integer", "format": "int64", "minimum": 1, "maximum": MOST},
         }),
     ])
     .answers(200, found)

@@ -237,7 +237,10 @@ fn an_erasure_leaves_no_byte_of_its_words() {
     crm("action create --lead 1 --type call --details Bandersnatch");
     crm("lead create --email eve@example.com --name Jabbing");
     let rebuilt = home.line("find --rebuild --db crm.db").run();
-    assert_eq!(rebuilt.stderr, "note: the index of the search was made anew\n");
+    assert_eq!(
+        rebuilt.stderr,
+        "note: the index of the search was made anew\n"
+    );
     let has = |word: &str| words(&home).iter().any(|known| known.contains(word));
     assert!(has("qxyzzy") && has("jabberwo") && has("bandersn"));
     home.line("lead erase 1 --yes --db crm.db").run();

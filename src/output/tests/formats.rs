@@ -13,7 +13,7 @@ use crate::output::stop::Stop;
 use crate::output::summary::count;
 use crate::output::tests::support::{PLAIN, ada, lead, look, many, one, text};
 
-const ADA: &str = r#"{"id":1,"email":"ada@example.com","name":"Ada","status":"new","attributes":{},"created_at":"2026-01-31 09:30:00","updated_at":"2026-01-31 09:30:00"}"#;
+const ADA: &str = r#"{"id":1,"email":"ada@example.com","name":"Ada","status":"new","attributes":{},"last_action_at":null,"created_at":"2026-01-31 09:30:00","updated_at":"2026-01-31 09:30:00"}"#;
 
 #[test]
 fn one_record_in_each_format() {
@@ -23,13 +23,14 @@ fn one_record_in_each_format() {
     assert_eq!(one(Format::Csv, Some("id,name"), ada()), "id,name\n1,Ada\n");
     assert_eq!(
         one(Format::Table, None, ada()),
-        "id          1\n\
-         email       ada@example.com\n\
-         name        Ada\n\
-         status      new\n\
+        "id              1\n\
+         email           ada@example.com\n\
+         name            Ada\n\
+         status          new\n\
          attributes\n\
-         created_at  2026-01-31 09:30:00\n\
-         updated_at  2026-01-31 09:30:00\n"
+         last_action_at\n\
+         created_at      2026-01-31 09:30:00\n\
+         updated_at      2026-01-31 09:30:00\n"
     );
 }
 

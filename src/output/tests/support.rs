@@ -36,6 +36,7 @@ pub(super) fn lead(id: i64, email: &str, name: Option<&str>, attributes: &str) -
             name,
             "new".into(),
             attributes.into(),
+            Value::Null,
             time.clone(),
             time,
         ],

@@ -111,7 +111,9 @@ async fn a_store_is_opened_with_more_nouns() {
     let store = Sqlite::open_with(&path, opening).unwrap().0;
     let mut lead = vec![Value::Int(1), "a@example.com".into(), Value::Null];
     let now_text = "2026-01-31 09:30:00";
-    lead.extend(["new", "{}", now_text, now_text].map(Value::from));
+    lead.extend(["new", "{}"].map(Value::from));
+    lead.push(Value::Null);
+    lead.extend([now_text, now_text].map(Value::from));
     let lead = Record {
         noun: &LEAD,
         values: lead,

@@ -167,7 +167,7 @@ mod tests {
         for select in [
             "SELECT name || ' ' || type || ' ' || \"notnull\" || ' ' || pk FROM pragma_table_info(?1) ORDER BY 1",
             "SELECT \"from\" || ' ' || \"table\" || ' ' || on_delete FROM pragma_foreign_key_list(?1) ORDER BY 1",
-            "SELECT type || ' ' || name FROM sqlite_schema WHERE tbl_name = ?1 AND type <> 'index'",
+            "SELECT type || ' ' || name FROM sqlite_schema WHERE tbl_name = ?1 AND type <> 'index' ORDER BY 1",
         ] {
             let mut rows = conn.prepare(select).unwrap();
             let rows = rows.query_map([noun.plural], |row| row.get(0)).unwrap();
@@ -182,7 +182,10 @@ mod tests {
         let fields = Connection::open_in_memory().unwrap();
         for noun in nouns(&NOUNS) {
             fields.execute_batch(&create(noun)).unwrap();
-            assert_eq!(shape(&steps, noun), shape(&fields, noun));
+            let mut made = shape(&steps, noun);
+            // A note of the reminders, which is no part of a record.
+            made.retain(|line| line != "due_seen TEXT 0 0");
+            assert_eq!(made, shape(&fields, noun));
         }
     }
 }

@@ -100,8 +100,8 @@ fn the_documented_schema() {
     assert_eq!(
         dump(&conn),
         [
-            "lead 1 | Ada@Example.com | Ada | won | {} | 2024-05-01 10:00:00 | 2024-05-02 10:00:00",
-            "lead 4 | not an address | null |  | {} | 2024-05-01 00:00:00 | 2024-05-01 00:00:00",
+            "lead 1 | Ada@Example.com | Ada | won | {} | null | 2024-05-01 10:00:00 | 2024-05-02 10:00:00",
+            "lead 4 | not an address | null |  | {} | 2024-05-03 08:00:00 | 2024-05-01 00:00:00 | 2024-05-01 00:00:00",
             "action 1 | 4 | call | Asked | 2024-05-03 08:00:00 | {} | 2024-05-03 08:00:00 | 2024-05-03 08:00:00",
             "process 2 | Spring | null | null | null | null | null | active | {\"description\":\"All of them\"} | \
              2024-05-04 08:00:00 | 2024-05-04 08:00:00",
@@ -132,7 +132,7 @@ fn the_variant_with_nullable_columns() {
     assert_eq!(
         dump(&folder.open()),
         [
-            "lead 3 |  | null | new | {} | now | now",
+            "lead 3 |  | null | new | {} | 2024-01-01 00:00:00 | now | now",
             "action 1 | 3 |  | Yes | 2024-01-01 00:00:00 | {\"description\":\"No\"} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
             "action 2 | null |  | Old | 2024-01-01 00:00:00 | {\"lead_id\":17} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
             "action 5 | null |  | Same | 2024-01-01 00:00:00 | {\"lead_id\":\"nobody\"} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
@@ -152,9 +152,9 @@ fn the_later_schema_with_values_of_any_type() {
         dump(&folder.open()),
         [
             "lead 1 | b\u{2400}c | null | new | {\"attributes\":\"none\",\"Email\":\"hex:620063\",\"url\":\"\",\"score\":\"inf\",\
-             \"photo\":\"text\"} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
+             \"photo\":\"text\"} | null | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
             "lead 2 | a@example.com | 42 | 1.5 | {\"url\":\"mine\",\"n\":1.10,\"url-2\":\"http://a.de\",\"score\":2.5,\
-             \"visits\":9007199254740993,\"photo\":\"hex:ff00\"} | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
+             \"visits\":9007199254740993,\"photo\":\"hex:ff00\"} | 2024-02-02 10:00:00 | 2024-01-01 00:00:00 | 2024-01-01 00:00:00",
             "action 10 | 2 | mail | null | 2024-02-02 10:00:00 | {} | now | now",
             "action 11 | null | mail |  | now | {\"lead_id\":\"02\",\"timestamp\":1700000000} | now | now",
             "process 1 | P | null | null | 10 | null | null | active | {} | now | now",

@@ -52,7 +52,7 @@ fn missing_steps_are_done_in_one_transaction() {
     let folder = Folder::new();
     assert_eq!(folder.prepare(), Ok(None));
     let add = "ALTER TABLE leads ADD COLUMN a TEXT; INSERT INTO leads VALUES
-        (1, 'a@b.de', NULL, 'new', '{}', '', '', 1, 'x');";
+        (1, 'a@b.de', NULL, 'new', '{}', '', '', 1, NULL, 'x');";
     let more = "ALTER TABLE leads RENAME COLUMN a TO b";
     let run = |steps: &[&str]| {
         let (path, steps) = (folder.path(), [STEPS, steps].concat());
