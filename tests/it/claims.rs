@@ -683,7 +683,7 @@ fn commands_show_and_move_what_is_due() {
             .contains("or the e-mail address of a lead")
     );
     assert!(
-        both.fails("crm snooze none@example.com +3d", 4)
+        both.fails("crm snooze none@example.com +3d", 3)
             .contains("no lead has the address")
     );
     let run = both.run("crm done bob@example.com");

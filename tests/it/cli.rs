@@ -42,7 +42,7 @@ impl Both {
         both.ok(
             "crm action create --lead 1 --type call --details 'Asked for a quote' --at 2026-01-31",
         );
-        both.ok("crm process create --name Spring --lead 1 --channel email --next '2026-02-07 09:00:00'");
+        both.ok("crm process create --name Spring --lead 1 --channel email --next '2099-02-07 09:00:00'");
         both
     }
 

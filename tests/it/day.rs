@@ -124,7 +124,9 @@ fn day(crm: impl Fn(&str) -> String) {
     assert_eq!(moved[0], "process.due");
     let made = ["process.created", "lead.created"];
     assert_eq!(moved[moved.len() - 2..], made);
-    let between: HashSet<&str> = moved[1..moved.len() - 2].iter().map(|one| &**one).collect();
+    // A service also tells when the time of the first follow-up had come.
+    let between = moved[1..moved.len() - 2].iter().map(|one| &**one);
+    let between: HashSet<&str> = between.filter(|one| *one != "process.due").collect();
     let expected = ["action.created", "process.updated", "lead.updated"];
     assert_eq!(between, HashSet::from(expected), "{moved:?}");
     // The mistake and its end are part of the story.

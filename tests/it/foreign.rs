@@ -37,7 +37,7 @@ fn insert(noun: &Noun, id: i64, column: &str, value: &str) -> String {
         "id" => id.to_string(),
         "version" => "1".into(),
         "email" => "'ada@example.com'".into(),
-        "lead_id" | "last_action_id" => "NULL".into(),
+        "lead_id" | "last_action_id" | "cadence_days" | "last_action_at" => "NULL".into(),
         "attributes" => "'{\"company\":\"Acme\"}'".into(),
         "timestamp" | "created_at" | "updated_at" | "next_followup_datetime" => {
             "'2026-02-07 09:00:00'".into()

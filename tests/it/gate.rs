@@ -68,8 +68,16 @@ fn body(route: &Route) -> serde_json::Value {
 /// What a route answers whoever is let in.
 fn expected(route: &Route) -> u16 {
     match (route.op.about().body, route.method) {
+        // A follow-up is claimed and completed without any field.
+        (Body::Object(fields), _)
+            if route.path.starts_with("/followups")
+                && fields.iter().all(|field| !field.required) =>
+        {
+            200
+        }
         // Fields are missing.
         (Body::Object(_), _) => 400,
+        _ if route.path == "/search" => 400,
         (Body::Draft(Purpose::Create), _) => 201,
         (_, "DELETE") => 404,
         // There is none of this name.

@@ -329,7 +329,7 @@ pub async fn a_log_that_is_refused_changes_nothing(store: AnyStore) {
             1,
             r#","timestamp":"x","done":2,"colour":1"#,
             Code::Invalid,
-            "done: expected true or false, got \"2\"; colour: no such field; expected action_type, details, description, timestamp, attributes, next, process_id, process, done, lead_status; timestamp: expected a time",
+            "done: expected true or false, got \"2\"; colour: no such field; expected action_type, details, description, timestamp, attributes, next, process_id, process, done, lead_status, lease; timestamp: expected a time",
         ),
     ] {
         let body = format!(r#"{{"action_type":"call"{more}}}"#);
