@@ -165,7 +165,8 @@ mod tests {
     fn shape(conn: &Connection, noun: &Noun) -> Vec<String> {
         let mut shape = Vec::new();
         for select in [
-            "SELECT name || ' ' || type || ' ' || \"notnull\" || ' ' || pk FROM pragma_table_info(?1) ORDER BY 1",
+            "SELECT name || ' ' || type || ' ' || \"notnull\" || ' ' || pk FROM pragma_table_info(?1) \
+             WHERE name <> 'due_seen' ORDER BY 1",
             "SELECT \"from\" || ' ' || \"table\" || ' ' || on_delete FROM pragma_foreign_key_list(?1) ORDER BY 1",
             "SELECT type || ' ' || name FROM sqlite_schema WHERE tbl_name = ?1 AND type <> 'index' ORDER BY 1",
         ] {
