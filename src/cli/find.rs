@@ -132,8 +132,8 @@ impl<'a> FindCommand<'a> {
         };
         store.fill_index(&mut watch).await?;
         drop(bar);
-        if self.rebuilds && look.format == Format::Table {
-            say("note: the index of the search was made anew");
+        if self.rebuilds && look.format == Format::Table && look.terminal.width.is_some() {
+            say("the index of the search was made anew");
         }
         Ok(())
     }
