@@ -698,7 +698,7 @@ fn commands_show_and_move_what_is_due() {
         "Process 4 (Winter) is completed\n"
     );
     assert!(
-        both.fails("crm done bob@example.com", 4)
+        both.fails("crm done bob@example.com", 3)
             .contains("lead 2 has no open process")
     );
     assert!(

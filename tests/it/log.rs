@@ -908,19 +908,25 @@ fn an_older_file_gets_the_newest_times() {
     // As it was before there were such times.
     database
         .execute_batch(
-            "DROP TRIGGER leads_count_version; DROP INDEX leads_by_last_action; DROP INDEX actions_by_lead_and_time;
+            "DROP TRIGGER leads_count_version; DROP TRIGGER processes_count_version; DROP INDEX leads_by_last_action;
+             DROP INDEX actions_by_lead_and_time; DROP INDEX processes_by_due; DROP INDEX crm_changes_by_removed;
+             DROP TABLE crm_leases; DROP TABLE crm_announced; DROP TABLE crm_search; DROP TABLE crm_search_blocks;
+             DROP TABLE crm_search_state; DROP TABLE crm_search_nouns;
              ALTER TABLE leads DROP COLUMN last_action_at; ALTER TABLE processes DROP COLUMN cadence_days;
+             ALTER TABLE processes DROP COLUMN due_seen;
              CREATE TRIGGER leads_count_version AFTER UPDATE ON leads WHEN NEW.version <= OLD.version
              OR NEW.version > 4611686018427387904 OR NEW.id <> OLD.id BEGIN
              UPDATE leads SET version = OLD.version + 1 WHERE id = NEW.id; END;
-             PRAGMA user_version = 8;",
+             CREATE TRIGGER processes_count_version AFTER UPDATE ON processes WHEN NEW.version <= OLD.version
+             BEGIN UPDATE processes SET version = OLD.version + 1 WHERE id = NEW.id; END;
+             PRAGMA user_version = 9;",
         )
         .unwrap();
     drop(database);
     let values = "lead list -o csv --fields id,last_action_at";
     let opened = crm("lead list").run();
     assert!(
-        opened.stderr.contains("brought up to date from schema 8"),
+        opened.stderr.contains("brought up to date from schema 9"),
         "{opened:?}"
     );
     let listed = crm(values).ok();

@@ -257,9 +257,9 @@ async fn followups(store: &AnyStore) {
     assert_eq!(
         all[0],
         concat!(
-            r#"{"id":3,"next_followup_datetime":"2026-02-01 09:30:00","lead_name":"Bob","lead_email":"bob@example.com","#,
+            r#"{"id":3,"next_followup_datetime":"2026-02-01 09:30:00","due":"overdue","lead_name":"Bob","lead_email":"bob@example.com","#,
             r#""name":"soon","last_action_type":"call","last_action_timestamp":"2026-01-05 10:00:00","status":"active","#,
-            r#""channel":"phone","lead_status":"contacted","lead_id":2}"#
+            r#""channel":"phone","lead_status":"contacted","lead_id":2,"worker":null,"lease_until":null}"#
         )
     );
     let names = |records: &[String]| -> Vec<String> {

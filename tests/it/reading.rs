@@ -209,7 +209,9 @@ fn what_cannot_be_read_without_a_write_is_told() {
             "PRAGMA user_version = 2; DROP TRIGGER leads_start_version; DROP TRIGGER actions_start_version;
              DROP TRIGGER processes_start_version; DROP TRIGGER leads_count_version; DROP TRIGGER actions_count_version;
              DROP TRIGGER processes_count_version; DROP TABLE crm_tokens; DROP TABLE crm_idempotency_keys;
-             ALTER TABLE leads DROP COLUMN version; ALTER TABLE actions DROP COLUMN version;
+             DROP INDEX leads_by_last_action; DROP INDEX processes_by_due;
+             ALTER TABLE leads DROP COLUMN last_action_at; ALTER TABLE processes DROP COLUMN cadence_days;
+             ALTER TABLE processes DROP COLUMN due_seen; ALTER TABLE leads DROP COLUMN version; ALTER TABLE actions DROP COLUMN version;
              ALTER TABLE processes DROP COLUMN version;",
         )
         .unwrap();

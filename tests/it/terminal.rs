@@ -84,7 +84,7 @@ fn words_of_other_programs_get_a_tip() {
     for (line, tip) in [
         ("lead add", "`crm lead create`"),
         ("lead new", "`crm lead create`"),
-        ("lead show 1", "`crm lead get`"),
+        ("action show 1", "`crm action get`"),
         ("action rm 1", "`crm action delete`"),
         ("process ls", "`crm process list`"),
         ("lead edit 1", "`crm lead update`"),
@@ -635,7 +635,7 @@ fn completions_offer_what_fits() {
     let files = || fs::read_dir(&folder).unwrap().count();
     let before = files();
     for (line, expected) in [
-        ("crm help l", &["lead", "limits", "logs"][..]),
+        ("crm help l", &["log", "lead", "limits", "logs"][..]),
         ("crm help token cr", &["create"]),
         ("crm lead list --fields id,em", &["id,email"]),
         ("crm lead list --sort -cr", &["-created_at"]),

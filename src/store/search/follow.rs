@@ -77,12 +77,20 @@ pub(crate) async fn missing<S: Indexed>(store: &S) -> Result<IndexGap> {
     if let Some(gap) = gap(store).await? {
         return Ok(gap);
     }
-    let mut all = IndexGap::default();
+    Ok(IndexGap {
+        records: records_of(store).await?,
+        ..IndexGap::default()
+    })
+}
+
+/// At most how many records there are.
+async fn records_of<S: Indexed>(store: &S) -> Result<i64> {
+    let mut all: i64 = 0;
     for noun in store.nouns().iter().filter(|noun| !noun.is_view()) {
         let sql = format!("SELECT coalesce(max(id), 0) FROM {}", noun.plural);
         let rows = store.select(&sql, &[]).await?;
         let highest = rows.first().and_then(|row| row.first()?.int());
-        all.records = all.records.saturating_add(highest.unwrap_or_default());
+        all = all.saturating_add(highest.unwrap_or_default());
     }
     Ok(all)
 }
@@ -92,6 +100,15 @@ async fn step<S: Indexed>(store: &S, fills: bool, whom: Whom) -> Result<IndexSte
     let _turn = store.index().turn.lock().await;
     let state = IndexState::read(&mut StoreReads(store), store.nouns()).await?;
     if !state.begun {
+        if whom == Whom::Later {
+            // A small database is indexed when somebody searches it.
+            let missing = records_of(store)
+                .await?
+                .saturating_add(store.horizon().await?);
+            if missing < ENOUGH {
+                return Ok(IndexStep::Idle);
+            }
+        }
         store.transact(BeginIndex { anew: false }).await?;
         return Ok(IndexStep::Did);
     }
