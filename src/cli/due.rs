@@ -233,6 +233,7 @@ fn row(record: &Record, lead: OfLead, zone: &Zone, now: &str) -> DueRow {
     };
     DueRow {
         id: record.id(),
+        lead: record.get("lead_id").to_string(),
         due,
         time: day_or_minute(&zone.show(&text("next_followup_datetime"))).to_string(),
         name: text("lead_name"),

@@ -13,6 +13,8 @@ use crate::output::text::visible;
 pub struct DueRow {
     /// The id of the process.
     pub id: i64,
+    /// The id of the lead, empty if there is none.
+    pub lead: String,
     /// The group.
     pub due: Due,
     /// When it is due.
@@ -51,6 +53,7 @@ pub fn due(mut out: impl Write, look: Look, mut all: Vec<DueRow>) -> Result {
         let cells = [
             row.id.to_string(),
             row.time,
+            row.lead,
             row.name,
             row.email,
             row.phone,
@@ -60,14 +63,16 @@ pub fn due(mut out: impl Write, look: Look, mut all: Vec<DueRow>) -> Result {
         ];
         cells.map(|cell| visible(&cell).into_owned())
     });
-    let rows: Vec<[String; 8]> = rows.collect();
+    let rows: Vec<[String; 9]> = rows.collect();
+    // Commands such as `crm log` take the number of a lead, others that of a process.
     let names = [
-        "id",
+        "process",
         "due",
+        "lead",
         "name",
         "email",
         "phone",
-        "process",
+        "subject",
         "last contact",
         "worker",
     ];
@@ -76,7 +81,7 @@ pub fn due(mut out: impl Write, look: Look, mut all: Vec<DueRow>) -> Result {
         .collect();
     let columns = kept.iter().map(|at| TableColumn {
         name: names[*at].into(),
-        right: *at == 0,
+        right: [0, 2].contains(at),
         spare: false,
         usual: true,
     });

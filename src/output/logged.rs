@@ -80,10 +80,15 @@ fn cells(logged: &Logged) -> [String; 6] {
     ]
 }
 
-/// What was done, for people: `Action 12 logged; follow-up of process 4 moved from … to …`.
+/// What was done, for people: `Action 12 logged with Ada <ada@example.com>; follow-up of process 4 moved from … to …`. It says
+/// with whom, because the number of a process is easily taken for that of a lead.
 fn sentence(logged: &Logged, zone: &Zone) -> String {
-    let action = logged.action.id();
-    let begin = format!("Action {action} logged");
+    let (action, email) = (logged.action.id(), logged.lead.get("email"));
+    let who = match logged.lead.get("name") {
+        Value::Text(name) if !name.trim().is_empty() => format!("{name} <{email}>"),
+        _ => email.to_string(),
+    };
+    let begin = format!("Action {action} logged with {who}");
     let Some(process) = &logged.process else {
         let lead = logged.lead.id();
         return format!("{begin}; lead {lead} has no open process, so no follow-up moved");

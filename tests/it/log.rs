@@ -797,27 +797,27 @@ fn at_a_shell_it_says_what_has_moved() {
     for (line, told) in [
         (
             "crm log ada@example.com call 'Asked for a quote' --at 2026-01-01",
-            "Action 1 logged; lead 1 has no open process, so no follow-up moved\n",
+            "Action 1 logged with ada@example.com; lead 1 has no open process, so no follow-up moved\n",
         ),
         (
             "crm log 1 mail --at '2026-01-02 09:00' --open Spring --lead-status contacted",
-            "Action 2 logged; process 1 (Spring) opened, its follow-up is due 2026-01-09 09:00:00\n",
+            "Action 2 logged with ada@example.com; process 1 (Spring) opened, its follow-up is due 2026-01-09 09:00:00\n",
         ),
         (
             "crm log 1 mail '- a note' --at 2026-01-03 --next 2026-02-01 --set k=v",
-            "Action 3 logged; follow-up of process 1 moved from 2026-01-09 09:00:00 to 2026-02-01 00:00:00\n",
+            "Action 3 logged with ada@example.com; follow-up of process 1 moved from 2026-01-09 09:00:00 to 2026-02-01 00:00:00\n",
         ),
         (
             "crm log 1 mail --at 2026-01-01",
-            "Action 4 logged; it is older than the last action of process 1, whose follow-up stays at 2026-02-01 00:00:00\n",
+            "Action 4 logged with ada@example.com; it is older than the last action of process 1, whose follow-up stays at 2026-02-01 00:00:00\n",
         ),
         (
             "crm log 1 call --at 2026-01-04 --next none --process 1",
-            "Action 5 logged; process 1 has no follow-up any more; it was due 2026-02-01 00:00:00\n",
+            "Action 5 logged with ada@example.com; process 1 has no follow-up any more; it was due 2026-02-01 00:00:00\n",
         ),
         (
             "crm log 1 call --at 2026-01-04 --done",
-            "Action 6 logged; process 1 (Spring) is completed\n",
+            "Action 6 logged with ada@example.com; process 1 (Spring) is completed\n",
         ),
         (
             "crm log 1,2 mail --at 2026-01-05 -o csv",
@@ -838,7 +838,7 @@ fn at_a_shell_it_says_what_has_moved() {
         json!({"from": null, "to": "2026-01-13 00:00:00"})
     );
     // One undo takes all of it back.
-    both.ok("crm undo --yes -o id");
+    both.ok("crm undo --yes -q");
     assert_eq!(both.ok("crm process list --lead 2 -o id"), "");
     for (line, code, told) in [
         (

@@ -102,9 +102,7 @@ async fn step<S: Indexed>(store: &S, fills: bool, whom: Whom) -> Result<IndexSte
     if !state.begun {
         if whom == Whom::Later {
             // A small database is indexed when somebody searches it.
-            let missing = records_of(store)
-                .await?
-                .saturating_add(store.horizon().await?);
+            let missing = records_of(store).await?.max(store.horizon().await?);
             if missing < ENOUGH {
                 return Ok(IndexStep::Idle);
             }
