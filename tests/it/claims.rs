@@ -641,6 +641,7 @@ fn commands_show_and_move_what_is_due() {
     let expected = [
         "1",
         "2026-01-31 09:00",
+        "1",
         "Ada Lovelace",
         "ada@example.com",
         "+49 30 1",

@@ -838,7 +838,7 @@ fn at_a_shell_it_says_what_has_moved() {
         json!({"from": null, "to": "2026-01-13 00:00:00"})
     );
     // One undo takes all of it back.
-    both.ok("crm undo --yes -q");
+    both.ok("crm undo --yes -o id > /dev/null");
     assert_eq!(both.ok("crm process list --lead 2 -o id"), "");
     for (line, code, told) in [
         (
