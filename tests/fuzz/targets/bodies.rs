@@ -199,7 +199,9 @@ fn check_record(noun: &'static Noun, answer: &Answer) -> i64 {
             Kind::Id | Kind::Reference(_) | Kind::Count(..) => {
                 assert!(value.as_i64().is_some_and(|int| field.kind.allows(int)));
             }
-            Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => assert!(value.as_str().is_some_and(is_stored_time)),
+            Kind::Time(_) | Kind::Stamp | Kind::Newest(_) => {
+                assert!(value.as_str().is_some_and(is_stored_time))
+            }
             Kind::Attributes => {}
             Kind::Object => assert!(value.is_object()),
             Kind::Word => assert!(!value.as_str().expect("a text").trim().is_empty()),
