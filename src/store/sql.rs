@@ -14,6 +14,7 @@ pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
 pub mod ledger;
+pub(crate) mod moved;
 pub(crate) mod newest;
 pub mod reversal;
 

@@ -187,6 +187,15 @@ pub async fn a_moved_follow_up_has_no_lease(store: AnyStore) {
     let again = claim(&store, &json!({"limit": 9, "worker": "ben"})).await;
     assert_eq!(ids(&again), [all[0]]);
 
+    // What is taken back does not bring a lease back.
+    update(&store, all[0], &json!({"status": "done"})).await;
+    update(&store, all[0], &json!({"status": "active"})).await;
+    let renew = Renew::new(all[0], again[0].lease.clone(), Some(60));
+    let refused = store.write(renew, Terms::default()).await.unwrap_err();
+    assert_eq!(refused.code, Code::Conflict, "{refused}");
+    assert!(refused.message.contains("moved or finished"), "{refused}");
+    assert_eq!(workers(&store).await, ["", ""]);
+
     let past = Snooze::new(all[0], from_now(-1), None);
     let refused = store.write(past, Terms::default()).await.unwrap_err();
     assert_eq!(refused.problems[0].field, "next");

@@ -2,7 +2,7 @@
 //!
 //! The row of a lease counts while its end is to come, its process is open, and the follow-up is still due when it was due as
 //! it was claimed. So whatever moves or ends a follow-up ends its lease too: a snooze, a log, an update, an undo, another
-//! program's SQL. The row goes with its process.
+//! program's SQL. What the ledger moves ends it for good, also if it is moved back. The row goes with its process.
 //!
 //! All times come from the clock of the database, because those of the replicas of a service may differ.
 //!
@@ -30,6 +30,10 @@ const REMOVED: usize = 100;
 
 /// How long the row of a lease that has ended is kept, in seconds, so that its worker is told when it ended.
 const KEPT: i64 = 86_400;
+
+/// How often a claim looks for follow-ups if all that it finds are locked, and the time between two looks.
+const LOOKS: usize = 10;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How often a claim looks again for follow-ups that others have not taken in the same moment.
 const ROUNDS: usize = 50;
@@ -75,6 +79,38 @@ pub(crate) async fn claim<T: Transaction>(
     secret: impl Fn(i64) -> LeaseSecret + Sync,
 ) -> Result<Vec<i64>> {
     remove_old(tx, wanted.now).await?;
+    for _ in 0..LOOKS {
+        let claimed = claim_free(tx, wanted, &secret).await?;
+        if !claimed.is_empty() || !is_skipped(tx, wanted).await? {
+            return Ok(claimed);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(Vec::new())
+}
+
+/// Whether there is a follow-up that can be claimed, and that was only skipped because somebody had locked its process: the
+/// one who announces it, or one who changes it. Nobody locks anything for long.
+async fn is_skipped<T: Transaction>(tx: &mut T, wanted: &Wanted<'_>) -> Result<bool> {
+    if T::SKIPPING.is_empty() {
+        return Ok(false);
+    }
+    for mut select in selects::<T>(wanted) {
+        select.locking = "";
+        let (sql, params) = select.limited(1);
+        if !tx.query(&sql, &params).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Claims follow-ups that nobody has locked.
+async fn claim_free<T: Transaction>(
+    tx: &mut T,
+    wanted: &Wanted<'_>,
+    secret: &(impl Fn(i64) -> LeaseSecret + Sync),
+) -> Result<Vec<i64>> {
     let mut claimed = Vec::new();
     for select in selects::<T>(wanted) {
         for _ in 0..ROUNDS {

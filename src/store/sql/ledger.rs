@@ -7,6 +7,7 @@
 use std::fmt::Write;
 use std::pin::Pin;
 
+use super::moved::{end_lease, moves_followup};
 use super::newest::{self, Owners};
 use super::reversal::{Reversal, previous, rest};
 use super::row::mend;
@@ -173,6 +174,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         let mut owners = Owners::default();
         let moves = newest::is_moved(noun, &changes);
         owners.add_if(moves, &record);
+        let is_moved = moves_followup(noun, &changes);
         let previous = previous(&record, &changes);
         for (at, value) in &changes {
             record.values[*at] = value.clone();
@@ -219,6 +221,9 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             Ok(Some(done)) => {
                 self.group = self.group.or(Some(done.seq));
                 owners.renew(self.tx).await?;
+                if is_moved {
+                    end_lease(self.tx, record.id()).await?;
+                }
                 Ok(record)
             }
             Ok(None) => Err(noun.not_found()),
