@@ -48,6 +48,8 @@ pub struct CalendarEvent {
     pub version: i64,
     /// When the follow-up is due.
     pub due: String,
+    /// Whether it is due on a day, without a time of day.
+    pub is_day: bool,
     /// The name of the process.
     pub name: String,
     /// The name of the lead.
@@ -171,7 +173,8 @@ impl Lines {
         self.line("TRANSP", "TRANSPARENT");
         self.line("BEGIN", "VALARM");
         self.line("ACTION", "DISPLAY");
-        self.line("TRIGGER", "PT0S");
+        // A date alone is midnight, when nobody wants to be woken.
+        self.line("TRIGGER", if event.is_day { "PT9H" } else { "PT0S" });
         self.text("DESCRIPTION", &summary);
         self.line("END", "VALARM");
         self.line("END", "VEVENT");
@@ -222,6 +225,7 @@ mod tests {
             created_at: "2026-01-31 09:30:00".into(),
             version: 3,
             due: "2026-02-07 23:50:00".into(),
+            is_day: false,
             name: "Send the quote".into(),
             lead_name: Some("Ada Lovelace".into()),
             lead_email: Some("ada@example.com".into()),
@@ -277,6 +281,12 @@ mod tests {
             due: "soon".into(),
             ..bare.clone()
         };
+        let day = CalendarEvent {
+            is_day: true,
+            ..bare.clone()
+        };
+        assert!(calendar(&[bare.clone()]).contains("TRIGGER:PT0S\r\n"));
+        assert!(calendar(&[day]).contains("TRIGGER:PT9H\r\n"));
         let text = calendar(&[bare, no_time]);
         assert!(text.contains("SUMMARY:Alone\r\n"), "{text}");
         assert!(!text.contains("URL") && !text.contains("soon"), "{text}");

@@ -53,6 +53,7 @@ pub(crate) fn event(row: &[Value], zone: &Zone) -> Option<CalendarEvent> {
         process: row.first()?.int()?,
         created_at: text(1)?,
         version: row.get(2)?.int()?,
+        is_day: zone.show(&text(3)?).ends_with("00:00:00"),
         due: text(3)?,
         name: text(4)?,
         lead_name: text(5),
