@@ -148,7 +148,7 @@ mod tests {
         );
         assert_eq!(
             shown(terminal(80, false), &ada, &["mull"]),
-            "lead   7  Jörg   name   Jörg Müller"
+            "lead   7  Jörg   name   Jörg Müller\\u{2061}"
         );
         // A match that is cut does not run on into other cells.
         let long = record(&"m".repeat(60), "a \u{1b}[31mred one");
