@@ -285,7 +285,7 @@ mod tests {
             is_day: true,
             ..bare.clone()
         };
-        assert!(calendar(&[bare.clone()]).contains("TRIGGER:PT0S\r\n"));
+        assert!(calendar(std::slice::from_ref(&bare)).contains("TRIGGER:PT0S\r\n"));
         assert!(calendar(&[day]).contains("TRIGGER:PT9H\r\n"));
         let text = calendar(&[bare, no_time]);
         assert!(text.contains("SUMMARY:Alone\r\n"), "{text}");
