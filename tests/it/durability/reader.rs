@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::load::Load;
 use super::{length, say};
-use crate::http::{Answer, connect};
+use crate::http::{Answer, connect, exchange};
 use crate::support::{Home, Server, wait_for};
 
 /// Leads that are never changed, each with a name of its own and of many letters.
@@ -56,6 +56,13 @@ fn slow_readers_do_not_hold_back_checkpoints() {
     let server = home.serve(&["--db", "crm.db"]);
     let connection = Connection::open(home.path("crm.db")).unwrap();
     fill(&connection, count);
+    // The index of the search takes over these records now, and not while the log is measured.
+    wait_for("the index of the search", || {
+        let request =
+            b"GET /search?q=kept&limit=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let found = exchange(server.address(), request, false);
+        found.status == 200 && found.header("x-unindexed-count").is_none()
+    });
     let log = home.path("crm.db-wal");
     let size = || log.metadata().unwrap().len();
     let empty = || {
