@@ -49,7 +49,7 @@ fn read_slowly(server: &Server, path: &str, over: &AtomicBool) -> Answer {
 #[test]
 fn slow_readers_do_not_hold_back_checkpoints() {
     // The promise is 64 MiB; the brief run could not write enough to break it, and is held to less.
-    let bound = length(16 << 20, 64 << 20);
+    let bound = length(24 << 20, 64 << 20);
     let time = length(Duration::from_secs(5), Duration::from_secs(60));
     let count = length(20_000, 200_000);
     let home = Home::new();
