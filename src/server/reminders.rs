@@ -31,22 +31,22 @@ pub(super) async fn announce(store: AnyStore) {
     let Some(mut commits) = store.commits() else {
         return;
     };
-    let mut is_failing = false;
+    let mut failures = 0_u32;
     loop {
         let began = Instant::now();
         // What was committed until here is seen by the look.
         commits.mark_unchanged();
         let pause = match look(&store).await {
             Ok(pause) => {
-                is_failing = false;
+                failures = 0;
                 pause
             }
             Err(error) => {
-                // It is tried again, so it is said only once.
-                if !is_failing {
+                // It is tried again, so it is said only once, and not at all if others were only busy for a moment.
+                failures = failures.saturating_add(1);
+                if failures == 2 {
                     tracing::warn!("follow-ups that are due cannot be announced: {error}");
                 }
-                is_failing = true;
                 AGAIN
             }
         };
@@ -54,7 +54,7 @@ pub(super) async fn announce(store: AnyStore) {
             &mut commits,
             began + SHORT,
             Instant::now() + pause,
-            is_failing,
+            failures > 0,
         )
         .await;
     }
