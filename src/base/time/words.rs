@@ -18,7 +18,8 @@ use crate::base::text::disturbs;
 pub const EXPECTED_WORDS: &str = "expected a time like 2026-01-31 09:30, 31.1.2026, 14:30, yesterday 14:30, tomorrow 9am, \
                                   fri, +3d, 2 weeks ago or next week";
 
-/// Whether a time is usually over or still to come. It decides which day the name of a weekday is.
+/// Whether a time is usually over or still to come. It decides which day the name of a weekday is, and for a point in time
+/// also which day a time of day is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tense {
     /// Something that has happened: a weekday is the last one before today.
@@ -30,8 +31,11 @@ pub enum Tense {
 /// The point in time that a text of the command line stands for, in a form that is UTC everywhere: `2026-01-31 09:30:00Z`.
 /// The error says what was expected.
 pub fn point(text: &str, zone: &Zone, tense: Tense) -> Result<String, String> {
-    let read = Clock::now(zone, tense).read(text);
-    let read = read.map(|read| format!("{}Z", read.stored()));
+    let clock = Clock {
+        rolls: true,
+        ..Clock::now(zone, tense)
+    };
+    let read = clock.read(text).map(|read| format!("{}Z", read.stored()));
     read.ok_or_else(|| refused(text))
 }
 
@@ -46,6 +50,8 @@ pub fn span(text: &str, zone: &Zone, tense: Tense) -> Result<Range, String> {
 struct Clock<'a> {
     zone: &'a Zone,
     tense: Tense,
+    /// Whether a time of day alone is the last or the next such time. If not, it is that of today.
+    rolls: bool,
     /// The current time in UTC, in whole seconds.
     now: DateTime,
 }
@@ -55,7 +61,12 @@ impl Clock<'_> {
         let now = moment();
         // A whole second, as all stored times are.
         let now = now.with().subsec_nanosecond(0).build().unwrap_or(now);
-        Clock { zone, tense, now }
+        Clock {
+            zone,
+            tense,
+            rolls: false,
+            now,
+        }
     }
 
     /// Reads any form.
@@ -159,7 +170,7 @@ impl Clock<'_> {
             return iso::day(date, self.zone);
         }
         if let Some(time) = clock(words) {
-            return self.at(self.today()?, time);
+            return self.near(time);
         }
         (1..words.len()).find_map(|middle| {
             let (first, second) = words.split_at(middle);
@@ -167,6 +178,19 @@ impl Clock<'_> {
             let both = both.or_else(|| self.day(second).zip(clock(first)));
             both.and_then(|(date, time)| self.at(date, time))
         })
+    }
+
+    /// A time of day alone.
+    fn near(&self, time: Time) -> Option<ParsedTime> {
+        let today = self.today()?;
+        let local = self.zone.to_local(self.now)?;
+        let is_to_come = today.to_datetime(time) > local;
+        let days = match self.tense {
+            Tense::Past if self.rolls && is_to_come => -1,
+            Tense::Future if self.rolls && !is_to_come => 1,
+            _ => 0,
+        };
+        self.at(today.checked_add(Span::new().days(days)).ok()?, time)
     }
 
     fn day(&self, words: &[&str]) -> Option<Date> {

@@ -8,11 +8,16 @@ fn zone(name: &str) -> Zone {
 
 /// A clock in New York on Friday the 27th of November 2026 at 20:15, which is Saturday in UTC.
 fn spoken(text: &str, tense: Tense) -> Option<String> {
+    said(text, tense, false)
+}
+
+fn said(text: &str, tense: Tense, rolls: bool) -> Option<String> {
     let new_york = zone("America/New_York");
     let now: DateTime = "2026-11-28 01:15:00".parse().unwrap();
     let clock = Clock {
         zone: &new_york,
         tense,
+        rolls,
         now,
     };
     let read = clock.read(text)?;
@@ -23,6 +28,28 @@ fn spoken(text: &str, tense: Tense) -> Option<String> {
         true => start.into(),
         false => format!("{} to {}", &start[..10], &end[..10]),
     })
+}
+
+#[test]
+fn a_point_in_time_of_day_is_the_last_or_the_next() {
+    for (text, last, next) in [
+        ("14:30", "2026-11-27 14:30:00", "2026-11-28 14:30:00"),
+        ("11pm", "2026-11-26 23:00:00", "2026-11-27 23:00:00"),
+        ("20:15", "2026-11-27 20:15:00", "2026-11-28 20:15:00"),
+        ("midnight", "2026-11-27 00:00:00", "2026-11-28 00:00:00"),
+        ("today 11pm", "2026-11-27 23:00:00", "2026-11-27 23:00:00"),
+    ] {
+        assert_eq!(
+            said(text, Tense::Past, true).as_deref(),
+            Some(last),
+            "{text}"
+        );
+        assert_eq!(
+            said(text, Tense::Future, true).as_deref(),
+            Some(next),
+            "{text}"
+        );
+    }
 }
 
 #[test]
