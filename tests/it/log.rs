@@ -130,6 +130,19 @@ pub async fn a_logged_action_moves_the_follow_up(store: AnyStore) {
     assert_eq!(text(&older.lead, "last_action_at"), "2026-01-03 00:00:00");
     let none = log(&store, 1, r#"{"action_type":"mail","next":null}"#).await;
     assert_eq!(told(&none), "1 moved: 2026-02-01 08:00:00 to -");
+    // One that was entered beforehand does not stop those that happen until then.
+    let meeting = r#"{"action_type":"call","timestamp":"2126-01-01","next":null}"#;
+    assert_eq!(told(&log(&store, 1, meeting).await), "1 moved: - to -");
+    let call = r#"{"action_type":"call","next":"2126-02-01"}"#;
+    assert_eq!(
+        told(&log(&store, 1, call).await),
+        "1 moved: - to 2126-02-01 00:00:00"
+    );
+    let none = r#"{"action_type":"call","next":null}"#;
+    assert_eq!(
+        told(&log(&store, 1, none).await),
+        "1 moved: 2126-02-01 00:00:00 to -"
+    );
     let done = log(&store, 1, r#"{"action_type":"call","done":true}"#).await;
     assert_eq!(told(&done), "1 ended: - to -");
     assert_eq!(text(&done.process.unwrap(), "status"), "completed");

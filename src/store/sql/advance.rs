@@ -198,15 +198,18 @@ pub(crate) async fn advance<T: Transaction>(
     Ok((Some(process), did, Some(moved)))
 }
 
-/// Whether an action is older than the last one of a process.
+/// Whether an action is older than the last one of a process. A last one whose time is still to come, such as a meeting that was
+/// entered beforehand, does not stop those that happen until then.
 async fn is_older<T: Transaction>(tx: &mut T, action: &Record, process: &Record) -> Result<bool> {
     let Some(last) = process.get("last_action_id").int() else {
         return Ok(false);
     };
     let sql = "SELECT timestamp FROM actions WHERE id = $1";
     let rows = tx.query(sql, &[last.into()]).await?;
-    let last = rows.first().and_then(|row| row.first()?.text());
-    Ok(last.is_some_and(|last| action.get("timestamp").text() < Some(last)))
+    let Some(last) = rows.first().and_then(|row| row.first()?.text()) else {
+        return Ok(false);
+    };
+    Ok(action.get("timestamp").text() < Some(last.min(time::now().as_str())))
 }
 
 /// The next follow-up after an action of a process with this cadence.
