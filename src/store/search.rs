@@ -24,7 +24,7 @@
 //! | [`state`] | the place of the index, and its tables |
 //! | [`delta`], [`slice`](mod@slice) | what a portion changes, and the transactions that write it |
 //! | [`follow`] | the portions: changes of the ledger, and old records |
-//! | [`find`] | the search |
+//! | [`find`], [`tail`] | the search, and the changes that it looks through itself |
 //! | [`forget`], [`check`] | erasures, and the check of the whole index |
 
 pub(crate) mod check;
@@ -36,6 +36,7 @@ mod keys;
 mod postings;
 mod slice;
 pub(crate) mod state;
+mod tail;
 
 pub use state::IndexGap;
 

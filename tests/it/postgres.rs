@@ -433,10 +433,11 @@ async fn lists_leave_connections_to_others_and_end_with_their_clients() {
     let name = url.rsplit("%3D").next().unwrap();
     let hold = format!("BEGIN; LOCK TABLE {name}.actions; SELECT pg_sleep(6); COMMIT");
     let held = tokio::spawn(async move { cluster.run(&hold).await });
+    // The lists alone: the index of the search also asks for the newest of each table now and then.
     let waiting = |most: &str| {
         format!(
             "DO $$ BEGIN WHILE (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'busy' AND \
-             wait_event_type = 'Lock') {most} LOOP PERFORM pg_sleep(0.01); PERFORM pg_stat_clear_snapshot(); \
+             wait_event_type = 'Lock' AND query NOT LIKE '%max(id)%') {most} LOOP PERFORM pg_sleep(0.01); PERFORM pg_stat_clear_snapshot(); \
              END LOOP; END $$"
         )
     };

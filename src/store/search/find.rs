@@ -1,6 +1,6 @@
 //! The search: candidates from the index, compared with the records themselves.
 //!
-//! For each noun it collects the records that were changed after the place of the index, the records with exactly the
+//! For each noun it collects the matching records that were changed after the place of the index, the records with exactly the
 //! address that was asked for, and then, from the newest on, those whose names or addresses have the words, until it has
 //! [`ENOUGH`] of them. If these are fewer than asked for, it goes on with those that have the words anywhere. So the best of
 //! the newest are found, and however many records a single letter has, it reads only a few of them.
@@ -11,6 +11,7 @@ use super::follow::catch_up;
 use super::keys::{TextClass, range};
 use super::postings::{Postings, damaged};
 use super::state::{IndexGap, IndexState, Indexed, NounPart, Reads, StoreReads};
+use super::tail::matching;
 use crate::base::error::{Code, Error, Result};
 use crate::model::find::Find;
 use crate::model::kind::Kind;
@@ -27,11 +28,9 @@ const ENOUGH: usize = 60;
 /// How many records are read at once.
 const READ: usize = 60;
 
-/// How many changes a search looks through itself. If there are more, the index catches up first.
-pub(crate) const TAIL: usize = 1_000;
-
-/// How many it looks through where the index cannot catch up, because it cannot be written or an old transaction goes on.
-const LONGEST_TAIL: usize = 100_000;
+/// How many changes a search looks through itself. If there are more, the index catches up first. So many take about as long
+/// as a person waits without a thought.
+pub(crate) const TAIL: i64 = 200_000;
 
 /// How many old records a search looks through itself.
 const FEW: i64 = 1_000;
@@ -47,7 +46,7 @@ pub(crate) enum Looked {
 }
 
 /// Searches a store whose index can be written. `look` looks once, with that bound on the changes.
-pub(crate) async fn find<S: Indexed, F>(store: &S, look: impl Fn(usize) -> F) -> Result<Found>
+pub(crate) async fn find<S: Indexed, F>(store: &S, look: impl Fn(i64) -> F) -> Result<Found>
 where
     F: Future<Output = Result<Looked>>,
 {
@@ -55,8 +54,9 @@ where
         Looked::Found(found) => return Ok(found),
         Looked::Behind(newest) => newest,
     };
-    catch_up(store, newest - TAIL as i64 / 2).await?;
-    found(look(LONGEST_TAIL).await?)
+    catch_up(store, newest - TAIL / 2).await?;
+    // However many there are: an old transaction may hold the index up.
+    found(look(i64::MAX).await?)
 }
 
 fn found(look: Looked) -> Result<Found> {
@@ -70,7 +70,7 @@ fn found(look: Looked) -> Result<Found> {
 }
 
 /// Searches a store.
-pub(crate) async fn look_in<S: Indexed>(store: &S, find: &Find, tail: usize) -> Result<Looked> {
+pub(crate) async fn look_in<S: Indexed>(store: &S, find: &Find, tail: i64) -> Result<Looked> {
     look(&mut StoreReads(store), store.nouns(), find, tail, false).await
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn look_through(
     nouns: &'static [&'static Noun],
     find: &Find,
 ) -> Result<Found> {
-    found(look(reads, nouns, find, LONGEST_TAIL, true).await?)
+    found(look(reads, nouns, find, i64::MAX, true).await?)
 }
 
 /// Searches once.
@@ -88,7 +88,7 @@ pub(crate) async fn look<R: Reads>(
     reads: &mut R,
     nouns: &'static [&'static Noun],
     find: &Find,
-    tail: usize,
+    tail: i64,
     scans: bool,
 ) -> Result<Looked> {
     let mut state = IndexState::read(reads, nouns).await?;
@@ -102,13 +102,7 @@ pub(crate) async fn look<R: Reads>(
         state.parts = NounPart::unindexed(nouns);
         state.place = newest;
     }
-    let sql = "SELECT type, record_id FROM crm_changes WHERE seq > $1 ORDER BY seq DESC LIMIT $2";
-    let most = i64::try_from(tail + 1).unwrap_or(i64::MAX);
-    let changes = match newest > state.place {
-        true => reads.rows(sql, &[state.place.into(), most.into()]).await?,
-        false => Vec::new(),
-    };
-    if changes.len() > tail {
+    if newest - state.place > tail {
         return Ok(Looked::Behind(newest));
     }
     let parts: Vec<NounPart> = find
@@ -116,6 +110,9 @@ pub(crate) async fn look<R: Reads>(
         .iter()
         .filter_map(|noun| state.part(noun).cloned())
         .collect();
+    let span = (state.place, newest);
+    let most = find.limit.max(ENOUGH);
+    let changed = matching(reads, span, &parts, find, most).await?;
     let mut finder = Finder {
         reads,
         find,
@@ -124,11 +121,7 @@ pub(crate) async fn look<R: Reads>(
         seen: HashSet::new(),
     };
     for (at, part) in parts.iter().enumerate() {
-        let kind = format!("{}.", part.noun.name);
-        let is_of = |row: &&Vec<Value>| row[0].text().is_some_and(|of| of.starts_with(&kind));
-        let ids = changes.iter().filter(is_of).filter_map(|row| row[1].int());
-        let ids: Vec<i64> = ids.collect();
-        finder.compare_all(at, part.noun, &ids).await?;
+        finder.compare_all(at, part.noun, &changed[at]).await?;
         finder.by_address(at, part.noun).await?;
         if part.rest > 0 && (scans || part.rest <= FEW) {
             finder.scan(at, part).await?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::delta::{IndexDelta, IndexEntry};
-use super::slice::{Claim, IndexSlice, SLICE, SliceEnd};
+use super::slice::{Claim, IndexSlice, LONG, SHORT, SliceEnd};
 use super::state::{BeginIndex, IndexGap, IndexState, Indexed, NounPart, StoreReads};
 use crate::base::error::{Code, Error, Result};
 use crate::model::record::Record;
@@ -27,11 +27,16 @@ const ROWS: usize = 300_000;
 const ENOUGH: i64 = 256;
 const LATEST: Duration = Duration::from_secs(30);
 
-/// While writes wait, the index follows only a longer tail of changes than this.
-const LONG: i64 = 20_000;
+/// While writes follow one another, the index follows only a longer tail of changes than this. A search looks through so many
+/// in less than a tenth of a second.
+const TAIL: i64 = 20_000;
 
-/// While writes wait, each transaction of the index is followed by a pause that is this many times as long.
-const SHARE: u32 = 15;
+/// From how many changes a second on writes follow one another, even if none waits in the moment of a look.
+const BUSY: f64 = 200.0;
+
+/// While writes follow one another, each transaction of the index is followed by a pause that is this many times as long, by
+/// how many changes are left. Before a search would have to wait for the index, writes have to.
+const SHARES: [(i64, u32); 3] = [(120_000, 15), (160_000, 4), (i64::MAX, 1)];
 
 /// The time between two looks for changes of other processes.
 const LOOK: Duration = Duration::from_secs(5);
@@ -53,13 +58,20 @@ pub(crate) enum IndexStep {
     Lost,
 }
 
-/// Whom a step is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whom {
-    /// A search that waits.
-    Search,
-    /// Nobody: writes come first.
-    Later,
+/// How a step does its work.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// Whether somebody waits for it: a search or a command.
+    is_waited_for: bool,
+    /// How many times as long as each transaction the pause after it is: 0 if no writes follow one another.
+    share: u32,
+}
+
+impl Pace {
+    const NOW: Pace = Pace {
+        is_waited_for: true,
+        share: 0,
+    };
 }
 
 /// Reads how much a search cannot find yet. `None` if there is no index.
@@ -96,11 +108,11 @@ async fn records_of<S: Indexed>(store: &S) -> Result<i64> {
 }
 
 /// Does one portion: of changes, or else, if `fills`, of old records.
-async fn step<S: Indexed>(store: &S, fills: bool, whom: Whom) -> Result<IndexStep> {
+async fn step<S: Indexed>(store: &S, fills: bool, pace: Pace) -> Result<IndexStep> {
     let _turn = store.index().turn.lock().await;
     let state = IndexState::read(&mut StoreReads(store), store.nouns()).await?;
     if !state.begun {
-        if whom == Whom::Later {
+        if !pace.is_waited_for {
             // A small database is indexed when somebody searches it.
             let missing = records_of(store).await?.max(store.horizon().await?);
             if missing < ENOUGH {
@@ -128,8 +140,8 @@ async fn step<S: Indexed>(store: &S, fills: bool, whom: Whom) -> Result<IndexSte
     // Read after the claim: another process may have written words of later changes before it.
     let horizon = store.horizon().await?;
     match rest {
-        _ if horizon > state.place => changes(store, &state, horizon, whom).await,
-        Some(part) => records(store, &state, &part, whom).await,
+        _ if horizon > state.place => changes(store, &state, horizon, pace).await,
+        Some(part) => records(store, &state, &part, pace).await,
         None => Ok(IndexStep::Idle),
     }
 }
@@ -139,7 +151,7 @@ async fn changes<S: Indexed>(
     store: &S,
     state: &IndexState,
     horizon: i64,
-    whom: Whom,
+    pace: Pace,
 ) -> Result<IndexStep> {
     let sql = format!(
         "SELECT seq, type, record_id, record, previous FROM crm_changes WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT {READ}"
@@ -170,7 +182,7 @@ async fn changes<S: Indexed>(
         state,
         delta.entries(state),
         SliceEnd::Place(last),
-        whom,
+        pace,
     )
     .await
 }
@@ -180,7 +192,7 @@ async fn records<S: Indexed>(
     store: &S,
     state: &IndexState,
     part: &NounPart,
-    whom: Whom,
+    pace: Pace,
 ) -> Result<IndexStep> {
     let noun = part.noun;
     let columns = statements::columns(noun);
@@ -213,7 +225,7 @@ async fn records<S: Indexed>(
     let rows = store.select(&highest, &[next.into()]).await?;
     let rest = rows.first().and_then(|row| row.first()?.int());
     let end = SliceEnd::Rest(noun.plural, part.rest, rest.unwrap_or_default().max(0));
-    write(store, state, delta.entries(state), end, whom).await
+    write(store, state, delta.entries(state), end, pace).await
 }
 
 /// Writes the rows of a portion in short transactions, the last of which has its end.
@@ -222,10 +234,11 @@ async fn write<S: Indexed>(
     state: &IndexState,
     mut entries: Vec<IndexEntry>,
     end: SliceEnd,
-    whom: Whom,
+    pace: Pace,
 ) -> Result<IndexStep> {
     loop {
-        let later = entries.split_off(entries.len().min(SLICE));
+        let rows = if pace.share > 0 { SHORT } else { LONG };
+        let later = entries.split_off(entries.len().min(rows));
         let is_last = later.is_empty();
         let slice = IndexSlice {
             place: state.place,
@@ -244,8 +257,8 @@ async fn write<S: Indexed>(
             return Ok(IndexStep::Did);
         }
         entries = later;
-        if whom == Whom::Later && store.waiting() > 0 {
-            tokio::time::sleep(began.elapsed() * SHARE).await;
+        if pace.share > 0 {
+            tokio::time::sleep(began.elapsed() * pace.share).await;
         }
     }
 }
@@ -254,7 +267,7 @@ async fn write<S: Indexed>(
 pub(crate) async fn catch_up<S: Indexed>(store: &S, goal: i64) -> Result<()> {
     let until = Instant::now() + PATIENCE;
     loop {
-        let step = step(store, false, Whom::Search).await?;
+        let step = step(store, false, Pace::NOW).await?;
         let state = IndexState::read(&mut StoreReads(store), store.nouns()).await?;
         if state.begun && (step == IndexStep::Idle || state.place >= goal) {
             return Ok(());
@@ -275,7 +288,7 @@ pub(crate) async fn catch_up<S: Indexed>(store: &S, goal: i64) -> Result<()> {
 pub(crate) async fn fill<S: Indexed>(store: &S, watch: &mut dyn FnMut(u64, u64)) -> Result<()> {
     let mut all = 0;
     loop {
-        let did = step(store, true, Whom::Search).await?;
+        let did = step(store, true, Pace::NOW).await?;
         let gap = gap(store).await?.map_or(0, |gap| gap.records + gap.changes);
         let gap = gap.max(0).unsigned_abs();
         all = all.max(gap);
@@ -296,14 +309,15 @@ pub(crate) async fn begin_anew<S: Indexed>(store: &S) -> Result<()> {
 
 /// Keeps the index of a server, until the task is ended.
 pub(crate) async fn keep<S: Indexed>(store: &S, mut commits: watch::Receiver<u64>) -> Infallible {
-    // Since when there are changes that the index has not followed.
-    let mut since: Option<Instant> = None;
+    let mut seen = SeenChanges::default();
     loop {
         let began = Instant::now();
-        let pause = match look(store, &mut since).await {
-            Ok(Some(IndexStep::Did)) => {
-                began.elapsed() * if store.waiting() > 0 { SHARE } else { 1 }
-            }
+        let pause = match look(store, &mut seen).await {
+            // Half as long, so that it never takes a core for itself.
+            Ok(Some(IndexStep::Did)) => match seen.share() {
+                0 => began.elapsed() / 2,
+                _ => PAUSE,
+            },
             // Another process works on it.
             Ok(Some(IndexStep::Lost)) => LOOK,
             Ok(_) => {
@@ -319,21 +333,64 @@ pub(crate) async fn keep<S: Indexed>(store: &S, mut commits: watch::Receiver<u64
     }
 }
 
-/// Does a portion, if it is time for one.
-async fn look<S: Indexed>(store: &S, since: &mut Option<Instant>) -> Result<Option<IndexStep>> {
-    let Some(gap) = gap(store).await? else {
-        return step(store, true, Whom::Later).await.map(Some);
-    };
-    store.index().sees(gap.records, gap.changes);
-    if gap.changes <= 0 {
-        *since = None;
+/// What the last looks have seen of the changes.
+#[derive(Default)]
+struct SeenChanges {
+    /// Since when there are changes that the index has not followed.
+    since: Option<Instant>,
+    /// When it looked last, and the number of the last change then.
+    last: Option<(Instant, i64)>,
+    /// How many changes were left.
+    left: i64,
+    /// Whether writes follow one another.
+    is_busy: bool,
+}
+
+impl SeenChanges {
+    fn sees(&mut self, newest: i64, left: i64, is_waited_for: bool) {
+        let now = Instant::now();
+        let rate = self.last.map(|(at, number)| {
+            let time = now.duration_since(at).as_secs_f64().max(0.01);
+            (newest - number) as f64 / time
+        });
+        self.is_busy = is_waited_for || rate.is_some_and(|rate| rate > BUSY);
+        self.last = Some((now, newest));
+        self.left = left;
+        if left <= 0 {
+            self.since = None;
+        }
     }
-    let is_late = gap.changes > 0 && since.get_or_insert_with(Instant::now).elapsed() >= LATEST;
-    let is_due = gap.changes >= ENOUGH || is_late || gap.records > 0;
-    let comes_first = store.waiting() > 0 && gap.changes < LONG && gap.records == 0;
+
+    /// How many times as long as a transaction the pause after it is.
+    fn share(&self) -> u32 {
+        if !self.is_busy {
+            return 0;
+        }
+        let share = SHARES.iter().find(|(most, _)| self.left <= *most);
+        share.map_or(1, |(_, share)| *share)
+    }
+}
+
+/// Does a portion, if it is time for one.
+async fn look<S: Indexed>(store: &S, seen: &mut SeenChanges) -> Result<Option<IndexStep>> {
+    let pace = |seen: &SeenChanges| Pace {
+        is_waited_for: false,
+        share: seen.share(),
+    };
+    let state = IndexState::read(&mut StoreReads(store), store.nouns()).await?;
+    if !state.begun {
+        return step(store, true, pace(seen)).await.map(Some);
+    }
+    let newest = store.horizon().await?;
+    let (records, changes) = (state.gap(), newest - state.place);
+    store.index().sees(records, changes);
+    seen.sees(newest, changes, store.waiting() > 0);
+    let is_late = changes > 0 && seen.since.get_or_insert_with(Instant::now).elapsed() >= LATEST;
+    let is_due = changes >= ENOUGH || is_late || records > 0;
+    let comes_first = seen.is_busy && changes < TAIL && records == 0;
     if !is_due || comes_first {
         return Ok(None);
     }
-    *since = None;
-    step(store, true, Whom::Later).await.map(Some)
+    seen.since = None;
+    step(store, true, pace(seen)).await.map(Some)
 }

@@ -9,8 +9,11 @@ use crate::model::value::Value;
 use crate::store::chore::Chore;
 use crate::store::transaction::Transaction;
 
-/// How many rows of the index a transaction changes.
-pub(super) const SLICE: usize = 600;
+/// How many rows of the index a transaction changes while writes follow one another.
+pub(super) const SHORT: usize = 600;
+
+/// How many it changes otherwise. Each transaction waits for the disk once, so few long ones are done sooner.
+pub(super) const LONG: usize = 6_000;
 
 /// How many rows are read at once.
 const READ: usize = 100;

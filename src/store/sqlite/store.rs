@@ -377,7 +377,7 @@ impl Store for Sqlite {
             let state = (database.clone(), find.clone(), tail);
             async {
                 let mut pace = Pace::Short;
-                let look = |(database, find, tail): &mut (Arc<Database>, Find, usize)| {
+                let look = |(database, find, tail): &mut (Arc<Database>, Find, i64)| {
                     database.read(|reader| {
                         let nouns = database.nouns;
                         now(find::look(
