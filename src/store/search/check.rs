@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::keys::keys;
-use super::postings::Postings;
+use super::postings::{Postings, damaged};
+use super::rows::each_word;
 use super::state::{IndexState, NounPart, STATE};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
@@ -72,7 +73,8 @@ struct IndexCheck<'c, R> {
     part: &'c NounPart,
     /// The block whose rows are here.
     block: Option<i64>,
-    rows: HashMap<String, Postings>,
+    /// The records of each word, in their order. As sets they would need gigabytes.
+    rows: HashMap<String, Vec<u16>>,
 }
 
 impl<R: Selects> IndexCheck<'_, R> {
@@ -98,7 +100,10 @@ impl<R: Selects> IndexCheck<'_, R> {
                 if self.block != Some(block) {
                     found.extend(self.load(block)?);
                 }
-                let has = |word: &String| self.rows.get(word).is_some_and(|row| row.has(number));
+                let has = |word: &String| {
+                    let row = self.rows.get(word);
+                    row.is_some_and(|row| row.binary_search(&number).is_ok())
+                };
                 if !keys(&record).iter().all(has) && !is_changed(last) {
                     found.push(format!(
                         "{} {last} is not found by all of its words, because another program changed it or the index is \
@@ -118,24 +123,29 @@ impl<R: Selects> IndexCheck<'_, R> {
             "SELECT word, docs FROM crm_search WHERE block = $1 AND word > $2 ORDER BY word LIMIT {PORTION}"
         );
         let mut last = String::new();
-        let mut damaged = None;
+        let mut broken = None;
         loop {
             let params = [block.into(), Value::from(&*last)];
             let rows = self.reads.rows(&sql, &params)?;
             for row in &rows {
                 let (word, docs) = (row[0].text(), row[1].text().unwrap_or_default());
                 let word = word.unwrap_or_default();
-                let mut postings = Postings::default();
-                if postings.join(docs).is_none() {
-                    damaged = Some(format!(
+                let rows = &mut self.rows;
+                let read = each_word(word, docs, |word, docs| {
+                    let mut postings = Postings::default();
+                    postings.join(docs).ok_or_else(damaged)?;
+                    rows.insert(word.into_owned(), postings.ascending().collect());
+                    Ok(())
+                });
+                if read.is_err() {
+                    broken = Some(format!(
                         "a row of block {block} of the search is not as crm writes it; {REPAIR}"
                     ));
                 }
-                self.rows.insert(word.into(), postings);
             }
             match rows.last().and_then(|row| row.first()?.text()) {
                 Some(word) if rows.len() == PORTION => last = word.into(),
-                _ => return Ok(damaged),
+                _ => return Ok(broken),
             }
         }
     }

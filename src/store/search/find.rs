@@ -8,7 +8,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::follow::catch_up;
-use super::keys::{TextClass, range};
+use super::keys::{Lookup, TextClass, lookup, part_of};
+use super::leaf::{PartList, lines};
 use super::postings::{Postings, damaged};
 use super::state::{IndexGap, IndexState, Indexed, NounPart, Reads, StoreReads};
 use super::tail::matching;
@@ -328,33 +329,74 @@ impl<R: Reads> Finder<'_, R> {
         let among: Vec<String> = (1..=size).map(|at| format!("${at}")).collect();
         let among = among.join(", ");
         let mut arms: Vec<String> = Vec::new();
+        let mut lookups: Vec<(usize, Lookup)> = Vec::new();
         for (word, beginning) in self.find.words.iter().enumerate() {
             for class in classes {
-                let (from, to) = range(*class, beginning);
-                params.extend([Value::Text(from), Value::Text(to)]);
-                let end = params.len();
+                let lookup = lookup(*class, beginning);
+                params.extend([Value::from(&*lookup.from), Value::from(&*lookup.to)]);
+                let (at, end) = (lookups.len(), params.len());
                 arms.push(format!(
-                    "SELECT CAST({word} AS bigint) AS at, block, docs FROM crm_search WHERE block IN ({among}) AND word >= ${} AND word < ${end}",
+                    "SELECT CAST({at} AS bigint) AS at, block, docs FROM crm_search WHERE block IN ({among}) AND word >= ${} AND word < ${end}",
                     end - 1
                 ));
+                lookups.push((word, lookup));
             }
         }
         let rows = self.reads.rows(&arms.join(" UNION ALL "), &params).await?;
-        let mut sets: HashMap<i64, Vec<Option<Postings>>> = HashMap::new();
-        let count = self.find.words.len();
+        let mut sets = Sets {
+            words: self.find.words.len(),
+            blocks: HashMap::new(),
+        };
         for row in &rows {
-            let (Some(word), Some(block), Some(docs)) = (row[0].int(), row[1].int(), row[2].text())
+            let (Some(at), Some(block), Some(docs)) = (row[0].int(), row[1].int(), row[2].text())
             else {
                 return Err(damaged());
             };
-            let set = sets.entry(block).or_insert_with(|| vec![None; count]);
-            let set = usize::try_from(word)
-                .ok()
-                .and_then(|word| set.get_mut(word));
-            let set = set.ok_or_else(damaged)?.get_or_insert_default();
-            set.join(docs).ok_or_else(damaged)?;
+            let at = usize::try_from(at).ok().and_then(|at| lookups.get(at));
+            let (word, lookup) = at.ok_or_else(damaged)?;
+            let Some(rest) = &lookup.rest else {
+                sets.join(block, *word, docs)?;
+                continue;
+            };
+            let Some(parts) = PartList::parse(docs) else {
+                sets.join_lines(block, *word, docs, rest)?;
+                continue;
+            };
+            // A leaf that is divided: the part where the first of the words would be, and those after it.
+            let from = part_of(&lookup.from, parts.start(rest));
+            let to = part_of(&lookup.from, &format!("{rest}\u{10ffff}"));
+            let sql = "SELECT docs FROM crm_search WHERE block = $1 AND word >= $2 AND word < $3";
+            let params = [block.into(), Value::Text(from), Value::Text(to)];
+            for row in self.reads.rows(sql, &params).await? {
+                let docs = row.first().and_then(Value::text).ok_or_else(damaged)?;
+                sets.join_lines(block, *word, docs, rest)?;
+            }
         }
-        Ok(sets)
+        Ok(sets.blocks)
+    }
+}
+
+/// For each block the records of each word.
+struct Sets {
+    words: usize,
+    blocks: HashMap<i64, Vec<Option<Postings>>>,
+}
+
+impl Sets {
+    /// Adds records to those of a word.
+    fn join(&mut self, block: i64, word: usize, docs: &str) -> Result<()> {
+        let set = self.blocks.entry(block);
+        let set = set.or_insert_with(|| vec![None; self.words]);
+        let set = set.get_mut(word).ok_or_else(damaged)?;
+        set.get_or_insert_default().join(docs).ok_or_else(damaged)
+    }
+
+    /// Adds the records of those words of a leaf that begin so.
+    fn join_lines(&mut self, block: i64, word: usize, leaf: &str, rest: &str) -> Result<()> {
+        for (_, docs) in lines(leaf)?.filter(|line| line.0.starts_with(rest)) {
+            self.join(block, word, docs)?;
+        }
+        Ok(())
     }
 }
 

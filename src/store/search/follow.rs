@@ -21,7 +21,7 @@ const BYTES: usize = 8 * 1024 * 1024;
 
 /// How many records are read at once when old ones are taken over, and how many rows of the index a portion of them may have.
 const RECORDS: usize = 500;
-const ROWS: usize = 300_000;
+const ROWS: usize = 100_000;
 
 /// How many changes wait before the index follows them, unless the oldest of them waits for [`LATEST`].
 const ENOUGH: i64 = 256;

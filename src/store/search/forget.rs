@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::delta::IndexEntry;
 use super::postings::{Postings, damaged};
+use super::rows::{each_word, write};
 use super::state::{InTransaction, IndexState};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
@@ -40,6 +42,8 @@ async fn forget_in<T: Transaction>(tx: &mut T, block: i64, numbers: &HashSet<u16
         "SELECT word, docs FROM crm_search WHERE block = $1 AND word > $2 ORDER BY word LIMIT {PORTION}"
     );
     let mut last = String::new();
+    // The words that have any of them. There are few, so they are written together at the end.
+    let mut entries: BTreeMap<String, Vec<u16>> = BTreeMap::new();
     loop {
         let rows = tx.query(&sql, &[block.into(), Value::from(&*last)]).await?;
         for row in &rows {
@@ -47,31 +51,28 @@ async fn forget_in<T: Transaction>(tx: &mut T, block: i64, numbers: &HashSet<u16
             let (Some(word), Some(docs)) = (word, docs) else {
                 return Err(damaged());
             };
-            let mut postings = Postings::default();
-            postings.join(docs).ok_or_else(damaged)?;
-            let mut is_changed = false;
-            for number in numbers {
-                is_changed |= postings.remove(*number);
-            }
-            if !is_changed {
-                continue;
-            }
-            match postings.is_empty() {
-                true => {
-                    let sql = "DELETE FROM crm_search WHERE block = $1 AND word = $2";
-                    tx.execute(sql, &[block.into(), Value::from(word)]).await?;
+            each_word(word, docs, |word, docs| {
+                let mut postings = Postings::default();
+                postings.join(docs).ok_or_else(damaged)?;
+                let has = numbers.iter().copied().filter(|one| postings.has(*one));
+                let has: Vec<u16> = has.collect();
+                if !has.is_empty() {
+                    entries.insert(word.into_owned(), has);
                 }
-                false => {
-                    let sql = "UPDATE crm_search SET docs = $1 WHERE block = $2 AND word = $3";
-                    let docs = Value::Text(postings.encode());
-                    tx.execute(sql, &[docs, block.into(), Value::from(word)])
-                        .await?;
-                }
-            }
+                Ok(())
+            })?;
         }
         match rows.last().and_then(|row| row.first()?.text()) {
             Some(word) if rows.len() == PORTION => last = word.into(),
-            _ => return Ok(()),
+            _ => break,
         }
     }
+    let entries = entries.into_iter().map(|(word, removed)| IndexEntry {
+        block,
+        word,
+        added: Vec::new(),
+        removed,
+    });
+    let entries: Vec<IndexEntry> = entries.collect();
+    write(tx, block, &entries).await
 }

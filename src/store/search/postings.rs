@@ -90,14 +90,15 @@ impl Postings {
         })
     }
 
-    fn ascending(&self) -> impl Iterator<Item = usize> {
+    /// The numbers, the lowest first.
+    pub(crate) fn ascending(&self) -> impl Iterator<Item = u16> {
         let words = self.bits.iter().enumerate();
         words.flat_map(|(at, bits)| {
             let mut left = *bits;
             std::iter::from_fn(move || {
                 let bit = (left != 0).then(|| left.trailing_zeros())?;
                 left &= left - 1;
-                Some(at * 64 + bit as usize)
+                u16::try_from(at * 64 + bit as usize).ok()
             })
         })
     }
@@ -106,7 +107,7 @@ impl Postings {
     pub(crate) fn encode(&self) -> String {
         let mut text = Vec::with_capacity(self.count.min(MAP_LENGTH));
         let mut next = 0;
-        for number in self.ascending() {
+        for number in self.ascending().map(usize::from) {
             let mut distance = number - next;
             next = number + 1;
             // Five bits at a time, the lowest first; the sixth says whether more follow.

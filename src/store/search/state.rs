@@ -12,8 +12,8 @@ use crate::model::value::Value;
 use crate::store::chore::Chore;
 use crate::store::transaction::{Fault, Transaction};
 
-/// The rules by which texts become words. A program with other rules makes the index anew.
-const RULES: i64 = 1;
+/// The rules by which texts become words, and words rows. A program with other rules makes the index anew.
+const RULES: i64 = 2;
 
 /// How many nouns have room in the numbers of blocks.
 const NOUNS: i64 = 64;

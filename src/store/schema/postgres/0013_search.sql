@@ -3,8 +3,8 @@
 -- Which records of a block have a word. A noun's block has 65,536 records.
 CREATE TABLE crm_search (
     block bigint NOT NULL,           -- the id of a record without its last 16 bits, times 64, and the number of its noun
-    word  text COLLATE "C" NOT NULL, -- the length that it is cut to, and the word
-    docs  text COLLATE "C" NOT NULL, -- the records: the last 16 bits of their ids, as a list or as a bitmap
+    word  text COLLATE "C" NOT NULL, -- what the row has, and a beginning of one to three letters
+    docs  text COLLATE "C" NOT NULL, -- the records: the last 16 bits of their ids, as a list or as a bitmap; for three letters also a line for each word
     PRIMARY KEY (block, word)
 );
 
