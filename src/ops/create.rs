@@ -339,7 +339,9 @@ async fn with_address<T: Transaction>(
         "lower({field}) IN ({}) AND octet_length({field}) <= {LONGEST_INDEXED}",
         markers.join(", ")
     );
-    let find = format!("SELECT min(id) FROM {table} WHERE {condition}");
+    // The sum hides the order of the ids from PostgreSQL. It would walk through all records in it, because it does not know how
+    // few have an address.
+    let find = format!("SELECT min(id + 0) FROM {table} WHERE {condition}");
     let lock = format!(
         "SELECT id FROM {table} WHERE {condition} AND id = ${}{}",
         params.len() + 1,

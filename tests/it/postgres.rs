@@ -1007,3 +1007,58 @@ async fn a_noun_that_no_migration_knows_has_a_table_and_a_view_has_none() {
     assert_eq!((note.get("lead_id").int(), note.version()), (None, 2));
     assert_eq!(list(&NOTED, "").await.0, [3, 2]);
 }
+
+/// PostgreSQL has no statistics of the index of addresses, and knows an order by its name alone. Without care it walks through
+/// whole tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_and_what_is_due_are_found_by_their_indexes() {
+    let Some(cluster) = cluster::shared().await else {
+        return;
+    };
+    let home = Home::new();
+    let url = cluster::schema().await.unwrap();
+    let name = url.rsplit("%3D").next().unwrap().to_string();
+    let url = format!("{url}&application_name=indexed");
+    let crm = |line: &str| home.line(&format!("{line} --db {url}")).run();
+    assert_eq!(crm("lead create --email eve@example.com").code, Some(0));
+    let made = "'2026-01-01 00:00:00', '2026-01-01 00:00:00'";
+    cluster
+        .run(&format!(
+            "INSERT INTO {name}.leads (email, status, attributes, created_at, updated_at) \
+             SELECT i || '@example.com', 'new', '{{}}', {made} FROM generate_series(1, 30000) i; \
+             INSERT INTO {name}.processes (name, lead_id, status, attributes, next_followup_datetime, created_at, updated_at) \
+             SELECT 'x', i, 'active', '{{}}', '2026-01-01 00:00:00', {made} FROM generate_series(1, 30000) i; \
+             ANALYZE {name}.leads; ANALYZE {name}.processes"
+        ))
+        .await;
+    let found = crm("find eve@example.com -o id --type lead");
+    assert_eq!(found.stdout, "1\n", "{found:?}");
+    // The first search made the index of words, and read all records for it.
+    let few = |table: &str| {
+        format!(
+            "DO $$ DECLARE n bigint; BEGIN SELECT coalesce(idx_tup_fetch, 0) + seq_tup_read INTO n FROM pg_stat_user_tables \
+             WHERE schemaname = '{name}' AND relname = '{table}'; ASSERT n < 1000, '{table}: ' || n; END $$"
+        )
+    };
+    let reset = format!(
+        "SELECT pg_stat_reset_single_table_counters(oid) FROM pg_class WHERE relnamespace = '{name}'::regnamespace"
+    );
+    // A connection counts what it has read when it ends.
+    let ended = "DO $$ BEGIN WHILE EXISTS (SELECT 1 FROM pg_stat_activity WHERE application_name = 'indexed') LOOP \
+                 PERFORM pg_sleep(0.01); PERFORM pg_stat_clear_snapshot(); END LOOP; END $$";
+    cluster.run(ended).await;
+    cluster.run(&reset).await;
+    let found = crm("find eve@example.com -o id --type lead");
+    assert_eq!(found.stdout, "1\n", "{found:?}");
+    let listed = crm("lead list --email eve@example.com --limit 5 -o id");
+    assert_eq!(listed.stdout, "1\n", "{listed:?}");
+    let listed = crm("lead list --email eve@example.com --sort -created_at --limit 5 -o id");
+    assert_eq!(listed.stdout, "1\n", "{listed:?}");
+    let taken = crm("lead create --email eve@example.com --on-duplicate reject");
+    assert_eq!(taken.code, Some(5), "{taken:?}");
+    let next = crm("next -o id");
+    assert_eq!(next.stdout, "1\n", "{next:?}");
+    cluster.run(ended).await;
+    cluster.run(&few("leads")).await;
+    cluster.run(&few("processes")).await;
+}

@@ -243,8 +243,9 @@ impl<R: Reads> Finder<'_, R> {
         let (Some(address), Some(field)) = (&self.find.address, noun.email()) else {
             return Ok(());
         };
+        // The order is hidden from PostgreSQL, which would walk through all records in it, because it does not know how few they are.
         let sql = format!(
-            "SELECT id FROM {} WHERE lower({name}) = $1 AND octet_length({name}) <= 1000 ORDER BY id DESC LIMIT $2",
+            "SELECT id FROM {} WHERE lower({name}) = $1 AND octet_length({name}) <= 1000 ORDER BY id + 0 DESC LIMIT $2",
             noun.plural,
             name = field.name
         );

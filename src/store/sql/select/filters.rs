@@ -17,7 +17,7 @@ const LIKE: &str = " LIKE ";
 const ESCAPE: &str = " ESCAPE '\\'";
 
 /// Whether all texts of a test are short enough for an index.
-fn is_indexed(test: &Test) -> bool {
+pub(super) fn is_indexed(test: &Test) -> bool {
     let is_short =
         |operand: &Operand| matches!(operand, Operand::Text(text) if text.len() <= LONGEST_INDEXED);
     match test {

@@ -1,10 +1,24 @@
 //! The `ORDER BY` of a list, and the condition that continues after its cursor.
 
-use super::text::Select;
+use super::filters::is_indexed;
+use super::text::{Dialect, Select};
+use crate::model::kind::Kind;
 use crate::model::noun::Noun;
-use crate::model::query::{Query, SORTED_LETTERS, Sort};
+use crate::model::query::{Column, Query, SORTED_LETTERS, Sort};
 use crate::model::value::Value;
 use crate::store::sql::statements::{column, key, table};
+
+/// Whether the filters leave only few records: those with an address.
+///
+/// PostgreSQL has no statistics of the expression of an index with a condition. It takes such a filter for one that thousands
+/// of records pass, and walks through the whole table in the order of the list instead of using the index of the addresses. So
+/// the order is hidden from it.
+fn finds_few(query: &Query) -> bool {
+    query.filters.iter().any(|filter| match filter.column {
+        Column::Field(at) => query.noun.fields[at].kind == Kind::Email && is_indexed(&filter.test),
+        Column::Attribute(_) => false,
+    })
+}
 
 impl Select {
     /// Appends the expression for one sort key.
@@ -30,8 +44,15 @@ impl Select {
 
     pub(super) fn order(&mut self, query: &Query) -> &mut Select {
         let mut before = " ORDER BY ";
+        let hides = self.dialect == Dialect::Postgres && finds_few(query);
         for sort in &query.order {
             self.push(before).key(query.noun, sort);
+            if hides {
+                self.push(match query.noun.fields[sort.at].kind {
+                    Kind::Id | Kind::Reference(_) | Kind::Count(..) => " + 0",
+                    _ => " || ''",
+                });
+            }
             if sort.descending {
                 self.push(" DESC");
             }
