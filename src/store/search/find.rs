@@ -344,6 +344,8 @@ impl<R: Reads> Finder<'_, R> {
             }
         }
         let rows = self.reads.rows(&arms.join(" UNION ALL "), &params).await?;
+        // The leaves that are divided: the rest of the words, from and to which part, and the blocks.
+        let mut divided: HashMap<(usize, &str), (&str, String, String, Vec<i64>)> = HashMap::new();
         let mut sets = Sets {
             words: self.find.words.len(),
             blocks: HashMap::new(),
@@ -365,12 +367,31 @@ impl<R: Reads> Finder<'_, R> {
             };
             // A leaf that is divided: the part where the first of the words would be, and those after it.
             let from = part_of(&lookup.from, parts.start(rest));
-            let to = part_of(&lookup.from, &format!("{rest}\u{10ffff}"));
-            let sql = "SELECT docs FROM crm_search WHERE block = $1 AND word >= $2 AND word < $3";
-            let params = [block.into(), Value::Text(from), Value::Text(to)];
-            for row in self.reads.rows(sql, &params).await? {
-                let docs = row.first().and_then(Value::text).ok_or_else(damaged)?;
-                sets.join_lines(block, *word, docs, rest)?;
+            let divided = divided.entry((*word, &lookup.from)).or_insert_with(|| {
+                let to = part_of(&lookup.from, &format!("{rest}\u{10ffff}"));
+                (rest, from.clone(), to, Vec::new())
+            });
+            divided.3.push(block);
+            if from < divided.1 {
+                divided.1 = from;
+            }
+        }
+        for ((word, _), (rest, from, to, blocks)) in divided {
+            // All blocks at once, although the parts of some begin later.
+            let last = blocks.last().copied().unwrap_or_default();
+            let padded = blocks.into_iter().chain(std::iter::repeat(last));
+            let mut params: Vec<Value> = padded.take(size).map(Value::Int).collect();
+            params.extend([Value::Text(from), Value::Text(to)]);
+            let sql = format!(
+                "SELECT block, docs FROM crm_search WHERE block IN ({among}) AND word >= ${} AND word < ${}",
+                size + 1,
+                size + 2
+            );
+            for row in self.reads.rows(&sql, &params).await? {
+                let (Some(block), Some(docs)) = (row[0].int(), row[1].text()) else {
+                    return Err(damaged());
+                };
+                sets.join_lines(block, word, docs, rest)?;
             }
         }
         Ok(sets.blocks)
