@@ -235,7 +235,7 @@ fn row(record: &Record, lead: OfLead, zone: &Zone, now: &str) -> DueRow {
         id: record.id(),
         lead: record.get("lead_id").to_string(),
         due,
-        time: day_or_minute(&zone.show(&text("next_followup_datetime"))).to_string(),
+        time: zone.brief(&text("next_followup_datetime")),
         name: text("lead_name"),
         email: text("lead_email"),
         phone: lead.phone,
@@ -255,15 +255,6 @@ pub(super) fn contact(at: &str, kind: &str, now: &str) -> String {
         Some(ago) if kind.is_empty() => ago,
         Some(ago) => format!("{ago}, {kind}"),
         None => "never".into(),
-    }
-}
-
-/// A time as it is shown, without its seconds. Midnight is no time of day.
-pub(super) fn day_or_minute(shown: &str) -> &str {
-    match shown.split_at_checked(10) {
-        Some((day, " 00:00:00")) => day,
-        Some((_, clock)) if clock.len() == 9 => &shown[..16],
-        _ => shown,
     }
 }
 
@@ -338,16 +329,5 @@ mod tests {
         ] {
             assert_eq!(phone(attributes).as_deref(), number, "{attributes}");
         }
-    }
-
-    #[test]
-    fn a_time_is_shown_without_its_seconds() {
-        assert_eq!(day_or_minute("2026-02-07 09:00:00"), "2026-02-07 09:00");
-        assert_eq!(day_or_minute("2026-02-07 00:00:00"), "2026-02-07");
-        assert_eq!(
-            day_or_minute("2026-10-25 02:30:00+01:00"),
-            "2026-10-25 02:30:00+01:00"
-        );
-        assert_eq!(day_or_minute(""), "");
     }
 }

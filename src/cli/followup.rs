@@ -18,7 +18,7 @@ use crate::model::record::Record;
 use crate::ops::complete::Complete;
 use crate::ops::release::Release;
 use crate::ops::renew::Renew;
-use crate::ops::snooze::Snooze;
+use crate::ops::snooze::{Snooze, TO_COME};
 use crate::output::{self, Extent, Look, Printer};
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
@@ -168,8 +168,9 @@ fn snooze(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     let lease = lease(matches)?;
     with_store(session, &settings, async |store| {
         let id = process(store, matches).await?;
-        let snooze = Snooze::new(id, next, lease);
-        let saved = write(store, &settings, snooze).await.map_err(of_next)?;
+        let snooze = Snooze::new(id, next.clone(), lease);
+        let saved = write(store, &settings, snooze).await;
+        let saved = saved.map_err(|error| of_next(error, &zone.brief(&next)))?;
         let at = saved.record.get("next_followup_datetime");
         let at = zone.show(at.text().unwrap_or_default()).into_owned();
         let told = format!("The follow-up of {} is due {at} now", named(&saved.record));
@@ -177,10 +178,14 @@ fn snooze(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     })
 }
 
-/// Names the field of the body by the argument.
-fn of_next(mut error: Error) -> Error {
-    if let Some(rest) = error.message.strip_prefix("next: ") {
-        error.message = format!("WHEN: {rest}");
+/// Names the field of the body by the argument, and the time as it is in the zone of the command.
+fn of_next(mut error: Error, next: &str) -> Error {
+    match error.message.strip_prefix("next: ") {
+        Some(rest) if rest.starts_with(TO_COME) => {
+            error.message = format!("WHEN: {TO_COME}, got {next}");
+        }
+        Some(rest) => error.message = format!("WHEN: {rest}"),
+        None => {}
     }
     error
 }

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
-use super::due::{contact, day_or_minute, phone};
+use super::due::{contact, phone};
 use super::help::examples;
 use super::open::{Wants, open};
 use super::say::say;
@@ -187,10 +187,7 @@ async fn card(store: &AnyStore, zone: &Zone, claimed: &Claimed) -> Result<Vec<(S
     let next = text("next_followup_datetime");
     if !next.is_empty() {
         let ago = time::distance(next, &now).unwrap_or_default();
-        add(
-            "due",
-            format!("{} ({ago})", day_or_minute(&zone.show(next))),
-        );
+        add("due", format!("{} ({ago})", zone.brief(next)));
     }
     let actions = match &lead {
         Some(lead) => last_actions(store, lead.id()).await?,
