@@ -9,7 +9,7 @@ use super::confirm::{Question, confirmed};
 use super::draft::DraftSource;
 use super::ids::Named;
 use super::names::kebab;
-use super::say::{complain, print, say};
+use super::say::{complain, print, say, warn};
 use super::session::Ended;
 use super::several::{each, shown};
 use crate::base::error::{Code, Error, quoted};
@@ -19,6 +19,7 @@ use crate::model::author::Author;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::noun::Noun;
 use crate::model::terms::{Terms, Versions};
+use crate::model::token::Scope;
 use crate::operation::about::{About, Answer, Body, CommandPart, Of, Takes, Words, fill};
 use crate::operation::asked::{Asked, Operation, ShownSecret, Told};
 use crate::ops::create_token::PATH;
@@ -211,7 +212,9 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
     for key in keys {
         match one::<T>(store, None, &key, &given, None).await {
             Ok(Told::Secret(shown)) => {
+                let warning = closes(store, &shown.json).await;
                 show_secret(look, &given.zone, addressed(store, shown))?;
+                warn(warning);
             }
             Ok(Told::Message(message)) => said.push((key, message)),
             Ok(
@@ -281,6 +284,23 @@ pub(super) async fn one<T: Operation>(
     let outcome = store.write(operation, terms).await?;
     given.group.set(given.group.get().or(outcome.group));
     Ok(T::told(noun, outcome.done))
+}
+
+/// Says that a token has closed a service that was open, if it is the first one and does not let its owner do everything. Only
+/// a command on the database can make the first one.
+async fn closes(store: &AnyStore, token: &Json) -> Option<String> {
+    let (name, scope) = (token["name"].as_str()?, token["scope"].as_str()?);
+    if store.address().is_some() || scope == Scope::Admin.word() {
+        return None;
+    }
+    // The token is there in any case, and a failure to read it again is no failure of the command.
+    let keyring = store.keyring_anew().await.ok()?;
+    keyring.is_only(name).then(|| {
+        format!(
+            "{name} is the first token of this database, so from now on a service on it lets nobody in without a token, and \
+             the scope of this one is only {scope}; make one for yourself: crm token create me --scope admin"
+        )
+    })
 }
 
 /// Makes the path of a calendar an address, if the address of the service is known.
