@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::draft::source;
 use super::ids::Named;
+use super::past;
 use super::say::complain;
 use super::session::Ended;
 use super::several::named;
@@ -130,7 +131,10 @@ fn body(matches: &ArgMatches, action: String, zone: &Zone) -> Result<String> {
     match text("next").map(|next| (next, time::point(next, zone, Tense::Future))) {
         None => {}
         Some((next, _)) if next == NONE => add("next", Json::Null),
-        Some((_, Ok(next))) => add("next", next.into()),
+        Some((_, Ok(next))) => {
+            past::note("--next", &next, zone);
+            add("next", next.into());
+        }
         Some((_, Err(expected))) => problems.push("--next", format!("{expected}, or {NONE}")),
     }
     if let Some(id) = text("process") {

@@ -286,11 +286,12 @@ pub(super) async fn one<T: Operation>(
     Ok(T::told(noun, outcome.done))
 }
 
-/// Says that a token has closed a service that was open, if it is the first one and does not let its owner do everything. Only
-/// a command on the database can make the first one.
+/// Says that a token has closed a service that was open, if it is the first one and does not let its owner work. Only a command
+/// on the database can make the first one.
 async fn closes(store: &AnyStore, token: &Json) -> Option<String> {
     let (name, scope) = (token["name"].as_str()?, token["scope"].as_str()?);
-    if store.address().is_some() || scope == Scope::Admin.word() {
+    let works = [Scope::Write, Scope::Admin].map(Scope::word);
+    if store.address().is_some() || works.contains(&scope) {
         return None;
     }
     // The token is there in any case, and a failure to read it again is no failure of the command.

@@ -114,7 +114,7 @@ fn home_with_records() -> Home {
         "action create --type call --lead 1",
         "process create --name First --lead 1 --next -1h",
     ] {
-        home.line(line).ok();
+        home.line(line).warned();
     }
     home
 }

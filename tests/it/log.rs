@@ -817,16 +817,16 @@ fn at_a_shell_it_says_what_has_moved() {
             "Action 2 logged with ada@example.com; process 1 (Spring) opened, its follow-up is due 2026-01-09 09:00:00\n",
         ),
         (
-            "crm log 1 mail '- a note' --at 2026-01-03 --next 2026-02-01 --set k=v",
-            "Action 3 logged with ada@example.com; follow-up of process 1 moved from 2026-01-09 09:00:00 to 2026-02-01 00:00:00\n",
+            "crm log 1 mail '- a note' --at 2026-01-03 --next 2126-02-01 --set k=v",
+            "Action 3 logged with ada@example.com; follow-up of process 1 moved from 2026-01-09 09:00:00 to 2126-02-01 00:00:00\n",
         ),
         (
             "crm log 1 mail --at 2026-01-01",
-            "Action 4 logged with ada@example.com; it is older than the last action of process 1, whose follow-up stays at 2026-02-01 00:00:00\n",
+            "Action 4 logged with ada@example.com; it is older than the last action of process 1, whose follow-up stays at 2126-02-01 00:00:00\n",
         ),
         (
             "crm log 1 call --at 2026-01-04 --next none --process 1",
-            "Action 5 logged with ada@example.com; process 1 has no follow-up any more; it was due 2026-02-01 00:00:00\n",
+            "Action 5 logged with ada@example.com; process 1 has no follow-up any more; it was due 2126-02-01 00:00:00\n",
         ),
         (
             "crm log 1 call --at 2026-01-04 --done",

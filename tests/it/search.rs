@@ -472,6 +472,7 @@ fn a_command_completes_the_index_and_tells_what_is_not_there() {
     assert_eq!(
         rows,
         [
+            vec!["process", "1", "sesame", "name", "sesame"],
             vec![
                 "lead",
                 "1201",
@@ -479,7 +480,6 @@ fn a_command_completes_the_index_and_tells_what_is_not_there() {
                 "email",
                 "sesame@example.com"
             ],
-            vec!["process", "1", "sesame", "name", "sesame"],
             vec!["action", "1", "call", "7 Person 6", "details", "sesame"],
         ]
     );
