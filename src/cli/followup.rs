@@ -157,6 +157,11 @@ fn named(process: &Record) -> String {
     format!("process {} ({name})", process.id())
 }
 
+/// With a capital letter. It begins with a word of crm.
+fn capital(told: &str) -> String {
+    format!("{}{}", told[..1].to_uppercase(), &told[1..])
+}
+
 fn snooze(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     let settings = session.settings()?;
     let zone = settings.zone()?;
@@ -196,11 +201,24 @@ fn done(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     let lease = lease(matches)?;
     with_store(session, &settings, async |store| {
         let id = process(store, matches).await?;
+        // If it does not exist, the write says so.
+        let before = store.get(&PROCESS, id).await.ok();
         let saved = write(store, &settings, Complete::new(id, lease)).await?;
         let status = saved.record.get("status").text().unwrap_or_default();
+        let fields = |record: &Record| record.values[..PROCESS.fields.len()].to_vec();
+        let is_same = before.is_some_and(|before| fields(&before) == fields(&saved.record));
+        if is_same && Session::look(&settings).format == Format::Table {
+            let told = capital(&format!("{} was {status} already", named(&saved.record)));
+            output::line(&mut io::stdout().lock(), &told)?;
+            return Ok(0);
+        }
         let told = format!("{} is {status}", named(&saved.record));
-        let told = format!("{}{}", told[..1].to_uppercase(), &told[1..]);
-        print(Session::look(&settings), zone, &saved.record, &told)
+        print(
+            Session::look(&settings),
+            zone,
+            &saved.record,
+            &capital(&told),
+        )
     })
 }
 

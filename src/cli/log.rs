@@ -7,8 +7,9 @@ use serde_json::Value as Json;
 
 use super::draft::source;
 use super::ids::Named;
+use super::names::typed;
 use super::past;
-use super::say::complain;
+use super::say::{complain, say};
 use super::session::Ended;
 use super::several::named;
 use super::write::{Given, one};
@@ -92,6 +93,16 @@ pub(super) async fn log<T: Operation>(
     let action = drafts.first().map(|draft| draft.to_json());
     given.object = Some(body(matches, action.unwrap_or_default(), &given.zone)?);
     let ids = named_leads.ids(store, &LEAD).await?;
+    let of = |name: &str| matches.get_one::<String>(name);
+    if let (Some(kind), None) = (of("action_type"), of("details"))
+        && kind.trim().contains(char::is_whitespace)
+    {
+        say(&format!(
+            "note: the type of the action is {}; what it was about comes after the type, as in: crm log 1 call {}",
+            quoted(kind),
+            typed(kind)
+        ));
+    }
     let (mut code, mut all) = (0, Vec::new());
     for id in &ids {
         match one::<T>(store, Some(&LEAD), &id.to_string(), &given, None).await {

@@ -18,6 +18,8 @@ use crate::config::Format;
 use crate::model::author::Author;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::noun::Noun;
+use crate::model::query::Query;
+use crate::model::record::Record;
 use crate::model::terms::{Terms, Versions};
 use crate::model::token::Scope;
 use crate::operation::about::{About, Answer, Body, CommandPart, Of, Takes, Words, fill};
@@ -166,6 +168,12 @@ pub(super) async fn on_records<T: Operation>(
                         "note: {} {id} had the address already; it was updated, none was created",
                         noun.name
                     ));
+                } else if T::ABOUT.methods[0].0 == "POST"
+                    && look.format == Format::Table
+                    && look.terminal.width.is_some()
+                {
+                    printer.flush()?;
+                    say_same_address(store, &saved.record).await?;
                 }
                 Ok(())
             }
@@ -199,6 +207,43 @@ fn in_flags(about: &'static About, noun: &'static Noun, stop: Stop) -> Stop {
         }
     }
     Stop::Failed(error)
+}
+
+/// How many records with the same address are told.
+const MOST_TOLD: usize = 10;
+
+/// Says that other records have the address of a new one, which is allowed and often a slip. It is for a person at a terminal: a
+/// program decides by `--on-duplicate`.
+async fn say_same_address(store: &AnyStore, new: &Record) -> Result<(), Stop> {
+    let noun = new.noun;
+    let Some(field) = noun.email() else {
+        return Ok(());
+    };
+    let address = new.get(field.name).text().unwrap_or_default();
+    let pairs = vec![
+        (field.name.to_string(), format!("eq:{address}")),
+        ("fields".to_string(), noun.key().name.to_string()),
+        ("limit".to_string(), MOST_TOLD.to_string()),
+    ];
+    let mut listing = store.list(Query::new(noun, pairs)?).await?;
+    let mut others = Vec::new();
+    while let Some(records) = listing.next_chunk().await? {
+        let ids = records.iter().map(Record::id);
+        others.extend(ids.filter(|id| *id != new.id()).map(|id| id.to_string()));
+    }
+    if let [_, more @ ..] = others.as_slice() {
+        let (plural, have) = if more.is_empty() {
+            ("", "has")
+        } else {
+            ("s", "have")
+        };
+        let all = others.join(", ");
+        say(&format!(
+            "note: {}{plural} {all} {have} this address too; --on-duplicate update changes the one that is there",
+            noun.name
+        ));
+    }
+    Ok(())
 }
 
 /// Runs a write that is not on records: once for each of its keys, or once.

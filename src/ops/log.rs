@@ -307,9 +307,13 @@ fn is_given(key: &str) -> bool {
     key != "id" && ACTION.writable().contains(&key)
 }
 
+/// What was expected, and the JSON that was given. A text is quoted once.
 fn wrong(expected: &str, raw: &str) -> String {
-    let raw: String = raw.chars().take(60).collect();
-    format!("{expected}, got {}", quoted(&raw))
+    let got = match serde_json::from_str::<String>(raw) {
+        Ok(text) => quoted(&text),
+        Err(_) => quoted(raw),
+    };
+    format!("{expected}, got {got}")
 }
 
 fn unknown(key: &str) -> Problem {
@@ -334,8 +338,15 @@ fn next(raw: &str, zone: &Zone) -> Result<Option<String>, String> {
 /// Reads the process that is opened.
 fn opened(raw: &str) -> Result<Draft> {
     let mut draft = Draft::new(&PROCESS);
-    let expected = || Error::invalid(wrong("expected an object like {\"name\": \"Spring\"}", raw));
-    let members = entries(raw.as_bytes()).map_err(|_| expected())?;
+    if !raw.starts_with('{') {
+        let expected = "expected an object like {\"name\": \"Spring\"}";
+        return Err(Error::invalid(wrong(expected, raw)));
+    }
+    // Such as a key that is there twice.
+    let members = entries(raw.as_bytes()).map_err(|mut error| {
+        error.message = error.message.replacen("body: ", "", 1);
+        error
+    })?;
     for (key, raw) in members.0 {
         match OF_PROCESS.contains(&&*key) {
             true => draft.read(&key, raw.get(), Purpose::Create, ReadIn::UTC),

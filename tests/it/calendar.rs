@@ -274,6 +274,9 @@ fn the_address_is_printed_once_and_never_logged() {
         let status = of(&wrong);
         assert!([200, 401, 404].contains(&status), "{wrong} {status}");
     }
+    for nothing in ["/calendar", "/calendar/"] {
+        assert_eq!(of(nothing), 404, "{nothing}");
+    }
     assert_eq!(ask("DELETE", &path), 401);
     let metrics = client()
         .get(format!("{}/metrics", server.url))

@@ -824,3 +824,41 @@ fn mine_is_what_was_claimed_for_me() {
         "{refused}"
     );
 }
+
+#[test]
+fn slips_of_every_day_are_noted() {
+    let home = Home::new();
+    let crm = |line: &str| home.shell(&format!("crm {line} --db crm.db"));
+    crm("lead create --email ada@example.com -o id").ok();
+    crm("process create --lead 1 --name Spring -o id").ok();
+    assert_eq!(crm("done 1").ok(), "Process 1 (Spring) is completed\n");
+    assert_eq!(
+        crm("done 1").ok(),
+        "Process 1 (Spring) was completed already\n"
+    );
+    let missing = crm("done 7").fails(3);
+    assert_eq!(missing, "error: Process not found\n");
+    // The type was forgotten.
+    let run = crm("log 1 'Sent the quote' -o id").run();
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (
+            Some(0),
+            "note: the type of the action is \"Sent the quote\"; what it was about comes after the type, as in: crm log 1 call \
+             'Sent the quote'\n"
+        )
+    );
+    crm("log 1 'site visit' 'Saw the machine' -o id").ok();
+    // The same address once more. A script is told nothing.
+    crm("lead create --email Ada@example.com -o id").ok();
+    let third = home.line("lead create --email ada@example.com --db crm.db");
+    let (shown, code) = crate::cli::at_terminal(third, 120, "");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        shown.contains("note: leads 1, 2 have this address too; --on-duplicate update"),
+        "{shown}"
+    );
+    let new = home.line("lead create --email bob@example.com --db crm.db");
+    let (shown, _) = crate::cli::at_terminal(new, 120, "");
+    assert!(!shown.contains("note"), "{shown}");
+}

@@ -310,6 +310,30 @@ pub async fn a_log_that_is_refused_changes_nothing(store: AnyStore) {
         ),
         (
             1,
+            r#","next":"+3d""#,
+            Code::Invalid,
+            "next: expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31, or null for none, got \"+3d\"",
+        ),
+        (
+            1,
+            r#","process_id":"5""#,
+            Code::Invalid,
+            "process_id: expected the id of a process, a whole number of 1 or more, got \"5\"",
+        ),
+        (
+            1,
+            r#","process":{"name":"a","name":"b"}"#,
+            Code::Invalid,
+            "process: must not contain the key \"name\" twice",
+        ),
+        (
+            1,
+            r#","process":"Spring""#,
+            Code::Invalid,
+            "process: expected an object like {\"name\": \"Spring\"}, got \"Spring\"",
+        ),
+        (
+            1,
             r#","done":1"#,
             Code::Invalid,
             "done: expected true or false, got \"1\"",

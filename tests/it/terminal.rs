@@ -92,6 +92,13 @@ fn words_of_other_programs_get_a_tip() {
         ("leads", "`crm lead`"),
         ("leads ls", "`crm lead list`"),
         ("list", "`crm lead list`"),
+        ("show 1", "`crm lead show`"),
+        ("search x", "`crm find`"),
+        ("lead find x", "`crm find --type lead`"),
+        ("action search x", "`crm find --type action`"),
+        ("snooze 2 tomorrow 9am", "'tomorrow 9am', in quotes"),
+        ("log 1 call x --next fri 9am", "'fri 9am', in quotes"),
+        ("log 1 call Sent the quote", "in quotes: crm log 1 call"),
         ("lead create name=Ada", "`--name Ada`"),
         ("lead update 1 --company Acme", "`--set company=Acme`"),
         (
@@ -774,7 +781,7 @@ fn a_narrow_list_of_calls_says_why_to_call() {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
     assert!(!shown.contains("+44201234567"), "{shown}");
-    let (shown, _) = at_terminal(home.line("due --db crm.db"), 160, "");
+    let (shown, _) = at_terminal(home.line("due --db crm.db"), 200, "");
     for part in ["+44201234567", "4930", "lovelace@analytical", "contract"] {
         assert!(shown.contains(part), "{part}\n{shown}");
     }

@@ -337,6 +337,9 @@ pub(super) fn pinned(noun: &'static Noun, name: &str, value: &str, zone: &Zone) 
     Some(format!("{operator}:{}", spans?.join(",")))
 }
 
+/// What people write for a time that is not there.
+const MEANS_NULL: [&str; 5] = ["null", "none", "nil", "never", ""];
+
 fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
     match field.kind {
         Kind::Id | Kind::Reference(_) | Kind::Count(..) => match text.parse::<i64>() {
@@ -357,6 +360,11 @@ fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
                         && time_in(field, &text.replacen(' ', "+", 1), zone).is_some() =>
                     {
                         "; in a URL the + is written %2B"
+                    }
+                    None if field.nullable()
+                        && MEANS_NULL.contains(&&*text.to_ascii_lowercase()) =>
+                    {
+                        "; is:null finds the records without one, is:notnull all others"
                     }
                     None => "",
                 };
