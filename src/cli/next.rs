@@ -14,6 +14,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::time::{self, Zone};
 use crate::config::Format;
 use crate::model::action::ACTION;
+use crate::model::due::{Due, Moment};
 use crate::model::lead::LEAD;
 use crate::model::lease::Claimed;
 use crate::model::phone::phone;
@@ -188,7 +189,11 @@ async fn card(store: &AnyStore, zone: &Zone, claimed: &Claimed) -> Result<Vec<(S
     );
     let next = text("next_followup_datetime");
     if !next.is_empty() {
-        let ago = time::distance(next, &now).unwrap_or_default();
+        // A date alone is due all day long.
+        let ago = match Moment::at(&now, zone).of(Some(next)) {
+            Due::Today if next < now.as_str() => Due::Today.word().into(),
+            _ => time::distance(next, &now).unwrap_or_default(),
+        };
         add("due", format!("{} ({ago})", zone.brief(next)));
     }
     let actions = match &lead {

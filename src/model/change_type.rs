@@ -7,6 +7,9 @@ use crate::model::process::DUE;
 /// What can happen to a record: the second word of a change's type.
 const EVENTS: [&str; 4] = ["created", "updated", "deleted", "erased"];
 
+/// The type of the change that stands after a restore.
+pub const RESTORED: &str = "database.restored";
+
 /// Stands for all types, or for everything that happens to the records of a noun.
 pub const ALL: &str = "*";
 
@@ -16,14 +19,14 @@ pub fn is_type(word: &str) -> bool {
         return false;
     };
     let is_known = NOUNS.iter().any(|known| known.name == noun);
-    word == DUE || (is_known && (event == ALL || EVENTS.contains(&event)))
+    word == DUE || word == RESTORED || (is_known && (event == ALL || EVENTS.contains(&event)))
 }
 
 /// What is expected in place of a word that is no type.
 pub fn expected(like: &str, got: &str) -> String {
     let nouns: Vec<&str> = NOUNS.iter().map(|noun| noun.name).collect();
     format!(
-        "expected {like}{0}.* or {0}.created, where the first word is one of {1} and the second one of {2}, or {DUE}, got {3}",
+        "expected {like}{0}.* or {0}.created, where the first word is one of {1} and the second one of {2}, or {DUE} or {RESTORED}, got {3}",
         nouns[0],
         nouns.join(", "),
         EVENTS.join(", "),

@@ -170,6 +170,7 @@ pub async fn changes_are_filtered(store: AnyStore) {
         ("type=in:action.*,lead.updated", &[2, 3, 4]),
         ("type=like:%25.deleted", &[4, 5]),
         ("type=like:lead", &[]),
+        ("type=database.restored", &[]),
         ("id=2", &[1, 3, 5]),
         ("id=2&type=lead.*&sort=-seq", &[5, 3, 1]),
         ("by=-", &[0, 1, 2, 3, 4, 5]),
@@ -206,7 +207,7 @@ pub async fn changes_are_filtered(store: AnyStore) {
             error.message,
             format!(
                 "type: expected a type like lead.* or lead.created, where the first word is one of lead, action, process and \
-                 the second one of created, updated, deleted, erased, or process.due, got \"{got}\""
+                 the second one of created, updated, deleted, erased, or process.due or database.restored, got \"{got}\""
             )
         );
     }

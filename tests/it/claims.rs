@@ -814,6 +814,7 @@ fn mine_is_what_was_claimed_for_me() {
     // What was done last is proposed where the process has no channel.
     let proposed = "crm log 1 'site visit' 'What it was about' --next +3d";
     assert!(card.contains(proposed), "{card}");
+    assert!(card.contains(" (today)\n"), "{card}");
     assert_eq!(crm("due --mine -o id").ok(), "1\n");
     assert_eq!(crm("due -o id --mine").ok(), "1\n");
     assert_eq!(crm(&format!("due --mine {user} -o id")).ok(), "1\n");
