@@ -988,7 +988,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
             break
         }
         'crm;due' {
-            [CompletionResult]::new('--mine', '--mine', [CompletionResultType]::ParameterName, 'Only what this worker has claimed and still has')
+            [CompletionResult]::new('--mine', '--mine', [CompletionResultType]::ParameterName, 'Only what this worker has claimed and still has; without WORKER, what you have claimed by `crm next`')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'The largest number of follow-ups to show')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Show only these fields of the follow-ups, in this order, comma-separated')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')
@@ -1010,7 +1010,7 @@ Register-ArgumentCompleter -Native -CommandName 'crm' -ScriptBlock {
         }
         'crm;next' {
             [CompletionResult]::new('--lease', '--lease', [CompletionResultType]::ParameterName, 'How long nobody else gets it, from 1s to 24h [default: 10m]')
-            [CompletionResult]::new('--worker', '--worker', [CompletionResultType]::ParameterName, 'Who works on it [default: your user name; with --url the name of your token]')
+            [CompletionResult]::new('--worker', '--worker', [CompletionResultType]::ParameterName, 'Who works on it [default: local: and your user name; with --url the name of your token]')
             [CompletionResult]::new('--due', '--due', [CompletionResultType]::ParameterName, 'Which follow-ups, comma-separated: overdue, today, soon, scheduled, unscheduled [default: overdue,today]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'How many are claimed at most, from 1 to 100 [default: 1]')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]')

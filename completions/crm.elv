@@ -941,7 +941,7 @@ set edit:completion:arg-completer[crm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'crm;due'= {
-            cand --mine 'Only what this worker has claimed and still has'
+            cand --mine 'Only what this worker has claimed and still has; without WORKER, what you have claimed by `crm next`'
             cand --limit 'The largest number of follow-ups to show'
             cand --fields 'Show only these fields of the follow-ups, in this order, comma-separated'
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'
@@ -962,7 +962,7 @@ set edit:completion:arg-completer[crm] = {|@words|
         }
         &'crm;next'= {
             cand --lease 'How long nobody else gets it, from 1s to 24h [default: 10m]'
-            cand --worker 'Who works on it [default: your user name; with --url the name of your token]'
+            cand --worker 'Who works on it [default: local: and your user name; with --url the name of your token]'
             cand --due 'Which follow-ups, comma-separated: overdue, today, soon, scheduled, unscheduled [default: overdue,today]'
             cand --limit 'How many are claimed at most, from 1 to 100 [default: 1]'
             cand --db 'The database: the path of a SQLite file or a postgres:// URL [env: DATABASE_URL] [config: database] [default: crm.db in the current folder if it exists, else in the user''s data folder]'

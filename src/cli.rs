@@ -51,6 +51,7 @@ mod names;
 mod next;
 mod open;
 mod operation;
+mod past;
 mod records;
 mod restore;
 mod run;

@@ -35,10 +35,12 @@ pub mod rules;
 
 pub mod action;
 
+pub mod phone;
 pub mod process;
 
 pub mod calendar;
 
+pub mod change_type;
 pub mod nouns;
 
 pub mod found;

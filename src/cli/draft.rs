@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, ValueHint};
 
 use super::ids::{address_of, reference};
 use super::names::{argument, attribute_key, kebab, named};
+use super::past;
 use super::records;
 use crate::base::error::{Error, Result, quoted};
 use crate::base::time::{Tense, Zone};
@@ -197,7 +198,16 @@ pub(super) fn source(
                 attributes = object;
                 has_attributes = true;
             }
-            Ok(input) => draft.give(field.name, input),
+            Ok(input) => {
+                if let (Kind::Time(Tense::Future), Input::Text(next)) = (field.kind, &input) {
+                    past::note(
+                        &format!("--{}", field.flag.unwrap_or(field.name)),
+                        next,
+                        zone,
+                    );
+                }
+                draft.give(field.name, input);
+            }
             Err(expected) => draft.refuse(field.name, expected),
         }
     }

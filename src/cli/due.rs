@@ -3,24 +3,26 @@
 use std::collections::HashMap;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use serde_json::Value as Json;
 
 use super::help::examples;
 use super::open::{Wants, open};
+use super::run::author;
 use super::say::say;
 use super::session::{Ended, Plain, Session};
 use super::several::shown;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::time::{self, Zone};
-use crate::config::Format;
+use crate::config::{Format, Location, Settings};
 use crate::model::due::Due;
 use crate::model::lead::LEAD;
+use crate::model::phone::phone;
 use crate::model::query::Query;
 use crate::model::record::Record;
+use crate::model::value::Value;
 use crate::output::{self, DueRow, Extent, Look, Page, Printer};
 use crate::store::any::AnyStore;
 use crate::store::contract::{Listing, Store};
-use crate::views::followups::FOLLOWUP;
+use crate::views::followups::{CALL, FOLLOWUP, PHONE, PHONE_AT};
 
 pub(super) const DUE: Plain = Plain { words, run };
 
@@ -30,16 +32,6 @@ const USUAL: [Due; 3] = [Due::Overdue, Due::Today, Due::Soon];
 /// How many leads are read at once.
 const PORTION: usize = 200;
 
-/// The attributes that are telephone numbers, the best first. The case of letters makes no difference.
-const PHONES: [&str; 6] = [
-    "phone",
-    "mobile",
-    "tel",
-    "telephone",
-    "cell",
-    "phone_number",
-];
-
 fn words() -> Command {
     Command::new("due")
         .about("Show whom to contact now: overdue, today and soon")
@@ -47,7 +39,7 @@ fn words() -> Command {
             "Show whom to contact: the follow-ups that are overdue, due today, and due within 7 days, the oldest first, each with the \
              lead's name, address and telephone number (an attribute such as phone, mobile or tel), the process, and the last contact. \
              Days are those of the time zone (--tz). A follow-up at midnight has no time of day, and is due all day long. With -o json, ndjson, \
-             csv or id it prints the follow-ups as `crm followups` does.",
+             csv or id it prints the fields of the follow-ups as `crm followups` does, and lead_phone, the telephone number.",
         )
         .arg(
             Arg::new("all")
@@ -66,7 +58,9 @@ fn words() -> Command {
             Arg::new("mine")
                 .long("mine")
                 .value_name("WORKER")
-                .help("Only what this worker has claimed and still has"),
+                .num_args(0..=1)
+                .default_missing_value("")
+                .help("Only what this worker has claimed and still has; without WORKER, what you have claimed by `crm next`"),
         )
         .arg(
             Arg::new("limit")
@@ -90,7 +84,7 @@ fn words() -> Command {
         .after_help(examples(&[
             "crm due",
             "crm due --overdue -q",
-            "crm due --all -o csv --fields next_followup_datetime,due,lead_name,lead_email",
+            "crm due --all -o csv --fields next_followup_datetime,lead_name,lead_phone",
         ]))
 }
 
@@ -108,7 +102,11 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
         ("due".to_string(), wanted.join(",")),
         ("tz".to_string(), zone.known_name().into_owned()),
     ];
-    if let Some(worker) = text("mine") {
+    let worker = match text("mine") {
+        Some(worker) if worker.is_empty() => Some(me(&settings)?),
+        worker => worker,
+    };
+    if let Some(worker) = &worker {
         pairs.push(("worker".into(), format!("eq:{worker}")));
     }
     if let Some(limit) = text("limit") {
@@ -116,6 +114,7 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     }
     let asked = DueList {
         pairs,
+        worker,
         fields: text("show"),
         is_quiet: matches.get_flag("quiet"),
     };
@@ -132,16 +131,28 @@ fn run(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     })
 }
 
+/// The worker for whom `crm next` claims unless another one is given. A service goes by the token, whose name only it knows.
+fn me(settings: &Settings) -> Result<String> {
+    match settings.target.value {
+        Location::Url(_) => Err(Error::field(
+            "--mine",
+            "expected a worker with --url: the name of your token, unless you gave `crm next` another one",
+        )),
+        _ => Ok(author(settings).by.to_string()),
+    }
+}
+
 /// A list that is asked for.
 struct DueList {
     pairs: Vec<(String, String)>,
+    worker: Option<String>,
     fields: Option<String>,
     is_quiet: bool,
 }
 
 impl DueList {
     async fn print(self, store: &AnyStore, look: Look, page: Page, zone: &Zone) -> Ended {
-        let shown = shown(&FOLLOWUP, self.fields.as_deref())?;
+        let shown = shown(&CALL, self.fields.as_deref())?;
         let query = Query::in_zone(&FOLLOWUP, self.pairs.clone(), zone)?;
         let mut listing = store.list(query).await?;
         let is_grouped = look.format == Format::Table && shown.is_none();
@@ -151,10 +162,13 @@ impl DueList {
                 return Ok(0);
             }
             if look.format == Format::Table {
-                say("nothing is due");
+                say(&match &self.worker {
+                    Some(worker) => format!("{worker} has claimed nothing that is due"),
+                    None => "nothing is due".into(),
+                });
                 return Ok(0);
             }
-            let printer = Printer::records(page, look, &FOLLOWUP, shown, Extent::Many);
+            let printer = Printer::records(page, look, &CALL, shown, Extent::Many);
             printer.finish()?.1.end().await?;
             return Ok(0);
         };
@@ -163,12 +177,22 @@ impl DueList {
                 .grouped(store, look, (page, zone), first, listing)
                 .await;
         }
-        let printer = Printer::records(page, look, &FOLLOWUP, shown, Extent::Many);
+        // Only a list that shows telephone numbers reads the leads.
+        let has_phones = look.format != Format::Id
+            && shown.as_ref().is_none_or(|shown| {
+                let mut columns = shown.columns().iter();
+                columns.any(|column| column.name == PHONE)
+            });
+        let printer = Printer::records(page, look, &CALL, shown, Extent::Many);
         let mut printer = printer.in_zone(zone);
         let mut records = Some(first);
         while let Some(chunk) = records {
-            for record in &chunk {
-                printer.record(record)?;
+            let leads = match has_phones {
+                true => leads(store, &chunk).await?,
+                false => HashMap::new(),
+            };
+            for record in chunk {
+                printer.record(&with_phone(record, &leads))?;
             }
             records = listing.next_chunk().await?;
         }
@@ -235,7 +259,7 @@ fn row(record: &Record, lead: OfLead, zone: &Zone, now: &str) -> DueRow {
         id: record.id(),
         lead: record.get("lead_id").to_string(),
         due,
-        time: day_or_minute(&zone.show(&text("next_followup_datetime"))).to_string(),
+        time: zone.brief(&text("next_followup_datetime")),
         name: text("lead_name"),
         email: text("lead_email"),
         phone: lead.phone,
@@ -249,6 +273,19 @@ fn row(record: &Record, lead: OfLead, zone: &Zone, now: &str) -> DueRow {
     }
 }
 
+/// A follow-up with the telephone number of its lead.
+fn with_phone(mut record: Record, leads: &HashMap<i64, OfLead>) -> Record {
+    let lead = record.get("lead_id").int();
+    let phone = lead
+        .and_then(|lead| leads.get(&lead))
+        .map(|lead| &lead.phone);
+    let phone = phone.filter(|phone| !phone.is_empty());
+    let phone = phone.map_or(Value::Null, |phone| phone.as_str().into());
+    record.noun = &CALL;
+    record.values.insert(PHONE_AT, phone);
+    record
+}
+
 /// The last contact in words: `3 days ago, call`.
 pub(super) fn contact(at: &str, kind: &str, now: &str) -> String {
     match time::distance(at, now) {
@@ -258,37 +295,12 @@ pub(super) fn contact(at: &str, kind: &str, now: &str) -> String {
     }
 }
 
-/// A time as it is shown, without its seconds. Midnight is no time of day.
-pub(super) fn day_or_minute(shown: &str) -> &str {
-    match shown.split_at_checked(10) {
-        Some((day, " 00:00:00")) => day,
-        Some((_, clock)) if clock.len() == 9 => &shown[..16],
-        _ => shown,
-    }
-}
-
 /// The time of day of a time as it is shown, without its seconds.
 fn clock(shown: &str) -> &str {
     match shown.len() {
         19 => shown.get(11..16).unwrap_or(shown),
         _ => shown,
     }
-}
-
-/// The telephone number in attributes, if there is one.
-pub(super) fn phone(attributes: &str) -> Option<String> {
-    let json: Json = serde_json::from_str(attributes).ok()?;
-    let fields = json.as_object()?;
-    PHONES.iter().find_map(|name| {
-        let found = fields.iter().find(|(key, value)| {
-            key.eq_ignore_ascii_case(name) && (value.is_string() || value.is_number())
-        });
-        let number = match found?.1 {
-            Json::String(text) => text.trim().to_string(),
-            other => other.to_string(),
-        };
-        Some(number).filter(|number| !number.is_empty())
-    })
 }
 
 /// What is shown of the leads of these follow-ups.
@@ -320,34 +332,4 @@ async fn leads(store: &AnyStore, followups: &[Record]) -> Result<HashMap<i64, Of
         }
     }
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_telephone_number_is_found_under_its_usual_names() {
-        for (attributes, number) in [
-            (r#"{"Phone": "+49 30 1"}"#, Some("+49 30 1")),
-            (r#"{"tel": "2", "MOBILE": "1"}"#, Some("1")),
-            (r#"{"phone": "", "tel": 42}"#, Some("42")),
-            (r#"{"phone": null}"#, None),
-            (r#"{"company": "Acme"}"#, None),
-            ("", None),
-        ] {
-            assert_eq!(phone(attributes).as_deref(), number, "{attributes}");
-        }
-    }
-
-    #[test]
-    fn a_time_is_shown_without_its_seconds() {
-        assert_eq!(day_or_minute("2026-02-07 09:00:00"), "2026-02-07 09:00");
-        assert_eq!(day_or_minute("2026-02-07 00:00:00"), "2026-02-07");
-        assert_eq!(
-            day_or_minute("2026-10-25 02:30:00+01:00"),
-            "2026-10-25 02:30:00+01:00"
-        );
-        assert_eq!(day_or_minute(""), "");
-    }
 }

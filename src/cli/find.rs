@@ -1,5 +1,7 @@
 //! `crm find`: finds records by their words, and completes the index of a file that no server has worked on.
 
+use std::collections::HashMap;
+
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::open::{Wants, open};
@@ -10,6 +12,10 @@ use crate::base::error::{Error, Result, quoted};
 use crate::config::{Format, Location, Settings};
 use crate::model::find::{Find, MOST, USUAL};
 use crate::model::found::FOUND;
+use crate::model::lead::LEAD;
+use crate::model::nouns::NOUNS;
+use crate::model::query::Query;
+use crate::model::record::Record;
 use crate::model::shown::Shown;
 use crate::output::{self, Bar, Look, Page, Stop};
 use crate::store::any::AnyStore;
@@ -68,6 +74,13 @@ impl<'a> FindCommand<'a> {
             true => None,
             false => Some(Find::new(&parameters).map_err(named)?),
         };
+        let is_ids = settings.output.value == Format::Id;
+        if is_ids && find.as_ref().is_some_and(|find| find.nouns.len() > 1) {
+            let names = NOUNS.map(|noun| noun.name).join(", ");
+            return Err(Error::invalid(format!(
+                "-o id: expected one --type of {names}; an id alone does not say of which of them it is"
+            )));
+        }
         let fields = matches.get_one::<String>("show");
         Ok(FindCommand {
             settings,
@@ -141,7 +154,13 @@ impl<'a> FindCommand<'a> {
     async fn find(&self, find: &Find, store: &AnyStore, look: Look, mut page: Page) -> Ended {
         let found = store.find(find.clone()).await?;
         let records = &found.records;
-        output::found(&mut page, look, self.fields.clone(), records, &find.words)?;
+        let is_table = look.format == Format::Table && self.fields.is_none();
+        let leads = match is_table {
+            true => leads(store, records).await?,
+            false => HashMap::new(),
+        };
+        let fields = self.fields.clone();
+        output::found(&mut page, look, fields, records, &find.words, &leads)?;
         page.end().await?;
         if found.gap.records > 0 {
             say(&format!(
@@ -156,6 +175,28 @@ impl<'a> FindCommand<'a> {
         }
         Ok(0)
     }
+}
+
+/// The leads that the records are about, by their ids.
+async fn leads(store: &AnyStore, records: &[Record]) -> Result<HashMap<i64, Record>> {
+    let ids = records.iter().filter_map(|one| one.get("lead_id").int());
+    let mut ids: Vec<i64> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut found = HashMap::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    let pairs = vec![
+        ("id".to_string(), format!("in:{}", ids.join(","))),
+        ("fields".to_string(), "id,name,email".to_string()),
+    ];
+    let mut listing = store.list(Query::new(&LEAD, pairs)?).await?;
+    while let Some(leads) = listing.next_chunk().await? {
+        found.extend(leads.into_iter().map(|lead| (lead.id(), lead)));
+    }
+    Ok(found)
 }
 
 /// Says which of the words are not there.

@@ -18,7 +18,7 @@ use crate::model::record::Record;
 use crate::ops::complete::Complete;
 use crate::ops::release::Release;
 use crate::ops::renew::Renew;
-use crate::ops::snooze::Snooze;
+use crate::ops::snooze::{Snooze, TO_COME};
 use crate::output::{self, Extent, Look, Printer};
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
@@ -157,6 +157,11 @@ fn named(process: &Record) -> String {
     format!("process {} ({name})", process.id())
 }
 
+/// With a capital letter. It begins with a word of crm.
+fn capital(told: &str) -> String {
+    format!("{}{}", told[..1].to_uppercase(), &told[1..])
+}
+
 fn snooze(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     let settings = session.settings()?;
     let zone = settings.zone()?;
@@ -168,8 +173,9 @@ fn snooze(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     let lease = lease(matches)?;
     with_store(session, &settings, async |store| {
         let id = process(store, matches).await?;
-        let snooze = Snooze::new(id, next, lease);
-        let saved = write(store, &settings, snooze).await.map_err(of_next)?;
+        let snooze = Snooze::new(id, next.clone(), lease);
+        let saved = write(store, &settings, snooze).await;
+        let saved = saved.map_err(|error| of_next(error, &zone.brief(&next)))?;
         let at = saved.record.get("next_followup_datetime");
         let at = zone.show(at.text().unwrap_or_default()).into_owned();
         let told = format!("The follow-up of {} is due {at} now", named(&saved.record));
@@ -177,10 +183,14 @@ fn snooze(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     })
 }
 
-/// Names the field of the body by the argument.
-fn of_next(mut error: Error) -> Error {
-    if let Some(rest) = error.message.strip_prefix("next: ") {
-        error.message = format!("WHEN: {rest}");
+/// Names the field of the body by the argument, and the time as it is in the zone of the command.
+fn of_next(mut error: Error, next: &str) -> Error {
+    match error.message.strip_prefix("next: ") {
+        Some(rest) if rest.starts_with(TO_COME) => {
+            error.message = format!("WHEN: {TO_COME}, got {next}");
+        }
+        Some(rest) => error.message = format!("WHEN: {rest}"),
+        None => {}
     }
     error
 }
@@ -191,11 +201,24 @@ fn done(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     let lease = lease(matches)?;
     with_store(session, &settings, async |store| {
         let id = process(store, matches).await?;
+        // If it does not exist, the write says so.
+        let before = store.get(&PROCESS, id).await.ok();
         let saved = write(store, &settings, Complete::new(id, lease)).await?;
         let status = saved.record.get("status").text().unwrap_or_default();
+        let fields = |record: &Record| record.values[..PROCESS.fields.len()].to_vec();
+        let is_same = before.is_some_and(|before| fields(&before) == fields(&saved.record));
+        if is_same && Session::look(&settings).format == Format::Table {
+            let told = capital(&format!("{} was {status} already", named(&saved.record)));
+            output::line(&mut io::stdout().lock(), &told)?;
+            return Ok(0);
+        }
         let told = format!("{} is {status}", named(&saved.record));
-        let told = format!("{}{}", told[..1].to_uppercase(), &told[1..]);
-        print(Session::look(&settings), zone, &saved.record, &told)
+        print(
+            Session::look(&settings),
+            zone,
+            &saved.record,
+            &capital(&told),
+        )
     })
 }
 

@@ -7,7 +7,9 @@ use serde_json::Value as Json;
 
 use super::draft::source;
 use super::ids::Named;
-use super::say::complain;
+use super::names::typed;
+use super::past;
+use super::say::{complain, say};
 use super::session::Ended;
 use super::several::named;
 use super::write::{Given, one};
@@ -91,6 +93,16 @@ pub(super) async fn log<T: Operation>(
     let action = drafts.first().map(|draft| draft.to_json());
     given.object = Some(body(matches, action.unwrap_or_default(), &given.zone)?);
     let ids = named_leads.ids(store, &LEAD).await?;
+    let of = |name: &str| matches.get_one::<String>(name);
+    if let (Some(kind), None) = (of("action_type"), of("details"))
+        && kind.trim().contains(char::is_whitespace)
+    {
+        say(&format!(
+            "note: the type of the action is {}; what it was about comes after the type, as in: crm log 1 call {}",
+            quoted(kind),
+            typed(kind)
+        ));
+    }
     let (mut code, mut all) = (0, Vec::new());
     for id in &ids {
         match one::<T>(store, Some(&LEAD), &id.to_string(), &given, None).await {
@@ -130,7 +142,10 @@ fn body(matches: &ArgMatches, action: String, zone: &Zone) -> Result<String> {
     match text("next").map(|next| (next, time::point(next, zone, Tense::Future))) {
         None => {}
         Some((next, _)) if next == NONE => add("next", Json::Null),
-        Some((_, Ok(next))) => add("next", next.into()),
+        Some((_, Ok(next))) => {
+            past::note("--next", &next, zone);
+            add("next", next.into());
+        }
         Some((_, Err(expected))) => problems.push("--next", format!("{expected}, or {NONE}")),
     }
     if let Some(id) = text("process") {

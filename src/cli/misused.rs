@@ -148,6 +148,9 @@ fn tip(error: &clap::Error, words: &[String]) -> Option<String> {
         ErrorKind::InvalidSubcommand => {
             let word = context(ContextKind::InvalidSubcommand)?;
             let is_top = word == group;
+            if let Some(tip) = other_command(noun, word, is_top) {
+                return Some(tip);
+            }
             let group = match noun {
                 Some(noun) => noun.name,
                 None if !is_top && *group == "token" => "token",
@@ -167,6 +170,20 @@ fn tip(error: &clap::Error, words: &[String]) -> Option<String> {
         }
         ErrorKind::UnknownArgument => {
             let word = context(ContextKind::InvalidArg)?;
+            // A time of two words: --at yesterday 14:30.
+            let before = words.iter().take_while(|other| *other != word).last()?;
+            let zone = Zone::UTC;
+            let is_time = |text: &str| {
+                let tenses = [Tense::Past, Tense::Future];
+                let mut found = tenses.iter().map(|tense| time::span(text, &zone, *tense));
+                found.any(|span| span.is_ok())
+            };
+            if !word.starts_with('-') && is_time(&format!("{before} {word}")) {
+                return Some(format!("did you mean '{before} {word}', in quotes?"));
+            }
+            if group == "log" && !word.starts_with('-') {
+                return Some("several words are one argument if they are in quotes: crm log 1 call 'Sent the quote'".into());
+            }
             let noun = noun?;
             if word.starts_with('-') {
                 let attribute = word.strip_prefix("--").filter(|name| {
@@ -187,15 +204,6 @@ fn tip(error: &clap::Error, words: &[String]) -> Option<String> {
                     _ => None,
                 };
             }
-            // A time of two words: --at yesterday 14:30.
-            let before = words.iter().take_while(|other| *other != word).last()?;
-            let zone = Zone::UTC;
-            if [Tense::Past, Tense::Future]
-                .iter()
-                .any(|tense| time::span(&format!("{before} {word}"), &zone, *tense).is_ok())
-            {
-                return Some(format!("did you mean '{before} {word}', in quotes?"));
-            }
             match verb_of(noun.name, words.get(1)?)? {
                 "create" | "update" => Some(format!("did you mean `{}`?", instead_of(noun, word)?)),
                 "list" => Some(match word.split_once('=') {
@@ -205,6 +213,22 @@ fn tip(error: &clap::Error, words: &[String]) -> Option<String> {
                 _ => None,
             }
         }
+        _ => None,
+    }
+}
+
+/// A command that is none of the usual verbs, by another word for it: `crm show 1`, `crm lead find ada`.
+fn other_command(noun: Option<&'static Noun>, word: &str, is_top: bool) -> Option<String> {
+    let finds = ["find", "search", "query"].contains(&word);
+    match noun {
+        _ if is_top && ["show", "view"].contains(&word) => {
+            Some("did you mean `crm lead show`?".into())
+        }
+        None if is_top && finds => Some("did you mean `crm find`?".into()),
+        Some(noun) if finds => Some(format!(
+            "did you mean `crm find --type {0}`? `crm {0} list --q` finds text inside of words",
+            noun.name
+        )),
         _ => None,
     }
 }

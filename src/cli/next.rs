@@ -3,8 +3,9 @@
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
-use super::due::{contact, day_or_minute, phone};
+use super::due::contact;
 use super::help::examples;
+use super::names::typed;
 use super::open::{Wants, open};
 use super::say::say;
 use super::session::{Ended, Plain, Session};
@@ -13,8 +14,10 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::time::{self, Zone};
 use crate::config::Format;
 use crate::model::action::ACTION;
+use crate::model::due::{Due, Moment};
 use crate::model::lead::LEAD;
 use crate::model::lease::Claimed;
+use crate::model::phone::phone;
 use crate::model::query::Query;
 use crate::model::record::Record;
 use crate::ops::claim::Claim;
@@ -46,7 +49,7 @@ fn words() -> Command {
             Arg::new("worker")
                 .long("worker")
                 .value_name("NAME")
-                .help("Who works on it [default: your user name; with --url the name of your token]"),
+                .help("Who works on it [default: local: and your user name; with --url the name of your token]"),
         )
         .arg(
             Arg::new("due")
@@ -186,11 +189,12 @@ async fn card(store: &AnyStore, zone: &Zone, claimed: &Claimed) -> Result<Vec<(S
     );
     let next = text("next_followup_datetime");
     if !next.is_empty() {
-        let ago = time::distance(next, &now).unwrap_or_default();
-        add(
-            "due",
-            format!("{} ({ago})", day_or_minute(&zone.show(next))),
-        );
+        // A date alone is due all day long.
+        let ago = match Moment::at(&now, zone).of(Some(next)) {
+            Due::Today if next < now.as_str() => Due::Today.word().into(),
+            _ => time::distance(next, &now).unwrap_or_default(),
+        };
+        add("due", format!("{} ({ago})", zone.brief(next)));
     }
     let actions = match &lead {
         Some(lead) => last_actions(store, lead.id()).await?,
@@ -212,18 +216,23 @@ async fn card(store: &AnyStore, zone: &Zone, claimed: &Claimed) -> Result<Vec<(S
     let until = zone.show(text("lease_until"));
     add("leased", format!("to {worker} until {until}"));
     add("lease", claimed.lease.text().into());
-    let kind = match (text("channel"), &phone_number) {
-        ("", Some(_)) => "call",
-        ("", None) => "mail",
-        (channel, _) if channel.chars().all(char::is_alphanumeric) => channel,
-        _ => "call",
+    // As it is done always, or was done last.
+    let last = actions
+        .first()
+        .and_then(|one| one.get("action_type").text());
+    let kind = match (text("channel"), last, &phone_number) {
+        ("", Some(last), _) => last,
+        ("", None, Some(_)) => "call",
+        ("", None, None) => "mail",
+        (channel, ..) => channel,
     };
+    let kind = typed(kind);
     let lease = claimed.lease.text();
     if let Some(lead) = &lead {
         let lead = lead.id();
         add(
             "to log it",
-            format!("crm log {lead} {kind} 'What was said' --next +3d --lease {lease}"),
+            format!("crm log {lead} {kind} 'What it was about' --next +3d --lease {lease}"),
         );
     }
     add("to move it", format!("crm snooze {id} +1d --lease {lease}"));

@@ -9,7 +9,7 @@ use super::confirm::{Question, confirmed};
 use super::draft::DraftSource;
 use super::ids::Named;
 use super::names::kebab;
-use super::say::{complain, print, say};
+use super::say::{complain, print, say, warn};
 use super::session::Ended;
 use super::several::{each, shown};
 use crate::base::error::{Code, Error, quoted};
@@ -18,7 +18,10 @@ use crate::config::Format;
 use crate::model::author::Author;
 use crate::model::draft::{Draft, Purpose};
 use crate::model::noun::Noun;
+use crate::model::query::Query;
+use crate::model::record::Record;
 use crate::model::terms::{Terms, Versions};
+use crate::model::token::Scope;
 use crate::operation::about::{About, Answer, Body, CommandPart, Of, Takes, Words, fill};
 use crate::operation::asked::{Asked, Operation, ShownSecret, Told};
 use crate::ops::create_token::PATH;
@@ -165,6 +168,12 @@ pub(super) async fn on_records<T: Operation>(
                         "note: {} {id} had the address already; it was updated, none was created",
                         noun.name
                     ));
+                } else if T::ABOUT.methods[0].0 == "POST"
+                    && look.format == Format::Table
+                    && look.terminal.width.is_some()
+                {
+                    printer.flush()?;
+                    say_same_address(store, &saved.record).await?;
                 }
                 Ok(())
             }
@@ -200,6 +209,43 @@ fn in_flags(about: &'static About, noun: &'static Noun, stop: Stop) -> Stop {
     Stop::Failed(error)
 }
 
+/// How many records with the same address are told.
+const MOST_TOLD: usize = 10;
+
+/// Says that other records have the address of a new one, which is allowed and often a slip. It is for a person at a terminal: a
+/// program decides by `--on-duplicate`.
+async fn say_same_address(store: &AnyStore, new: &Record) -> Result<(), Stop> {
+    let noun = new.noun;
+    let Some(field) = noun.email() else {
+        return Ok(());
+    };
+    let address = new.get(field.name).text().unwrap_or_default();
+    let pairs = vec![
+        (field.name.to_string(), format!("eq:{address}")),
+        ("fields".to_string(), noun.key().name.to_string()),
+        ("limit".to_string(), MOST_TOLD.to_string()),
+    ];
+    let mut listing = store.list(Query::new(noun, pairs)?).await?;
+    let mut others = Vec::new();
+    while let Some(records) = listing.next_chunk().await? {
+        let ids = records.iter().map(Record::id);
+        others.extend(ids.filter(|id| *id != new.id()).map(|id| id.to_string()));
+    }
+    if let [_, more @ ..] = others.as_slice() {
+        let (plural, have) = if more.is_empty() {
+            ("", "has")
+        } else {
+            ("s", "have")
+        };
+        let all = others.join(", ");
+        say(&format!(
+            "note: {}{plural} {all} {have} this address too; --on-duplicate update changes the one that is there",
+            noun.name
+        ));
+    }
+    Ok(())
+}
+
 /// Runs a write that is not on records: once for each of its keys, or once.
 pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Given) -> Ended {
     let keys = match given.keys.is_empty() {
@@ -211,7 +257,9 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
     for key in keys {
         match one::<T>(store, None, &key, &given, None).await {
             Ok(Told::Secret(shown)) => {
+                let warning = closes(store, &shown.json).await;
                 show_secret(look, &given.zone, addressed(store, shown))?;
+                warn(warning);
             }
             Ok(Told::Message(message)) => said.push((key, message)),
             Ok(
@@ -281,6 +329,24 @@ pub(super) async fn one<T: Operation>(
     let outcome = store.write(operation, terms).await?;
     given.group.set(given.group.get().or(outcome.group));
     Ok(T::told(noun, outcome.done))
+}
+
+/// Says that a token has closed a service that was open, if it is the first one and does not let its owner work. Only a command
+/// on the database can make the first one.
+async fn closes(store: &AnyStore, token: &Json) -> Option<String> {
+    let (name, scope) = (token["name"].as_str()?, token["scope"].as_str()?);
+    let works = [Scope::Write, Scope::Admin].map(Scope::word);
+    if store.address().is_some() || works.contains(&scope) {
+        return None;
+    }
+    // The token is there in any case, and a failure to read it again is no failure of the command.
+    let keyring = store.keyring_anew().await.ok()?;
+    keyring.is_only(name).then(|| {
+        format!(
+            "{name} is the first token of this database, so from now on a service on it lets nobody in without a token, and \
+             the scope of this one is only {scope}; make one for yourself: crm token create me --scope admin"
+        )
+    })
 }
 
 /// Makes the path of a calendar an address, if the address of the service is known.

@@ -8,7 +8,7 @@
 //! each event a random UID and the time of the request.
 
 use crate::base::time;
-use crate::model::attributes::Entries;
+use crate::model::phone::{attribute, phone};
 
 /// The media type of a calendar.
 pub const MEDIA: &str = "text/calendar; charset=utf-8";
@@ -30,9 +30,6 @@ const LINE: usize = 75;
 
 /// Versions from here on do not count up from 1. `SEQUENCE` has 31 bits.
 const HALF: i64 = 1 << 30;
-
-/// The names of attributes that hold a telephone number, in any case, the best first.
-const PHONES: [&str; 4] = ["phone", "mobile", "tel", "telephone"];
 
 /// The names of attributes that hold the address of a page, in any case, the best first.
 const PAGES: [&str; 3] = ["url", "website", "homepage"];
@@ -106,22 +103,6 @@ fn sequence(version: i64) -> i64 {
     }
 }
 
-/// The first of these attributes that is a text or a number.
-fn attribute(attributes: &str, names: &[&str]) -> Option<String> {
-    let entries = serde_json::from_str::<Entries<'_>>(attributes).ok()?.0;
-    names.iter().find_map(|name| {
-        let found = entries
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        let text = match serde_json::from_str(found.1.get()).ok()? {
-            serde_json::Value::String(text) => text,
-            serde_json::Value::Number(number) => number.to_string(),
-            _ => return None,
-        };
-        Some(text.trim().to_string()).filter(|text| !text.is_empty())
-    })
-}
-
 /// A text of a user that is an address of a page.
 fn page(text: String) -> Option<String> {
     let lower = text.to_ascii_lowercase();
@@ -143,9 +124,8 @@ impl Lines {
             None => event.name.clone(),
         };
         let attributes = event.attributes.as_deref().unwrap_or_default();
-        let phone = attribute(attributes, &PHONES);
         let mut about: Vec<String> = email.into_iter().collect();
-        about.extend(phone.map(|phone| format!("Phone: {phone}")));
+        about.extend(phone(attributes).map(|phone| format!("Phone: {phone}")));
         if let Some((kind, at, note)) = &event.last {
             about.push(match given(note) {
                 Some(note) => format!("Last: {kind}, {at}: {note}"),

@@ -3,7 +3,7 @@
 use crate::model::kind::{Kind, OnDelete, Target};
 
 /// One field of a noun.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// The name in JSON and in SQL. In kebab case it is also the flag.
     pub name: &'static str,

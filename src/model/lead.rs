@@ -72,6 +72,7 @@ pub static LEAD: Noun = Noun {
             "crm lead list --q ada -o csv --fields id,email,attributes.company",
             "crm lead list --status ne:lost --count",
             "crm lead list --where last_action_at=lt:-30d --sort last_action_at",
+            "crm lead list --where last_action_at=is:null",
         ],
         update: &[
             "crm lead update 1 --status contacted --set company=Acme --unset size",

@@ -215,6 +215,11 @@ impl Keyring {
         self.tokens.is_empty()
     }
 
+    /// Whether the token of this name is the only one.
+    pub fn is_only(&self, name: &str) -> bool {
+        matches!(self.tokens.as_slice(), [(_, one)] if &*one.name == name)
+    }
+
     /// Whether a token that was found earlier is still one of these.
     pub fn has(&self, token: &Token) -> bool {
         self.tokens.iter().any(|(_, known)| known.id == token.id)

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::base::time::Zone;
 use crate::base::width::cut;
 use crate::model::attributes::Entries;
 use crate::model::field::Presence;
@@ -22,8 +23,33 @@ const WIDEST: usize = 40;
 /// What is told for a value that is missing.
 const NONE: &str = "none";
 
+/// How times are told.
+#[derive(Clone, Copy, Debug)]
+pub enum Times<'z> {
+    /// As they are stored, in UTC, under the names of their fields: for programs.
+    Stored,
+    /// In a zone and to the minute, under the short names of the flags: for people.
+    Shown {
+        /// The zone.
+        zone: &'z Zone,
+        /// Whether there is room only for the new one of two times.
+        is_narrow: bool,
+    },
+}
+
 /// A change in a few words. `kind` is its type, such as `lead.updated`, and `is_undo` says whether it takes another one back.
 pub fn told(kind: &str, is_undo: bool, record: &str, previous: Option<&str>) -> String {
+    told_with(Times::Stored, kind, is_undo, record, previous)
+}
+
+/// The same with times as they are wanted.
+pub fn told_with(
+    times: Times<'_>,
+    kind: &str,
+    is_undo: bool,
+    record: &str,
+    previous: Option<&str>,
+) -> String {
     let (noun, verb) = kind.split_once('.').unwrap_or((kind, ""));
     let restored = is_undo && previous.is_none() && verb == "created";
     let verb = match verb {
@@ -31,7 +57,7 @@ pub fn told(kind: &str, is_undo: bool, record: &str, previous: Option<&str>) -> 
         _ if kind == DUE => "follow-up due",
         verb => verb,
     };
-    let mut what = what(noun, verb, record, previous);
+    let mut what = what(times, noun, verb, record, previous);
     if is_undo && !restored {
         what.push_str(" (undo)");
     }
@@ -39,11 +65,11 @@ pub fn told(kind: &str, is_undo: bool, record: &str, previous: Option<&str>) -> 
 }
 
 /// What happened, in a few words.
-fn what(noun: &str, verb: &str, record: &str, previous: Option<&str>) -> String {
+fn what(times: Times<'_>, noun: &str, verb: &str, record: &str, previous: Option<&str>) -> String {
     let noun = NOUNS.into_iter().find(|known| known.name == noun);
     let record = members(record);
     let told = match previous {
-        Some(previous) => differences(noun, &members(previous), &record),
+        Some(previous) => differences(times, noun, &members(previous), &record),
         None => title(noun, &record),
     };
     match (previous, told.is_empty()) {
@@ -92,6 +118,7 @@ fn title(noun: Option<&'static Noun>, record: &[(Cow<'_, str>, &str)]) -> String
 
 /// The fields that changed, comma-separated. Those that crm sets itself say nothing.
 fn differences(
+    times: Times<'_>,
     noun: Option<&'static Noun>,
     previous: &[(Cow<'_, str>, &str)],
     record: &[(Cow<'_, str>, &str)],
@@ -112,6 +139,25 @@ fn differences(
                     }
                 }
             }
+            Some(field) if field.kind.tense().is_some() => {
+                let flag = field.flag.unwrap_or(field.name);
+                told.push(match times {
+                    Times::Stored => difference(name, Some(old), new),
+                    Times::Shown {
+                        zone,
+                        is_narrow: true,
+                    } => {
+                        format!("{flag}: {}", shown_in(zone, new))
+                    }
+                    Times::Shown { zone, .. } => {
+                        format!(
+                            "{flag}: {} → {}",
+                            shown_in(zone, Some(old)),
+                            shown_in(zone, new)
+                        )
+                    }
+                });
+            }
             _ => told.push(difference(name, Some(old), new)),
         }
     }
@@ -121,6 +167,11 @@ fn differences(
 fn difference(name: &str, old: Option<&str>, new: Option<&str>) -> String {
     let name = cut(name.to_string(), WIDEST);
     format!("{name}: {} → {}", shown(old), shown(new))
+}
+
+/// A time in a zone.
+fn shown_in(zone: &Zone, json: Option<&str>) -> String {
+    zone.brief(&shown(json))
 }
 
 /// A value in a few words.
@@ -204,7 +255,34 @@ mod tests {
             ),
         ] {
             let (noun, verb) = kind.split_once('.').unwrap();
-            assert_eq!(what(noun, verb, &record, previous), expected);
+            let told = what(Times::Stored, noun, verb, &record, previous);
+            assert_eq!(told, expected);
         }
+    }
+
+    #[test]
+    fn times_are_told_in_a_zone_to_people() {
+        let zone = Zone::named("America/New_York").unwrap();
+        let told = |is_narrow, record, previous| {
+            let times = Times::Shown {
+                zone: &zone,
+                is_narrow,
+            };
+            told_with(times, "process.updated", false, record, Some(previous))
+        };
+        let at = |time: &str| format!(r#"{{"next_followup_datetime":{time},"status":"active"}}"#);
+        let (nine, midnight) = (
+            at(r#""2026-12-04 14:00:00""#),
+            at(r#""2026-11-29 05:00:00""#),
+        );
+        let (none, odd) = (at("null"), at("7"));
+        assert_eq!(
+            told(false, &nine, &midnight),
+            "next: 2026-11-29 → 2026-12-04 09:00, status: active → active"
+        );
+        let only = r#"{"next_followup_datetime":"2026-11-29 05:00:00"}"#;
+        assert_eq!(told(true, &nine, only), "next: 2026-12-04 09:00");
+        assert_eq!(told(true, &none, only), "next: none");
+        assert_eq!(told(false, &odd, only), "next: 2026-11-29 → 7");
     }
 }

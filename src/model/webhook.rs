@@ -9,17 +9,9 @@ use std::fmt;
 
 use serde_json::{Value as Json, json};
 
-use crate::base::error::quoted;
-use crate::model::nouns::NOUNS;
-use crate::model::process::DUE;
+use crate::model::change_type::{ALL, expected, is_type};
 
 pub use secret::{SECRET_PREFIX, SigningSecret, signature};
-
-/// What can happen to a record: the second word of a change's type.
-const EVENTS: [&str; 4] = ["created", "updated", "deleted", "erased"];
-
-/// The type that stands for all types.
-const ALL: &str = "*";
 
 /// The types of changes that a webhook wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,15 +27,8 @@ impl ChangeTypes {
     pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<ChangeTypes, String> {
         let mut types: Vec<String> = Vec::new();
         for word in words.into_iter().map(str::trim) {
-            if !is_type(word) {
-                let nouns: Vec<&str> = NOUNS.iter().map(|noun| noun.name).collect();
-                return Err(format!(
-                    "expected types like *, {0}.* or {0}.created, where the first word is one of {1} and the second one of {2}, or {DUE}, got {3}",
-                    nouns[0],
-                    nouns.join(", "),
-                    EVENTS.join(", "),
-                    quoted(word)
-                ));
+            if word != ALL && !is_type(word) {
+                return Err(expected("types like *, ", word));
             }
             if !types.iter().any(|known| known == word) {
                 types.push(word.into());
@@ -85,16 +70,6 @@ impl fmt::Display for ChangeTypes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(","))
     }
-}
-
-fn is_type(word: &str) -> bool {
-    let Some((noun, event)) = word.split_once('.') else {
-        return word == ALL;
-    };
-    if word == DUE {
-        return true;
-    }
-    NOUNS.iter().any(|known| known.name == noun) && (event == ALL || EVENTS.contains(&event))
 }
 
 /// What a webhook does.

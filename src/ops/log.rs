@@ -1,8 +1,10 @@
 //! `POST /leads/{id}/log`, `crm log`: logs an action, and moves a follow-up of its lead in the same transaction.
 
+mod values;
+
 use serde_json::{Value as Json, json};
 
-use crate::base::error::{Code, Error, Problem, Problems, Result, quoted};
+use crate::base::error::{Code, Error, Problem, Problems, Result};
 use crate::base::time::{self, Zone};
 use crate::model::action::ACTION;
 use crate::model::draft::{Draft, Input, Purpose, ReadIn, entries};
@@ -27,6 +29,7 @@ use crate::store::sql::advance::{Wish, advance, choose, unnamed, within};
 use crate::store::sql::leases::{forget, hold, process_of};
 use crate::store::sql::ledger::Ledger;
 use crate::store::transaction::Transaction;
+use values::{OF_PROCESS, next, opened, wrong};
 
 /// Logs an action, and moves a follow-up.
 #[derive(Clone, Debug)]
@@ -52,9 +55,6 @@ const OWN: [&str; 6] = [
     "lead_status",
     "lease",
 ];
-
-/// The fields of a process that a request may open.
-const OF_PROCESS: [&str; 3] = ["name", "cadence_days", "attributes"];
 
 const fn field(name: &'static str, help: &'static str, takes: Takes) -> BodyField {
     BodyField {
@@ -307,11 +307,6 @@ fn is_given(key: &str) -> bool {
     key != "id" && ACTION.writable().contains(&key)
 }
 
-fn wrong(expected: &str, raw: &str) -> String {
-    let raw: String = raw.chars().take(60).collect();
-    format!("{expected}, got {}", quoted(&raw))
-}
-
 fn unknown(key: &str) -> Problem {
     let mut known = ACTION.writable();
     known.retain(|name| *name != "lead_id");
@@ -319,37 +314,6 @@ fn unknown(key: &str) -> Problem {
     let key: String = key.chars().take(60).collect();
     let expected = format!("no such field; expected {}", known.join(", "));
     Problem::new(key, expected)
-}
-
-/// Reads the time of the next follow-up, or null for none.
-fn next(raw: &str, zone: &Zone) -> Result<Option<String>, String> {
-    if raw == "null" {
-        return Ok(None);
-    }
-    let expected = || wrong(&format!("{}, or null for none", time::EXPECTED), raw);
-    let text: String = serde_json::from_str(raw).map_err(|_| expected())?;
-    time::parse_in(&text, zone).map(Some).ok_or_else(expected)
-}
-
-/// Reads the process that is opened.
-fn opened(raw: &str) -> Result<Draft> {
-    let mut draft = Draft::new(&PROCESS);
-    let expected = || Error::invalid(wrong("expected an object like {\"name\": \"Spring\"}", raw));
-    let members = entries(raw.as_bytes()).map_err(|_| expected())?;
-    for (key, raw) in members.0 {
-        match OF_PROCESS.contains(&&*key) {
-            true => draft.read(&key, raw.get(), Purpose::Create, ReadIn::UTC),
-            false => {
-                let key: String = key.chars().take(60).collect();
-                draft.refuse(
-                    &key,
-                    format!("no such field; expected {}", OF_PROCESS.join(", ")),
-                );
-            }
-        }
-    }
-    draft.row().map_err(Error::fields)?;
-    Ok(draft)
 }
 
 /// A schema of a field that may be null, which is the same as to leave it out.

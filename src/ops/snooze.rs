@@ -43,6 +43,9 @@ impl Snooze {
     }
 }
 
+/// What is expected of the time.
+pub const TO_COME: &str = "expected a time to come";
+
 impl Operation for Snooze {
     const ABOUT: &'static About = &About {
         of: Of::Noun(&FOLLOWUP),
@@ -158,10 +161,7 @@ impl Write for Snooze {
         }
         if self.next <= now(ledger.tx).await? {
             let got = &self.next;
-            return Err(Error::field(
-                "next",
-                format!("expected a time to come, got {got} (UTC)"),
-            ));
+            return Err(Error::field("next", format!("{TO_COME}, got {got} (UTC)")));
         }
         let fields = json!({"next_followup_datetime": self.next});
         Ok(Saved {

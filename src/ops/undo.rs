@@ -126,7 +126,10 @@ fn parse(body: &[u8]) -> Result<Option<i64>> {
     let change = body.get("change").map(|given| {
         let number = given.as_i64().filter(|number| *number >= 1);
         if number.is_none() {
-            let got = quoted(&given.to_string());
+            let got = match given {
+                Json::String(text) => quoted(text),
+                other => quoted(&other.to_string()),
+            };
             problems.push(
                 "change",
                 format!("expected the number of a change, a whole number of 1 or more, got {got}"),

@@ -5,7 +5,7 @@
 use crate::base::time::Zone;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
-use crate::model::told::told;
+use crate::model::told::{Times, told, told_with};
 use crate::operation::asked::Operation;
 use crate::ops::undo::Undo;
 use crate::output::table::TableColumn;
@@ -29,8 +29,19 @@ pub(super) fn columns(noun: &Noun) -> impl Iterator<Item = TableColumn> {
     })
 }
 
-/// The cells of a change or of an entry. The time is shown in the zone.
-pub(super) fn cells(record: &Record, zone: &Zone) -> Vec<String> {
+/// A terminal that is narrower has no room for the earlier one of two times.
+const WIDE: usize = 100;
+
+/// How times are told at a terminal of this width.
+pub(super) fn times(zone: &Zone, width: Option<usize>) -> Times<'_> {
+    Times::Shown {
+        zone,
+        is_narrow: width.is_some_and(|width| width < WIDE),
+    }
+}
+
+/// The cells of a change or of an entry. Times are shown in the zone.
+pub(super) fn cells(record: &Record, zone: &Zone, width: Option<usize>) -> Vec<String> {
     let text = |name: &str| record.get(name).text().unwrap_or_default();
     let mut cells = vec![
         zone.show(text("at")).into_owned(),
@@ -42,9 +53,10 @@ pub(super) fn cells(record: &Record, zone: &Zone) -> Vec<String> {
         let is_undo = text("operation") == Undo::ABOUT.methods[0].1;
         let previous = record.get("previous").text();
         cells.insert(0, record.get(record.noun.key().name).to_string());
-        cells.push(told(kind, is_undo, text("record"), previous));
+        let times = times(zone, width);
+        cells.push(told_with(times, kind, is_undo, text("record"), previous));
     } else {
-        cells.push(what(record, zone));
+        cells.push(what(record, zone, width));
     }
     let cells = cells.iter().map(|cell| visible(cell).into_owned());
     cells.collect()
@@ -66,10 +78,24 @@ pub(super) fn record(record: &Record) -> String {
     format!("{noun} {}", record.get("id"))
 }
 
-/// What an entry of a timeline says, also that it was edited.
-pub(super) fn what(entry: &Record, zone: &Zone) -> String {
+/// What an entry of a timeline says, also that it was edited. The entry itself tells an update with times in UTC, so it is told
+/// anew.
+pub(super) fn what(entry: &Record, zone: &Zone, width: Option<usize>) -> String {
     let text = |name: &str| entry.get(name).text();
     let what = text("what").unwrap_or_default();
+    if let (Some(kind), Some(record), Some(previous)) =
+        (text("type"), text("record"), text("previous"))
+    {
+        // The entry does not say otherwise whether it is about an undo. Another version of crm may tell it in other words.
+        let is_undo = [false, true];
+        let mut is_undo = is_undo.into_iter().filter(|is_undo| {
+            let told = told(kind, *is_undo, record, Some(previous));
+            told == what
+        });
+        if let Some(is_undo) = is_undo.next() {
+            return told_with(times(zone, width), kind, is_undo, record, Some(previous));
+        }
+    }
     match (text("edited_at"), text("edited_by")) {
         (None, _) => what.into(),
         (Some(at), None) => format!("{what} (edited {})", zone.show(at)),

@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::model::due::Due;
 use crate::output::look::Look;
 use crate::output::stop::Result;
-use crate::output::table::{TableColumn, table};
-use crate::output::text::visible;
+use crate::output::table::{GAP, TableColumn, table};
+use crate::output::text::{cut, visible};
 
 /// A follow-up as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,54 @@ fn title(due: Due) -> (&'static str, &'static str) {
     }
 }
 
+/// The columns that are left out before any other is cut, the last one first: telephone number and address. Why to call, what
+/// was last, and who does so already come before how.
+const SPARE: [usize; 2] = [4, EMAIL];
+
+/// The columns of the name and of the address.
+const NAME: usize = 3;
+const EMAIL: usize = 5;
+
+/// The columns that may be cut: name, subject, last contact and worker. A time or a number that is cut says nothing.
+const CUT: [usize; 4] = [NAME, 6, LAST, 8];
+
+/// The column of the last contact.
+const LAST: usize = 7;
+
+/// The least width of a column that is cut.
+const LEAST: usize = 8;
+
+/// The width of a column that is not cut.
+fn natural(rows: &[[String; 9]], names: &[&str; 9], at: usize) -> usize {
+    let cells = rows.iter().map(|row| row[at].width());
+    cells.max().unwrap_or(0).max(names[at].width())
+}
+
+/// Cuts the texts so that all columns fit without the spare ones, if that is possible.
+fn cut_to(rows: &mut [[String; 9]], names: &mut [&str; 9], kept: &[usize], width: usize) {
+    let shown: Vec<usize> = kept
+        .iter()
+        .copied()
+        .filter(|at| !SPARE.contains(at))
+        .collect();
+    let (texts, others): (Vec<usize>, Vec<usize>) = shown.iter().partition(|at| CUT.contains(at));
+    let natural = |at: &usize| natural(rows, names, *at);
+    let used = others.iter().map(natural).sum::<usize>() + GAP * (shown.len() - 1);
+    let room = width.saturating_sub(used);
+    let natural: Vec<usize> = texts.iter().map(natural).collect();
+    let total = |most: usize| natural.iter().map(|one| (*one).min(most)).sum::<usize>();
+    let most = (LEAST..=width).rev().find(|most| total(*most) <= room);
+    let most = most.unwrap_or(LEAST);
+    if names[LAST].width() > most {
+        names[LAST] = "contact";
+    }
+    for row in rows {
+        for at in &texts {
+            row[*at] = cut(std::mem::take(&mut row[*at]), most);
+        }
+    }
+}
+
 /// Prints follow-ups as one table, with a title above each group. A column that is empty everywhere is left out.
 pub fn due(mut out: impl Write, look: Look, mut all: Vec<DueRow>) -> Result {
     // The order within a group stays. An overdue one may be after midnight, and one without a time of day is before it.
@@ -55,23 +105,23 @@ pub fn due(mut out: impl Write, look: Look, mut all: Vec<DueRow>) -> Result {
             row.time,
             row.lead,
             row.name,
-            row.email,
             row.phone,
+            row.email,
             row.process,
             row.contact,
             row.worker,
         ];
         cells.map(|cell| visible(&cell).into_owned())
     });
-    let rows: Vec<[String; 9]> = rows.collect();
+    let mut rows: Vec<[String; 9]> = rows.collect();
     // Commands such as `crm log` take the number of a lead, others that of a process.
-    let names = [
+    let mut names = [
         "process",
         "due",
         "lead",
         "name",
-        "email",
         "phone",
+        "email",
         "subject",
         "last contact",
         "worker",
@@ -79,10 +129,25 @@ pub fn due(mut out: impl Write, look: Look, mut all: Vec<DueRow>) -> Result {
     let kept: Vec<usize> = (0..names.len())
         .filter(|at| *at < 2 || rows.iter().any(|row| !row[*at].is_empty()))
         .collect();
+    if let Some(width) = look.terminal.width {
+        let whole: usize = kept
+            .iter()
+            .map(|at| natural(&rows, &names, *at) + GAP)
+            .sum();
+        // The addresses have no room, and who has no name is known by it.
+        if whole > width + GAP {
+            for row in &mut rows {
+                if row[NAME].is_empty() {
+                    row[NAME] = row[EMAIL].clone();
+                }
+            }
+        }
+        cut_to(&mut rows, &mut names, &kept, width);
+    }
     let columns = kept.iter().map(|at| TableColumn {
         name: names[*at].into(),
         right: [0, 2].contains(at),
-        spare: false,
+        spare: SPARE.contains(at),
         usual: true,
     });
     let columns: Vec<TableColumn> = columns.collect();

@@ -1,5 +1,6 @@
 //! What a search has found: a table in which the matches are marked.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use crate::base::words::marks;
@@ -14,7 +15,7 @@ use crate::output::table::{TableColumn, table};
 use crate::output::text::visible;
 
 /// The columns of the table. The whole record is for programs.
-const COLUMNS: [&str; 5] = ["type", "id", "title", "field", "snippet"];
+const COLUMNS: [&str; 6] = ["type", "id", "title", "lead", "field", "snippet"];
 
 /// The columns of CSV.
 const CSV: &str = "id,type,title,field,snippet,lead_id";
@@ -22,16 +23,17 @@ const CSV: &str = "id,type,title,field,snippet,lead_id";
 /// Stand around a match until the table is made. They have no width, and are removed from the data before.
 const MARKS: [char; 2] = ['\u{2061}', '\u{2062}'];
 
-/// Prints the records that were found. `words` are those that were searched for.
+/// Prints the records that were found. `words` are those that were searched for, and `leads` those that a table names.
 pub fn found(
     out: &mut impl Write,
     look: Look,
     fields: Option<Shown>,
     records: &[Record],
     words: &[String],
+    leads: &HashMap<i64, Record>,
 ) -> Result {
     if look.format == Format::Table && fields.is_none() {
-        return marked(out, look, records, words);
+        return marked(out, look, records, words, leads);
     }
     let fields = match (fields, look.format) {
         (None, Format::Csv) => Shown::parse(&FOUND, CSV).ok(),
@@ -45,7 +47,30 @@ pub fn found(
     Ok(())
 }
 
-fn marked(out: &mut impl Write, look: Look, records: &[Record], words: &[String]) -> Result {
+/// Who a record is about: of a lead its address, of others the lead's id and name. The title of a lead may be its address.
+fn who(record: &Record, leads: &HashMap<i64, Record>) -> String {
+    let id = record.get("lead_id").int();
+    let Some(lead) = id.and_then(|id| leads.get(&id)) else {
+        return id.map_or_else(String::new, |id| id.to_string());
+    };
+    let of = |name: &str| lead.get(name).text().unwrap_or_default().trim();
+    let (name, email) = (of("name"), of("email"));
+    let is_itself = record.get("type").text() == Some(lead.noun.name);
+    match (is_itself, record.get("title").text() == Some(email)) {
+        (true, true) => name.into(),
+        (true, false) => email.into(),
+        _ if name.is_empty() => format!("{} {email}", lead.id()),
+        _ => format!("{} {name}", lead.id()),
+    }
+}
+
+fn marked(
+    out: &mut impl Write,
+    look: Look,
+    records: &[Record],
+    words: &[String],
+    leads: &HashMap<i64, Record>,
+) -> Result {
     if records.is_empty() {
         return Ok(());
     }
@@ -57,9 +82,12 @@ fn marked(out: &mut impl Write, look: Look, records: &[Record], words: &[String]
     });
     let rows = records.iter().map(|record| {
         let cell = |name: &&str| {
-            let value = record.get(name).to_string();
+            let value = match *name {
+                "lead" => who(record, leads),
+                name => record.get(name).to_string(),
+            };
             match *name {
-                "snippet" | "title" if look.terminal.color => with_marks(&value, words),
+                "snippet" | "title" | "lead" if look.terminal.color => with_marks(&value, words),
                 _ => visible(&value).replace(MARKS, ""),
             }
         };
@@ -114,6 +142,7 @@ fn in_bold(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::lead::LEAD;
     use crate::output::terminal::Terminal;
 
     fn record(title: &str, snippet: &str) -> Record {
@@ -123,6 +152,12 @@ mod tests {
         Record::from_json(&FOUND, json.to_string().as_bytes()).unwrap()
     }
 
+    fn leads() -> HashMap<i64, Record> {
+        let json = br#"{"id": 7, "email": "j@example.com", "name": "J\u00f6rg"}"#;
+        let lead = Record::from_json(&LEAD, json).unwrap();
+        HashMap::from([(7, lead)])
+    }
+
     fn shown(terminal: Terminal, record: &Record, words: &[&str]) -> String {
         let look = Look {
             format: Format::Table,
@@ -130,7 +165,8 @@ mod tests {
         };
         let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
         let mut out = Vec::new();
-        found(&mut out, look, None, std::slice::from_ref(record), &words).unwrap();
+        let records = std::slice::from_ref(record);
+        found(&mut out, look, None, records, &words, &leads()).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.lines().nth(2).unwrap().to_string()
     }
@@ -144,11 +180,11 @@ mod tests {
         let ada = record("Jörg", "Jörg Müller\u{2061}");
         assert_eq!(
             shown(terminal(80, true), &ada, &["mull"]),
-            "lead   7  Jörg   name   Jörg \u{1b}[1mMüll\u{1b}[22mer"
+            "lead   7  Jörg   j@example.com  name   Jörg \u{1b}[1mMüll\u{1b}[22mer"
         );
         assert_eq!(
             shown(terminal(80, false), &ada, &["mull"]),
-            "lead   7  Jörg   name   Jörg Müller\\u{2061}"
+            "lead   7  Jörg   j@example.com  name   Jörg Müller\\u{2061}"
         );
         // A match that is cut does not run on into other cells.
         let long = record(&"m".repeat(60), "a \u{1b}[31mred one");

@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::base::time::{self, Zone};
 use crate::config::Format;
 use crate::model::attributes;
+use crate::model::due::{Due, Moment};
 use crate::model::record::Record;
 use crate::output::digest;
 use crate::output::look::{Extent, Look};
@@ -195,13 +196,16 @@ impl Screen<'_> {
     /// A process in a row. One that is overdue stands out.
     fn process(&self, process: &Record, summary: &Summary) -> (Mark, Vec<String>) {
         let at = get(process, "next_followup_datetime");
-        let mark = match !at.is_empty() && at < self.now.as_str() {
-            true => Mark::Red,
-            false => Mark::Plain,
+        // A date alone is due all day long.
+        let due = Moment::at(&self.now, self.zone).of(Some(at));
+        let mark = match due {
+            Due::Overdue => Mark::Red,
+            _ => Mark::Plain,
         };
-        let when = match at.is_empty() {
-            true => "no date".into(),
-            false => self.distance(at),
+        let when = match due {
+            Due::Unscheduled => "no date".into(),
+            Due::Today if at < self.now.as_str() => Due::Today.word().into(),
+            _ => self.distance(at),
         };
         let (channel, status) = (get(process, "channel"), get(process, "status"));
         let about = [&format!("process {}", process.id()), channel, status];
@@ -226,7 +230,7 @@ impl Screen<'_> {
             self.distance(get(entry, "at")),
             who,
             digest::record(entry),
-            digest::what(entry, self.zone),
+            digest::what(entry, self.zone, self.terminal.width),
         ];
         (Mark::Plain, cells)
     }
@@ -301,11 +305,7 @@ impl Screen<'_> {
 
     /// A time in the zone, to the minute.
     fn time(&self, stored: &str) -> String {
-        let time = self.zone.show(stored);
-        match time.get(..16).filter(|_| time.len() == 19) {
-            Some(minute) => minute.into(),
-            None => time.into_owned(),
-        }
+        self.zone.brief(stored)
     }
 }
 

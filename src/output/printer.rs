@@ -147,7 +147,7 @@ impl<W: Write> Printer<W> {
         }
         self.before()?;
         if self.digests {
-            let cells = digest::cells(record, &self.zone);
+            let cells = digest::cells(record, &self.zone, self.look.terminal.width);
             self.row(cells.into_iter());
             return self.after();
         }

@@ -20,7 +20,7 @@ pub const NARROWEST: usize = 11;
 const READABLE: usize = 19;
 
 /// The number of blanks between two columns.
-const GAP: usize = 2;
+pub(super) const GAP: usize = 2;
 
 pub(super) struct TableColumn {
     pub(super) name: Cow<'static, str>,

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use warp::http::Method;
 
 use crate::model::noun::Noun;
+use crate::operation::about::Access;
 use crate::ops::{Op, routes};
 
 /// A path of the service, with its operations.
@@ -119,6 +120,13 @@ impl Path {
         left.is_none().then_some(key)
     }
 
+    /// Whether this path is meant, and nothing stands where its secret should. It is answered as every wrong secret is.
+    fn lacks_secret(&self, path: &str) -> bool {
+        let is_secret = |act: &Act| matches!(act.op.about().access, Access::InPath(_));
+        let begin = self.template[1..].split_once("/{");
+        self.acts.iter().any(is_secret) && begin.is_some_and(|(begin, _)| begin == path)
+    }
+
     /// The operation of a method. HEAD is the same as GET, because hyper leaves out the body.
     pub(super) fn act(&self, method: &Method) -> Option<Act> {
         let name = match method {
@@ -158,9 +166,16 @@ pub(super) fn find(path: &str) -> Option<Found<'_>> {
         Some(rest) if !rest.is_empty() => rest,
         _ => path,
     };
-    PATHS.iter().find_map(|known| {
+    let found = PATHS.iter().find_map(|known| {
         let key = known.matches(path)?;
         Some(Found { path: known, key })
+    });
+    found.or_else(|| {
+        let known = PATHS.iter().find(|known| known.lacks_secret(path))?;
+        Some(Found {
+            path: known,
+            key: "",
+        })
     })
 }
 
@@ -203,6 +218,9 @@ mod tests {
             ("/docs", ""),
             ("/docs/a/b", "a/b"),
             ("/", ""),
+            ("/calendar", ""),
+            ("/calendar/", ""),
+            ("/calendar/x", "x"),
         ] {
             assert_eq!(find(path).unwrap().key, key, "{path}");
         }

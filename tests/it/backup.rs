@@ -540,7 +540,7 @@ fn what_a_killed_restore_left_is_removed_by_the_next_command_that_writes() {
         home.write(name, OLD);
     }
     let serve = |db: &'static str| drop(home.serve(&["--db", db]));
-    let command = |line: &'static str| drop(home.line(line).ok());
+    let command = |line: &'static str| drop(home.line(line).warned());
     for write in [
         &(|| command("lead update 1 --name Ada --db crm.db")) as &dyn Fn(),
         &|| command("lead create --email b@example.com --db link.db"),

@@ -219,7 +219,10 @@ fn the_address_is_printed_once_and_never_logged() {
     let home = Home::new();
     let created = |name: &str, more: &[&str]| {
         let words = ["token", "create", name, "--scope", "calendar"];
-        home.crm(words.iter().chain(more)).ok().trim().to_string()
+        home.crm(words.iter().chain(more))
+            .warned()
+            .trim()
+            .to_string()
     };
     let path = created("phone", &["--db", "crm.db"]);
     assert!(
@@ -271,6 +274,9 @@ fn the_address_is_printed_once_and_never_logged() {
         let status = of(&wrong);
         assert!([200, 401, 404].contains(&status), "{wrong} {status}");
     }
+    for nothing in ["/calendar", "/calendar/"] {
+        assert_eq!(of(nothing), 404, "{nothing}");
+    }
     assert_eq!(ask("DELETE", &path), 401);
     let metrics = client()
         .get(format!("{}/metrics", server.url))
@@ -292,11 +298,39 @@ fn the_address_is_printed_once_and_never_logged() {
 }
 
 #[test]
+fn a_first_token_that_locks_its_owner_out_is_warned_of() {
+    let home = Home::new();
+    let create = |name: &str, scope: &str, format: &str| {
+        let line =
+            format!("crm token create {name} --scope {scope} --db {name}.db -o {format} 2> said");
+        home.shell(&line).ok();
+        std::fs::read_to_string(home.path("said")).unwrap()
+    };
+    for (scope, format) in [("calendar", "table"), ("read", "json")] {
+        assert_eq!(
+            create(scope, scope, format),
+            format!(
+                "warning: {scope} is the first token of this database, so from now on a service on it lets nobody in without a \
+                 token, and the scope of this one is only {scope}; make one for yourself: crm token create me --scope admin\n"
+            )
+        );
+        // It is not the first one any more.
+        home.line(&format!("token create me --scope admin --db {scope}.db"))
+            .ok();
+        let next = format!("crm token create tv --scope calendar --db {scope}.db 2>&1");
+        assert_eq!(home.shell(&next).ok().lines().count(), 1);
+    }
+    for scope in ["write", "admin"] {
+        assert_eq!(create(scope, scope, "table"), "");
+    }
+}
+
+#[test]
 fn a_calendar_ends_with_its_token() {
     let home = Home::new();
     let path = home
         .line("token create p --scope calendar --expires 2s --db crm.db")
-        .ok();
+        .warned();
     let server = home.serve(&["--db", "crm.db"]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let url = format!("{}{}", server.url, path.trim());

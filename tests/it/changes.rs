@@ -169,8 +169,8 @@ pub async fn changes_are_filtered(store: AnyStore) {
         ("type=ne:lead.*", &[2, 4]),
         ("type=in:action.*,lead.updated", &[2, 3, 4]),
         ("type=like:%25.deleted", &[4, 5]),
-        ("type=lead", &[]),
-        ("type=.*", &[]),
+        ("type=like:lead", &[]),
+        ("type=database.restored", &[]),
         ("id=2", &[1, 3, 5]),
         ("id=2&type=lead.*&sort=-seq", &[5, 3, 1]),
         ("by=-", &[0, 1, 2, 3, 4, 5]),
@@ -193,6 +193,23 @@ pub async fn changes_are_filtered(store: AnyStore) {
             continue;
         }
         assert_eq!(found, expected, "{query}");
+    }
+    // A type that there is not would be waited for in vain.
+    for (wrong, got) in [
+        ("process.dew", "process.dew"),
+        ("ne:lead", "lead"),
+        ("in:lead.*,leads.*", "leads.*"),
+        ("*", "*"),
+        (".*", ".*"),
+    ] {
+        let error = Query::new(&CHANGE, pairs(&format!("type={wrong}")).unwrap()).unwrap_err();
+        assert_eq!(
+            error.message,
+            format!(
+                "type: expected a type like lead.* or lead.created, where the first word is one of lead, action, process and \
+                 the second one of created, updated, deleted, erased, or process.due or database.restored, got \"{got}\""
+            )
+        );
     }
     for query in [
         format!("group={group}"),

@@ -633,7 +633,15 @@ fn commands_show_and_move_what_is_due() {
         assert_eq!(both.ok(&format!("crm due --overdue -q -o {format}")), "");
     }
     assert_eq!(both.ok("crm due -o json"), "[]\n");
-    both.ok("crm process create --name Spring --lead 1 --next '2026-01-31 09:00:00' -o id");
+    let run =
+        both.run("crm process create --name Spring --lead 1 --next '2026-01-31 09:00:00' -o id");
+    let noted = |at: &str| {
+        format!("note: --next: {at} is in the past, so the follow-up is overdue at once\n")
+    };
+    assert_eq!(
+        (run.stdout, run.stderr),
+        ("1\n".into(), noted("2026-01-31 09:00"))
+    );
     both.ok("crm process create --name Summer --lead 1 --next today -o id");
     both.ok("crm process create --name Autumn --lead 2 --next '+3d 9am' -o id");
     both.ok("crm process create --name Winter --lead 2 --next '+30d 9am' -o id");
@@ -652,8 +660,8 @@ fn commands_show_and_move_what_is_due() {
         "2026-01-31 09:00",
         "1",
         "Ada Lovelace",
-        "ada@example.com",
         "+49 30 1",
+        "ada@example.com",
         "Spring",
         "never",
     ];
@@ -672,7 +680,8 @@ fn commands_show_and_move_what_is_due() {
         "id,due\n1,overdue\n2,today\n3,soon\n"
     );
     assert_eq!(both.ok("crm followups --due overdue,today -o id"), "1\n2\n");
-    both.ok("crm log 1 call 'Asked for a quote' --process 1 --next '2026-02-01 09:00:00'");
+    let run = both.run("crm log 1 call 'Asked for a quote' --process 1 --next 2026-02-01");
+    assert_eq!((run.code, run.stderr), (Some(0), noted("2026-02-01")));
     assert!(both.ok("crm due").contains(", call"));
 
     let told = both.ok("crm snooze 1 '2126-02-01 09:00:00'");
@@ -728,7 +737,7 @@ fn commands_claim_renew_and_give_back() {
     crm("crm lead create --email ada@example.com --name Ada --set phone=1").ok();
     crm("crm action create --lead 1 --type call --details 'Asked for a quote' --at 2026-01-31")
         .ok();
-    crm("crm process create --name Spring --lead 1 --channel email --next 2026-01-31").ok();
+    crm("crm process create --name Spring --lead 1 --channel email --next 2026-01-31").warned();
     let card = crm("crm next --worker anna --lease 30m").ok();
     for part in [
         "Ada",
@@ -783,4 +792,74 @@ fn commands_claim_renew_and_give_back() {
     let stale = crm(&format!("crm log 1 call Again --lease {lease}")).fails(5);
     assert!(stale.starts_with("error: --lease: "), "{stale}");
     assert_eq!(crm("crm action list --count").ok(), "2\n");
+}
+
+#[test]
+fn mine_is_what_was_claimed_for_me() {
+    let home = Home::new();
+    let crm = |line: &str| home.shell(&format!("crm {line} --db crm.db"));
+    crm("lead create --email ada@example.com -o id").ok();
+    crm("process create --lead 1 --name Spring --next today -o id").ok();
+    crm("process create --lead 1 --name Summer --next today -o id").ok();
+    crm("action create --lead 1 --type 'site visit' -o id").ok();
+    let user = crm("changes --limit 1 -o csv --fields by").ok();
+    let user = user.lines().nth(1).unwrap().to_string();
+    let nobody = |line: &str, worker: &str| {
+        let run = crm(line).run();
+        let none = format!("{worker} has claimed nothing that is due\n");
+        assert_eq!((run.code, run.stderr), (Some(0), none), "{line}");
+    };
+    nobody("due --mine", &user);
+    let card = crm("next").ok();
+    // What was done last is proposed where the process has no channel.
+    let proposed = "crm log 1 'site visit' 'What it was about' --next +3d";
+    assert!(card.contains(proposed), "{card}");
+    assert!(card.contains(" (today)\n"), "{card}");
+    assert_eq!(crm("due --mine -o id").ok(), "1\n");
+    assert_eq!(crm("due -o id --mine").ok(), "1\n");
+    assert_eq!(crm(&format!("due --mine {user} -o id")).ok(), "1\n");
+    nobody("due --mine anna", "anna");
+    let refused = home.line("due --mine --url http://localhost:1").fails(2);
+    assert!(
+        refused.contains("--mine: expected a worker with --url: the name of your token"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn slips_of_every_day_are_noted() {
+    let home = Home::new();
+    let crm = |line: &str| home.shell(&format!("crm {line} --db crm.db"));
+    crm("lead create --email ada@example.com -o id").ok();
+    crm("process create --lead 1 --name Spring -o id").ok();
+    assert_eq!(crm("done 1").ok(), "Process 1 (Spring) is completed\n");
+    assert_eq!(
+        crm("done 1").ok(),
+        "Process 1 (Spring) was completed already\n"
+    );
+    let missing = crm("done 7").fails(3);
+    assert_eq!(missing, "error: Process not found\n");
+    // The type was forgotten.
+    let run = crm("log 1 'Sent the quote' -o id").run();
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (
+            Some(0),
+            "note: the type of the action is \"Sent the quote\"; what it was about comes after the type, as in: crm log 1 call \
+             'Sent the quote'\n"
+        )
+    );
+    crm("log 1 'site visit' 'Saw the machine' -o id").ok();
+    // The same address once more. A script is told nothing.
+    crm("lead create --email Ada@example.com -o id").ok();
+    let third = home.line("lead create --email ada@example.com --db crm.db");
+    let (shown, code) = crate::cli::at_terminal(third, 120, "");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        shown.contains("note: leads 1, 2 have this address too; --on-duplicate update"),
+        "{shown}"
+    );
+    let new = home.line("lead create --email bob@example.com --db crm.db");
+    let (shown, _) = crate::cli::at_terminal(new, 120, "");
+    assert!(!shown.contains("note"), "{shown}");
 }

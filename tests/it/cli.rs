@@ -288,9 +288,9 @@ fn flags_have_second_names() {
         both.ok("crm action get 2 -o json --fields lead_id,action_type,details,timestamp"),
         "{\"lead_id\":1,\"action_type\":\"mail\",\"details\":\"old\",\"timestamp\":\"2026-01-31 00:00:00\"}\n"
     );
-    both.ok("crm process update 1 --last-action 2 --next 2026-03-01 --lead 1");
+    both.ok("crm process update 1 --last-action 2 --next 2126-03-01 --lead 1");
     assert_eq!(
-        both.ok("crm process list --last-action 2 --next 2026-03-01 --lead 1 -o id"),
+        both.ok("crm process list --last-action 2 --next 2126-03-01 --lead 1 -o id"),
         "1\n"
     );
     assert_eq!(

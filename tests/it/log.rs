@@ -310,6 +310,30 @@ pub async fn a_log_that_is_refused_changes_nothing(store: AnyStore) {
         ),
         (
             1,
+            r#","next":"+3d""#,
+            Code::Invalid,
+            "next: expected a time like 2026-01-31 09:30:00, 2026-01-31T09:30:00+02:00 or 2026-01-31, or null for none, got \"+3d\"",
+        ),
+        (
+            1,
+            r#","process_id":"5""#,
+            Code::Invalid,
+            "process_id: expected the id of a process, a whole number of 1 or more, got \"5\"",
+        ),
+        (
+            1,
+            r#","process":{"name":"a","name":"b"}"#,
+            Code::Invalid,
+            "process: must not contain the key \"name\" twice",
+        ),
+        (
+            1,
+            r#","process":"Spring""#,
+            Code::Invalid,
+            "process: expected an object like {\"name\": \"Spring\"}, got \"Spring\"",
+        ),
+        (
+            1,
             r#","done":1"#,
             Code::Invalid,
             "done: expected true or false, got \"1\"",
@@ -817,16 +841,16 @@ fn at_a_shell_it_says_what_has_moved() {
             "Action 2 logged with ada@example.com; process 1 (Spring) opened, its follow-up is due 2026-01-09 09:00:00\n",
         ),
         (
-            "crm log 1 mail '- a note' --at 2026-01-03 --next 2026-02-01 --set k=v",
-            "Action 3 logged with ada@example.com; follow-up of process 1 moved from 2026-01-09 09:00:00 to 2026-02-01 00:00:00\n",
+            "crm log 1 mail '- a note' --at 2026-01-03 --next 2126-02-01 --set k=v",
+            "Action 3 logged with ada@example.com; follow-up of process 1 moved from 2026-01-09 09:00:00 to 2126-02-01 00:00:00\n",
         ),
         (
             "crm log 1 mail --at 2026-01-01",
-            "Action 4 logged with ada@example.com; it is older than the last action of process 1, whose follow-up stays at 2026-02-01 00:00:00\n",
+            "Action 4 logged with ada@example.com; it is older than the last action of process 1, whose follow-up stays at 2126-02-01 00:00:00\n",
         ),
         (
             "crm log 1 call --at 2026-01-04 --next none --process 1",
-            "Action 5 logged with ada@example.com; process 1 has no follow-up any more; it was due 2026-02-01 00:00:00\n",
+            "Action 5 logged with ada@example.com; process 1 has no follow-up any more; it was due 2126-02-01 00:00:00\n",
         ),
         (
             "crm log 1 call --at 2026-01-04 --done",

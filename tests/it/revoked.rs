@@ -124,7 +124,7 @@ impl Stopped {
 /// Makes a token with these words after its name, and returns it.
 fn create(home: &Home, db: &str, words: &str) -> String {
     let line = format!("token create {words} --db {db}");
-    home.line(&line).ok().trim().to_string()
+    home.line(&line).warned().trim().to_string()
 }
 
 #[test]

@@ -270,7 +270,7 @@ fn an_erasure_leaves_no_byte_of_its_words() {
     }
     assert!(has("bing\t"));
     assert_eq!(crm("check"), "ok\n");
-    assert_eq!(crm("find jab -o id"), "2\n");
+    assert_eq!(crm("find jab --type lead -o id"), "2\n");
 }
 
 #[test]
@@ -287,8 +287,8 @@ fn a_check_finds_what_a_search_cannot() {
     connection.execute_batch(change).unwrap();
     drop(connection);
     // Its old word is not shown, its new one is not found.
-    assert_eq!(crm("find ada -o id"), "1\n");
-    let found = home.line("find zora --db crm.db -o id").run();
+    assert_eq!(crm("find ada --type lead -o id"), "1\n");
+    let found = home.line("find zora --type lead --db crm.db -o id").run();
     assert_eq!(found.stdout, "");
     let checked = home.line("check --db crm.db").run();
     assert!(
@@ -298,7 +298,9 @@ fn a_check_finds_what_a_search_cannot() {
         "{checked:?}"
     );
     assert!(checked.stdout.contains("crm find --rebuild"));
-    let found = home.line("find zora --rebuild --db crm.db -o id").run();
+    let found = home
+        .line("find zora --type lead --rebuild --db crm.db -o id")
+        .run();
     assert_eq!((found.stdout.as_str(), found.code), ("1\n", Some(0)));
     assert_eq!(crm("check"), "ok\n");
     // A damaged row.
@@ -327,11 +329,11 @@ fn a_copy_and_a_restored_backup_are_searched() {
     crm("backup crm.backup --db crm.db");
     crm("lead create --email eve@example.com --name Eve --db crm.db");
     crm("copy crm.db other.db");
-    assert_eq!(crm("find eve --db other.db -o id"), "2\n");
-    assert_eq!(crm("find e ada --db other.db -o id"), "1\n");
+    assert_eq!(crm("find eve --type lead --db other.db -o id"), "2\n");
+    assert_eq!(crm("find e ada --type lead --db other.db -o id"), "1\n");
     crm("restore crm.backup --db crm.db");
-    assert_eq!(crm("find ada --db crm.db -o id"), "1\n");
-    assert_eq!(crm("find eve --db crm.db -o id"), "");
+    assert_eq!(crm("find ada --type lead --db crm.db -o id"), "1\n");
+    assert_eq!(crm("find eve --type lead --db crm.db -o id"), "");
     assert_eq!(crm("check crm.db"), "ok\n");
     assert_eq!(crm("check other.db"), "ok\n");
 }
@@ -407,7 +409,7 @@ fn a_command_completes_the_index_and_tells_what_is_not_there() {
         .ok();
     assert_eq!(words(&home).len(), 0);
     assert_eq!(
-        home.line("find person 7 u77 --db crm.db -o id")
+        home.line("find person 7 u77 --type lead --db crm.db -o id")
             .ok()
             .lines()
             .count(),
@@ -449,9 +451,41 @@ fn a_command_completes_the_index_and_tells_what_is_not_there() {
         wrong.contains("--rebuild: expected a database, not a URL"),
         "{wrong}"
     );
+    let wrong = home.line("find person --db crm.db -o id").fails(2);
+    assert!(
+        wrong.contains("-o id: expected one --type of lead, action, process"),
+        "{wrong}"
+    );
+    // A table says who it is about.
+    home.line("action create --lead 7 --type call --details sesame --db crm.db")
+        .ok();
+    home.line("process create --name sesame --db crm.db").ok();
+    home.line("lead create --email sesame@example.com --db crm.db")
+        .ok();
+    let table = home.line("find sesame --db crm.db").ok();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .skip(2)
+        .map(|line| line.split("  ").map(str::trim).collect())
+        .map(|cells: Vec<&str>| cells.into_iter().filter(|cell| !cell.is_empty()).collect())
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            vec!["process", "1", "sesame", "name", "sesame"],
+            vec![
+                "lead",
+                "1201",
+                "sesame@example.com",
+                "email",
+                "sesame@example.com"
+            ],
+            vec!["action", "1", "call", "7 Person 6", "details", "sesame"],
+        ]
+    );
     // Another noun has none of these.
     for noun in &NOUNS[1..] {
-        let line = format!("find person --type {} --db crm.db -o id", noun.name);
+        let line = format!("find u77 --type {} --db crm.db -o id", noun.name);
         assert_eq!(home.line(&line).run().stdout, "");
     }
 }

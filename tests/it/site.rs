@@ -98,7 +98,7 @@ fn an_open_local_service_answers_for_its_own_hosts_alone() {
     assert_eq!(leads(&server), 0);
     // From the first token on, every host is answered.
     home.line("token create first --scope read --db crm.db")
-        .ok();
+        .warned();
     crate::support::wait_for("the first token", || {
         ask(&server, "GET", "/leads", &["Host: evil.com"]).status == 401
     });
@@ -121,7 +121,7 @@ fn other_services_answer_for_every_host() {
         }
     }
     home.line("token create first --scope read --db crm.db")
-        .ok();
+        .warned();
     // Open although there is a token.
     let server = serve(&home, "localhost", &["--open"]);
     assert_eq!(

@@ -474,3 +474,37 @@ fn one_lead_is_named_by_its_id_or_its_address() {
         "{screen}"
     );
 }
+
+#[test]
+fn all_times_of_a_table_are_in_one_zone() {
+    let home = crate::support::Home::new();
+    let crm = |line: &str| home.shell(&format!("{line} --db crm.db"));
+    let here = |line: &str| crm(&format!("{line} --tz America/New_York"));
+    crm("crm lead create --email ada@example.com -o id").ok();
+    here("crm process create --lead 1 --name Spring --next 2126-11-29 -o id").ok();
+    here("crm snooze 1 '2126-12-04 09:00' -o id").ok();
+    let moved = "next: 2126-11-29 → 2126-12-04 09:00";
+    for told in ["crm lead timeline 1", "crm lead show 1", "crm changes"] {
+        let table = here(told).ok();
+        assert!(table.contains(moved), "{told}\n{table}");
+    }
+    // Others are for programs.
+    for told in [
+        "crm lead timeline 1 -o csv",
+        "crm lead timeline 1 --fields what",
+        "crm lead timeline 1 -o json",
+    ] {
+        let text = here(told).ok();
+        let moved = "next_followup_datetime: 2126-11-29 05:00:00 → 2126-12-04 14:00:00";
+        assert!(text.contains(moved), "{told}\n{text}");
+    }
+    crm("crm undo -y -o id").ok();
+    let table = here("crm lead timeline 1").ok();
+    let back = "next: 2126-12-04 09:00 → 2126-11-29 (undo)";
+    assert!(table.contains(back), "{table}");
+    let refused = here("crm snooze 1 2026-01-02").fails(2);
+    assert_eq!(
+        refused,
+        "error: WHEN: expected a time to come, got 2026-01-02\n"
+    );
+}

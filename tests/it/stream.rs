@@ -330,7 +330,7 @@ fn a_stream_ends_with_its_token_and_with_the_service() {
     let address = api.server.address().to_string();
     let token = |name: &str| {
         let line = format!("token create {name} --scope read --db crm.db");
-        api.home.line(&line).ok().trim().to_string()
+        api.home.line(&line).warned().trim().to_string()
     };
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
     let other = token("other");

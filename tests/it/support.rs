@@ -174,6 +174,14 @@ impl Crm {
         run.stdout
     }
 
+    /// Runs it, expects success, and answers its standard output. It may warn, as a first token does that is not for everything.
+    #[track_caller]
+    pub fn warned(self) -> String {
+        let run = self.run();
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.stdout
+    }
+
     /// Runs it, expects this exit code and nothing on standard output, and answers its standard error.
     #[track_caller]
     pub fn fails(self, code: i32) -> String {

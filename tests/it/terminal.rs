@@ -92,6 +92,13 @@ fn words_of_other_programs_get_a_tip() {
         ("leads", "`crm lead`"),
         ("leads ls", "`crm lead list`"),
         ("list", "`crm lead list`"),
+        ("show 1", "`crm lead show`"),
+        ("search x", "`crm find`"),
+        ("lead find x", "`crm find --type lead`"),
+        ("action search x", "`crm find --type action`"),
+        ("snooze 2 tomorrow 9am", "'tomorrow 9am', in quotes"),
+        ("log 1 call x --next fri 9am", "'fri 9am', in quotes"),
+        ("log 1 call Sent the quote", "in quotes: crm log 1 call"),
         ("lead create name=Ada", "`--name Ada`"),
         ("lead update 1 --company Acme", "`--set company=Acme`"),
         (
@@ -539,7 +546,7 @@ fn data_reaches_no_terminal_raw() {
     home.line("lead create --json -")
         .stdin(&record.to_string())
         .ok();
-    home.line("token create ci --scope read").ok();
+    home.line("token create ci --scope read").warned();
     Connection::open(home.path(".local/share/crm/crm.db"))
         .unwrap()
         .execute("UPDATE crm_tokens SET name = $1", [bad])
@@ -744,4 +751,50 @@ fn the_log_of_a_service_is_safe_at_a_terminal() {
         let (_, log) = server.stop();
         is_clean(&log);
     }
+}
+
+#[test]
+fn a_narrow_list_of_calls_says_why_to_call() {
+    let home = Home::new();
+    let crm = |line: &str| home.shell(&format!("crm {line} --db crm.db")).warned();
+    crm(
+        "lead create --email ada.lovelace@analytical-engines.example --name 'Ada Lovelace, Countess' --set Cell=+44201234567 -o id",
+    );
+    crm("lead create --email bob@example.com --set tel= --set phone_number:=4930 -o id");
+    crm(
+        "process create --lead 1 --name 'Renewal of the yearly contract' --next '2026-01-02 09:30' -o id",
+    );
+    crm("process create --lead 2 --name Newsletter --next 2026-01-03 -o id");
+    crm("process create --name Alone --next 2026-01-04 -o id");
+    crm("log 1 call 'Wants a quote' --next '2026-01-02 09:30' -o id");
+    crm("next --worker anna -o id");
+    let (shown, code) = at_terminal(home.line("due --db crm.db"), 80, "");
+    assert_eq!(code, Some(0), "{shown}");
+    for part in [
+        "Renewal",
+        "2026-01-02 09:30",
+        "now",
+        "anna",
+        "bob@",
+        "no room for phone, email",
+    ] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    assert!(!shown.contains("+44201234567"), "{shown}");
+    let (shown, _) = at_terminal(home.line("due --db crm.db"), 200, "");
+    for part in ["+44201234567", "4930", "lovelace@analytical", "contract"] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    // For scripts, too.
+    assert_eq!(
+        crm("due -o csv --fields id,lead_phone,lead_name"),
+        "id,lead_phone,lead_name\n1,+44201234567,\"Ada Lovelace, Countess\"\n2,4930,\n3,,\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&crm("due -o json")).unwrap();
+    assert_eq!(json[0]["lead_phone"], "+44201234567");
+    assert_eq!(json[2]["lead_phone"], serde_json::Value::Null);
+    assert_eq!(json[0]["name"], "Renewal of the yearly contract");
+    assert_eq!(crm("due -o id"), "1\n2\n3\n");
+    let wrong = home.line("due --fields phone --db crm.db").fails(2);
+    assert!(wrong.contains("lead_email, lead_phone, name"), "{wrong}");
 }

@@ -294,6 +294,21 @@ fn a_date_is_the_whole_day_of_the_zone() {
 }
 
 #[test]
+fn a_brief_time_has_no_seconds_and_no_midnight() {
+    let berlin = Zone::named("Europe/Berlin").unwrap();
+    for (stored, brief) in [
+        ("2026-02-07 08:00:59", "2026-02-07 09:00"),
+        ("2026-02-06 23:00:00", "2026-02-07"),
+        ("2026-10-25 01:30:00", "2026-10-25 02:30:00+01:00"),
+        ("soon, and not a time", "soon, and not a time"),
+        ("", ""),
+    ] {
+        assert_eq!(berlin.brief(stored), brief);
+    }
+    assert_eq!(Zone::UTC.brief("2026-02-07 08:00:59"), "2026-02-07 08:00");
+}
+
+#[test]
 fn a_stored_time_is_shown_in_the_zone() {
     for (name, stored, shown) in [
         ("UTC", "2026-11-27 09:00:00", "2026-11-27 09:00:00"),

@@ -154,6 +154,20 @@ impl Zone {
         has_form(after).then(|| show(after))
     }
 
+    /// A stored time for people without its seconds, as [`Zone::show`] does it otherwise. Midnight is no time of day: it is the day
+    /// alone.
+    pub fn brief(&self, stored: &str) -> String {
+        let shown = self.show(stored);
+        let short = match shown.split_at_checked(10) {
+            Some((day, " 00:00:00")) => day,
+            Some((_, clock)) if clock.len() == 9 && shaped(stored, b"dddd-dd-dd dd:dd:dd") => {
+                &shown[..16]
+            }
+            _ => &shown,
+        };
+        short.into()
+    }
+
     /// A stored time for people: in this zone, without an offset if it is read back as the same time without one. The
     /// second of two equal times of day has its offset. A text that is no stored time stays as it is.
     pub fn show<'a>(&self, stored: &'a str) -> Cow<'a, str> {

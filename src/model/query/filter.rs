@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, quoted};
 use crate::base::text::Pattern;
 use crate::base::time::{self, Range, Zone};
+use crate::model::change_type::{self, is_type};
 use crate::model::due::{Due, Moment};
 use crate::model::email::{email, spellings};
 use crate::model::field::Field;
@@ -165,6 +166,9 @@ pub(super) fn filter(
             test: within(moment, &wanted),
         });
     }
+    if field.kind == Kind::Type {
+        types(value).map_err(|expected| Error::field(name, expected))?;
+    }
     let test = test(name, value, !field.kind.is_number(), |text| {
         operand(field, text, zone)
     })?;
@@ -175,6 +179,23 @@ pub(super) fn filter(
             _ => test,
         },
     })
+}
+
+/// Checks the types that a filter names whole. A pattern and an order may have a part of one.
+fn types(given: &str) -> Result<(), String> {
+    let (operator, value) = given
+        .split_once(':')
+        .filter(|(operator, _)| OPERATORS.contains(operator))
+        .unwrap_or(("eq", given));
+    let named = match operator {
+        "in" => list(value),
+        "eq" | "ne" => vec![value.into()],
+        _ => return Ok(()),
+    };
+    match named.iter().find(|word| !is_type(word)) {
+        Some(word) => Err(change_type::expected("a type like ", word)),
+        None => Ok(()),
+    }
 }
 
 /// Reads which follow-ups are listed by how urgent they are: `overdue,today`, with `in:`, `eq:` or `ne:` before it or without.
@@ -316,6 +337,9 @@ pub(super) fn pinned(noun: &'static Noun, name: &str, value: &str, zone: &Zone) 
     Some(format!("{operator}:{}", spans?.join(",")))
 }
 
+/// What people write for a time that is not there.
+const MEANS_NULL: [&str; 5] = ["null", "none", "nil", "never", ""];
+
 fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
     match field.kind {
         Kind::Id | Kind::Reference(_) | Kind::Count(..) => match text.parse::<i64>() {
@@ -336,6 +360,11 @@ fn operand(field: &Field, text: &str, zone: &Zone) -> Result<Operand, String> {
                         && time_in(field, &text.replacen(' ', "+", 1), zone).is_some() =>
                     {
                         "; in a URL the + is written %2B"
+                    }
+                    None if field.nullable()
+                        && MEANS_NULL.contains(&&*text.to_ascii_lowercase()) =>
+                    {
+                        "; is:null finds the records without one, is:notnull all others"
                     }
                     None => "",
                 };

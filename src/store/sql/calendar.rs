@@ -46,8 +46,8 @@ pub(crate) fn event(row: &[Value], zone: &Zone) -> Option<CalendarEvent> {
     let changed = [11, 12, 13].into_iter().filter_map(text).max();
     let last = text(8).zip(text(9));
     let shown = |at: String| match zone.name() {
-        "UTC" => format!("{at} UTC"),
-        _ => zone.show(&at).into_owned(),
+        "UTC" => format!("{} UTC", zone.brief(&at)),
+        _ => zone.brief(&at),
     };
     Some(CalendarEvent {
         process: row.first()?.int()?,
