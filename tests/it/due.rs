@@ -323,10 +323,11 @@ fn announced(home: &Home, database: &str) -> Vec<String> {
 fn a_restore_and_a_copy_announce_nothing_again() {
     let home = Home::new();
     let created = |name: &str, next: &str, db: &str| {
-        home.crm([
+        let created = home.crm([
             "process", "create", "--name", name, "--next", next, "--db", db,
-        ])
-        .ok();
+        ]);
+        // A time in the past is noted.
+        assert_eq!(created.run().code, Some(0));
     };
     let due = |db: &str| announced(&home, db);
     let serve_until = |db: &str, marker: &str| {
@@ -433,7 +434,7 @@ fn announces_each_once(home: &Home, database: &str) {
         let words = [
             "process", "create", "--name", &name, "--next", &next, "--db", database,
         ];
-        home.crm(words).ok();
+        assert_eq!(home.crm(words).run().code, Some(0));
     }
     for kill in 0..kills {
         let shift = ["+0", "-30", "+20", "-3600", "+3"][kill % 5];

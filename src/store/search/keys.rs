@@ -7,9 +7,11 @@
 
 use std::collections::HashSet;
 
-use super::leaf::LETTERS;
 use crate::model::find::each_text;
 use crate::model::record::Record;
+
+/// How many letters the words of a leaf have in common. Shorter words have no leaf.
+const LETTERS: usize = 3;
 
 /// The lengths of the beginnings that are kept, in letters, and that of words.
 const LENGTHS: [usize; 3] = [1, LETTERS, LONGEST];

@@ -8,9 +8,6 @@ use super::delta::IndexEntry;
 use super::postings::{Postings, damaged};
 use crate::base::error::Result;
 
-/// How many letters the words of a leaf have in common. Shorter words have no leaf.
-pub(super) const LETTERS: usize = 3;
-
 /// The longest text of a leaf or a part of one with several words, in bytes. PostgreSQL moves a row of more than 2,032 bytes
 /// out of its table, and SQLite a text of more than 4,061 out of its page.
 const LONGEST: usize = 1_900;
