@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::state::{NounPart, Reads};
 use crate::base::error::Result;
+use crate::base::words::may_have;
 use crate::model::find::Find;
 use crate::model::record::Record;
 use crate::model::value::Value;
@@ -73,6 +74,9 @@ fn rank(part: &NounPart, kind: &str, record: &Value, find: &Find) -> Option<Opti
     let Some(text) = record.text() else {
         return Some(None);
     };
+    if !may_have(text, &find.words) {
+        return None;
+    }
     match Record::from_json(part.noun, text.as_bytes()) {
         Some(record) => find.rank(&record).map(Some),
         None => Some(None),
