@@ -31,7 +31,7 @@ const READ: usize = 60;
 
 /// How many changes a search looks through itself. If there are more, the index catches up first. So many take about as long
 /// as a person waits without a thought.
-pub(crate) const TAIL: i64 = 200_000;
+pub(crate) const TAIL: i64 = 500_000;
 
 /// How many old records a search looks through itself.
 const FEW: i64 = 1_000;

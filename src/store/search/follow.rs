@@ -36,7 +36,7 @@ const BUSY: f64 = 200.0;
 
 /// While writes follow one another, each transaction of the index is followed by a pause that is this many times as long, by
 /// how many changes are left. Before a search would have to wait for the index, writes have to.
-const SHARES: [(i64, u32); 3] = [(120_000, 15), (160_000, 4), (i64::MAX, 1)];
+const SHARES: [(i64, u32); 3] = [(250_000, 15), (400_000, 4), (i64::MAX, 1)];
 
 /// The time between two looks for changes of other processes.
 const LOOK: Duration = Duration::from_secs(5);

@@ -12,10 +12,10 @@ use crate::model::value::Value;
 use crate::store::sql::statements::statements;
 
 /// How many changes are read at once.
-const READ: usize = 512;
+const READ: usize = 2_000;
 
 /// The longest record that is read with its change, in bytes. A longer one is read by its id, so that a portion stays small.
-const LONGEST: usize = 16 * 1024;
+const LONGEST: usize = 4 * 1024;
 
 /// Finds the records of each part that match as their newest change after `place` and up to `newest` has them. Of those that
 /// match equally well, the `most` newest are returned.
@@ -45,13 +45,16 @@ pub(super) async fn matching<R: Reads>(
             let (Some(at), Some(id)) = (at, row[2].int()) else {
                 continue;
             };
-            // The first one that is read is the newest of its record.
-            if seen.insert((at, id))
-                && let Some(rank) = rank(&parts[at], kind, &row[3], find)
-            {
+            // The first one that is read is the newest of its record. Nothing comes before the one that made it.
+            let is_newest = match kind == statements(parts[at].noun).created {
+                true => !seen.contains(&(at, id)),
+                false => seen.insert((at, id)),
+            };
+            if is_newest && let Some(rank) = rank(&parts[at], kind, &row[3], find) {
                 let ids = found[at].entry(rank).or_default();
                 ids.insert(id);
-                if ids.len() > most {
+                // Those that are still to be read may all match.
+                if ids.len() > most && rank.is_some() {
                     ids.pop_first();
                 }
             }
