@@ -46,6 +46,7 @@ mod keys;
 mod listing;
 mod log;
 mod man;
+mod merge;
 mod misused;
 mod names;
 mod next;

@@ -53,6 +53,10 @@ pub mod token;
 
 pub mod lease;
 
+pub mod merge;
+
+pub mod merged;
+
 pub mod undone;
 
 pub mod logged;

@@ -76,6 +76,7 @@ operations! {
     update::Update: write,
     delete::Delete: write,
     erase::Erase: write,
+    merge::Merge: write,
     log::Log: write,
     create_token::CreateToken: write,
     list_tokens::ListTokens: all,

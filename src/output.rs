@@ -23,7 +23,7 @@
 //! | [`claimed`](mod@claimed) | follow-ups that were claimed |
 //! | [`due`](mod@due), [`overview`](mod@overview) | whom to contact; all that matters of a lead, on one screen |
 //! | [`found`](mod@found) | what a search has found |
-//! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged) | other results: lists of rows, single ones, what an undo does, what a logged action moves |
+//! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged), [`merged`](mod@merged) | other results: lists of rows, single ones, what an undo does, what a logged action moves, what a merge does |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;
@@ -35,6 +35,7 @@ mod error;
 mod found;
 mod logged;
 mod look;
+mod merged;
 mod overview;
 mod page;
 mod pager;
@@ -55,6 +56,7 @@ pub use error::error;
 pub use found::found;
 pub use logged::logged;
 pub use look::{Extent, Look};
+pub use merged::{merged, merged_lines};
 pub use overview::overview;
 pub use page::Page;
 pub use pager::Pager;

@@ -11,6 +11,7 @@ use super::help::examples;
 use super::history;
 use super::ids;
 use super::log;
+use super::merge;
 use super::names::kebab;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
@@ -242,6 +243,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .help("The number of a change, whose whole group is meant [default: your newest group]"),
         ],
         (CommandPart::Log, _) => log::args(),
+        (CommandPart::Merge, _) => merge::args(),
         (CommandPart::Parameters, _) => {
             let parameters = flags(about, noun);
             let args = parameters.map(|one| {

@@ -12,6 +12,7 @@ use super::hints::behalf;
 use super::ids::Named;
 use super::listing::{count, list};
 use super::log::log;
+use super::merge::merge;
 use super::open::{Wants, open};
 use super::operation::{object, parameters, versions};
 use super::say::say;
@@ -283,6 +284,9 @@ impl Visit for Run<'_> {
         self.with_store(&settings, async |store, look, _| match noun {
             Some(_) if words.takes.contains(&CommandPart::Log) => {
                 log::<T>(store, look, self.matches, given).await
+            }
+            Some(_) if words.takes.contains(&CommandPart::Merge) => {
+                merge::<T>(store, look, self.matches, given).await
             }
             Some(noun) => on_records::<T>(store, look, words, noun, given).await,
             None if matches!(T::ABOUT.of, Of::Changes) => undo::<T>(store, look, given).await,

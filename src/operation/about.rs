@@ -283,6 +283,8 @@ pub enum CommandPart {
     Change,
     /// One or more leads, and what was done with them.
     Log,
+    /// The lead that stays, and those that are merged into it.
+    Merge,
     /// The words of a search, and its options.
     Find,
 }

@@ -4,6 +4,7 @@ use crate::base::error::{Error, Result, quoted};
 use crate::base::time::Zone;
 use crate::model::draft::Draft;
 use crate::model::logged::Logged;
+use crate::model::merged::Merged;
 use crate::model::noun::Noun;
 use crate::model::query::{LISTS, boolean};
 use crate::model::record::Record;
@@ -188,6 +189,8 @@ pub enum Told {
     Undone(Undone),
     /// An action that was logged, and what it has moved.
     Logged(Logged),
+    /// What merging leads has done, or would do.
+    Merged(Box<Merged>),
     /// A JSON text.
     Json(String),
     /// A token or a webhook with its secret.

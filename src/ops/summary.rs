@@ -162,6 +162,10 @@ fn describe(noun: &'static Noun) -> Described {
 impl Inquiry for Summarize {
     type Found = Summary;
 
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        Some((&LEAD, self.lead))
+    }
+
     async fn run<R: Reading>(&self, reading: &mut R) -> Result<Summary> {
         let id = self.lead;
         let lead = reading.record(&LEAD, id).await?;

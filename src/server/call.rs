@@ -258,6 +258,10 @@ where
                 reply::json(StatusCode::OK, message)
             }
             Told::Json(json) => reply::json(StatusCode::OK, json),
+            Told::Merged(merged) => {
+                let json = reply::json(StatusCode::OK, merged.to_json());
+                tagged(json, merged.lead.tag())
+            }
             Told::Undone(undone) => reply::json(StatusCode::OK, undone.to_json().to_string()),
             Told::Logged(logged) => {
                 let location = relative(head.path, logged.action.noun, logged.action.id());

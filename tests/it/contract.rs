@@ -38,6 +38,11 @@ use crate::log::{
     a_newest_time_is_no_change_of_the_lead, filters_take_times_from_now,
     those_who_log_at_once_all_move_the_follow_up,
 };
+use crate::merge::{
+    a_merge_that_is_refused_changes_nothing, a_merge_with_a_key_is_done_once,
+    a_merged_lead_says_into_which, an_erased_lead_is_gone_with_those_merged_into_it,
+    merged_leads_are_one,
+};
 use crate::search::{
     a_search_sees_every_write, an_erased_lead_is_not_found, the_index_finds_what_is_there,
     words_are_found_by_their_beginnings,
@@ -132,6 +137,11 @@ on_every_store! {
     a_lead_has_the_time_of_its_newest_action
     a_newest_time_is_no_change_of_the_lead
     filters_take_times_from_now
+    merged_leads_are_one
+    a_merged_lead_says_into_which
+    a_merge_that_is_refused_changes_nothing
+    a_merge_with_a_key_is_done_once
+    an_erased_lead_is_gone_with_those_merged_into_it
     an_undo_gives_back_what_was
     an_undo_can_be_undone
     the_last_group_is_taken_back_first

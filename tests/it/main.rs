@@ -38,6 +38,7 @@ mod http;
 mod imports;
 mod ledger;
 mod log;
+mod merge;
 mod net;
 mod nouns;
 mod observe;
