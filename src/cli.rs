@@ -30,6 +30,7 @@ mod copy;
 mod cursor_file;
 mod draft;
 mod due;
+mod dupes;
 mod fields;
 mod filters;
 mod find;

@@ -29,6 +29,8 @@ pub mod rows;
 
 pub mod draft;
 
+pub mod duplicates;
+
 pub mod lead;
 
 pub mod rules;

@@ -4,6 +4,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::draft::{field_args, json_arg};
+use super::dupes;
 use super::filters::{filter_args, list_args};
 use super::find;
 use super::follow;
@@ -244,6 +245,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
         ],
         (CommandPart::Log, _) => log::args(),
         (CommandPart::Merge, _) => merge::args(),
+        (CommandPart::Dupes, _) => dupes::args(),
         (CommandPart::Parameters, _) => {
             let parameters = flags(about, noun);
             let args = parameters.map(|one| {

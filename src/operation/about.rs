@@ -285,6 +285,8 @@ pub enum CommandPart {
     Log,
     /// The lead that stays, and those that are merged into it.
     Merge,
+    /// Leads that are no duplicates of each other.
+    Dupes,
     /// The words of a search, and its options.
     Find,
 }

@@ -14,6 +14,7 @@ use crate::store::contract::{Listed, Saved, Write};
 use crate::store::inquiry::Inquiry;
 
 use super::about::About;
+use crate::views::stats::Stats;
 use crate::views::summary::Summary;
 
 /// The input of an operation without its body.
@@ -160,6 +161,8 @@ pub trait Survey: Inquiry {
 pub enum Surveyed {
     /// All that matters of a lead.
     Summary(Box<Summary>),
+    /// Where we stand.
+    Stats(Box<Stats>),
 }
 
 impl Surveyed {
@@ -167,6 +170,7 @@ impl Surveyed {
     pub fn to_json(&self) -> String {
         match self {
             Surveyed::Summary(summary) => summary.to_json(),
+            Surveyed::Stats(stats) => stats.to_json(),
         }
     }
 }
