@@ -7,10 +7,12 @@ use clap::{Arg, ArgAction, ArgMatches};
 use super::ids::Named;
 use super::say::say;
 use super::session::Ended;
-use super::target::terms;
 use crate::base::error::Error;
-use crate::config::{Format, Settings};
+use crate::config::Format;
+use crate::model::author::Author;
 use crate::model::lead::LEAD;
+use crate::model::terms::Terms;
+use crate::operation::asked::Operation;
 use crate::ops::dismiss_duplicates::DismissDuplicates;
 use crate::ops::duplicates::{Wanted, find};
 use crate::output::{self, Look, Page};
@@ -63,12 +65,18 @@ impl Dismissed {
     }
 
     /// Remembers it.
-    pub(super) async fn run(self, store: &AnyStore, look: Look, settings: &Settings) -> Ended {
+    pub(super) async fn run(self, store: &AnyStore, look: Look, by: Author) -> Ended {
         let ids = Named::read(&LEAD, &self.words, false)?;
         let ids = ids.ids(store, &LEAD).await?;
         let write = DismissDuplicates::new(ids, self.dismissed)?;
-        let done = store.write(write, terms::<DismissDuplicates>(settings));
-        let done = done.await?.done;
+        let terms = Terms {
+            author: Author {
+                operation: DismissDuplicates::ABOUT.methods[0].1.into(),
+                ..by
+            },
+            ..Terms::default()
+        };
+        let done = store.write(write, terms).await?.done;
         let told: Vec<String> = done.leads.iter().map(i64::to_string).collect();
         let message = match (done.dismissed, done.changed) {
             (true, 0) => "they were dismissed already".to_string(),

@@ -277,7 +277,7 @@ impl Visit for Run<'_> {
         let settings = self.session.settings()?;
         if let Some(dismissed) = Dismissed::of(self.matches) {
             let store = open(&settings, Wants::Write).await?;
-            let ended = dismissed.run(&store, Session::look(&settings), &settings);
+            let ended = dismissed.run(&store, Session::look(&settings), author(&settings));
             let ended = ended.await;
             let closed = store.close().await;
             let code = ended?;

@@ -107,7 +107,7 @@ impl FindDuplicates {
             examples: CommandExamples::These(&[
                 "crm lead dupes",
                 "crm lead create --email ada+x@example.com -o id && crm lead dupes -o json",
-                "crm lead create --email ada+y@example.com -o id && crm lead dupes --dismiss 1 ada+y@example.com",
+                "crm lead create --email ada@x.org -o id && crm lead dupes --dismiss 1 ada@x.org",
             ]),
         }),
     };

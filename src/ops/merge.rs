@@ -275,8 +275,8 @@ impl Operation for Merge {
             ],
             confirm: None,
             examples: CommandExamples::These(&[
-                "crm lead create --email ada+old@example.com -o id && crm lead merge 1 ada+old@example.com --dry-run",
-                "crm lead create --email ada@example.org --name Ada -o id && crm lead merge 1 ada@example.org --status contacted --yes",
+                "crm lead create --email ada@x.org -o id && crm lead merge 1 ada@x.org --dry-run",
+                "crm lead create --email eve@x.org -o id && crm lead merge 1 eve@x.org --status won --yes",
             ]),
         }),
     };

@@ -88,7 +88,7 @@ fn number(number: i64) -> String {
     let digits = number.to_string();
     let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 && digit.is_ascii_digit() {
+        if at > 0 && matches!((digits.len() - at) % 3, 0) {
             shown.push(',');
         }
         shown.push(digit);
