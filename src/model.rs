@@ -29,6 +29,8 @@ pub mod rows;
 
 pub mod draft;
 
+pub mod duplicates;
+
 pub mod lead;
 
 pub mod rules;
@@ -54,6 +56,10 @@ pub mod query;
 pub mod token;
 
 pub mod lease;
+
+pub mod merge;
+
+pub mod merged;
 
 pub mod undone;
 

@@ -58,6 +58,7 @@ macro_rules! operations {
     (@visit $visitor:ident get $operation:path) => { $visitor.get().await };
     (@visit $visitor:ident survey $operation:path) => { $visitor.survey::<$operation>().await };
     (@visit $visitor:ident timeline $operation:path) => { $visitor.timeline().await };
+    (@visit $visitor:ident duplicates $operation:path) => { $visitor.duplicates().await };
     (@visit $visitor:ident all $operation:path) => { $visitor.list_all::<<$operation as ListAll>::Item>().await };
     (@visit $visitor:ident write $operation:path) => { $visitor.write::<$operation>().await };
     (@visit $visitor:ident inform $operation:path) => { $visitor.inform::<$operation>().await };
@@ -70,13 +71,17 @@ operations! {
     get::Get: get,
     summary::Summarize: survey,
     timeline::ListTimeline: timeline,
+    duplicates::FindDuplicates: duplicates,
+    dismiss_duplicates::DismissDuplicates: write,
     list::List: list,
     stream::Stream: stream,
     search::Search: search,
     update::Update: write,
     delete::Delete: write,
     erase::Erase: write,
+    merge::Merge: write,
     log::Log: write,
+    stats::AskStats: survey,
     create_token::CreateToken: write,
     list_tokens::ListTokens: all,
     revoke_token::RevokeToken: write,
@@ -127,6 +132,9 @@ pub trait Visit: Sized {
 
     /// Visits the timeline of a record.
     fn timeline(self) -> impl Future<Output = Self::Out>;
+
+    /// Visits the search for duplicates.
+    fn duplicates(self) -> impl Future<Output = Self::Out>;
 
     /// Visits a list of everything of a kind that is no record, such as tokens.
     fn list_all<L: Listed>(self) -> impl Future<Output = Self::Out>;

@@ -21,9 +21,9 @@
 //! | [`digest`] | changes in a table |
 //! | [`printer`] | records |
 //! | [`claimed`](mod@claimed) | follow-ups that were claimed |
-//! | [`due`](mod@due), [`overview`](mod@overview) | whom to contact; all that matters of a lead, on one screen |
-//! | [`found`](mod@found) | what a search has found |
-//! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged) | other results: lists of rows, single ones, what an undo does, what a logged action moves |
+//! | [`due`](mod@due), [`overview`](mod@overview), [`stats`](mod@stats) | whom to contact; all that matters of a lead, on one screen; where we stand |
+//! | [`found`](mod@found), [`duplicates`](mod@duplicates) | what a search has found; who may be the same person |
+//! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged), [`merged`](mod@merged) | other results: lists of rows, single ones, what an undo does, what a logged action moves, what a merge does |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;
@@ -31,15 +31,18 @@ mod claimed;
 mod csv;
 mod digest;
 mod due;
+mod duplicates;
 mod error;
 mod found;
 mod logged;
 mod look;
+mod merged;
 mod overview;
 mod page;
 mod pager;
 mod printer;
 mod rows;
+mod stats;
 mod stop;
 mod summary;
 mod table;
@@ -51,15 +54,18 @@ pub use crate::config::Format;
 pub use bar::Bar;
 pub use claimed::{card, claimed};
 pub use due::{DueRow, due};
+pub use duplicates::duplicates;
 pub use error::error;
 pub use found::found;
 pub use logged::logged;
 pub use look::{Extent, Look};
+pub use merged::{merged, merged_lines};
 pub use overview::overview;
 pub use page::Page;
 pub use pager::Pager;
 pub use printer::Printer;
 pub use rows::{all, settings};
+pub use stats::stats;
 pub use stop::{Result, Stop};
 pub use summary::{count, findings, line, messages, summary};
 pub use table::NARROWEST;

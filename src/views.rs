@@ -4,7 +4,9 @@
 use crate::model::noun::Noun;
 
 pub mod changes;
+pub mod duplicates;
 pub mod followups;
+pub mod stats;
 pub mod summary;
 pub mod timeline;
 

@@ -188,18 +188,30 @@ pub struct Error {
     pub message: String,
     /// The refused fields that are listed, in the order in which they were given. Empty if the error is not about a field.
     pub problems: Vec<Problem>,
+    /// The id of the record that the missing one was merged into, if it was.
+    pub merged_into: Option<i64>,
 }
 
 /// The result of a function that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// The error for a record that is missing because it was merged into the one with this id, whose noun has this name.
+    pub fn merged(self, name: &str, into: i64) -> Error {
+        Error {
+            message: format!("{}; it was merged into {name} {into}", self.message),
+            merged_into: Some(into),
+            ..self
+        }
+    }
+
     /// A failure with its code and its sentence.
     pub fn new(code: Code, message: impl Into<String>) -> Error {
         Error {
             code,
             message: message.into(),
             problems: Vec::new(),
+            merged_into: None,
         }
     }
 
@@ -228,6 +240,7 @@ impl Error {
             code: Code::Invalid,
             message: sentences.join("; "),
             problems: problems.told,
+            merged_into: None,
         }
     }
 
@@ -241,8 +254,8 @@ impl Error {
         Error::new(Code::Failed, message)
     }
 
-    /// The error as the API and `-o json` write it: `{"error": …}`, with `fields` if fields were refused. Several problems of
-    /// one field are one text.
+    /// The error as the API and `-o json` write it: `{"error": …}`, with `fields` if fields were refused, and `merged_into` if
+    /// the missing record was merged into another one. Several problems of one field are one text.
     pub fn to_json(&self) -> String {
         let mut object = serde_json::Map::new();
         object.insert("error".into(), self.message.clone().into());
@@ -263,6 +276,9 @@ impl Error {
             }
             object.insert("fields".into(), fields.into());
         }
+        if let Some(id) = self.merged_into {
+            object.insert("merged_into".into(), id.into());
+        }
         serde_json::Value::Object(object).to_string()
     }
 
@@ -280,6 +296,7 @@ impl Error {
             code,
             message,
             problems,
+            merged_into: body.get("merged_into").and_then(serde_json::Value::as_i64),
         })
     }
 }

@@ -24,7 +24,7 @@ mod words;
 mod zone;
 
 pub use ago::distance;
-pub use days::{day_start, second_after};
+pub use days::{day_start, second_after, week_start};
 pub use form::{http, nearest, now, read_delay, read_http, read_stamp, read_stored, stamp, stored};
 pub use span::{AFTER_ALL, Range};
 pub use words::{EXPECTED_WORDS, Tense, point, span};

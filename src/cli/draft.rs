@@ -41,6 +41,14 @@ impl DraftSource {
         matches!(self, DraftSource::Json(path) if path.as_os_str() == "-")
     }
 
+    /// Whether no flag gives anything.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            DraftSource::Flags(flags) => flags.draft.is_empty() && flags.addresses.is_empty(),
+            DraftSource::Json(_) => false,
+        }
+    }
+
     /// Reads the drafts: one, unless a file for a create has several.
     pub(super) async fn drafts(
         self,

@@ -4,6 +4,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::draft::{field_args, json_arg};
+use super::dupes;
 use super::filters::{filter_args, list_args};
 use super::find;
 use super::follow;
@@ -11,6 +12,7 @@ use super::help::examples;
 use super::history;
 use super::ids;
 use super::log;
+use super::merge;
 use super::names::kebab;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
@@ -242,6 +244,8 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
                 .help("The number of a change, whose whole group is meant [default: your newest group]"),
         ],
         (CommandPart::Log, _) => log::args(),
+        (CommandPart::Merge, _) => merge::args(),
+        (CommandPart::Dupes, _) => dupes::args(),
         (CommandPart::Parameters, _) => {
             let parameters = flags(about, noun);
             let args = parameters.map(|one| {

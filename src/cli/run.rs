@@ -5,6 +5,7 @@ use std::cell::Cell;
 use clap::ArgMatches;
 
 use super::draft::source;
+use super::dupes::{self, Dismissed};
 use super::filters::pairs;
 use super::find::FindCommand;
 use super::follow::Follow;
@@ -12,6 +13,7 @@ use super::hints::behalf;
 use super::ids::Named;
 use super::listing::{count, list};
 use super::log::log;
+use super::merge::merge;
 use super::open::{Wants, open};
 use super::operation::{object, parameters, versions};
 use super::say::say;
@@ -28,6 +30,7 @@ use crate::model::noun::Noun;
 use crate::operation::about::{About, CommandPart, Of, Words};
 use crate::operation::asked::{Asked, Operation, Survey, Surveyed};
 use crate::operation::service::Inform;
+use crate::ops::duplicates::Wanted;
 use crate::ops::{Op, Visit};
 use crate::output::{self, Look, Page, Printer};
 use crate::store::any::AnyStore;
@@ -229,14 +232,24 @@ impl Visit for Run<'_> {
     }
 
     async fn survey<T: Survey>(self) -> Ended {
-        let (noun, word) = (self.noun()?, self.text("ids").unwrap_or_default());
+        let noun = self.noun()?;
+        let word = match self.words()?.takes.contains(&CommandPart::One) {
+            true => self.text("ids"),
+            false => None,
+        };
         let settings = self.session.settings()?;
         let zone = settings.zone()?;
         self.with_store(&settings, async |store, look, mut page| {
-            let id = timeline::one(store, noun, &word).await?.to_string();
-            let asked = T::ask(&Asked::new(T::ABOUT, Some(noun), &id, &[])?)?;
+            let id = match &word {
+                Some(word) => timeline::one(store, noun, word).await?.to_string(),
+                None => String::new(),
+            };
+            let mut asked = Asked::new(T::ABOUT, Some(noun), &id, &[])?;
+            asked.zone = zone.clone();
+            let asked = T::ask(&asked)?;
             match T::told(store.inquire(asked).await?) {
                 Surveyed::Summary(summary) => output::overview(&mut page, look, zone, &summary)?,
+                Surveyed::Stats(stats) => output::stats(&mut page, look, zone, &stats)?,
             }
             page.end().await?;
             Ok(0)
@@ -256,6 +269,24 @@ impl Visit for Run<'_> {
         };
         self.with_store(&settings, async |store, look, page| {
             asked.print(store, noun, look, (page, zone)).await
+        })
+        .await
+    }
+
+    async fn duplicates(self) -> Ended {
+        let settings = self.session.settings()?;
+        if let Some(dismissed) = Dismissed::of(self.matches) {
+            let store = open(&settings, Wants::Write).await?;
+            let ended = dismissed.run(&store, Session::look(&settings), author(&settings));
+            let ended = ended.await;
+            let closed = store.close().await;
+            let code = ended?;
+            closed?;
+            return Ok(code);
+        }
+        let wanted = Wanted::of(&parameters(self.about, self.noun, self.matches));
+        self.with_store(&settings, async |store, look, page| {
+            dupes::print(store, look, page, wanted).await
         })
         .await
     }
@@ -283,6 +314,9 @@ impl Visit for Run<'_> {
         self.with_store(&settings, async |store, look, _| match noun {
             Some(_) if words.takes.contains(&CommandPart::Log) => {
                 log::<T>(store, look, self.matches, given).await
+            }
+            Some(_) if words.takes.contains(&CommandPart::Merge) => {
+                merge::<T>(store, look, self.matches, given).await
             }
             Some(noun) => on_records::<T>(store, look, words, noun, given).await,
             None if matches!(T::ABOUT.of, Of::Changes) => undo::<T>(store, look, given).await,

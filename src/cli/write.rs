@@ -179,7 +179,11 @@ pub(super) async fn on_records<T: Operation>(
             }
             Told::Record(record) => printer.record(&record),
             Told::Message(message) => printer.message(write.id, &message),
-            Told::Secret(_) | Told::Undone(_) | Told::Logged(_) | Told::Json(_) => {
+            Told::Secret(_)
+            | Told::Undone(_)
+            | Told::Logged(_)
+            | Told::Merged(_)
+            | Told::Json(_) => {
                 Err(Error::internal("a write on a record returned something else").into())
             }
         }
@@ -267,6 +271,7 @@ pub(super) async fn alone<T: Operation>(store: &AnyStore, look: Look, given: Giv
                 | Told::Record(_)
                 | Told::Undone(_)
                 | Told::Logged(_)
+                | Told::Merged(_)
                 | Told::Json(_),
             ) => {
                 return Err(Error::internal("a write on no record returned one").into());

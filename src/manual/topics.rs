@@ -39,6 +39,7 @@ topics! {
     "changes", "Who did what: every change, the history of a record, reading on";
     "reminders", "Told when a follow-up is due, and a calendar to subscribe to";
     "timeline", "The whole story of a lead: its timeline and its summary";
+    "duplicates", "Leads that are the same person: find them, merge them; where we stand, in numbers";
     "undo", "Take changes back";
     "privacy", "How long changes are kept, and how a person is forgotten";
     "backups", "Back up, restore, check, replicate";

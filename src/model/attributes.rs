@@ -63,6 +63,11 @@ impl Attributes {
         }
     }
 
+    /// Adds a key that it does not have, with the raw JSON of another object.
+    pub fn push(&mut self, key: &str, json: &str) {
+        self.entries.push((key.to_string(), json.to_string()));
+    }
+
     /// Sets one key to a text.
     pub fn set_text(&mut self, key: &str, text: &str) {
         self.set(key, &serde_json::Value::from(text).to_string());
@@ -72,6 +77,12 @@ impl Attributes {
     pub fn get(&self, key: &str) -> Option<&str> {
         let entry = self.entries.iter().find(|entry| entry.0 == key);
         entry.map(|entry| entry.1.as_str())
+    }
+
+    /// The keys with the raw JSON of their values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.entries.iter();
+        entries.map(|(key, json)| (key.as_str(), json.as_str()))
     }
 
     /// Its approximate size in bytes.

@@ -237,6 +237,15 @@ impl Draft {
             })
     }
 
+    /// The object that was given for a field.
+    pub fn object(&self, at: usize) -> Option<&Attributes> {
+        let given = self.given.iter().rev().find(|given| given.at == at);
+        match &given?.input {
+            Input::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
     /// Gives each time an offset, so that it means the same in every zone. What has none is UTC.
     pub fn pin_times(&mut self) {
         for given in &mut self.given {

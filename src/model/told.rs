@@ -72,6 +72,17 @@ fn what(times: Times<'_>, noun: &str, verb: &str, record: &str, previous: Option
         Some(previous) => differences(times, noun, &members(previous), &record),
         None => title(noun, &record),
     };
+    // What the ledger says of a lead beside its fields.
+    let with = member(&record, "merged").map(|ids| ids.trim_matches(['[', ']']));
+    if let Some(ids) = with {
+        let with = format!("merged with {}", ids.replace(',', ", "));
+        return match told.is_empty() {
+            true => with,
+            false => format!("{with}; {told}"),
+        };
+    }
+    let into = member(&record, "merged_into").map(|id| format!("merged into {id}"));
+    let verb = into.as_deref().unwrap_or(verb);
     match (previous, told.is_empty()) {
         (_, true) => verb.to_string(),
         (Some(_), false) => told,
@@ -217,6 +228,18 @@ mod tests {
                 "created: call, Asked for \"prices\"".into(),
             ),
             ("lead.erased", r#"{"id":7}"#.into(), None, "erased".into()),
+            (
+                "lead.updated",
+                r#"{"id":5,"status":"won","merged":[9,12]}"#.into(),
+                Some(r#"{"status":"new"}"#),
+                "merged with 9, 12; status: new → won".into(),
+            ),
+            (
+                "lead.deleted",
+                r#"{"id":9,"email":"a@b.cc","merged_into":5}"#.into(),
+                None,
+                "merged into 5: a@b.cc".into(),
+            ),
             (
                 "other.made",
                 r#"{"id":7,"name":"x"}"#.into(),

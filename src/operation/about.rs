@@ -283,6 +283,10 @@ pub enum CommandPart {
     Change,
     /// One or more leads, and what was done with them.
     Log,
+    /// The lead that stays, and those that are merged into it.
+    Merge,
+    /// Leads that are no duplicates of each other.
+    Dupes,
     /// The words of a search, and its options.
     Find,
 }

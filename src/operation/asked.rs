@@ -4,6 +4,7 @@ use crate::base::error::{Error, Result, quoted};
 use crate::base::time::Zone;
 use crate::model::draft::Draft;
 use crate::model::logged::Logged;
+use crate::model::merged::Merged;
 use crate::model::noun::Noun;
 use crate::model::query::{LISTS, boolean};
 use crate::model::record::Record;
@@ -13,6 +14,7 @@ use crate::store::contract::{Listed, Saved, Write};
 use crate::store::inquiry::Inquiry;
 
 use super::about::About;
+use crate::views::stats::Stats;
 use crate::views::summary::Summary;
 
 /// The input of an operation without its body.
@@ -159,6 +161,8 @@ pub trait Survey: Inquiry {
 pub enum Surveyed {
     /// All that matters of a lead.
     Summary(Box<Summary>),
+    /// Where we stand.
+    Stats(Box<Stats>),
 }
 
 impl Surveyed {
@@ -166,6 +170,7 @@ impl Surveyed {
     pub fn to_json(&self) -> String {
         match self {
             Surveyed::Summary(summary) => summary.to_json(),
+            Surveyed::Stats(stats) => stats.to_json(),
         }
     }
 }
@@ -188,6 +193,8 @@ pub enum Told {
     Undone(Undone),
     /// An action that was logged, and what it has moved.
     Logged(Logged),
+    /// What merging leads has done, or would do.
+    Merged(Box<Merged>),
     /// A JSON text.
     Json(String),
     /// A token or a webhook with its secret.

@@ -171,6 +171,10 @@ fn referrers(
 impl Write for Delete {
     type Done = Deleted;
 
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        Some((self.noun, self.id))
+    }
+
     fn erases(&self) -> bool {
         self.erase
     }

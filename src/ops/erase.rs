@@ -62,6 +62,10 @@ impl Operation for Erase {
 impl Write for Erase {
     type Done = Deleted;
 
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        self.0.of()
+    }
+
     fn erases(&self) -> bool {
         self.0.erases()
     }

@@ -456,6 +456,10 @@ fn describe() -> Described {
 impl Write for Log {
     type Done = Logged;
 
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        Some((&LEAD, self.lead))
+    }
+
     fn size(&self) -> usize {
         2 * self.action.size()
     }

@@ -4,12 +4,12 @@
 
 use serde_json::json;
 
+use super::duplicates::duplicate_schema;
 use super::story::last_changes;
 use crate::base::error::Result;
-use crate::base::text::fold;
 use crate::base::time::Zone;
 use crate::model::action::ACTION;
-use crate::model::email::email;
+use crate::model::duplicates::{self as rules, Reason};
 use crate::model::lead::LEAD;
 use crate::model::noun::Noun;
 use crate::model::process::PROCESS;
@@ -22,9 +22,11 @@ use crate::operation::asked::{Asked, Survey, Surveyed};
 use crate::operation::describe::{Described, answer, media, reference};
 use crate::operation::fields::{TIME_STORED, id_schema, record};
 use crate::store::inquiry::{Inquiry, Reading};
+use crate::store::sql::dismissed::{PAIRS_OF, ordered, pair};
 use crate::store::sql::open::is_open;
+use crate::views::duplicates::Duplicate;
 use crate::views::followups::FOLLOWUP;
-use crate::views::summary::{Duplicate, Held, REASONS, RecordCounts, Summary};
+use crate::views::summary::{Held, RecordCounts, Summary};
 use crate::views::timeline::ENTRY;
 
 /// How many of the actions and of the changes it has: the newest ones.
@@ -99,21 +101,7 @@ fn describe(noun: &'static Noun) -> Described {
             "open_processes": number("Those that are open."),
         },
     });
-    let duplicate = json!({
-        "type": "object",
-        "required": ["id", "email", "name", "status", "reasons"],
-        "properties": {
-            "id": id_schema(),
-            "email": {"type": "string"},
-            "name": {"type": ["string", "null"]},
-            "status": {"type": "string"},
-            "reasons": {
-                "type": "array",
-                "items": {"type": "string", "enum": REASONS},
-                "description": "`same address`: in whatever spelling. `same mailbox`: the addresses differ only in what follows a `+`. `same name`: in any case.",
-            },
-        },
-    });
+    let duplicate = duplicate_schema();
     let properties = json!({
         "lead": reference("schemas", noun.title),
         "open_processes": array(PROCESS.title, &format!("Its open processes, those that are due first, at most {MOST_OPEN}.")),
@@ -161,6 +149,10 @@ fn describe(noun: &'static Noun) -> Described {
 
 impl Inquiry for Summarize {
     type Found = Summary;
+
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        Some((&LEAD, self.lead))
+    }
 
     async fn run<R: Reading>(&self, reading: &mut R) -> Result<Summary> {
         let id = self.lead;
@@ -235,19 +227,28 @@ async fn by_ids(
     Ok(found)
 }
 
-/// The leads that may be the same person.
+/// The leads that may be the same person, by their addresses: these have an index.
 async fn duplicates(reading: &mut impl Reading, lead: &Record) -> Result<Vec<Duplicate>> {
     let mut found: Vec<Duplicate> = Vec::new();
     let address = lead.get("email").text().unwrap_or_default();
     let same = with_address(reading, address, lead.id()).await?;
-    let same = same.into_iter().map(|other| (other, REASONS[0]));
+    let same = same.into_iter().map(|other| (other, Reason::Address));
     let mailbox = in_mailbox(reading, address, lead.id()).await?;
-    let mailbox = mailbox.into_iter().map(|other| (other, REASONS[1]));
-    for (other, reason) in same.chain(mailbox) {
-        if found.iter().all(|one| one.lead.id() != other.id()) {
-            let mut reasons = vec![reason.to_string()];
+    let mailbox = mailbox.into_iter().map(|other| (other, Reason::Mailbox));
+    let all: Vec<(Record, Reason)> = same.chain(mailbox).collect();
+    let dismissed: Vec<(i64, i64)> = match all.is_empty() {
+        true => Vec::new(),
+        false => {
+            let rows = reading.rows(PAIRS_OF, &[lead.id().into()]).await?;
+            rows.iter().filter_map(|row| pair(row)).collect()
+        }
+    };
+    for (other, reason) in all {
+        let is_dismissed = dismissed.contains(&ordered(lead.id(), other.id()));
+        if !is_dismissed && found.iter().all(|one| one.lead.id() != other.id()) {
+            let mut reasons = vec![reason.word().to_string()];
             if is_named_alike(lead, &other) {
-                reasons.push(REASONS[2].into());
+                reasons.push(Reason::Name.word().into());
             }
             found.push(Duplicate {
                 lead: other,
@@ -276,21 +277,26 @@ async fn with_address(reading: &mut impl Reading, address: &str, not: i64) -> Re
 /// The other leads whose address is that of the same mailbox, where what follows a `+` is the choice of its owner
 /// (RFC 5233). Both columns of the range are the indexed ones.
 async fn in_mailbox(reading: &mut impl Reading, address: &str, not: i64) -> Result<Vec<Record>> {
-    let Some((local, domain)) = address.rsplit_once('@') else {
+    let own = rules::address(address);
+    let Some(mailbox) = rules::mailbox(&own) else {
         return Ok(Vec::new());
     };
-    let base = local
-        .split('+')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    if base.is_empty() {
-        return Ok(Vec::new());
+    let (local, domain) = own.rsplit_once('@').unwrap_or_default();
+    let base = local.split('+').next().unwrap_or_default();
+    // Without what follows the plus, and at Gmail without the dots too.
+    let plain = format!("{base}@{domain}");
+    let mut others = vec![plain];
+    if rules::is_gmail(domain) {
+        let local = mailbox.split('@').next().unwrap_or_default();
+        others.extend(["gmail.com", "googlemail.com"].map(|domain| format!("{local}@{domain}")));
+        others.extend(["gmail.com", "googlemail.com"].map(|domain| format!("{base}@{domain}")));
     }
-    let mut found = match local.contains('+') {
-        true => with_address(reading, &format!("{base}@{domain}"), not).await?,
-        false => Vec::new(),
-    };
+    others.sort_unstable();
+    others.dedup();
+    let mut found = Vec::new();
+    for other in others.iter().filter(|other| **other != own) {
+        found.extend(with_address(reading, other, not).await?);
+    }
     // A comma is the character after the plus.
     let sql = format!(
         "SELECT id, email FROM {} WHERE octet_length(email) <= 1000 AND lower(email) >= $1 AND lower(email) < $2 \
@@ -299,14 +305,11 @@ async fn in_mailbox(reading: &mut impl Reading, address: &str, not: i64) -> Resu
     );
     let params = [format!("{base}+"), format!("{base},")].map(|text| text.as_str().into());
     let rows = reading.rows(&sql, &params).await?;
-    let own = email(address);
     let alike = rows.iter().filter_map(|row| {
         let id = row.first()?.int()?;
-        let other = email(row.get(1)?.text()?)?;
-        let (_, of) = other.rsplit_once('@')?;
-        let is_same = own.as_deref() == Some(other.as_str());
-        let own = own.as_deref().and_then(|own| own.rsplit_once('@'));
-        (id != not && !is_same && own.is_some_and(|own| own.1 == of)).then_some(id)
+        let other = rules::address(row.get(1)?.text()?);
+        let is_alike = other != own && rules::mailbox(&other).as_ref() == Some(&mailbox);
+        (id != not && is_alike).then_some(id)
     });
     for id in alike.take(MOST_DUPLICATES).collect::<Vec<i64>>() {
         found.push(reading.record(&LEAD, id).await?);
@@ -316,12 +319,7 @@ async fn in_mailbox(reading: &mut impl Reading, address: &str, not: i64) -> Resu
 
 /// Whether two leads have the same name, in any case and with any blanks.
 fn is_named_alike(lead: &Record, other: &Record) -> bool {
-    let words = |record: &Record| {
-        let name = record.get("name").text().unwrap_or_default();
-        let words = name.split_whitespace();
-        let words = words.map(|word| word.chars().map(fold).collect());
-        words.collect::<Vec<String>>()
-    };
-    let name = words(lead);
-    !name.is_empty() && name == words(other)
+    let name = |record: &Record| rules::name(record.get("name").text().unwrap_or_default());
+    let own = name(lead);
+    !own.is_empty() && own == name(other)
 }

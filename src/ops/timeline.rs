@@ -102,6 +102,10 @@ fn parameters() -> Vec<Value> {
 impl Inquiry for Timeline {
     type Found = TimelinePage;
 
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        Some((&LEAD, self.lead))
+    }
+
     async fn run<R: Reading>(&self, reading: &mut R) -> Result<TimelinePage> {
         self.read(reading).await
     }

@@ -131,6 +131,10 @@ fn old_name_note(noun: &'static Noun) -> String {
 impl Write for Update {
     type Done = Saved;
 
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        Some((self.draft.noun, self.id))
+    }
+
     fn size(&self) -> usize {
         self.draft.size()
     }

@@ -33,7 +33,7 @@ use crate::operation::about::Body;
 use crate::operation::asked::{Asked, Operation, Survey, Told};
 use crate::operation::service::{Answered, DocsFile, Inform, MetricsText, Service};
 use crate::ops::story::Timeline;
-use crate::ops::{Visit, timeline};
+use crate::ops::{Visit, duplicates, timeline};
 use crate::store::contract::{Listed, Listing, Ready, Report, Store, UNINDEXED};
 use crate::views::timeline::ENTRY;
 
@@ -102,7 +102,9 @@ impl Request<'_> {
         if let Some(total) = total {
             headers.insert("x-total-count", total.into());
         }
-        if let Some(link) = next.and_then(|next| next_link(self.head.path, noun, pairs, &next)) {
+        if let Some(link) =
+            next.and_then(|next| next_link(last_segment(self.head.path, noun), pairs, &next))
+        {
             headers.insert(LINK, link);
         }
         Ok(response)
@@ -142,6 +144,24 @@ impl Request<'_> {
         let rows = Written::new(shown, Media::asked(self.head.headers));
         let listing = timeline::list(&self.api.store, timeline, rows).await?;
         self.listed(&ENTRY, listing, &pairs)
+    }
+
+    async fn duplicates(&self) -> Result<Response> {
+        let pairs = query::pairs(self.head.query)?;
+        let wanted = duplicates::Wanted::of(&pairs)?;
+        let mut page = duplicates::find(&self.api.store, wanted).await?;
+        let next = page.next.take();
+        let json = self.api.answers.hold(page.to_json().into())?;
+        let mut response = json.respond(|json| reply::json(StatusCode::OK, json));
+        let path = self.head.path.trim_end_matches('/');
+        let begin = match self.head.path.ends_with('/') {
+            true => "",
+            false => path.rsplit('/').next().unwrap_or_default(),
+        };
+        if let Some(link) = next.and_then(|next| next_link(begin, &pairs, &next)) {
+            response.headers_mut().insert(LINK, link);
+        }
+        Ok(response)
     }
 
     async fn get(&self, noun: &'static Noun, id: &str) -> Result<Response> {
@@ -258,6 +278,10 @@ where
                 reply::json(StatusCode::OK, message)
             }
             Told::Json(json) => reply::json(StatusCode::OK, json),
+            Told::Merged(merged) => {
+                let json = reply::json(StatusCode::OK, merged.to_json());
+                tagged(json, merged.lead.tag())
+            }
             Told::Undone(undone) => reply::json(StatusCode::OK, undone.to_json().to_string()),
             Told::Logged(logged) => {
                 let location = relative(head.path, logged.action.noun, logged.action.id());
@@ -315,7 +339,11 @@ where
         let (request, noun, key) = (self.request, self.noun, self.key);
         let answered = async move {
             let parameters = query::pairs(request.head.query)?;
-            let survey = T::ask(&Asked::new(T::ABOUT, noun, key, &parameters)?)?;
+            let mut asked = Asked::new(T::ABOUT, noun, key, &parameters)?;
+            if !asked.is_zone_named {
+                asked.zone = request.api.zone.clone();
+            }
+            let survey = T::ask(&asked)?;
             let found = request.api.store.inquire(survey).await?;
             let json = request.api.answers.hold(T::told(found).to_json().into())?;
             Ok(json.respond(|json| reply::json(StatusCode::OK, json)))
@@ -326,6 +354,11 @@ where
     async fn timeline(self) -> Result<Response> {
         let (request, noun, key) = (self.request, noun(self.noun)?, self.key);
         Box::pin(async move { request.read(pin!(request.timeline(noun, key))).await }).await
+    }
+
+    async fn duplicates(self) -> Result<Response> {
+        let request = self.request;
+        Box::pin(async move { request.read(pin!(request.duplicates())).await }).await
     }
 
     async fn list_all<L: Listed>(self) -> Result<Response> {
@@ -452,13 +485,8 @@ fn relative(path: &str, noun: &Noun, id: i64) -> Option<HeaderValue> {
 }
 
 /// The link to the next page: `<leads?limit=50&after=…>; rel="next"`.
-fn next_link(
-    path: &str,
-    noun: &Noun,
-    pairs: &[(String, String)],
-    next: &str,
-) -> Option<HeaderValue> {
-    let mut link = ["<", last_segment(path, noun), "?"].concat();
+fn next_link(begin: &str, pairs: &[(String, String)], next: &str) -> Option<HeaderValue> {
+    let mut link = ["<", begin, "?"].concat();
     for (name, value) in pairs.iter().filter(|pair| pair.0 != "after") {
         let (name, value) = (query::escape(name), query::escape(value));
         link.push_str(&format!("{name}={value}&"));
@@ -491,7 +519,7 @@ mod tests {
                     let location = location(path, lead, 7).unwrap();
                     assert_eq!(resolved(&asked, &location), format!("{host}/leads/7"));
                     let pairs = [("q".to_string(), "a/b:?".to_string())];
-                    let link = next_link(path, lead, &pairs, "x=").unwrap();
+                    let link = next_link(last_segment(path, lead), &pairs, "x=").unwrap();
                     let link = link.to_str().unwrap().strip_prefix('<').unwrap();
                     let target = link.strip_suffix(">; rel=\"next\"").unwrap();
                     let target = HeaderValue::from_str(target).unwrap();

@@ -61,10 +61,15 @@ static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
         match paths.iter_mut().find(known) {
             Some(path) => path.acts.push(act),
             None => {
-                let number = paths.len();
-                paths.push(Path::new(number, &route.path, act));
+                // A path that one with a parameter would match, too, is tried before it.
+                let matches = |known: &Path| known.matches(&route.path[1..]).is_some();
+                let at = paths.iter().position(matches).unwrap_or(paths.len());
+                paths.insert(at, Path::new(&route.path, act));
             }
         }
+    }
+    for (number, path) in paths.iter_mut().enumerate() {
+        path.number = number;
     }
     paths
 });
@@ -80,14 +85,14 @@ pub(super) fn templates() -> Vec<String> {
 }
 
 impl Path {
-    fn new(number: usize, path: &str, act: Act) -> Path {
+    fn new(path: &str, act: Act) -> Path {
         let segments = path[1..].split('/').map(|segment| match segment {
             "{rest}" => Segment::Rest,
             segment if segment.starts_with('{') => Segment::Any,
             segment => Segment::Text(segment.into()),
         });
         Path {
-            number,
+            number: 0,
             template: template(path).into(),
             segments: segments.collect(),
             acts: vec![act],

@@ -17,9 +17,11 @@ use super::retention::Keep;
 use super::search::follow;
 use super::search::state::IndexGap;
 use super::sql::due::NEXT;
+use super::sql::merged::{Merges, is_missing};
 use super::sqlite::{Sqlite, Work};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::model::find::Find;
+use crate::model::lead::LEAD;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
@@ -131,6 +133,25 @@ impl AnyStore {
         Ok((text(0).unwrap_or_default(), text(1)))
     }
 
+    /// The error about a record, with what it was merged into if that is why it is missing. A server has said it already.
+    async fn explained(&self, of: Option<(&'static Noun, i64)>, error: Error) -> Error {
+        let Some(id) = is_missing(of, &error).filter(|_| self.address().is_none()) else {
+            return error;
+        };
+        let mut merges = Merges::of(id);
+        while let Some((sql, params)) = merges.next() {
+            match self.rows(&sql, &params).await {
+                Ok(rows) => merges.found(&rows),
+                // That it is missing is still true.
+                Err(_) => return error,
+            }
+        }
+        match merges.into() {
+            Some(into) => error.merged(LEAD.name, into),
+            None => error,
+        }
+    }
+
     /// The number of a change up to which all changes can be read. What a later read finds up to it is complete.
     pub(crate) async fn horizon(&self) -> Result<i64> {
         match self {
@@ -229,19 +250,37 @@ impl AnyStore {
 
 impl Store for AnyStore {
     async fn write<W: Write>(&self, write: W, terms: Terms) -> Result<Outcome<W::Done>> {
-        each!(self, store => store.write(write, terms).await)
+        let of = write.of();
+        let done = each!(self, store => store.write(write, terms).await);
+        match done {
+            Err(error) => Err(Box::pin(self.explained(of, error)).await),
+            done => done,
+        }
     }
 
     async fn get(&self, noun: &'static Noun, id: i64) -> Result<Record> {
-        each!(self, store => store.get(noun, id).await)
+        let found = each!(self, store => store.get(noun, id).await);
+        match found {
+            Err(error) => Err(Box::pin(self.explained(Some((noun, id)), error)).await),
+            found => found,
+        }
     }
 
     async fn get_json(&self, noun: &'static Noun, id: i64) -> Result<Snapshot> {
-        each!(self, store => store.get_json(noun, id).await)
+        let found = each!(self, store => store.get_json(noun, id).await);
+        match found {
+            Err(error) => Err(Box::pin(self.explained(Some((noun, id)), error)).await),
+            found => found,
+        }
     }
 
     async fn inquire<I: Inquiry>(&self, inquiry: I) -> Result<I::Found> {
-        each!(self, store => store.inquire(inquiry).await)
+        let of = inquiry.of();
+        let found = each!(self, store => store.inquire(inquiry).await);
+        match found {
+            Err(error) => Err(Box::pin(self.explained(of, error)).await),
+            found => found,
+        }
     }
 
     async fn all<L: Listed>(&self) -> Result<Vec<L>> {

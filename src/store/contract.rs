@@ -17,6 +17,7 @@
 //!   changes nothing.
 //! - A group of changes is taken back as a whole or not at all. Then its records are as they were before it, apart from
 //!   versions and `updated_at`. A restored record has its id, and a version that it never had.
+//! - A lead that was merged into another one is missing, and the error says into which.
 //! - Creating an action changes no process, unless the [rules](crate::model::rules) say so. Deleting an action sets the references to it to null.
 
 use std::borrow::Cow;
@@ -60,6 +61,11 @@ pub trait Write: Send + Sync + 'static {
     /// Refuses a write whose fault shows without reading the database. Called before a transaction begins.
     fn check(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    /// The record that it is about, if it is about one that has to be there. An error says what became of it.
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        None
     }
 
     /// The approximate memory that it holds until it is done, in bytes.

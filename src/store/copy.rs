@@ -9,7 +9,7 @@
 //! The changes are copied after the records, with their numbers, so that the history goes on in the copy. A server shows its
 //! changes only as far as they are kept for readers, so a copy of a server begins without any. In each case the copy has a new
 //! epoch: it is another sequence from here on, which a reader of the old one has to notice. What was announced is copied too,
-//! so that nobody is told again.
+//! so that nobody is told again, and so are the pairs of leads that are no duplicates.
 //!
 //! At the end, both stores are read once more, side by side, and compared value by value. The comparison finds changes in
 //! the source during the copy, and any fault of the copy. A value that another program has stored is copied as it is shown,
@@ -26,6 +26,7 @@ use crate::model::terms::unlikely_version;
 use crate::model::value::Value;
 use crate::store::any::AnyStore;
 use crate::store::contract::{Listing, Store};
+use crate::store::sql::copying::select_dismissed;
 use crate::store::sql::faults::Faults;
 
 /// The most records in a batch.
@@ -98,6 +99,7 @@ pub async fn copy(
     }
     take_changes(from, to, watch).await?;
     take_announced(from, to).await?;
+    take_dismissed(from, to).await?;
     let mut compared = Digest::default();
     for (noun, sum) in &copied {
         compare(from, to, noun, *sum, &mut compared, watch).await?;
@@ -187,6 +189,24 @@ async fn take_announced(from: &AnyStore, to: &AnyStore) -> Result<()> {
             _ => return Ok(()),
         }
     }
+}
+
+/// Copies the pairs of leads that are no duplicates. A server does not tell.
+async fn take_dismissed(from: &AnyStore, to: &AnyStore) -> Result<()> {
+    let mut after: Vec<Value> = [0, 0, 0].map(Value::Int).into();
+    while from.address().is_none() {
+        let pairs = from.rows(&select_dismissed(MOST_CHANGES), &after).await?;
+        let Some(last) = pairs.last() else {
+            break;
+        };
+        after = last[..3].to_vec();
+        match to {
+            AnyStore::Sqlite(store) => store.take_dismissed(pairs).await?,
+            AnyStore::Postgres(store) => Box::pin(store.take_dismissed(pairs)).await?,
+            AnyStore::Remote(_) => return Err(no_target()),
+        }
+    }
+    Ok(())
 }
 
 /// Compares the changes of both stores. The source may have removed its oldest ones meanwhile, as it does with old changes.

@@ -72,6 +72,11 @@ pub trait Inquiry: Send + Sync + 'static {
     /// What it finds.
     type Found: Send + 'static;
 
+    /// The record that it is about, if it is about one that has to be there.
+    fn of(&self) -> Option<(&'static Noun, i64)> {
+        None
+    }
+
     /// The rule.
     fn run<R: Reading>(&self, reading: &mut R) -> impl Future<Output = Result<Self::Found>> + Send;
 

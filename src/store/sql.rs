@@ -14,6 +14,7 @@ pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
 pub mod ledger;
+pub(crate) mod merged;
 pub(crate) mod moved;
 pub(crate) mod newest;
 pub mod reversal;
@@ -30,3 +31,5 @@ pub(crate) mod once;
 pub mod undo;
 
 pub(crate) mod copying;
+
+pub(crate) mod dismissed;

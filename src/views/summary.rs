@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
+use super::duplicates::Duplicate;
 use super::timeline::ENTRY;
 use crate::model::action::ACTION;
 use crate::model::attributes::Entries;
@@ -41,15 +42,6 @@ pub struct Held {
     pub until: String,
 }
 
-/// Another lead that may be the same person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Duplicate {
-    /// The lead.
-    pub lead: Record,
-    /// Why it may be the same, see [`REASONS`].
-    pub reasons: Vec<String>,
-}
-
 /// Numbers of records of a lead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordCounts {
@@ -61,9 +53,6 @@ pub struct RecordCounts {
     pub open: i64,
 }
 
-/// Why a lead may be the same person as another.
-pub const REASONS: [&str; 3] = ["same address", "same mailbox", "same name"];
-
 impl Summary {
     /// As the API and `-o json` show it.
     pub fn to_json(&self) -> String {
@@ -72,16 +61,7 @@ impl Summary {
             let records: Vec<String> = records.iter().map(Record::to_json).collect();
             format!("[{}]", records.join(","))
         };
-        let duplicates = self.duplicates.iter().map(|one| {
-            let text = |name: &str| one.lead.get(name).text().map_or(Json::Null, Json::from);
-            let (email, name, status) = (text("email"), text("name"), text("status"));
-            let id = one.lead.id();
-            let reasons = Json::from(one.reasons.clone());
-            format!(
-                r#"{{"id":{id},"email":{email},"name":{name},"status":{status},"reasons":{reasons}}}"#
-            )
-        });
-        let duplicates: Vec<String> = duplicates.collect();
+        let duplicates: Vec<String> = self.duplicates.iter().map(Duplicate::to_json).collect();
         let leases = self.leases.iter().map(|held| {
             serde_json::json!({"process_id": held.process, "worker": held.worker, "lease_until": held.until})
         });
@@ -115,14 +95,7 @@ impl Summary {
                 .collect::<Option<Vec<Record>>>()
         };
         let duplicates: Vec<Json> = serde_json::from_str(member("possible_duplicates")?).ok()?;
-        let duplicates = duplicates.iter().map(|one| {
-            let reasons = one["reasons"].as_array()?.iter();
-            let reasons = reasons.map(|reason| reason.as_str().map(String::from));
-            Some(Duplicate {
-                lead: Record::from_json(&LEAD, one.to_string().as_bytes())?,
-                reasons: reasons.collect::<Option<_>>()?,
-            })
-        });
+        let duplicates = duplicates.iter().map(Duplicate::from_json);
         let leases: Vec<Json> = serde_json::from_str(member("leases")?).ok()?;
         let leases = leases.iter().map(|held| {
             Some(Held {

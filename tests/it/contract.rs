@@ -31,6 +31,9 @@ use crate::claims::{
     filters_by_urgency_find_what_is_shown,
 };
 use crate::cluster;
+use crate::dupes::{
+    dismissed_pairs_are_remembered, duplicates_are_found_in_groups, pages_of_duplicates_go_on,
+};
 use crate::log::{
     a_cadence_keeps_the_time_of_day, a_lead_has_the_time_of_its_newest_action,
     a_log_is_one_group_and_done_once, a_log_that_is_refused_changes_nothing,
@@ -38,10 +41,16 @@ use crate::log::{
     a_newest_time_is_no_change_of_the_lead, filters_take_times_from_now,
     those_who_log_at_once_all_move_the_follow_up,
 };
+use crate::merge::{
+    a_merge_that_is_refused_changes_nothing, a_merge_with_a_key_is_done_once,
+    a_merged_lead_says_into_which, an_erased_lead_is_gone_with_those_merged_into_it,
+    merged_leads_are_one,
+};
 use crate::search::{
     a_search_sees_every_write, an_erased_lead_is_not_found, the_index_finds_what_is_there,
     words_are_found_by_their_beginnings,
 };
+use crate::stats::the_numbers_are_those_of_the_records;
 use crate::story::{
     a_summary_has_what_matters, a_timeline_has_all_of_a_lead_once, a_timeline_has_what_was_deleted,
     a_timeline_is_filtered, pages_of_a_timeline_neither_skip_nor_repeat,
@@ -132,6 +141,15 @@ on_every_store! {
     a_lead_has_the_time_of_its_newest_action
     a_newest_time_is_no_change_of_the_lead
     filters_take_times_from_now
+    duplicates_are_found_in_groups
+    dismissed_pairs_are_remembered
+    pages_of_duplicates_go_on
+    the_numbers_are_those_of_the_records
+    merged_leads_are_one
+    a_merged_lead_says_into_which
+    a_merge_that_is_refused_changes_nothing
+    a_merge_with_a_key_is_done_once
+    an_erased_lead_is_gone_with_those_merged_into_it
     an_undo_gives_back_what_was
     an_undo_can_be_undone
     the_last_group_is_taken_back_first

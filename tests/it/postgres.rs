@@ -90,7 +90,7 @@ async fn old_addresses_get_their_one_form_and_others_are_found() {
              VALUES ('ａｄａ@example.com', 'new', '{{}}', '', '', 1), ('no address é', 'new', '{{}}', '', '', 1);
              DROP VIEW {name}.crm_changes_of;
              DROP TABLE {name}.crm_changes, {name}.crm_epoch, {name}.crm_webhooks, {name}.crm_deliveries,
-                 {name}.crm_leases, {name}.crm_announced;
+                 {name}.crm_leases, {name}.crm_announced, {name}.crm_dismissed;
              DROP INDEX {name}.actions_by_lead_and_time;
              ALTER TABLE {name}.leads DROP COLUMN last_action_at;
              ALTER TABLE {name}.processes DROP COLUMN cadence_days;

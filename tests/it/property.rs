@@ -551,13 +551,14 @@ proptest! {
         at in 0..Code::TABLE.len(),
         message in any::<String>(),
         fields in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..4),
+        merged_into in option::of(1..i64::MAX),
     ) {
         let (code, Some(status), _) = Code::TABLE[at] else {
             // Made where the command runs.
             return Ok(());
         };
         let problems = fields.into_iter().map(|(field, expected)| Problem::new(field, expected)).collect();
-        let error = Error { code, message, problems };
+        let error = Error { code, message, problems, merged_into };
         let code = Code::from_status(status).unwrap();
         prop_assert_eq!(Error::from_json(code, error.to_json().as_bytes()), Some(error));
     }
@@ -722,6 +723,7 @@ fn a_command_hears_the_error_that_the_server_had() {
             code: row.0,
             message: format!("{:?} \"quoted\" – ünïcode\nline", row.0),
             problems: vec![Problem::new("email", "expected"), Problem::new("a", "")],
+            merged_into: (row.0 == Code::NotFound).then_some(7),
         })
         .collect();
     std::thread::scope(|scope| {

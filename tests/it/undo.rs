@@ -17,6 +17,7 @@ use crm::model::terms::{Key, Terms, Versions};
 use crm::model::undone::{Fate, Undone};
 use crm::ops::create::Create;
 use crm::ops::delete::Delete;
+use crm::ops::merge::Merge;
 use crm::ops::undo::Undo;
 use crm::ops::update::Update;
 use crm::store::any::AnyStore;
@@ -24,6 +25,7 @@ use crm::store::contract::{Outcome, Store};
 use crm::store::postgres::{CONNECTIONS, Postgres};
 use crm::store::sqlite::{Sqlite, Work};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -74,7 +76,7 @@ async fn made(store: &AnyStore, noun: &'static Noun, json: &str) -> i64 {
 }
 
 /// All records without the time of their last change.
-async fn state(store: &AnyStore) -> Vec<String> {
+pub async fn state(store: &AnyStore) -> Vec<String> {
     let mut all = Vec::new();
     for noun in NOUNS {
         for record in list(store, noun, "").await.0 {
@@ -352,12 +354,17 @@ pub async fn an_undo_with_a_key_is_done_once(store: AnyStore) {
 enum Act {
     Step(Step),
     Undo(usize),
+    Merge(i64, Vec<i64>, Object),
 }
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         5 => step().prop_map(Act::Step),
         1 => any::<proptest::sample::Index>().prop_map(|at| Act::Undo(at.index(1 << 16))),
+        1 => (1..5_i64, vec(1..5_i64, 1..3), option::of("[a-c]{1,2}")).prop_map(|(keep, others, name)| {
+            let fields = name.map(|name| ("name".to_string(), serde_json::Value::from(name)));
+            Act::Merge(keep, others, fields.into_iter().collect())
+        }),
     ]
 }
 
@@ -372,6 +379,11 @@ async fn acted(store: &AnyStore, act: &Act, groups: &[i64]) -> Option<i64> {
         Act::Undo(_) if groups.is_empty() => None,
         Act::Undo(at) => undo(store, groups[at % groups.len()]).await.ok()?.change,
         Act::Step(Step::Get(..)) => None,
+        Act::Merge(keep, others, fields) => {
+            let body = serde_json::json!({"others": others, "fields": fields}).to_string();
+            let write = Merge::new(*keep, &body, false).ok()?;
+            store.write(write, terms).await.ok()?.group
+        }
         Act::Step(Step::Create(noun, given, on)) => {
             let write = Create::new(draft(noun, given, Purpose::Create), *on);
             store.write(write, terms).await.ok()?.group

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::base::error::{Code, Error};
 use crate::base::time;
 use crate::model::author::LONGEST_NAME;
+use crate::model::lead::LEAD;
 use crate::model::noun::Noun;
 use crate::model::nouns::NOUNS;
 use crate::model::query::{END, LARGEST_LIMIT, LONGEST_PATTERN};
@@ -24,6 +25,11 @@ pub(super) fn common_schemas() -> Map<String, Value> {
                     "description": "Every refused field or parameter, with what was expected of it.",
                     "minProperties": 1,
                     "additionalProperties": {"type": "string"},
+                },
+                "merged_into": {
+                    "type": "integer",
+                    "format": "int64",
+                    "description": "Of a lead that is missing because it was merged: the id of the one that it was merged into.",
                 },
                 "last_backup": {
                     "type": ["string", "null"],
@@ -197,9 +203,23 @@ pub(super) fn headers() -> Value {
 
 /// The 404 of a noun.
 pub(super) fn not_found(noun: &'static Noun) -> Value {
+    if *noun == LEAD {
+        return lead_not_found();
+    }
     failure(
         &format!("No {} has this id.", noun.name),
         &[("missing", noun.not_found())],
+    )
+}
+
+/// The 404 of leads, which may have been merged.
+fn lead_not_found() -> Value {
+    failure(
+        "No lead has this id. If it was merged into another one, `merged_into` is the id of that.",
+        &[
+            ("missing", LEAD.not_found()),
+            ("merged", LEAD.not_found().merged(LEAD.name, 5)),
+        ],
     )
 }
 

@@ -88,6 +88,16 @@ impl Postgres {
         tx.finish(result).await
     }
 
+    /// Notes pairs of leads that are no duplicates.
+    pub(crate) async fn take_dismissed(&self, dismissed: Vec<Vec<Value>>) -> Result<()> {
+        let mut tx = self
+            .database
+            .write(Mode::Transaction { begun: false })
+            .await?;
+        let result = copying::take_dismissed(&mut tx, &dismissed).await;
+        tx.finish(result).await
+    }
+
     /// Inserts rows into these columns of a table, which are texts except for `numbers`.
     async fn copy_in(
         &self,

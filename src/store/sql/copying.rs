@@ -103,6 +103,27 @@ pub(crate) async fn take_announced(
     Ok(())
 }
 
+/// Selects the pairs of leads that are no duplicates after a pair, at most `most` of them.
+pub(crate) fn select_dismissed(most: usize) -> String {
+    format!(
+        "SELECT one, other, through, at, author FROM crm_dismissed WHERE (one, other, through) > ($1, $2, $3) \
+         ORDER BY one, other, through LIMIT {most}"
+    )
+}
+
+/// Notes pairs of leads as no duplicates, as the source has done.
+pub(crate) async fn take_dismissed(
+    tx: &mut impl Transaction,
+    dismissed: &[Vec<Value>],
+) -> Result<()> {
+    // A copy that goes on takes them again.
+    let sql = "INSERT INTO crm_dismissed (one, other, through, at, author) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    for pair in dismissed {
+        tx.execute(sql, pair).await?;
+    }
+    Ok(())
+}
+
 /// Notes all follow-ups that are due as announced, because the source does not tell.
 pub(crate) async fn pass_over(tx: &mut impl Transaction) -> Result<()> {
     tx.execute(PASS_OVER, &[time::now().as_str().into()])

@@ -11,13 +11,16 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
+use super::dismissed::forget_dismissed;
 use super::due;
 use super::ledger::Ledger;
+use super::merged::{MERGED_INTO, Merges, merged, pattern};
 use super::once;
 use super::statements::statements;
 use crate::base::error::{Code, Result};
 use crate::model::field::Presence;
 use crate::model::kind::OnDelete;
+use crate::model::lead::LEAD;
 use crate::model::noun::Noun;
 use crate::model::process::PROCESS;
 use crate::model::terms::Terms;
@@ -68,6 +71,7 @@ pub async fn erase<T: Transaction>(
     let mut moved = Vec::new();
     let mut at = 0;
     while let Some(owner) = erased.get(at).copied() {
+        merged_others(ledger.tx, owner, &mut erased).await?;
         belonging(ledger.tx, owner, &mut erased, &mut moved).await?;
         at += 1;
     }
@@ -88,11 +92,39 @@ pub async fn erase<T: Transaction>(
         terms.hold(version)?;
         ledger.append_erased(noun, id, version).await?;
     }
+    forget_dismissed(ledger.tx, &erased).await?;
     ledger.tx.index_changes().await?;
     for one in &erased {
         reduce(ledger.tx, *one).await?;
     }
     forget(ledger.tx, &erased).await
+}
+
+/// Finds the leads that were merged into a lead: they are the same person.
+async fn merged_others<T: Transaction>(
+    tx: &mut T,
+    (noun, id): Erased,
+    found: &mut Vec<Erased>,
+) -> Result<()> {
+    if *noun != LEAD {
+        return Ok(());
+    }
+    for row in tx.query(MERGED_INTO, &[pattern(id)]).await? {
+        let Some(other) = row.first().and_then(Value::int) else {
+            continue;
+        };
+        // It may be there again, or may have been merged into another one.
+        let merges = Merges::of(other);
+        let Some((sql, params)) = merges.next() else {
+            continue;
+        };
+        let rows = tx.query(&sql, &params).await?;
+        let is_it = rows.first().and_then(|row| merged(row)) == Some((other, id));
+        if is_it && !found.contains(&(noun, other)) {
+            found.push((noun, other));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a change of any of these records still has contents.
@@ -295,15 +327,16 @@ async fn forget_answers<T: Transaction>(tx: &mut T, erased: &[Erased]) -> Result
     Ok(any)
 }
 
-/// Removes the kept answers to claims that may have one of these records. The follow-up of a process has the process's id.
+/// Removes the kept answers to claims and merges that may have one of these records. The follow-up of a process has the
+/// process's id, and of a lead that was merged an answer has values beside its id.
 async fn forget_claims<T: Transaction>(tx: &mut T, ids: &[i64]) -> Result<()> {
-    let mut params = vec![Value::from(once::CLAIMED)];
+    let mut params = vec![Value::from(once::CLAIMED), Value::from(once::MERGED)];
     let patterns = ids.iter().map(|id| format!("%{{\"id\":{id},%"));
     params.extend(patterns.map(|text| Value::from(text.as_str())));
-    let conditions = (2..=params.len()).map(|at| format!("answer LIKE ${at}"));
+    let conditions = (3..=params.len()).map(|at| format!("answer LIKE ${at}"));
     let conditions: Vec<String> = conditions.collect();
     let sql = format!(
-        "SELECT id FROM crm_idempotency_keys WHERE done = $1 AND ({})",
+        "SELECT id FROM crm_idempotency_keys WHERE done IN ($1, $2) AND ({})",
         conditions.join(" OR ")
     );
     for row in tx.query(&sql, &params).await? {

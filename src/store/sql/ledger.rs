@@ -9,13 +9,14 @@ use std::pin::Pin;
 
 use super::moved::{end_lease, moves_followup};
 use super::newest::{self, Owners};
-use super::reversal::{Reversal, previous, rest};
+use super::reversal::{Reversal, noted, previous, rest};
 use super::row::mend;
 use super::statements::{self, statements};
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::base::time;
 use crate::model::author::Author;
 use crate::model::draft::Draft;
+use crate::model::field::Field;
 use crate::model::kind::{Kind, OnDelete};
 use crate::model::noun::Noun;
 use crate::model::nouns::in_use;
@@ -41,6 +42,8 @@ pub struct Ledger<'t, T> {
     undoes: Option<i64>,
     /// Whether deleted records are erased: their changes have the id alone.
     pub(super) erases: bool,
+    /// What the next change says beside the fields of its record: members of a JSON object.
+    note: Option<String>,
 }
 
 /// The end of the JSON of a record of which nothing but its id is kept: `{"id":7}`.
@@ -56,7 +59,18 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             joins: author.group.is_none(),
             undoes: None,
             erases: false,
+            note: None,
         }
+    }
+
+    /// Lets the next change of a single record say more than its fields: members of a JSON object, such as `"merged":[9]`.
+    pub(crate) fn note(&mut self, members: String) {
+        self.note = Some(members);
+    }
+
+    /// The JSON of a record without its id, and the note.
+    fn rest(&mut self, record: &Record) -> String {
+        noted(rest(record), self.note.take())
     }
 
     /// The group of the changes, named by its first change. `None` before the first change.
@@ -205,7 +219,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             inserts: false,
             raises: None,
         };
-        let rest = rest(&record);
+        let rest = self.rest(&record);
         let change = Change {
             at: now.as_str(),
             author: self.author,
@@ -264,7 +278,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         self.release(noun, DeletedRows::One, id, cascade).await?;
         let (kind, rest) = match self.erases {
             true => (&statements(noun).erased, ERASED.into()),
-            false => (&statements(noun).deleted, rest(&record)),
+            false => (&statements(noun).deleted, self.rest(&record)),
         };
         let at = time::now();
         let params = [id.into()];
@@ -365,32 +379,13 @@ impl<'t, T: Transaction> Ledger<'t, T> {
                 };
                 match on_delete {
                     OnDelete::SetNull => {
-                        let now = time::now();
-                        let at = referrer.position(field.name).unwrap_or_default();
-                        let cleared = [
-                            Some((at, Value::Null)),
-                            referrer
-                                .position("updated_at")
-                                .map(|at| (at, Value::from(now.as_str()))),
-                        ];
-                        let cleared: Vec<_> = cleared.into_iter().flatten().collect();
-                        if self
-                            .append(referrer, &condition, id, Some(&cleared))
-                            .await?
-                        {
-                            let sql = format!(
-                                "UPDATE {table} SET {} = NULL, updated_at = $1, version = version + 1 WHERE {}",
-                                field.name,
-                                condition.replace('$', "$2")
-                            );
-                            let params = [now.as_str().into(), id.into()];
-                            self.tx.execute(&sql, &params).await?;
-                        }
+                        self.refer(referrer, field, &condition, id, Value::Null)
+                            .await?;
                     }
                     OnDelete::Refuse if cascade => {
                         let owned = DeletedRows::Where(condition.clone());
                         self.release(referrer, owned, id, cascade).await?;
-                        if self.append(referrer, &condition, id, None).await? {
+                        if self.append(referrer, &condition, id, None).await? > 0 {
                             let sql = format!(
                                 "DELETE FROM {table} WHERE {}",
                                 condition.replace('$', "$1")
@@ -405,15 +400,71 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         })
     }
 
-    /// Appends a change for each record that a condition selects, before one statement changes them all. `cleared` has the
-    /// new values of an update; without it, the records are deleted. Returns whether there is any.
+    /// Gives the records that refer to one record to another one. Both have to be locked. Returns how many there are, by
+    /// their nouns.
+    pub async fn hand_over(
+        &mut self,
+        noun: &'static Noun,
+        from: i64,
+        to: i64,
+    ) -> Result<Vec<(&'static Noun, u64)>> {
+        self.join().await?;
+        let mut counts = Vec::new();
+        for (referrer, field, _) in noun.referrers(self.tx.nouns()) {
+            let condition = format!("{}.{} = $", referrer.plural, field.name);
+            let count = self
+                .refer(referrer, field, &condition, from, to.into())
+                .await?;
+            counts.push((referrer, count));
+        }
+        let mut owners = Owners::default();
+        owners.add(noun, to);
+        owners.renew(self.tx).await?;
+        Ok(counts)
+    }
+
+    /// Gives a reference of all records that a condition selects another value. It counts as a change of each. Returns how
+    /// many there are.
+    async fn refer(
+        &mut self,
+        referrer: &'static Noun,
+        field: &'static Field,
+        condition: &str,
+        id: i64,
+        to: Value,
+    ) -> Result<u64> {
+        let now = time::now();
+        let at = referrer.position(field.name).unwrap_or_default();
+        let changed = [
+            Some((at, to.clone())),
+            referrer
+                .position("updated_at")
+                .map(|at| (at, Value::from(now.as_str()))),
+        ];
+        let changed: Vec<_> = changed.into_iter().flatten().collect();
+        let count = self.append(referrer, condition, id, Some(&changed)).await?;
+        if count > 0 {
+            let sql = format!(
+                "UPDATE {} SET {} = $1, updated_at = $2, version = version + 1 WHERE {}",
+                referrer.plural,
+                field.name,
+                condition.replace('$', "$3")
+            );
+            let params = [to, now.as_str().into(), id.into()];
+            self.tx.execute(&sql, &params).await?;
+        }
+        Ok(count)
+    }
+
+    /// Appends a change for each record that a condition selects, before one statement changes them all. `changed` has the
+    /// new values of an update; without it, the records are deleted. Returns how many there are.
     async fn append(
         &mut self,
         noun: &'static Noun,
         condition: &str,
         id: i64,
-        cleared: Option<&[(usize, Value)]>,
-    ) -> Result<bool> {
+        changed: Option<&[(usize, Value)]>,
+    ) -> Result<u64> {
         let select = format!(
             "SELECT {} FROM {} WHERE {} AND {}.id > $2 ORDER BY {}.id LIMIT {PORTION}{}",
             statements::columns(noun),
@@ -424,33 +475,33 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             T::LOCKING
         );
         let at = time::now();
-        let (mut last, mut any) = (0, false);
+        let (mut last, mut all) = (0, 0);
         loop {
             let rows = self
                 .tx
                 .query(&select, &[id.into(), Value::Int(last)])
                 .await?;
             let Some(end) = rows.last().and_then(|row| row.first()?.int()) else {
-                return Ok(any);
+                return Ok(all);
             };
-            (last, any) = (end, true);
             let count = rows.len();
+            (last, all) = (end, all + count as u64);
             let texts = rows.into_iter().map(|mut values| {
                 mend(noun, &mut values);
                 let mut record = Record { noun, values };
-                let previous = cleared.map(|cleared| previous(&record, cleared));
-                for (at, value) in cleared.unwrap_or_default() {
+                let previous = changed.map(|changed| previous(&record, changed));
+                for (at, value) in changed.unwrap_or_default() {
                     record.values[*at] = value.clone();
                 }
-                let version = record.version() + i64::from(cleared.is_some());
-                let rest = match self.erases && cleared.is_none() {
+                let version = record.version() + i64::from(changed.is_some());
+                let rest = match self.erases && changed.is_none() {
                     true => ERASED.into(),
                     false => rest(&record),
                 };
                 (record.id(), version, rest, previous)
             });
             let texts: Vec<_> = texts.collect();
-            let kind = match cleared {
+            let kind = match changed {
                 Some(_) => &statements(noun).updated,
                 None => &statements(noun).deleted,
             };
@@ -469,7 +520,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
             let first = self.tx.append(&changes).await?;
             self.group = self.group.or(first);
             if count < PORTION {
-                return Ok(true);
+                return Ok(all);
             }
             self.tx.takes_longer();
         }

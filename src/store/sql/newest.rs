@@ -91,20 +91,25 @@ impl Owners {
         self.ids.extend(record.values[newest.reference].int());
     }
 
+    /// Adds a record, if its noun has a newest time.
+    pub(super) fn add(&mut self, noun: &'static Noun, id: i64) {
+        let sources = NOUNS
+            .iter()
+            .filter_map(|noun| statements(noun).newest.as_ref());
+        let mut sources = sources.filter(|newest| newest.owner == noun);
+        if let Some(newest) = sources.next() {
+            self.newest = Some(newest);
+            self.ids.insert(id);
+        }
+    }
+
     /// Adds the records that a reversal is about.
     pub(super) fn add_reversed(&mut self, reversal: &Reversal) {
         match reversal {
-            Reversal::Delete(record) => self.add_if(true, record),
+            Reversal::Delete(record, _) => self.add_if(true, record),
             Reversal::Restore(record) => {
                 self.add_if(true, record);
-                let sources = NOUNS
-                    .iter()
-                    .filter_map(|noun| statements(noun).newest.as_ref());
-                let mut sources = sources.filter(|newest| newest.owner == record.noun);
-                if let Some(newest) = sources.next() {
-                    self.newest = Some(newest);
-                    self.ids.insert(record.id());
-                }
+                self.add(record.noun, record.id());
             }
             Reversal::ChangeBack(record, changes) => {
                 let is_wanted = is_moved(record.noun, changes);

@@ -17,6 +17,9 @@ const DELETED: usize = 4;
 /// The word of a kept result with follow-ups that were claimed.
 pub(crate) const CLAIMED: &str = "claimed";
 
+/// The word of a kept result of a merge.
+pub(crate) const MERGED: &str = "merged";
+
 /// The word of a kept result whose record was erased.
 pub(super) const ERASED: &str = "was erased";
 

@@ -17,6 +17,15 @@ pub(super) fn rest(record: &Record) -> String {
     String::from_utf8_lossy(&json[comma..]).into_owned()
 }
 
+/// The JSON of a record without its id, with a note at its end.
+pub(super) fn noted(mut rest: String, note: Option<String>) -> String {
+    if let Some(members) = note {
+        rest.pop();
+        rest.push_str(&format!(",{members}}}"));
+    }
+    rest
+}
+
 /// The values of these fields before a change, as a JSON object.
 pub(super) fn previous(record: &Record, changes: &[(usize, Value)]) -> String {
     let is_changed = |at: usize| changes.iter().any(|(changed, _)| *changed == at);
@@ -29,8 +38,8 @@ pub(super) fn previous(record: &Record, changes: &[(usize, Value)]) -> String {
 /// A change that takes another one back.
 #[derive(Clone, Debug)]
 pub enum Reversal {
-    /// Deletes a record that was created.
-    Delete(Record),
+    /// Deletes a record that was created. If it was restored, it is deleted again as it was before, with the same note.
+    Delete(Record, Option<String>),
     /// Inserts a record that was deleted, with its id. It gets this version, or a greater one.
     Restore(Record),
     /// Gives fields of a record the values that they had before.
@@ -52,14 +61,14 @@ pub(super) struct Written {
 impl Reversal {
     pub(super) fn written(self, now: &str) -> Result<Written> {
         Ok(match self {
-            Reversal::Delete(record) => Written {
+            Reversal::Delete(record, note) => Written {
                 sql: statements(record.noun).delete.clone(),
                 params: vec![record.id().into()],
                 inserts: false,
                 kind: &statements(record.noun).deleted,
                 id: record.id(),
                 version: record.version(),
-                rest: rest(&record),
+                rest: noted(rest(&record), note),
                 previous: None,
             },
             Reversal::Restore(mut record) => {

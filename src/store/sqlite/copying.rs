@@ -70,6 +70,14 @@ impl Sqlite {
         .await
     }
 
+    /// Notes pairs of leads that are no duplicates.
+    pub(crate) async fn take_dismissed(&self, dismissed: Vec<Vec<Value>>) -> Result<()> {
+        self.run(Undo::Savepoint, 0, move |tx| {
+            now(copying::take_dismissed(tx, &dismissed))
+        })
+        .await
+    }
+
     /// Removes the mark. `given` has the highest assigned id for each noun. No id up to it is assigned again.
     pub(crate) async fn unmark(&self, given: &[i64]) -> Result<()> {
         let given = given.to_vec();

@@ -132,7 +132,7 @@ impl Conflicts {
                 "the group of change {}{done} cannot be taken back; nothing was changed: {}",
                 group.number, error.message
             ),
-            problems: error.problems,
+            ..error
         }
     }
 }

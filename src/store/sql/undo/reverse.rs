@@ -6,9 +6,11 @@ use super::group::conflict;
 use super::many::{int, of_ids};
 use super::portion::{Content, Portion, Step, contents};
 use crate::base::error::Result;
+use crate::model::lead::LEAD;
 use crate::model::record::Record;
 use crate::model::terms::next_version;
 use crate::store::sql::ledger::Ledger;
+use crate::store::sql::merged::{last_deletes, merged, note_of};
 use crate::store::sql::reversal::Reversal;
 use crate::store::sql::row::mend;
 use crate::store::sql::statements::{columns, statements, table};
@@ -78,11 +80,20 @@ async fn flush<T: Transaction>(
             }
         }
     }
+    let leads = batch.iter().filter(|(step, content)| {
+        *ledger.tx.nouns()[step.noun] == LEAD && matches!(content, Content::Created)
+    });
+    let leads: Vec<i64> = leads.map(|(step, _)| step.id).collect();
+    let rows = of_ids(ledger.tx, &leads, last_deletes).await?;
+    let notes: HashMap<i64, i64> = rows.iter().filter_map(|row| merged(row)).collect();
     let reversals = batch.into_iter().map(|(step, content)| {
         let key = (step.noun, step.id);
         let there = records.remove(&key);
         match (content, there) {
-            (Content::Created, Some(record)) => Ok(Reversal::Delete(record)),
+            (Content::Created, Some(record)) => {
+                let note = notes.get(&step.id).filter(|_| *record.noun == LEAD);
+                Ok(Reversal::Delete(record, note.map(|into| note_of(*into))))
+            }
             (Content::Updated(fields), Some(record)) => Ok(Reversal::ChangeBack(record, fields)),
             (Content::Deleted(record), _) => {
                 let had = versions.get(&key).copied().unwrap_or_default();
