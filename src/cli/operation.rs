@@ -184,7 +184,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
         (CommandPart::Draft, Some(noun)) => {
             let purpose = match about.body {
                 Body::Draft(purpose) => purpose,
-                Body::None | Body::Object(_) => Purpose::Create,
+                Body::None | Body::Object(_) | Body::Lines => Purpose::Create,
             };
             let mut args = field_args(noun, purpose);
             args.push(json_arg(noun));

@@ -83,7 +83,7 @@ pub(super) async fn on_records<T: Operation>(
     let shown = shown(noun, given.fields.as_deref())?;
     let purpose = match T::ABOUT.body {
         Body::Draft(purpose) => purpose,
-        Body::None | Body::Object(_) => Purpose::Create,
+        Body::None | Body::Object(_) | Body::Lines => Purpose::Create,
     };
     let takes_ids = words.takes.contains(&CommandPart::Ids);
     let erases = matches!(T::ABOUT.of, Of::Command(_));

@@ -13,7 +13,10 @@ pub mod statements;
 pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
+pub mod bulk;
 pub mod ledger;
+pub(crate) mod many;
+pub mod runs;
 pub(crate) mod moved;
 pub(crate) mod newest;
 pub mod reversal;

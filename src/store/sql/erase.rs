@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use super::due;
 use super::ledger::Ledger;
 use super::once;
+use super::runs::forget_refusals;
 use super::statements::statements;
 use crate::base::error::{Code, Result};
 use crate::model::field::Presence;
@@ -88,6 +89,7 @@ pub async fn erase<T: Transaction>(
         terms.hold(version)?;
         ledger.append_erased(noun, id, version).await?;
     }
+    forget_refusals(ledger.tx).await?;
     ledger.tx.index_changes().await?;
     for one in &erased {
         reduce(ledger.tx, *one).await?;

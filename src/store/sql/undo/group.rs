@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::many::{int, text};
+use crate::store::sql::many::{int, text};
 use crate::base::error::{Code, Error, Result};
 use crate::store::sql::ledger::family;
 use crate::store::transaction::Transaction;

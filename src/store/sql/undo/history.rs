@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::group::{Effect, Effects};
-use super::many::{int, of_ids_and, text};
+use crate::store::sql::many::{int, of_ids_and, text};
 use super::portion::{Did, parse};
 use crate::base::error::Result;
 use crate::model::noun::Noun;

@@ -1,7 +1,7 @@
 //! The changes of a group that are taken back in one transaction.
 
 use super::group::conflict;
-use super::many::{int, of_ids, text};
+use crate::store::sql::many::{int, of_ids, text};
 use crate::base::error::{Error, Result, quoted};
 use crate::model::field::Presence;
 use crate::model::noun::Noun;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::group::conflict;
-use super::many::{int, of_ids};
+use crate::store::sql::many::{int, of_ids};
 use super::portion::{Content, Portion, Step, contents};
 use crate::base::error::Result;
 use crate::model::record::Record;

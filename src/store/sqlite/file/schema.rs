@@ -34,6 +34,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0013_due.sql"),
     include_str!("../../schema/0014_search.sql"),
     include_str!("../../schema/0015_timeline.sql"),
+    include_str!("../../schema/0016_bulk.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.
