@@ -68,13 +68,13 @@ macro_rules! operations {
 // moment, `inform` reports on the service, `bulk` writes many records, and the others are reads, which have faster paths.
 operations! {
     create::Create: write,
+    bulk::Bulk: bulk,
     get::Get: get,
     summary::Summarize: survey,
     timeline::ListTimeline: timeline,
     list::List: list,
     stream::Stream: stream,
     search::Search: search,
-    bulk::Bulk: bulk,
     update::Update: write,
     delete::Delete: write,
     erase::Erase: write,
