@@ -20,6 +20,7 @@ use help::examples;
 use session::{Ended, Plain, Session};
 
 mod backup;
+mod bulk;
 mod check;
 mod columns;
 mod complete;
@@ -49,6 +50,7 @@ mod man;
 mod misused;
 mod names;
 mod next;
+mod objects;
 mod open;
 mod operation;
 mod past;
