@@ -82,6 +82,7 @@ impl RecordFile {
             }
         };
         let mut objects = Objects::new(input, noun, purpose).map_err(named)?;
+        let is_list = is_list || objects.is_array;
         let first = objects.next().map_err(named)?;
         let Some(first) = first else {
             return Ok(InFile::Many(RecordFile {
@@ -90,7 +91,7 @@ impl RecordFile {
                 first: VecDeque::new(),
             }));
         };
-        if is_list || objects.is_array {
+        if is_list {
             return Ok(InFile::Many(RecordFile {
                 path: path.into(),
                 objects,

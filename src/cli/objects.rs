@@ -75,8 +75,7 @@ impl<R: Read> Objects<R> {
         if self.is_over {
             return Ok(false);
         }
-        let read = self.taken > 0 || self.at > 0;
-        if read && self.at == self.buffer.len() {
+        if self.at == self.buffer.len() {
             self.buffer.clear();
             self.at = 0;
         }
@@ -127,6 +126,7 @@ impl<R: Read> Objects<R> {
             match byte {
                 Some(b']') => {
                     self.at += 1;
+                    self.is_array = false;
                     return match self.space()? {
                         None => Ok(None),
                         Some(_) => Err(self.fault("expected nothing after the array")),

@@ -350,7 +350,10 @@ impl<T: Transaction> Working<'_, '_, T> {
                 data: did.data,
             },
             Err(Refused(mut error, id)) if is_of_line(&error) => {
-                error.message = error.message.replace("If-Match: ", "if_match: ");
+                if error.code == Code::Stale {
+                    error.message = error.message.replace("If-Match: ", "if_match: ");
+                    error.message = error.message.replace("; nothing was saved", "");
+                }
                 LineAnswer {
                     id,
                     ..LineAnswer::refused(number, error)
@@ -538,15 +541,11 @@ impl<T: Transaction> Working<'_, '_, T> {
 
     /// Changes a record that was read already.
     async fn change(&mut self, id: i64, draft: &Draft, terms: &Terms) -> Result<Did, Refused> {
+        // The changes are in the order of the lines.
+        self.flush().await?;
         let record = match self.known.remove(&id) {
             Some(record) => record,
-            None => {
-                self.flush().await?;
-                match self.known.remove(&id) {
-                    Some(record) => record,
-                    None => self.ledger.read(self.manner.noun, id).await?,
-                }
-            }
+            None => self.ledger.read(self.manner.noun, id).await?,
         };
         if let Some(error) = dangling(self.ledger, draft, &self.targets).await? {
             self.known.insert(id, record);
