@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::objects::{Objects, OneObject};
-use super::records::{named_error, name_of};
+use super::records::{name_of, named_error};
 use super::say::{complain, say};
 use super::session::Ended;
 use crate::base::error::{Error, Result};
@@ -138,7 +138,10 @@ impl RecordFile {
                 continue;
             }
             // Sending fails if the command has ended.
-            if lines.blocking_send(std::mem::take(&mut text).into()).is_err() {
+            if lines
+                .blocking_send(std::mem::take(&mut text).into())
+                .is_err()
+            {
                 return;
             }
         }
@@ -260,9 +263,16 @@ pub(super) async fn bulk<W: io::Write>(
             "the answers broke off; what was printed is saved",
         )
     })?;
-    summary(noun, &end, code != 0 || end.counts.created < end.counts.lines);
+    summary(
+        noun,
+        &end,
+        code != 0 || end.counts.created < end.counts.lines,
+    );
     let fault = lock(&shared).fault.take();
-    match end.error.or_else(|| fault.map(|fault| named_fault(&name, fault))) {
+    match end
+        .error
+        .or_else(|| fault.map(|fault| named_fault(&name, fault)))
+    {
         Some(mut error) => {
             if end.counts.lines > 0 {
                 error.message += "; what was printed before is saved";
@@ -335,7 +345,9 @@ fn summary(noun: &'static Noun, end: &End, is_mixed: bool) {
         ("refused", refused),
     ];
     let told = counts.iter().filter(|(_, count)| *count > 0);
-    let told: Vec<String> = told.map(|(word, count)| format!("{word} {count}")).collect();
+    let told: Vec<String> = told
+        .map(|(word, count)| format!("{word} {count}"))
+        .collect();
     let told = match told.is_empty() {
         true => format!("no {}", noun.plural),
         false => told.join(", "),

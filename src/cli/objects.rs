@@ -88,7 +88,8 @@ impl<R: Read> Objects<R> {
             }
         };
         let count = count.map_err(|error| Error::failed(error.to_string()));
-        self.buffer.truncate(before + count.as_ref().copied().unwrap_or_default());
+        self.buffer
+            .truncate(before + count.as_ref().copied().unwrap_or_default());
         self.is_over = count? == 0;
         Ok(!self.is_over)
     }
@@ -251,7 +252,10 @@ mod tests {
             ("[{}", "line 1: expected ]"),
             ("[{}{}]", "line 1: expected , or ]"),
             ("[{}] x", "line 1: expected nothing after"),
-            ("{}\n{\"a\"", "line 2: expected a JSON object, but it does not end"),
+            (
+                "{}\n{\"a\"",
+                "line 2: expected a JSON object, but it does not end",
+            ),
             ("{\"a\n\":1}", "line 1: expected the end of a text"),
         ] {
             let error = split(text, 5).unwrap_err().message;

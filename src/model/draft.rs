@@ -239,10 +239,14 @@ impl Draft {
 
     /// The JSON that was given for a key of the attributes.
     pub fn attribute(&self, key: &str) -> Option<&str> {
-        let objects = self.given.iter().rev().filter_map(|given| match &given.input {
-            Input::Object(object) => Some(object),
-            _ => None,
-        });
+        let objects = self
+            .given
+            .iter()
+            .rev()
+            .filter_map(|given| match &given.input {
+                Input::Object(object) => Some(object),
+                _ => None,
+            });
         objects.into_iter().next()?.get(key)
     }
 

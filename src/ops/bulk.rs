@@ -31,11 +31,11 @@ use crate::model::noun::Noun;
 use crate::model::nouns::owned;
 use crate::model::query;
 use crate::model::terms::Key;
-use crate::operation::about::{
-    About, Answer, Body, Describe, Needs, Of, Parameter, Takes, WRITE,
-};
+use crate::operation::about::{About, Answer, Body, Describe, Needs, Of, Parameter, Takes, WRITE};
 use crate::operation::asked::Asked;
-use crate::operation::describe::{Described, answer as described_answer, failure, given, reference};
+use crate::operation::describe::{
+    Described, answer as described_answer, failure, given, reference,
+};
 use crate::operation::fields::id_schema;
 use crate::store::any::AnyStore;
 pub use answer::{Counts, Done, End, LineAnswer, Told};
@@ -196,11 +196,7 @@ pub async fn begin(store: &AnyStore, request: BulkRequest, input: ByteStream) ->
 }
 
 /// Does a request over any store: lines of NDJSON in, answers out. The answers are to be taken while lines are still given.
-pub async fn open(
-    store: &AnyStore,
-    request: BulkRequest,
-    input: ByteStream,
-) -> Result<ByteStream> {
+pub async fn open(store: &AnyStore, request: BulkRequest, input: ByteStream) -> Result<ByteStream> {
     if let AnyStore::Remote(remote) = store {
         let path = request.path();
         return remote
@@ -269,7 +265,11 @@ fn describe(noun: &'static Noun) -> Described {
     });
     let example = format!(
         "{{\"op\":\"create\",\"data\":{}}}\n{{\"op\":\"delete\",\"id\":7,\"if_match\":3}}\n",
-        given(noun.fields.iter().filter(|field| field.presence == crate::model::field::Presence::Required)),
+        given(
+            noun.fields
+                .iter()
+                .filter(|field| field.presence == crate::model::field::Presence::Required)
+        ),
     );
     let mut answers = Vec::new();
     let created = LineAnswer {

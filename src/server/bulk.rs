@@ -38,7 +38,8 @@ impl Request<'_> {
         let key = self.keyed()?.map(|keyed| keyed.key(b"")).transpose()?;
         let place = Arc::clone(&self.api.bulks).try_acquire_owned();
         let place = place.map_err(|_| {
-            let message = "too many requests write many records at once; nothing was saved, try again";
+            let message =
+                "too many requests write many records at once; nothing was saved, try again";
             Error::new(Code::Unavailable, message)
         })?;
         let limits = self.api.limits.of_body();

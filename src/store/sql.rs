@@ -16,10 +16,10 @@ pub(crate) mod webhooks;
 pub mod bulk;
 pub mod ledger;
 pub(crate) mod many;
-pub mod runs;
 pub(crate) mod moved;
 pub(crate) mod newest;
 pub mod reversal;
+pub mod runs;
 
 pub mod advance;
 

@@ -51,7 +51,12 @@ impl Answered {
     /// Each line in a few words.
     fn told(&self) -> Vec<String> {
         let told = self.lines.iter().map(|one| match &one.result {
-            Ok(done) => format!("{} {} {}", one.line, done.word(), one.id.unwrap_or_default()),
+            Ok(done) => format!(
+                "{} {} {}",
+                one.line,
+                done.word(),
+                one.id.unwrap_or_default()
+            ),
             Err(error) => format!("{} {} {}", one.line, one.status(), error.message),
         });
         told.collect()
@@ -74,7 +79,10 @@ async fn send(
         text.extend_from_slice(&part);
     }
     text.truncate(most);
-    let end = text.iter().rposition(|byte| *byte == b'\n').unwrap_or_default();
+    let end = text
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .unwrap_or_default();
     for line in text[..end].split(|byte| *byte == b'\n') {
         match Told::parse(line) {
             Some(Told::Line(line)) => answered.lines.push(line),
@@ -94,7 +102,13 @@ async fn try_bulk(
     lines: &[Value],
 ) -> Result<Answered, Error> {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    send(store, request(noun, query, key), vec![Ok(text.into())], usize::MAX).await
+    send(
+        store,
+        request(noun, query, key),
+        vec![Ok(text.into())],
+        usize::MAX,
+    )
+    .await
 }
 
 async fn bulk(store: &AnyStore, query: &str, lines: &[Value]) -> Answered {
@@ -119,7 +133,12 @@ async fn undo(store: &AnyStore, group: i64) {
 }
 
 pub async fn lines_are_done_in_order_each_by_itself(store: AnyStore) {
-    create(&store, &LEAD, r#"{"email": "old@example.com", "name": "Old"}"#).await;
+    create(
+        &store,
+        &LEAD,
+        r#"{"email": "old@example.com", "name": "Old"}"#,
+    )
+    .await;
     create(&store, &ACTION, r#"{"lead_id": 1, "action_type": "call"}"#).await;
     let lines = [
         json!({"op": "create", "data": {"email": "a@example.com"}}),
@@ -160,12 +179,17 @@ pub async fn lines_are_done_in_order_each_by_itself(store: AnyStore) {
     assert_eq!(fields, ["colour", "email"]);
     let counts = answered.end().counts;
     assert_eq!((counts.lines, counts.created, counts.updated), (12, 3, 1));
-    assert_eq!((counts.unchanged, counts.deleted, counts.refused), (1, 1, 6));
+    assert_eq!(
+        (counts.unchanged, counts.deleted, counts.refused),
+        (1, 1, 6)
+    );
     assert_eq!(ids(&store, &LEAD, "").await, [1, 2, 4]);
     // One group: the changes of the lines that were done, and no other.
     let group = answered.end().group.unwrap();
     let changes = records(&store, &CHANGE, "").await;
-    let of_group = changes.iter().filter(|one| one.get("group").int() == Some(group));
+    let of_group = changes
+        .iter()
+        .filter(|one| one.get("group").int() == Some(group));
     let types: Vec<&str> = of_group.filter_map(|one| one.get("type").text()).collect();
     let expected = [
         "lead.created",
@@ -181,10 +205,16 @@ pub async fn lines_are_done_in_order_each_by_itself(store: AnyStore) {
 }
 
 pub async fn a_record_is_found_by_its_address(store: AnyStore) {
-    create(&store, &LEAD, r#"{"email": "jö@müller.example", "name": "Jö"}"#).await;
+    create(
+        &store,
+        &LEAD,
+        r#"{"email": "jö@müller.example", "name": "Jö"}"#,
+    )
+    .await;
     create(&store, &LEAD, r#"{"email": "twice@example.com"}"#).await;
     create(&store, &LEAD, r#"{"email": "twice@example.com"}"#).await;
-    let upsert = |email: &str, name: &str| json!({"op": "upsert", "data": {"email": email, "name": name}});
+    let upsert =
+        |email: &str, name: &str| json!({"op": "upsert", "data": {"email": email, "name": name}});
     let lines = [
         upsert("Jö@xn--mller-kva.example", "Jö"),
         upsert("TWICE@example.com", "Two"),
@@ -214,19 +244,28 @@ pub async fn a_record_is_found_by_its_address(store: AnyStore) {
     assert_eq!(told[..10], expected);
     assert!(told[10].starts_with("11 400 email: "), "{}", told[10]);
     // The same again changes nothing.
-    let again = [upsert("twice@example.com", "Two"), upsert("new@example.com", "Other")];
+    let again = [
+        upsert("twice@example.com", "Two"),
+        upsert("new@example.com", "Other"),
+    ];
     let before = records(&store, &CHANGE, "").await.len();
     let answered = bulk(&store, "", &again).await;
     assert_eq!(answered.told(), ["1 unchanged 2", "2 unchanged 5"]);
     assert_eq!(answered.end().group, None);
     assert_eq!(records(&store, &CHANGE, "").await.len(), before);
-    let both = [upsert("twice@example.com", "x"), upsert("fresh@example.com", "x")];
+    let both = [
+        upsert("twice@example.com", "x"),
+        upsert("fresh@example.com", "x"),
+    ];
     assert_eq!(
         bulk(&store, "on_duplicate=skip", &both).await.told(),
         ["1 skipped 2", "2 created 7"]
     );
     let rejected = bulk(&store, "on_duplicate=reject", &both[..1]).await;
-    assert_eq!((rejected.lines[0].id, rejected.lines[0].status()), (Some(2), 409));
+    assert_eq!(
+        (rejected.lines[0].id, rejected.lines[0].status()),
+        (Some(2), 409)
+    );
     assert_eq!(
         bulk(&store, "on_duplicate=create", &both[..1]).await.told(),
         ["1 created 8"]
@@ -234,11 +273,19 @@ pub async fn a_record_is_found_by_its_address(store: AnyStore) {
 }
 
 pub async fn a_record_is_found_by_a_field_of_ones_own(store: AnyStore) {
-    create(&store, &LEAD, r#"{"email": "a@example.com", "attributes": {"no": "77"}}"#).await;
-    create(&store, &LEAD, r#"{"email": "b@example.com", "attributes": {"no": 78}}"#).await;
-    let upsert = |email: &str, number: Value| {
-        json!({"op": "upsert", "data": {"email": email, "attributes": {"no": number}}})
-    };
+    create(
+        &store,
+        &LEAD,
+        r#"{"email": "a@example.com", "attributes": {"no": "77"}}"#,
+    )
+    .await;
+    create(
+        &store,
+        &LEAD,
+        r#"{"email": "b@example.com", "attributes": {"no": 78}}"#,
+    )
+    .await;
+    let upsert = |email: &str, number: Value| json!({"op": "upsert", "data": {"email": email, "attributes": {"no": number}}});
     let lines = [
         upsert("a@example.com", json!("77")),
         upsert("b@example.com", json!(78)),
@@ -270,7 +317,10 @@ pub async fn a_record_is_found_by_a_field_of_ones_own(store: AnyStore) {
         Some((Ok(Bytes::from(format!("{line}\n"))), lines))
     });
     let asked = request(&LEAD, "key=attributes.no", None);
-    send_line.send(upsert("e@example.com", json!("90"))).await.unwrap();
+    send_line
+        .send(upsert("e@example.com", json!("90")))
+        .await
+        .unwrap();
     let mut parts = open(&store, asked, Box::pin(input)).await.unwrap();
     let mut next = async || {
         let part = parts.next().await.unwrap().unwrap();
@@ -281,13 +331,27 @@ pub async fn a_record_is_found_by_a_field_of_ones_own(store: AnyStore) {
         }
     };
     assert_eq!(next().await, (Done::Created, 5));
-    create(&store, &LEAD, r#"{"email": "f@example.com", "attributes": {"no": 91}}"#).await;
+    create(
+        &store,
+        &LEAD,
+        r#"{"email": "f@example.com", "attributes": {"no": 91}}"#,
+    )
+    .await;
     update(&store, &LEAD, 4, r#"{"attributes": {"no": "92"}}"#).await;
-    send_line.send(upsert("f@example.com", json!("91"))).await.unwrap();
+    send_line
+        .send(upsert("f@example.com", json!("91")))
+        .await
+        .unwrap();
     assert_eq!(next().await, (Done::Updated, 6));
-    send_line.send(upsert("b4@example.com", json!("92"))).await.unwrap();
+    send_line
+        .send(upsert("b4@example.com", json!("92")))
+        .await
+        .unwrap();
     assert_eq!(next().await, (Done::Unchanged, 4));
-    send_line.send(upsert("e@example.com", json!("90"))).await.unwrap();
+    send_line
+        .send(upsert("e@example.com", json!("90")))
+        .await
+        .unwrap();
     assert_eq!(next().await, (Done::Unchanged, 5));
 }
 
@@ -319,12 +383,24 @@ pub async fn lines_refer_to_what_is_there(store: AnyStore) {
         assert!(told.starts_with(expected), "{told:#?}");
     }
     let newest = records(&store, &LEAD, "fields=id,last_action_at").await;
-    let times: Vec<Option<&str>> = newest.iter().map(|one| one.get("last_action_at").text()).collect();
+    let times: Vec<Option<&str>> = newest
+        .iter()
+        .map(|one| one.get("last_action_at").text())
+        .collect();
     assert_eq!(times, [Some("2026-01-03 09:00:00"), None]);
-    let delete = [json!({"op": "delete", "id": 1}), json!({"op": "delete", "id": 2})];
+    let delete = [
+        json!({"op": "delete", "id": 1}),
+        json!({"op": "delete", "id": 2}),
+    ];
     let told = bulk(&store, "", &delete).await.told();
-    assert!(told[0].starts_with("1 409 ") && told[1] == "2 deleted 2", "{told:?}");
-    assert_eq!(bulk(&store, "cascade=true", &delete[..1]).await.told(), ["1 deleted 1"]);
+    assert!(
+        told[0].starts_with("1 409 ") && told[1] == "2 deleted 2",
+        "{told:?}"
+    );
+    assert_eq!(
+        bulk(&store, "cascade=true", &delete[..1]).await.told(),
+        ["1 deleted 1"]
+    );
     assert!(ids(&store, &ACTION, "").await.is_empty());
 }
 
@@ -333,7 +409,10 @@ pub async fn all_or_nothing_is_done_on_demand(store: AnyStore) {
     let mut lines: Vec<Value> = (0..1_200).map(good).collect();
     lines.push(json!({"op": "update", "id": 900_000, "data": {"name": "x"}}));
     lines.push(json!({"op": "create", "data": {"email": "x"}}));
-    let refused = try_bulk(&store, &LEAD, "atomic=true", None, &lines).await.err().unwrap();
+    let refused = try_bulk(&store, &LEAD, "atomic=true", None, &lines)
+        .await
+        .err()
+        .unwrap();
     assert_eq!(refused.code, Code::NotFound);
     let told = "line 1201: Lead not found; one more line was refused; nothing was saved";
     assert_eq!(refused.message, told);
@@ -341,12 +420,17 @@ pub async fn all_or_nothing_is_done_on_demand(store: AnyStore) {
     assert!(ids(&store, &LEAD, "").await.is_empty());
     lines.truncate(1_200);
     for _ in 0..2 {
-        let answered = try_bulk(&store, &LEAD, "atomic=true", Some("all"), &lines).await.unwrap();
+        let answered = try_bulk(&store, &LEAD, "atomic=true", Some("all"), &lines)
+            .await
+            .unwrap();
         assert_eq!(answered.end().counts.created, 1_200);
     }
     assert_eq!(ids(&store, &LEAD, "").await.len(), 1_200);
     let many: Vec<Value> = (0..10_001).map(good).collect();
-    let refused = try_bulk(&store, &LEAD, "atomic=true", None, &many).await.err().unwrap();
+    let refused = try_bulk(&store, &LEAD, "atomic=true", None, &many)
+        .await
+        .err()
+        .unwrap();
     assert_eq!(refused.code, Code::TooLarge);
     let parameter = try_bulk(&store, &LEAD, "atomic=perhaps", None, &many).await;
     assert_eq!(parameter.err().unwrap().code, Code::Invalid);
@@ -354,7 +438,9 @@ pub async fn all_or_nothing_is_done_on_demand(store: AnyStore) {
 
 /// A number from a sequence that looks random.
 fn random(state: &mut u64, below: usize) -> usize {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     (*state >> 33) as usize % below
 }
 
@@ -377,7 +463,10 @@ pub async fn a_request_that_breaks_off_is_continued_by_its_key(store: AnyStore) 
     let mut note = |answered: &Answered| {
         for answer in &answered.lines {
             let known = &mut told[answer.line as usize];
-            assert!(known.is_none() || known.as_ref() == Some(answer), "{answer:?}");
+            assert!(
+                known.is_none() || known.as_ref() == Some(answer),
+                "{answer:?}"
+            );
             *known = Some(answer.clone());
         }
     };
@@ -403,18 +492,30 @@ pub async fn a_request_that_breaks_off_is_continued_by_its_key(store: AnyStore) 
     assert_eq!((end.counts.created, end.counts.refused), (1_020, 340));
     // Each line once, in the table and in the ledger, and in one group.
     let leads = records(&store, &LEAD, "fields=email").await;
-    let mut addresses: Vec<&str> = leads.iter().filter_map(|one| one.get("email").text()).collect();
+    let mut addresses: Vec<&str> = leads
+        .iter()
+        .filter_map(|one| one.get("email").text())
+        .collect();
     addresses.sort_unstable();
     addresses.dedup();
     assert_eq!((leads.len(), addresses.len()), (1_020, 1_020));
     let changes = records(&store, &CHANGE, "").await;
     assert_eq!(changes.len(), 1_020);
     let group = end.group.unwrap();
-    assert!(changes.iter().all(|one| one.get("group").int() == Some(group)));
+    assert!(
+        changes
+            .iter()
+            .all(|one| one.get("group").int() == Some(group))
+    );
     // Once more: everything is known.
-    let again = send(&store, request(&LEAD, "", Some("cut")), whole(), usize::MAX).await.unwrap();
+    let again = send(&store, request(&LEAD, "", Some("cut")), whole(), usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(again.lines, answered.lines);
-    assert_eq!((again.end().counts.replayed, again.end().group), (1_360, Some(group)));
+    assert_eq!(
+        (again.end().counts.replayed, again.end().group),
+        (1_360, Some(group))
+    );
     // Other lines under the same key are refused, and so are fewer or more of them.
     let other = text.replace("u1602@", "other@");
     let short = text.lines().take(1_000).collect::<Vec<_>>().join("\n");
@@ -473,7 +574,9 @@ fn a_line_is_answered_before_the_next_one_is_sent() {
         let answer: Value = serde_json::from_str(&answer_line(&mut reader)).unwrap();
         assert_eq!((&answer["line"], &answer["id"]), (&json!(at), &json!(at)));
         // What is answered is saved.
-        let saved = home.crm(["lead", "list", "--db", "crm.db", "-o", "id"]).ok();
+        let saved = home
+            .crm(["lead", "list", "--db", "crm.db", "-o", "id"])
+            .ok();
         assert_eq!(saved.lines().count(), at);
     }
     connection.write_all(b"0\r\n\r\n").unwrap();
@@ -502,7 +605,9 @@ async fn lines_have_limits_and_a_request_has_none() {
         }
     };
     let line = |name: &str| {
-        format!("{{\"op\":\"create\",\"data\":{{\"email\":\"a@example.com\",\"name\":\"{name}\"}}}}\n")
+        format!(
+            "{{\"op\":\"create\",\"data\":{{\"email\":\"a@example.com\",\"name\":\"{name}\"}}}}\n"
+        )
     };
     // Far more than one body may have, in lines that each are small enough.
     let mut text: String = (0..300).map(|_| line("Ada")).collect();
@@ -513,11 +618,19 @@ async fn lines_have_limits_and_a_request_has_none() {
     text.push_str("\u{fffd}\n");
     text.push_str(&line("last"));
     let (status, told) = ask("application/x-ndjson", "?answers=refused", text).await;
-    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(status, 200);
     let refused: Vec<(u64, u64)> = told[..told.len() - 1]
         .iter()
-        .map(|line| (line["line"].as_u64().unwrap(), line["status"].as_u64().unwrap()))
+        .map(|line| {
+            (
+                line["line"].as_u64().unwrap(),
+                line["status"].as_u64().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(refused, [(301, 413), (302, 400), (303, 400)]);
     assert_eq!(told[3]["end"]["created"], 301);
@@ -537,26 +650,55 @@ fn a_file_of_many_records_is_one_request() {
     let home = Home::new();
     let text = "{\"email\": \"a@example.com\"}\n{\"email\": \"wrong\"}\n{\n\"email\": \"c@example.com\"}\n";
     home.write("many.ndjson", text);
-    let run = home.line("lead create --json many.ndjson -o id --db crm.db").run();
-    assert_eq!((run.code, run.stdout.as_str()), (Some(2), "1\n2\n"), "{run:?}");
-    assert!(run.stderr.contains("many.ndjson: line 2: email: expected"), "{run:?}");
-    assert!(run.stderr.contains("created 2, refused 1; take it back with: crm undo 1"), "{run:?}");
+    let run = home
+        .line("lead create --json many.ndjson -o id --db crm.db")
+        .run();
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(2), "1\n2\n"),
+        "{run:?}"
+    );
+    assert!(
+        run.stderr.contains("many.ndjson: line 2: email: expected"),
+        "{run:?}"
+    );
+    assert!(
+        run.stderr
+            .contains("created 2, refused 1; take it back with: crm undo 1"),
+        "{run:?}"
+    );
     let array = "[{\"id\": 1, \"name\": \"A\"}, {\"id\": 2, \"name\": \"C\"}, {\"name\": \"x\"}, {\"id\": 9, \"name\": \"x\"}]";
     home.write("array.json", array);
-    let run = home.line("lead update --json array.json -o csv --fields name --db crm.db").run();
-    assert_eq!((run.code, run.stdout.as_str()), (Some(2), "name\nA\nC\n"), "{run:?}");
+    let run = home
+        .line("lead update --json array.json -o csv --fields name --db crm.db")
+        .run();
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(2), "name\nA\nC\n"),
+        "{run:?}"
+    );
     assert!(run.stderr.contains("line 1: id: is required"), "{run:?}");
     // What is listed can be written back, and changes nothing.
     let back = "lead list -o ndjson --db crm.db > all.ndjson; crm lead update --json all.ndjson --db crm.db -o id";
     let run = home.shell(&format!("crm {back}")).run();
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "1\n2\n"), "{run:?}");
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(0), "1\n2\n"),
+        "{run:?}"
+    );
     assert!(run.stderr.contains("unchanged 2"), "{run:?}");
     assert!(!run.stderr.contains("undo"), "{run:?}");
     home.write("none.json", "[]");
-    assert_eq!(home.line("lead create --json none.json -o json --db crm.db").ok(), "[]\n");
+    assert_eq!(
+        home.line("lead create --json none.json -o json --db crm.db")
+            .ok(),
+        "[]\n"
+    );
     home.line("lead update --db crm.db --name x").fails(2);
-    home.line("lead update --json array.json --if-match 1 --db crm.db").fails(2);
-    home.line("lead update 1 --json array.json --db crm.db").fails(2);
+    home.line("lead update --json array.json --if-match 1 --db crm.db")
+        .fails(2);
+    home.line("lead update 1 --json array.json --db crm.db")
+        .fails(2);
 }
 
 #[test]
@@ -577,9 +719,13 @@ fn why_lines_were_refused_is_forgotten_with_an_erased_record() {
         answer.text().to_string()
     };
     assert!(ask().contains(secret) && ask().contains(secret));
-    home.line("lead create --email other@example.com --db crm.db").ok();
+    home.line("lead create --email other@example.com --db crm.db")
+        .ok();
     home.line("lead erase 1 --yes --db crm.db").ok();
     let told = ask();
-    assert!(!told.contains(secret) && told.contains("\"status\":400"), "{told}");
+    assert!(
+        !told.contains(secret) && told.contains("\"status\":400"),
+        "{told}"
+    );
     assert!(told.contains("\"replayed\":1"), "{told}");
 }

@@ -28,7 +28,10 @@ pub(crate) fn check_media(headers: &HeaderMap, known: &[&str]) -> Result<()> {
         return refuse(format!("Content-Type: expected {first}, got none"));
     };
     let (media, parameters) = given.split_once(';').unwrap_or((&given, ""));
-    if !known.iter().any(|known| media.trim().eq_ignore_ascii_case(known)) {
+    if !known
+        .iter()
+        .any(|known| media.trim().eq_ignore_ascii_case(known))
+    {
         return refuse(format!(
             "Content-Type: expected {first}, got {}",
             quoted(&given)

@@ -167,7 +167,14 @@ pub struct Counts {
 impl Counts {
     /// Their names, in the order of the answer.
     pub const NAMES: [&'static str; 8] = [
-        "lines", "created", "updated", "unchanged", "skipped", "deleted", "refused", "replayed",
+        "lines",
+        "created",
+        "updated",
+        "unchanged",
+        "skipped",
+        "deleted",
+        "refused",
+        "replayed",
     ];
 
     /// Counts an answer.
@@ -335,7 +342,12 @@ pub(super) fn kept(numbers: &[u64], kept: &str, refusals: &str) -> Option<Vec<Li
             data: None,
         })
     };
-    words.into_iter().zip(numbers).enumerate().map(read).collect()
+    words
+        .into_iter()
+        .zip(numbers)
+        .enumerate()
+        .map(read)
+        .collect()
 }
 
 #[cfg(test)]

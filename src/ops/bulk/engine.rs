@@ -227,7 +227,11 @@ impl Engine {
             if let Some(part) = self.send().await? {
                 return Ok(Some(part));
             }
-            if self.run.as_ref().is_some_and(|(_, state)| self.done < state.lines) {
+            if self
+                .run
+                .as_ref()
+                .is_some_and(|(_, state)| self.done < state.lines)
+            {
                 if self.replay().await? == Gathered::Nothing {
                     return Ok(Some(Bytes::from_static(b"\n")));
                 }
@@ -313,9 +317,8 @@ impl Engine {
         };
         let params = [id.as_str().into(), Value::Int(self.done)];
         let portion = KeptPortion::read(&self.store.rows(PORTION, &params).await?);
-        let portion = portion.ok_or_else(|| {
-            Error::internal("the kept answers to a bulk request have a gap")
-        })?;
+        let portion = portion
+            .ok_or_else(|| Error::internal("the kept answers to a bulk request have a gap"))?;
         let count = usize::try_from(portion.lines).unwrap_or_default();
         if self.gather((count, usize::MAX), true).await? == Gathered::Nothing {
             return Ok(Gathered::Nothing);
@@ -411,7 +414,8 @@ impl Engine {
             Portioned::Behind => {
                 let lines = Arc::unwrap_or_clone(lines);
                 for line in lines.into_iter().rev() {
-                    self.held_bytes += line.text.as_ref().map_or(0, Vec::len) + size_of::<RawLine>();
+                    self.held_bytes +=
+                        line.text.as_ref().map_or(0, Vec::len) + size_of::<RawLine>();
                     self.held.push_front(line);
                 }
                 if let Some((id, state)) = &mut self.run {
@@ -429,7 +433,8 @@ impl Engine {
         mut task: JoinHandle<Result<Outcome<Portioned>>>,
     ) -> Result<Outcome<Portioned>> {
         loop {
-            let reads = self.lines.waiting() < BYTES && self.broken.is_none() && !self.lines.is_over();
+            let reads =
+                self.lines.waiting() < BYTES && self.broken.is_none() && !self.lines.is_over();
             tokio::select! {
                 biased;
                 done = &mut task => return done.map_err(Error::internal)?,

@@ -69,7 +69,9 @@ impl KeyName {
                 let got = quoted(text);
                 Err(Error::field(
                     "key",
-                    format!("expected {field}attributes. and a key, such as attributes.customer_number, got {got}"),
+                    format!(
+                        "expected {field}attributes. and a key, such as attributes.customer_number, got {got}"
+                    ),
                 ))
             }
         }
@@ -348,8 +350,7 @@ impl KeyIndex {
             let rows = ledger.tx.query(&sql, &params).await?;
             let mut news = self.news();
             for row in &rows {
-                let (Some(seq), Some(id), Some(text)) =
-                    (row[0].int(), row[1].int(), row[2].text())
+                let (Some(seq), Some(id), Some(text)) = (row[0].int(), row[1].int(), row[2].text())
                 else {
                     continue;
                 };

@@ -76,7 +76,9 @@ impl LineReader {
     /// The next line that has arrived as a whole. Lines of white space are counted and passed over.
     pub(super) fn line(&mut self) -> Option<RawLine> {
         loop {
-            let end = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
+            let end = self.buffer[self.searched..]
+                .iter()
+                .position(|byte| *byte == b'\n');
             let (text, is_long) = match end {
                 Some(end) => {
                     let mut line = self.buffer.split_to(self.searched + end + 1);
@@ -152,7 +154,11 @@ mod tests {
             [(1, "{\"a\":1}"), (4, "{\"b\":2}"), (5, "{\"c\":\"äöü\"}")]
         );
         for (at, _) in text.char_indices().skip(1) {
-            assert_eq!(lines(&[&text[..at], &text[at..]], 100).await, expected, "{at}");
+            assert_eq!(
+                lines(&[&text[..at], &text[at..]], 100).await,
+                expected,
+                "{at}"
+            );
         }
         assert_eq!(lines(&[], 100).await, []);
         assert_eq!(lines(&["\n"], 100).await, []);

@@ -46,10 +46,7 @@ pub(super) enum AskedLine {
         versions: Option<Versions>,
     },
     /// Deletes a record.
-    Delete {
-        id: i64,
-        versions: Option<Versions>,
-    },
+    Delete { id: i64, versions: Option<Versions> },
 }
 
 /// How lines are read.
@@ -94,8 +91,8 @@ impl Reading {
     }
 
     fn asked(&self, text: &[u8]) -> Result<AskedLine> {
-        let text = std::str::from_utf8(text)
-            .map_err(|_| Error::invalid("line: expected UTF-8 text"))?;
+        let text =
+            std::str::from_utf8(text).map_err(|_| Error::invalid("line: expected UTF-8 text"))?;
         if !text.trim_start().starts_with('{') {
             return Err(Error::invalid(format!(
                 "line: expected a JSON object with op, got {}",
@@ -119,7 +116,10 @@ impl Reading {
                 None => String::new(),
             };
             let expected = OPS.join(", ");
-            return Err(Error::field("op", format!("expected one of {expected}{got}")));
+            return Err(Error::field(
+                "op",
+                format!("expected one of {expected}{got}"),
+            ));
         }
         let id = match members.id.map(RawValue::get) {
             Some(raw) if has_id => {
@@ -131,7 +131,10 @@ impl Reading {
                 id
             }
             Some(_) => {
-                problems.push("id", format!("expected none, because {op} finds or makes the record"));
+                problems.push(
+                    "id",
+                    format!("expected none, because {op} finds or makes the record"),
+                );
                 None
             }
             None if has_id => {
@@ -208,7 +211,12 @@ fn unreadable(error: &serde_json::Error) -> Error {
 
 /// Reads the versions that a condition names: a number, or the text of `If-Match`.
 fn versions(raw: &str) -> Result<Versions, String> {
-    let expected = || format!("expected a version such as 3, an ETag or \"*\", got {}", quoted(raw));
+    let expected = || {
+        format!(
+            "expected a version such as 3, an ETag or \"*\", got {}",
+            quoted(raw)
+        )
+    };
     if let Ok(version) = raw.parse::<i64>() {
         return match version >= 0 {
             true => Ok(Versions::Of(vec![Tag::of(version)])),

@@ -303,7 +303,8 @@ impl<T: Transaction> Working<'_, '_, T> {
         let asked = match &mut line.asked {
             Ok(asked) => asked,
             Err(error) => {
-                self.answers.push(LineAnswer::refused(number, error.clone()));
+                self.answers
+                    .push(LineAnswer::refused(number, error.clone()));
                 return Ok(());
             }
         };
@@ -425,7 +426,8 @@ impl<T: Transaction> Working<'_, '_, T> {
                     return Err(Error::field("op", why).into());
                 }
                 (None, Finder::Attribute(_)) => {
-                    let expected = "is required as a text or a number, because records are found by it";
+                    let expected =
+                        "is required as a text or a number, because records are found by it";
                     return Err(Error::field(manner.finder.name(), expected).into());
                 }
                 _ => {}
@@ -492,12 +494,7 @@ impl<T: Transaction> Working<'_, '_, T> {
     }
 
     /// Does what the request says of a record that is there.
-    async fn found(
-        &mut self,
-        id: i64,
-        draft: &Draft,
-        policy: OnDuplicate,
-    ) -> Result<Did, Refused> {
+    async fn found(&mut self, id: i64, draft: &Draft, policy: OnDuplicate) -> Result<Did, Refused> {
         let noun = self.manner.noun;
         match policy {
             OnDuplicate::Update => match may_move(draft) {
@@ -611,7 +608,11 @@ impl<T: Transaction> Working<'_, '_, T> {
         self.ledger.end_part(began, done.is_ok()).await?;
         done?;
         self.known.remove(&id);
-        for place in self.places.values_mut().filter(|place| **place == Place::At(id)) {
+        for place in self
+            .places
+            .values_mut()
+            .filter(|place| **place == Place::At(id))
+        {
             *place = Place::Unknown;
         }
         Ok(Did {

@@ -143,9 +143,11 @@ pub async fn with_addresses<T: Transaction>(
 ) -> Result<HashMap<String, i64>> {
     tx.alone_with_all(noun, addresses.to_vec()).await?;
     // An older crm or another program may have stored an address in another spelling.
-    let spelled = addresses
-        .iter()
-        .flat_map(|address| spellings(address).into_iter().map(move |one| (one, address)));
+    let spelled = addresses.iter().flat_map(|address| {
+        spellings(address)
+            .into_iter()
+            .map(move |one| (one, address))
+    });
     let spelled: Vec<(String, &String)> = spelled.collect();
     let plain: HashMap<&str, &String> = spelled
         .iter()
@@ -157,7 +159,10 @@ pub async fn with_addresses<T: Transaction>(
         let length = ADDRESSES.into_iter().find(|length| *length >= chunk.len());
         let length = length.unwrap_or(longest);
         let markers: Vec<String> = (1..=length).map(|at| format!("${at}")).collect();
-        let last = chunk.last().map(|(one, _)| one.as_str()).unwrap_or_default();
+        let last = chunk
+            .last()
+            .map(|(one, _)| one.as_str())
+            .unwrap_or_default();
         let padded = chunk.iter().map(|(one, _)| one.as_str());
         let padded = padded.chain(std::iter::repeat(last)).take(length);
         let params: Vec<Value> = padded.map(Value::from).collect();

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::group::{Effect, Effects, Group, conflict};
 use super::history::histories;
-use crate::store::sql::many::{FEW, int, of_ids, text};
 use super::portion::{Content, Did, PORTION, Portion, Step, contents};
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::undone::{Fate, UndoneRecord};
 use crate::model::value::Value;
+use crate::store::sql::many::{FEW, int, of_ids, text};
 use crate::store::sql::statements::statements;
 use crate::store::transaction::{CHANGES_OF, Transaction};
 

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::group::conflict;
-use crate::store::sql::many::{int, of_ids};
 use super::portion::{Content, Portion, Step, contents};
 use crate::base::error::Result;
 use crate::model::record::Record;
 use crate::model::terms::next_version;
 use crate::store::sql::ledger::Ledger;
+use crate::store::sql::many::{int, of_ids};
 use crate::store::sql::reversal::Reversal;
 use crate::store::sql::row::mend;
 use crate::store::sql::statements::{columns, statements, table};
