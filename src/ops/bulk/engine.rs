@@ -433,8 +433,9 @@ impl Engine {
         mut task: JoinHandle<Result<Outcome<Portioned>>>,
     ) -> Result<Outcome<Portioned>> {
         loop {
-            let reads =
-                self.lines.waiting() < BYTES && self.broken.is_none() && !self.lines.is_over();
+            let reads = self.lines.waiting() < BYTES
+                && self.broken.is_none()
+                && !self.lines.has_arrived();
             tokio::select! {
                 biased;
                 done = &mut task => return done.map_err(Error::internal)?,

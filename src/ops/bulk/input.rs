@@ -50,6 +50,11 @@ impl LineReader {
         self.is_over && self.buffer.is_empty() && !self.drops
     }
 
+    /// Whether everything has arrived.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.is_over
+    }
+
     /// How many bytes wait to be taken.
     pub(super) fn waiting(&self) -> usize {
         self.buffer.len()
