@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`input`](ByteStream) | the lines, as their bytes arrive |
 //! | `line` | what a line asks for |
+//! | `manner` | what all lines have in common |
 //! | `finder` | by what a record is found |
 //! | `portion` | some hundred lines in one transaction |
 //! | [`answer`](Told) | the answers, as they are sent and as they are kept |
@@ -17,6 +18,7 @@ mod engine;
 mod finder;
 mod input;
 mod line;
+mod manner;
 mod portion;
 
 use futures_util::stream;
@@ -44,7 +46,7 @@ use engine::{ATOMIC_LINES, Answers};
 use finder::{Finder, KeyName};
 pub use input::ByteStream;
 use line::{OPS, Reading};
-use portion::Manner;
+use manner::Manner;
 
 /// The type of the lines and of the answers.
 pub const NDJSON: &str = "application/x-ndjson";

@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use crate::base::error::{Code, Error};
+use crate::base::error::{Code, Error, Problem, Problems, Result};
 
 /// What was done with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct LineAnswer {
     /// The version of the record after it, 0 if there is none.
     pub version: i64,
     /// What was done, or why nothing was done.
-    pub result: Result<Done, Error>,
+    pub result: Result<Done>,
     /// The record as JSON, if the request wants it.
     pub data: Option<String>,
 }
@@ -111,7 +111,7 @@ impl LineAnswer {
             Err(error) => {
                 let json = error.to_json();
                 out.push(b',');
-                out.extend_from_slice(json[1..json.len() - 1].as_bytes());
+                out.extend_from_slice(&json.as_bytes()[1..json.len() - 1]);
             }
         }
         if let Some(data) = &self.data {
@@ -348,6 +348,33 @@ pub(super) fn kept(numbers: &[u64], kept: &str, refusals: &str) -> Option<Vec<Li
         .enumerate()
         .map(read)
         .collect()
+}
+
+/// Refuses all lines if one was refused.
+pub(super) fn whole(answers: &[LineAnswer]) -> Result<()> {
+    let refused = answers.iter().filter_map(|answer| {
+        let error = answer.result.as_ref().err()?;
+        Some((answer.line, error))
+    });
+    let refused: Vec<(u64, &Error)> = refused.collect();
+    let Some((line, first)) = refused.first() else {
+        return Ok(());
+    };
+    let mut problems = Problems::default();
+    for (line, error) in &refused {
+        problems.push(format!("line {line}"), error.message.clone());
+    }
+    let told: Vec<Problem> = Error::fields(problems).problems;
+    let more = match refused.len() - 1 {
+        0 => String::new(),
+        1 => "; one more line was refused".into(),
+        more => format!("; {more} more lines were refused"),
+    };
+    Err(Error {
+        code: first.code,
+        message: format!("line {line}: {}{more}; nothing was saved", first.message),
+        problems: told,
+    })
 }
 
 #[cfg(test)]

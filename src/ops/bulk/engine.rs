@@ -19,7 +19,8 @@ use tokio::time::{Instant, sleep};
 use super::answer::{Counts, End, LineAnswer, kept};
 use super::input::{ByteStream, LineReader};
 use super::line::{RawLine, Reading};
-use super::portion::{Manner, Portion, Portioned, RunPlace};
+use super::manner::Manner;
+use super::portion::{Portion, Portioned, RunPlace};
 use crate::base::error::{Code, Error, Result};
 use crate::model::author::Author;
 use crate::model::noun::Noun;
@@ -433,9 +434,8 @@ impl Engine {
         mut task: JoinHandle<Result<Outcome<Portioned>>>,
     ) -> Result<Outcome<Portioned>> {
         loop {
-            let reads = self.lines.waiting() < BYTES
-                && self.broken.is_none()
-                && !self.lines.has_arrived();
+            let reads =
+                self.lines.waiting() < BYTES && self.broken.is_none() && !self.lines.has_arrived();
             tokio::select! {
                 biased;
                 done = &mut task => return done.map_err(Error::internal)?,

@@ -6,16 +6,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::answer::{Done, LineAnswer, keep};
+use super::answer::{Done, LineAnswer, keep, whole};
 use super::finder::Finder;
 use super::line::{AskedLine, Line};
-use crate::base::error::{Code, Error, Problem, Problems, Result};
-use crate::base::time::{self, Zone};
+use super::manner::{Manner, SMALL};
+use crate::base::error::{Code, Error, Problems, Result};
+use crate::base::time;
 use crate::model::action::ACTION;
 use crate::model::draft::Draft;
 use crate::model::kind::Kind;
 use crate::model::lead::OnDuplicate;
-use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::rules;
 use crate::model::terms::{Terms, Versions};
@@ -28,25 +28,6 @@ use crate::store::sql::ledger::Ledger;
 use crate::store::sql::newest::may_move;
 use crate::store::sql::runs::{self, KeptPortion, RunState};
 use crate::store::transaction::Transaction;
-
-/// The largest record that is kept in memory beside others, in bytes. A portion has hundreds.
-pub(super) const SMALL: usize = 16 * 1024;
-
-/// What the lines of a request have in common.
-#[derive(Clone)]
-pub(super) struct Manner {
-    pub(super) noun: &'static Noun,
-    /// What to do if a record is there already. `None` leaves it to the line and the rules.
-    pub(super) on_duplicate: Option<OnDuplicate>,
-    pub(super) finder: Finder,
-    /// Whether a delete also deletes what refers to the record.
-    pub(super) cascade: bool,
-    /// Whether one line that is refused refuses all.
-    pub(super) is_atomic: bool,
-    /// Whether the answers have the records.
-    pub(super) shows: bool,
-    pub(super) zone: Zone,
-}
 
 /// The place of a portion in a run with an idempotency key.
 #[derive(Clone)]
@@ -212,33 +193,6 @@ impl Write for Portion {
     fn word(_status: u16) -> &'static str {
         ""
     }
-}
-
-/// Refuses all lines if one was refused.
-fn whole(answers: &[LineAnswer]) -> Result<()> {
-    let refused = answers.iter().filter_map(|answer| {
-        let error = answer.result.as_ref().err()?;
-        Some((answer.line, error))
-    });
-    let refused: Vec<(u64, &Error)> = refused.collect();
-    let Some((line, first)) = refused.first() else {
-        return Ok(());
-    };
-    let mut problems = Problems::default();
-    for (line, error) in &refused {
-        problems.push(format!("line {line}"), error.message.clone());
-    }
-    let told: Vec<Problem> = Error::fields(problems).problems;
-    let more = match refused.len() - 1 {
-        0 => String::new(),
-        1 => "; one more line was refused".into(),
-        more => format!("; {more} more lines were refused"),
-    };
-    Err(Error {
-        code: first.code,
-        message: format!("line {line}: {}{more}; nothing was saved", first.message),
-        problems: told,
-    })
 }
 
 impl<T: Transaction> Working<'_, '_, T> {
@@ -621,18 +575,5 @@ impl<T: Transaction> Working<'_, '_, T> {
             done: Done::Deleted,
             data: None,
         })
-    }
-}
-
-impl Manner {
-    /// What a line does if a record is there already.
-    fn policy(&self, is_upsert: bool) -> OnDuplicate {
-        match self.on_duplicate {
-            Some(given) => given,
-            None if is_upsert => OnDuplicate::Update,
-            // The rules of the database are about addresses.
-            None if self.noun.email().is_none() => OnDuplicate::Create,
-            None => rules::get().on_duplicate,
-        }
     }
 }
