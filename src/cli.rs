@@ -20,6 +20,7 @@ use help::examples;
 use session::{Ended, Plain, Session};
 
 mod backup;
+mod bulk;
 mod check;
 mod columns;
 mod complete;
@@ -51,6 +52,7 @@ mod merge;
 mod misused;
 mod names;
 mod next;
+mod objects;
 mod open;
 mod operation;
 mod past;

@@ -60,14 +60,16 @@ macro_rules! operations {
     (@visit $visitor:ident timeline $operation:path) => { $visitor.timeline().await };
     (@visit $visitor:ident duplicates $operation:path) => { $visitor.duplicates().await };
     (@visit $visitor:ident all $operation:path) => { $visitor.list_all::<<$operation as ListAll>::Item>().await };
+    (@visit $visitor:ident bulk $operation:path) => { $visitor.bulk().await };
     (@visit $visitor:ident write $operation:path) => { $visitor.write::<$operation>().await };
     (@visit $visitor:ident inform $operation:path) => { $visitor.inform::<$operation>().await };
 }
 
 // The list. A line has a file, its type, and a kind: `write` runs a rule, `survey` reads several things at one
-// moment, `inform` reports on the service, and the others are reads, which have faster paths.
+// moment, `inform` reports on the service, `bulk` writes many records, and the others are reads, which have faster paths.
 operations! {
     create::Create: write,
+    bulk::Bulk: bulk,
     get::Get: get,
     summary::Summarize: survey,
     timeline::ListTimeline: timeline,
@@ -138,6 +140,9 @@ pub trait Visit: Sized {
 
     /// Visits a list of everything of a kind that is no record, such as tokens.
     fn list_all<L: Listed>(self) -> impl Future<Output = Self::Out>;
+
+    /// Visits the writing of many records.
+    fn bulk(self) -> impl Future<Output = Self::Out>;
 
     /// Visits a write.
     fn write<T: Operation>(self) -> impl Future<Output = Self::Out>;

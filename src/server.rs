@@ -35,6 +35,7 @@ use settings::ServerSettings;
 use webhooks::Deliverer;
 
 pub mod api;
+mod bulk;
 mod calendar;
 mod call;
 mod conditions;

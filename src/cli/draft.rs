@@ -1,6 +1,6 @@
 //! The fields of a record on the command line: their flags, and the draft that is made from them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, ValueHint};
@@ -46,6 +46,14 @@ impl DraftSource {
         match self {
             DraftSource::Flags(flags) => flags.draft.is_empty() && flags.addresses.is_empty(),
             DraftSource::Json(_) => false,
+        }
+    }
+
+    /// The file with records, if they are in one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            DraftSource::Json(path) => Some(path),
+            DraftSource::Flags(_) => None,
         }
     }
 
@@ -159,7 +167,7 @@ pub(super) fn json_arg(noun: &'static Noun) -> Arg {
         .value_parser(ValueParser::path_buf())
         .value_hint(ValueHint::FilePath)
         .help(
-            "Read the record from a file with a JSON object instead of flags; - is standard input. What -o json and -o ndjson print can be read",
+            "Read the record from a file with a JSON object instead of flags, or many from objects one after the other or an array; - is standard input. What -o json and -o ndjson print can be read",
         );
     for name in writable(noun).map(|field| field.name).chain(["set"]) {
         arg = arg.conflicts_with(name);

@@ -161,9 +161,12 @@ fn verb(about: &'static About, words: &'static Words, noun: Option<&'static Noun
 fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -> Vec<Arg> {
     match (word, noun) {
         (CommandPart::Ids, _) => vec![
-            Arg::new("ids")
+            // Records of a file have their ids.
+            match matches!(about.body, Body::Draft(_)) {
+                true => Arg::new("ids").required_unless_present("json"),
+                false => Arg::new("ids").required(true),
+            }
                 .value_name("ID")
-                .required(true)
                 .num_args(1..)
                 .help(fill(
                     ids::HELP[usize::from(noun.is_some_and(|noun| noun.email().is_some()))],
@@ -186,7 +189,7 @@ fn args(word: CommandPart, about: &'static About, noun: Option<&'static Noun>) -
         (CommandPart::Draft, Some(noun)) => {
             let purpose = match about.body {
                 Body::Draft(purpose) => purpose,
-                Body::None | Body::Object(_) => Purpose::Create,
+                Body::None | Body::Object(_) | Body::Lines => Purpose::Create,
             };
             let mut args = field_args(noun, purpose);
             args.push(json_arg(noun));

@@ -22,7 +22,7 @@ const MOST: u64 = 64 << 20;
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How errors name a file. `-` is standard input.
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     match path.as_os_str() == "-" {
         true => "standard input".into(),
         false => path.display().to_string(),
@@ -50,8 +50,14 @@ pub(super) fn read(noun: &'static Noun, path: &Path, purpose: Purpose) -> Result
     })
 }
 
+/// An error about a file, which it names.
+pub(super) fn named_error(path: &Path, mut error: Error) -> Error {
+    error.message = format!("{}: {}", name_of(path), error.message);
+    error
+}
+
 /// Reads the records of a text.
-fn parse(noun: &'static Noun, bytes: &[u8], purpose: Purpose) -> Result<Vec<Draft>> {
+pub(super) fn parse(noun: &'static Noun, bytes: &[u8], purpose: Purpose) -> Result<Vec<Draft>> {
     let refuse = |got: &str| Err(Error::invalid(format!("expected a JSON object, got {got}")));
     if bytes.starts_with(MARK) {
         return refuse("a byte order mark before it; save the file as UTF-8 without one");

@@ -325,6 +325,10 @@ impl Visit for Run<'_> {
         .await
     }
 
+    async fn bulk(self) -> Ended {
+        Err(Error::internal("an operation without a command was run").into())
+    }
+
     async fn inform<T: Inform>(self) -> Ended {
         Err(Error::internal("an operation without a command was run").into())
     }

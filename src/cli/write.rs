@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 
 use serde_json::Value as Json;
 
+use super::bulk::{BulkCommand, InFile, RecordFile, bulk};
 use super::confirm::{Question, confirmed};
 use super::draft::DraftSource;
 use super::ids::Named;
@@ -83,13 +84,13 @@ pub(super) async fn on_records<T: Operation>(
     let shown = shown(noun, given.fields.as_deref())?;
     let purpose = match T::ABOUT.body {
         Body::Draft(purpose) => purpose,
-        Body::None | Body::Object(_) => Purpose::Create,
+        Body::None | Body::Object(_) | Body::Lines => Purpose::Create,
     };
     let takes_ids = words.takes.contains(&CommandPart::Ids);
     let erases = matches!(T::ABOUT.of, Of::Command(_));
     let mut extent = Extent::One;
     let mut ids = Vec::new();
-    if takes_ids {
+    if takes_ids && !given.ids.is_empty() {
         let named = Named::read(noun, &given.ids, matches!(T::ABOUT.body, Body::Draft(_)))?;
         extent = named.extent;
         ids = match erases {
@@ -100,7 +101,31 @@ pub(super) async fn on_records<T: Operation>(
             extent = Extent::Many;
         }
     }
+    let is_list = takes_ids && given.ids.is_empty();
     let drafts = match given.source.take() {
+        // An update with ids has one record, which is read as a whole.
+        Some(source) if !takes_ids || is_list => match source.file() {
+            Some(path) => match RecordFile::open(noun, path, purpose, is_list)? {
+                InFile::One(draft) => vec![draft],
+                InFile::Many(file) => {
+                    if given.versions.is_some() {
+                        let why = "--if-match: expected the id of one record with it";
+                        return Err(Error::invalid(why).into());
+                    }
+                    let command = BulkCommand {
+                        noun,
+                        purpose,
+                        parameters: &given.parameters,
+                        author: &given.author,
+                        format: look.format,
+                    };
+                    let printer =
+                        Printer::records(io::stdout().lock(), look, noun, shown, Extent::Many);
+                    return bulk(store, command, file, printer.in_zone(&given.zone)).await;
+                }
+            },
+            None => source.drafts(store, noun, purpose).await?,
+        },
         Some(source) => source.drafts(store, noun, purpose).await?,
         None => Vec::new(),
     };

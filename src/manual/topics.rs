@@ -27,6 +27,7 @@ macro_rules! topics {
 topics! {
     "api", "The HTTP API: paths, lists, filters, errors";
     "commands", "The terminal tool: commands, flags, formats, exit codes";
+    "bulk", "Many records in one request, and from one file";
     "due", "Whom to contact next, and who works on it";
     "search", "Find records by their words";
     "settings", "Every setting: flag, environment variable, config file";

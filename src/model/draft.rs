@@ -246,6 +246,19 @@ impl Draft {
         }
     }
 
+    /// The JSON that was given for a key of the attributes.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        let objects = self
+            .given
+            .iter()
+            .rev()
+            .filter_map(|given| match &given.input {
+                Input::Object(object) => Some(object),
+                _ => None,
+            });
+        objects.into_iter().next()?.get(key)
+    }
+
     /// Gives each time an offset, so that it means the same in every zone. What has none is UTC.
     pub fn pin_times(&mut self) {
         for given in &mut self.given {

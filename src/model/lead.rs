@@ -93,6 +93,8 @@ pub enum OnDuplicate {
     Reject,
     /// Change the lead that has the address, or the one with the lowest id if there are several.
     Update,
+    /// Leave the lead that has the address as it is. Only of many records at once.
+    Skip,
 }
 
 impl OnDuplicate {

@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 
 use crate::base::error::{Code, Error, Result};
 use crate::net::hits::{Hits, Limit};
-use json::{check_media_type, is_deeper};
+use json::check_media_type;
+pub(crate) use json::{check_media, is_deeper};
 
 mod json;
 

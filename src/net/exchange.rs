@@ -20,6 +20,10 @@ pub(super) fn close_after<B>(response: &mut Response<B>) {
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
+/// An extension of a response that is made while the request is still read to its end.
+#[derive(Clone, Copy)]
+pub(crate) struct ReadsOn;
+
 /// A request whose response has not ended. The request ends when this is dropped.
 pub(super) struct OpenRequest(SharedWatch);
 
@@ -34,7 +38,8 @@ impl OpenRequest {
     pub(super) fn respond<B>(self, mut response: Response<B>) -> Response<ResponseBody<B>> {
         // hyper closes a connection whose body was not read. Without this header the client would find out only when it
         // sends its next request.
-        if self.0.lock().unread() {
+        let reads_on = response.extensions_mut().remove::<ReadsOn>().is_some();
+        if !reads_on && self.0.lock().unread() {
             close_after(&mut response);
         }
         if let Some(HoldsMemory(memory)) = response.extensions_mut().remove() {

@@ -111,6 +111,8 @@ pub enum Body {
     Draft(Purpose),
     /// A JSON object with these fields.
     Object(&'static [BodyField]),
+    /// Lines of NDJSON that are read as they arrive.
+    Lines,
 }
 
 /// What an operation answers when it succeeds.
@@ -335,7 +337,7 @@ impl About {
         };
         match self.body {
             Body::None => false,
-            Body::Draft(_) => noun.is_some_and(has_times),
+            Body::Draft(_) | Body::Lines => noun.is_some_and(has_times),
             Body::Object(inputs) => inputs
                 .iter()
                 .any(|input| matches!(input.takes, Takes::Time | Takes::Days(_))),

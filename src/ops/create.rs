@@ -289,7 +289,7 @@ impl Write for Create {
 }
 
 /// Inserts an action and moves the follow-up of its lead, as [`log`](super::log) does without a wish.
-async fn with_follow_up<T: Transaction>(
+pub(super) async fn with_follow_up<T: Transaction>(
     ledger: &mut Ledger<'_, T>,
     draft: &Draft,
     action: &mut Record,

@@ -181,6 +181,16 @@ pub(super) async fn apply<T: Transaction>(
 ) -> Result<Record> {
     ledger.will_change(id, draft).await?;
     let record = ledger.read(draft.noun, id).await?;
+    change(ledger, record, draft, terms).await
+}
+
+/// Changes a record that was read and locked. Without a change it keeps its version.
+pub(super) async fn change<T: Transaction>(
+    ledger: &mut Ledger<'_, T>,
+    record: Record,
+    draft: &Draft,
+    terms: &Terms,
+) -> Result<Record> {
     let changes = match draft.changes(&record) {
         Ok(changes) => changes,
         Err(problems) => return Err(ledger.refused(draft, problems).await?),

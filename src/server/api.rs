@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::cors::Cors;
 use super::gate::Policy;
 use super::hosts::Hosts;
@@ -19,6 +21,9 @@ use crate::net::responses::ResponseBudget;
 use crate::net::streams::Streams;
 use crate::store::any::AnyStore;
 
+/// How many requests write many records at a time.
+const BULKS: usize = 16;
+
 /// What the requests of all connections share.
 pub struct Api {
     pub(super) store: AnyStore,
@@ -26,6 +31,8 @@ pub struct Api {
     pub(super) passes: Arc<Passes>,
     pub(super) bodies: BodyBudget,
     pub(super) answers: ResponseBudget,
+    /// Places of the requests that write many records at once. Each holds some megabytes.
+    pub(super) bulks: Arc<Semaphore>,
     /// The open streams.
     pub(super) streams: Streams,
     /// The memory of streams that catch up. It is not that of requests, which never wait for it.
@@ -52,6 +59,7 @@ impl Api {
             policy: settings.policy,
             bodies: BodyBudget::new(limits.of_body(), hits.clone()),
             answers: ResponseBudget::default(),
+            bulks: Arc::new(Semaphore::new(BULKS)),
             streams,
             streamed: ResponseBudget::default(),
             tail: Arc::new(Tail::new(store.clone())),

@@ -55,8 +55,8 @@ impl Request<'_> {
         body: S,
     ) -> Result<Response>
     where
-        S: Stream<Item = Result<B, warp::Error>>,
-        B: Buf,
+        S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
+        B: Buf + Send,
     {
         let Some(found) = found else {
             let message = format!(
@@ -243,7 +243,7 @@ where
                 operation.body(b"")?;
                 (operation, request.key(self.body).await?)
             }
-            Body::Draft(_) | Body::Object(_) => {
+            Body::Draft(_) | Body::Object(_) | Body::Lines => {
                 let keyed = request.keyed()?;
                 let parse = move |body: &[u8]| {
                     operation.body(body)?;
@@ -310,8 +310,8 @@ where
 // Large futures are boxed. Otherwise every request would move a future with room for the largest one.
 impl<S, B> Visit for Call<'_, S>
 where
-    S: Stream<Item = Result<B, warp::Error>>,
-    B: Buf,
+    S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
+    B: Buf + Send,
 {
     type Out = Result<Response>;
 
@@ -363,6 +363,11 @@ where
 
     async fn list_all<L: Listed>(self) -> Result<Response> {
         Box::pin(self.request.all::<L>()).await
+    }
+
+    async fn bulk(self) -> Result<Response> {
+        let (request, noun) = (self.request, noun(self.noun)?);
+        Box::pin(request.bulk(noun, self.body)).await
     }
 
     async fn write<T: Operation>(self) -> Result<Response> {

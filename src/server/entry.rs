@@ -116,8 +116,8 @@ pub fn routes(
 
 async fn answer<S, B>(api: &Api, peer: &Peer, asked: Head<'_>, body: S) -> Response
 where
-    S: Stream<Item = Result<B, warp::Error>>,
-    B: Buf,
+    S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
+    B: Buf + Send,
 {
     let id = request_id(asked.headers);
     // The id is visible ASCII, so this never fails.

@@ -19,6 +19,7 @@ use crate::model::rows::Rows;
 use crate::model::shown::Shown;
 use crate::model::token;
 use crate::model::value::Cell;
+use crate::net::exchange::ReadsOn;
 use crate::net::responses::ResponseBudget;
 use crate::store::contract::Listing;
 
@@ -196,6 +197,15 @@ pub(super) fn events(chunks: impl Stream<Item = Result<Bytes>> + Send + 'static)
     let mut response = stream(StatusCode::OK, EVENT_STREAM, chunks);
     let headers = response.headers_mut();
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Lines of NDJSON that are sent while those of the request are still read. A proxy must neither store nor delay them.
+pub(super) fn lines(chunks: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Response {
+    let mut response = stream(StatusCode::OK, Media::Ndjson.name(), chunks);
+    let headers = response.headers_mut();
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response.extensions_mut().insert(ReadsOn);
     response
 }
 

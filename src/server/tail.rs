@@ -217,6 +217,11 @@ impl Tail {
         self.state.send_modify(|state| state.stopped = true);
     }
 
+    /// Whether all streams were ended.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state.borrow().stopped
+    }
+
     /// Reads the newest changes while there are streams, for ever.
     pub(super) async fn follow(&self) -> Infallible {
         loop {

@@ -13,11 +13,14 @@ pub mod statements;
 pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
+pub mod bulk;
 pub mod ledger;
+pub(crate) mod many;
 pub(crate) mod merged;
 pub(crate) mod moved;
 pub(crate) mod newest;
 pub mod reversal;
+pub mod runs;
 
 pub mod advance;
 

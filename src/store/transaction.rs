@@ -75,6 +75,10 @@ pub trait Transaction: Send {
     /// The end of a select that locks its rows until the end of the transaction. Empty where nobody else can write.
     const LOCKING: &'static str;
 
+    /// The end of a select that keeps its rows from being deleted until the end of the transaction, as a reference does. Empty
+    /// where nobody else can write.
+    const REFERRING: &'static str;
+
     /// The end of a select that locks its rows and skips those that are locked already. Empty where nobody else can write.
     const SKIPPING: &'static str;
 
@@ -151,6 +155,19 @@ pub trait Transaction: Send {
 
     /// Takes a lock on `key` until the end of the transaction, and waits while another transaction has it.
     fn alone_with(&mut self, key: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Takes the locks of several keys. They are about records of this noun.
+    fn alone_with_all(
+        &mut self,
+        noun: &'static Noun,
+        keys: Vec<String>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Begins a part of the transaction that can be undone alone. Parts are not nested.
+    fn begin_part(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Ends the part. Unless it is kept, what it has written is undone.
+    fn end_part(&mut self, is_kept: bool) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// Runs statements that each write one record, one after the other.

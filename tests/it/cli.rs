@@ -396,7 +396,7 @@ fn records_are_read_as_json() {
     );
     for (stdin, field) in [
         ("", "standard input: expected a JSON object, got nothing"),
-        ("[]", "standard input: expected a JSON object, got an array"),
+        ("[1]", "standard input: line 1: expected a JSON object"),
         ("{\"email\": \"a@example.com\", \"colour\": 1}", "colour"),
         ("{\"email\": \"nobody\", \"status\": \" \"}", "status"),
         ("{\"email\": 1}", "email"),

@@ -21,6 +21,12 @@ use crm::store::sqlite::Work;
 
 use futures_util::StreamExt;
 
+use crate::bulk::{
+    a_record_is_found_by_a_field_of_ones_own, a_record_is_found_by_its_address,
+    a_request_that_breaks_off_is_continued_by_its_key, all_or_nothing_is_done_on_demand,
+    lines_are_done_in_order_each_by_itself, lines_refer_to_what_is_there,
+    two_requests_with_one_key_do_each_line_once,
+};
 use crate::changes::{
     a_cursor_of_another_sequence_is_gone, a_feed_is_read_on_from_its_cursor,
     a_reader_misses_no_change, changes_are_filtered, every_write_has_its_change,
@@ -87,6 +93,13 @@ macro_rules! on_every_store {
 }
 
 on_every_store! {
+    lines_are_done_in_order_each_by_itself
+    a_record_is_found_by_its_address
+    a_record_is_found_by_a_field_of_ones_own
+    lines_refer_to_what_is_there
+    all_or_nothing_is_done_on_demand
+    a_request_that_breaks_off_is_continued_by_its_key
+    two_requests_with_one_key_do_each_line_once
     a_timeline_has_all_of_a_lead_once
     a_timeline_has_what_was_deleted
     a_timeline_is_filtered

@@ -11,6 +11,7 @@
 mod alike;
 mod backup;
 mod balancer;
+mod bulk;
 mod calendar;
 mod changes;
 mod claims;

@@ -264,7 +264,8 @@ impl Model {
         });
         if let Some(((_, id), _)) = same.filter(|_| noun.name == "lead") {
             match on {
-                OnDuplicate::Create => {}
+                // To skip is for many records at once.
+                OnDuplicate::Create | OnDuplicate::Skip => {}
                 OnDuplicate::Reject => return Err(Code::Conflict),
                 OnDuplicate::Update => return self.update(noun, *id, given),
             }

@@ -10,17 +10,30 @@ use crate::base::error::{Code, Error, Result, quoted};
 ///
 /// [`Code::MediaType`].
 pub(super) fn check_media_type(headers: &HeaderMap) -> Result<()> {
+    check_media(headers, &["application/json"])
+}
+
+/// Checks that a body is plain text of one of these types in UTF-8. The first one is named in the error.
+///
+/// # Errors
+///
+/// [`Code::MediaType`].
+pub(crate) fn check_media(headers: &HeaderMap, known: &[&str]) -> Result<()> {
+    let first = known.first().copied().unwrap_or_default();
     let refuse = |expected: String| Err(Error::new(Code::MediaType, expected));
     let given = headers
         .get(CONTENT_TYPE)
         .map(|value| String::from_utf8_lossy(value.as_bytes()));
     let Some(given) = given else {
-        return refuse("Content-Type: expected application/json, got none".into());
+        return refuse(format!("Content-Type: expected {first}, got none"));
     };
     let (media, parameters) = given.split_once(';').unwrap_or((&given, ""));
-    if !media.trim().eq_ignore_ascii_case("application/json") {
+    if !known
+        .iter()
+        .any(|known| media.trim().eq_ignore_ascii_case(known))
+    {
         return refuse(format!(
-            "Content-Type: expected application/json, got {}",
+            "Content-Type: expected {first}, got {}",
             quoted(&given)
         ));
     }
@@ -46,7 +59,7 @@ pub(super) fn check_media_type(headers: &HeaderMap) -> Result<()> {
 
 /// Whether JSON is nested deeper than `most` levels. The text may be broken JSON, which the parser refuses later; until
 /// then the parser has read no more levels than this function has seen.
-pub(super) fn is_deeper(json: &[u8], most: usize) -> bool {
+pub(crate) fn is_deeper(json: &[u8], most: usize) -> bool {
     let opens = |byte: &&u8| matches!(**byte, b'{' | b'[');
     // Nearly all bodies have fewer brackets than this limit in total, and counting brackets is fast.
     if json.iter().filter(opens).count() <= most {

@@ -16,7 +16,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::model::noun::Noun;
 
 /// The migrations, each in its own transaction. The number of the schema says how many were applied.
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("../schema/postgres/0001_leads_actions_processes.sql"),
     include_str!("../schema/postgres/0002_versions_tokens_keys.sql"),
     include_str!("../schema/postgres/0003_versions_by_others.sql"),
@@ -32,6 +32,7 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("../schema/postgres/0013_search.sql"),
     include_str!("../schema/postgres/0014_timeline.sql"),
     include_str!("../schema/postgres/0015_duplicates.sql"),
+    include_str!("../schema/postgres/0016_bulk.sql"),
 ];
 
 /// The migration after which all addresses are in their one form.

@@ -57,6 +57,7 @@ impl PgDatabase {
             mode,
             sent: false,
             numbered: false,
+            part: None,
             begun,
             until,
         })
@@ -84,6 +85,8 @@ pub(super) struct PgTransaction<'d> {
     sent: bool,
     /// Whether it has a number of a change, and with it the lock that says so.
     numbered: bool,
+    /// In a part that can be undone alone, whether it had such a number before.
+    part: Option<bool>,
     begun: Instant,
     until: Instant,
 }
@@ -152,6 +155,17 @@ impl PgTransaction<'_> {
 
     /// Handles the failure of a statement: rolls back, or abandons the connection.
     async fn fault(&mut self, failure: Failure) -> Fault {
+        if self.part.is_some()
+            && failure.is_certain()
+            && !failure.is_lost()
+            && self.run("ROLLBACK TO SAVEPOINT part").await.is_ok()
+        {
+            // The transaction goes on without this part.
+            return match failure.code() {
+                Some(&SqlState::FOREIGN_KEY_VIOLATION) => Fault::Reference,
+                _ => Fault::Error(failure.error()),
+            };
+        }
         let is_unknown = self.mode == Mode::Statement && self.sent && !failure.is_certain();
         if !failure.is_certain() {
             self.lose(&failure);
@@ -385,6 +399,7 @@ fn recorded(rows: &[Row]) -> Option<Recorded> {
 
 impl Transaction for PgTransaction<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
+    const REFERRING: &'static str = " FOR KEY SHARE";
     const SKIPPING: &'static str = " FOR UPDATE SKIP LOCKED";
 
     fn nouns(&self) -> &'static [&'static Noun] {
@@ -494,5 +509,56 @@ impl Transaction for PgTransaction<'_> {
         let sql = "SELECT pg_advisory_xact_lock(hashtextextended(coalesce(current_schema(), '') || '.' || $1, 0))::text";
         self.query(sql, &[key.into()]).await?;
         Ok(())
+    }
+
+    async fn alone_with_all(&mut self, noun: &'static Noun, mut keys: Vec<String>) -> Result<()> {
+        /// How many locks one transaction takes. All transactions of a server share a table of some thousands.
+        const MOST: usize = 1_000;
+        if keys.len() > MOST {
+            // Keeps everybody else from writing records of this noun.
+            let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", noun.plural);
+            return self.execute(&sql, &[]).await.map(drop).map_err(Error::from);
+        }
+        // Two transactions that take the same locks in the same order do not block each other for ever.
+        keys.sort_unstable();
+        keys.dedup();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let sql = "SELECT count(pg_advisory_xact_lock(hashtextextended(coalesce(current_schema(), '') || '.' || key, 0))::text) \
+                   FROM jsonb_array_elements_text($1::text::jsonb) AS keys (key)";
+        let keys = serde_json::Value::from(keys).to_string();
+        self.query(sql, &[keys.as_str().into()]).await?;
+        Ok(())
+    }
+
+    async fn begin_part(&mut self) -> Result<()> {
+        if self.mode == (Mode::Transaction { begun: false }) {
+            self.query("SELECT 1::bigint", &[]).await?;
+        }
+        self.part = Some(self.numbered);
+        match self.run("SAVEPOINT part").await {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                self.part = None;
+                Err(self.fault(failure).await.into())
+            }
+        }
+    }
+
+    async fn end_part(&mut self, is_kept: bool) -> Result<()> {
+        let numbered = self.part.take().unwrap_or_default();
+        let sql = match is_kept {
+            true => "RELEASE SAVEPOINT part",
+            false => "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part",
+        };
+        if !is_kept {
+            // The lock that goes with the first number is released with the part.
+            self.numbered = numbered;
+        }
+        match self.run(sql).await {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(self.fault(failure).await.into()),
+        }
     }
 }

@@ -179,6 +179,16 @@ impl RemoteClient {
         Error::new(Code::Unreachable, message)
     }
 
+    /// The error for answers to many lines that ended too early.
+    pub(super) fn broken_bulk(&self, error: &reqwest::Error) -> Error {
+        let message = format!(
+            "the answers from {} broke off: {}; what was answered is saved",
+            self.url,
+            causes(error)
+        );
+        Error::new(Code::Unreachable, message)
+    }
+
     /// The error for an answer that is too large.
     pub(super) fn too_large(&self) -> Error {
         let most = LARGEST_ANSWER >> 20;

@@ -1,15 +1,18 @@
 //! The store: each call becomes a request.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::BytesMut;
-use reqwest::Method;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use reqwest::{Body, Method};
 
 use super::client::{RemoteAnswer, RemoteClient};
 use super::events::Events;
 use super::lines::RecordLines;
 use super::retry::SendError;
 use crate::base::error::{Error, Result};
+use crate::model::author::Author;
 use crate::model::find::Find;
 use crate::model::found::FOUND;
 use crate::model::noun::Noun;
@@ -23,6 +26,9 @@ use crate::store::contract::{
 };
 use crate::store::inquiry::Inquiry;
 use crate::store::search::state::IndexGap;
+
+/// Bytes that are sent or come piece by piece.
+type Lines = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 /// The store behind a server. Clones share its connections.
 #[derive(Clone)]
@@ -57,6 +63,45 @@ impl Remote {
         last: &str,
     ) -> Result<Events> {
         Events::ask(self.client.clone(), noun, filters, last).await
+    }
+
+    /// Sends lines, and returns the answers as they come. It is sent once: only who has the lines can send them again.
+    pub(crate) async fn bulk(
+        &self,
+        path: &str,
+        key: Option<&Key>,
+        author: &Author,
+        media: &'static str,
+        lines: Lines,
+    ) -> Result<Lines> {
+        let mut request = self
+            .client
+            .request(Method::POST, path)
+            .header("content-type", media)
+            .header("accept", media);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", &*key.text);
+        }
+        if let Some(name) = &author.on_behalf_of {
+            request = request.header("on-behalf-of", &**name);
+        }
+        if let Some(group) = author.group {
+            request = request.header("change-group", group);
+        }
+        let request = request.body(Body::wrap_stream(lines));
+        let response = self.client.send(request).await;
+        let response = response.map_err(SendError::of_write)?;
+        let header = response.headers().get("content-type");
+        let is_it = header.is_some_and(|given| given.as_bytes().starts_with(media.as_bytes()));
+        if !is_it {
+            let why = format!("its answers are not {media}");
+            return Err(self.client.stranger(&why));
+        }
+        let client = self.client.clone();
+        let answers = response.bytes_stream();
+        Ok(Box::pin(answers.map(move |part| {
+            part.map_err(|error| client.broken_bulk(&error))
+        })))
     }
 
     /// The error for an answer that no crm server sends.

@@ -16,6 +16,7 @@ use super::due;
 use super::ledger::Ledger;
 use super::merged::{MERGED_INTO, Merges, merged, pattern};
 use super::once;
+use super::runs::forget_refusals;
 use super::statements::statements;
 use crate::base::error::{Code, Result};
 use crate::model::field::Presence;
@@ -93,6 +94,7 @@ pub async fn erase<T: Transaction>(
         ledger.append_erased(noun, id, version).await?;
     }
     forget_dismissed(ledger.tx, &erased).await?;
+    forget_refusals(ledger.tx).await?;
     ledger.tx.index_changes().await?;
     for one in &erased {
         reduce(ledger.tx, *one).await?;

@@ -33,13 +33,13 @@ const PORTION: usize = 500;
 pub struct Ledger<'t, T> {
     /// The transaction, for what is no record.
     pub tx: &'t mut T,
-    author: &'t Author,
+    pub(super) author: &'t Author,
     /// The first change of the group, once there is one.
-    group: Option<i64>,
+    pub(super) group: Option<i64>,
     /// Whether the group may be joined: it is the author's own, and is not taken back.
     joins: bool,
     /// The group that its changes take back.
-    undoes: Option<i64>,
+    pub(super) undoes: Option<i64>,
     /// Whether deleted records are erased: their changes have the id alone.
     pub(super) erases: bool,
     /// What the next change says beside the fields of its record: members of a JSON object.
@@ -86,7 +86,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
     }
 
     /// Refuses to join a group that is not the author's own, or that is taken back.
-    async fn join(&mut self) -> Result<()> {
+    pub async fn join(&mut self) -> Result<()> {
         if self.joins {
             return Ok(());
         }

@@ -41,7 +41,7 @@ pub(super) fn is_moved(noun: &'static Noun, changes: &[(usize, Value)]) -> bool 
 }
 
 /// Whether a draft may move the time, or the record to another owner.
-pub(super) fn may_move(draft: &Draft) -> bool {
+pub(crate) fn may_move(draft: &Draft) -> bool {
     let newest = statements(draft.noun).newest.as_ref();
     newest.is_some_and(|newest| draft.gives(newest.reference) || draft.gives(newest.time))
 }

@@ -23,7 +23,6 @@
 mod conflicts;
 mod group;
 mod history;
-mod many;
 mod portion;
 mod reverse;
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::group::{Effect, Effects, Group, conflict};
 use super::history::histories;
-use super::many::{int, of_ids, text};
 use super::portion::{Content, Did, PORTION, Portion, Step, contents};
 use crate::base::error::{Code, Error, Problems, Result};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::undone::{Fate, UndoneRecord};
 use crate::model::value::Value;
+use crate::store::sql::many::{FEW, int, of_ids, text};
 use crate::store::sql::statements::statements;
 use crate::store::transaction::{CHANGES_OF, Transaction};
 
@@ -255,7 +255,7 @@ async fn changed_since<T: Transaction>(
         let suspects: Vec<(i64, i64)> = suspects
             .map(|((_, id), touched)| (*id, touched.steps[0].seq))
             .collect();
-        for chunk in suspects.chunks(super::many::FEW) {
+        for chunk in suspects.chunks(FEW) {
             let histories = histories(tx, noun, chunk, &mut effects).await?;
             for (id, _) in chunk {
                 let (Some(touched), Some(history)) = (touched.get(&(at, *id)), histories.get(id))

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::many::{int, text};
 use crate::base::error::{Code, Error, Result};
 use crate::store::sql::ledger::family;
+use crate::store::sql::many::{int, text};
 use crate::store::transaction::Transaction;
 
 /// The group that is wanted.

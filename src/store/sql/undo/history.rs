@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 
 use super::group::{Effect, Effects};
-use super::many::{int, of_ids_and, text};
 use super::portion::{Did, parse};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::process::DUE;
+use crate::store::sql::many::{int, of_ids_and, text};
 use crate::store::transaction::{CHANGES_OF, Transaction};
 
 /// What has happened to a record.

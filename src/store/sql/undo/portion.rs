@@ -1,7 +1,6 @@
 //! The changes of a group that are taken back in one transaction.
 
 use super::group::conflict;
-use super::many::{int, of_ids, text};
 use crate::base::error::{Error, Result, quoted};
 use crate::model::field::Presence;
 use crate::model::noun::Noun;
@@ -9,6 +8,7 @@ use crate::model::process::DUE;
 use crate::model::record::Record;
 use crate::model::stored::is_plain;
 use crate::model::value::Value;
+use crate::store::sql::many::{int, of_ids, text};
 use crate::store::sql::statements::statements;
 use crate::store::transaction::Transaction;
 

@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::group::conflict;
-use super::many::{int, of_ids};
 use super::portion::{Content, Portion, Step, contents};
 use crate::base::error::Result;
 use crate::model::lead::LEAD;
 use crate::model::record::Record;
 use crate::model::terms::next_version;
 use crate::store::sql::ledger::Ledger;
+use crate::store::sql::many::{int, of_ids};
 use crate::store::sql::merged::{last_deletes, merged, note_of};
 use crate::store::sql::reversal::Reversal;
 use crate::store::sql::row::mend;

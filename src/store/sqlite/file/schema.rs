@@ -36,6 +36,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("../../schema/0015_timeline.sql"),
     include_str!("../../schema/0016_duplicates.sql"),
     include_str!("../../schema/0017_stats.sql"),
+    include_str!("../../schema/0018_bulk.sql"),
 ];
 
 /// `application_id` of crm's files: `crm` in ASCII.

@@ -196,6 +196,7 @@ impl SqliteTransaction<'_> {
 impl Transaction for SqliteTransaction<'_> {
     /// Nobody else can write.
     const LOCKING: &'static str = "";
+    const REFERRING: &'static str = "";
     const SKIPPING: &'static str = "";
 
     fn nouns(&self) -> &'static [&'static Noun] {
@@ -204,6 +205,22 @@ impl Transaction for SqliteTransaction<'_> {
 
     async fn alone_with(&mut self, _key: &str) -> Result<()> {
         Ok(())
+    }
+
+    async fn alone_with_all(&mut self, _noun: &'static Noun, _keys: Vec<String>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn begin_part(&mut self) -> Result<()> {
+        self.run("SAVEPOINT part")
+    }
+
+    async fn end_part(&mut self, is_kept: bool) -> Result<()> {
+        if !is_kept {
+            // If the error has ended the whole transaction, this fails too, and so does the write.
+            self.run("ROLLBACK TO part")?;
+        }
+        self.run("RELEASE part")
     }
 
     async fn index_changes(&mut self) -> Result<()> {

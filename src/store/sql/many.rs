@@ -8,10 +8,10 @@ use crate::store::transaction::Transaction;
 const LENGTHS: [usize; 3] = [1, 20, 500];
 
 /// How many ids a select takes whose rows may be many for each id.
-pub(super) const FEW: usize = LENGTHS[1];
+pub(crate) const FEW: usize = LENGTHS[1];
 
 /// Runs a select for these ids, several at a time, and returns all rows. `select` makes its text from the list of markers.
-pub(super) async fn of_ids<T: Transaction>(
+pub(crate) async fn of_ids<T: Transaction>(
     tx: &mut T,
     ids: &[i64],
     select: impl Fn(&str) -> String + Send + Sync,
@@ -20,7 +20,7 @@ pub(super) async fn of_ids<T: Transaction>(
 }
 
 /// The same with one more number, whose marker `select` gets as well.
-pub(super) async fn of_ids_and<T: Transaction>(
+pub(crate) async fn of_ids_and<T: Transaction>(
     tx: &mut T,
     ids: &[i64],
     more: Option<i64>,
@@ -44,11 +44,11 @@ pub(super) async fn of_ids_and<T: Transaction>(
 }
 
 /// The number in a column of a row.
-pub(super) fn int(row: &[Value], at: usize) -> Option<i64> {
+pub(crate) fn int(row: &[Value], at: usize) -> Option<i64> {
     row.get(at)?.int()
 }
 
 /// The text in a column of a row, empty if it has none.
-pub(super) fn text(row: &[Value], at: usize) -> &str {
+pub(crate) fn text(row: &[Value], at: usize) -> &str {
     row.get(at).and_then(Value::text).unwrap_or_default()
 }
