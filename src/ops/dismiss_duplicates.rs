@@ -182,7 +182,7 @@ fn describe(_noun: &'static Noun) -> Described {
     let body = json!({
         "type": "object",
         "properties": {
-            "leads": {"type": "array", "items": id_schema(), "minItems": 2, "maxItems": MOST, "uniqueItems": true, "description": "The leads. Each of them is no duplicate of each other one."},
+            "leads": {"type": "array", "items": id_schema(), "minItems": 2, "maxItems": MOST, "description": "The leads. Each of them is no duplicate of each other one."},
             "dismissed": {"type": ["boolean", "null"], "description": "`false` takes it back. True unless given."},
         },
         "required": ["leads"],

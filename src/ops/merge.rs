@@ -360,7 +360,7 @@ fn describe(noun: &'static Noun) -> Described {
     let body = json!({
         "type": "object",
         "properties": {
-            "others": {"type": "array", "items": id_schema(), "minItems": 1, "maxItems": MOST, "uniqueItems": true, "description": "The leads that are merged into the one in the path."},
+            "others": {"type": "array", "items": id_schema(), "minItems": 1, "maxItems": MOST, "description": "The leads that are merged into the one in the path."},
             "fields": {"anyOf": [reference("schemas", &format!("{}Update", noun.title)), {"type": "null"}], "description": "Fields that win over those of all leads."},
         },
         "required": ["others"],
@@ -370,6 +370,11 @@ fn describe(noun: &'static Noun) -> Described {
         "two": {"value": {"others": [9, 12]}},
         "fields": {"summary": "With a field that wins", "value": {"others": [9], "fields": {"status": "contacted"}}},
     });
+    let mut done = answer(
+        "What was done, or would be done.",
+        media(schema, json!({"merged": {"value": example}})),
+    );
+    done["headers"]["ETag"] = reference("headers", "ETag");
     let refused = |expected: &str| Error::field("others", expected);
     Described::new(format!(
         "The actions and processes of the others move to the {0}, and it gets each field and attribute that it lacks from the \
@@ -378,13 +383,7 @@ fn describe(noun: &'static Noun) -> Described {
          gives all back. Blank texts count as missing.",
         noun.name
     ))
-    .answers(
-        200,
-        answer(
-            "What was done, or would be done.",
-            media(schema, json!({"merged": {"value": example}})),
-        ),
-    )
+    .answers(200, done)
     .answers(
         400,
         failure(

@@ -11,6 +11,7 @@ use crate::base::time::{self, Zone, week_start};
 use crate::model::due::{Due, Moment};
 use crate::model::lead::LEAD;
 use crate::model::query::escape;
+use crate::model::rules;
 use crate::model::value::Value;
 use crate::operation::about::{
     About, Answer, Body, CommandExamples, Describe, Needs, Of, Parameter, READ, Takes, Words,
@@ -25,6 +26,9 @@ use crate::views::stats::{Counted, RECENT, Stats, Week};
 
 /// How many weeks it has, with the current one.
 const WEEKS: i64 = 12;
+
+/// The condition of the indexes of SQLite that only these counts use. It holds for all records.
+const COUNTED: &str = "id > 0";
 
 /// The most statuses and types that are told apart.
 const MOST: usize = 100;
@@ -207,7 +211,7 @@ async fn statuses<R: Reading>(reading: &mut R) -> Result<(Vec<Counted>, i64)> {
         }
         Dialect::Sqlite => {
             let mut counted: Vec<Counted> = Vec::new();
-            for status in words(reading, "leads", "status").await? {
+            for status in words(reading, "leads", "status", "").await? {
                 let sql = "SELECT count(*) FROM leads WHERE status = $1";
                 let count = reading.number(sql, &[status.as_str().into()]).await?;
                 counted.push((status, count));
@@ -228,11 +232,16 @@ fn by_frequency(counted: &mut [Counted]) {
 }
 
 /// The different words of an indexed column, the first ones in their order.
-async fn words<R: Reading>(reading: &mut R, table: &str, column: &str) -> Result<Vec<String>> {
-    let sql = format!("SELECT min({column}) FROM {table} WHERE {column} > $1");
+async fn words<R: Reading>(
+    reading: &mut R,
+    table: &str,
+    column: &str,
+    also: &str,
+) -> Result<Vec<String>> {
+    let sql = format!("SELECT min({column}) FROM {table} WHERE {column} > $1{also}");
     let mut words: Vec<String> = Vec::new();
     // No word is empty, unless another program has stored one.
-    let empty = format!("SELECT {column} FROM {table} WHERE {column} = '' LIMIT 1");
+    let empty = format!("SELECT {column} FROM {table} WHERE {column} = ''{also} LIMIT 1");
     if !reading.rows(&empty, &[]).await?.is_empty() {
         words.push(String::new());
     }
@@ -294,12 +303,13 @@ async fn actions<R: Reading>(reading: &mut R, edges: &[String], weeks: &mut [Wee
             let counts = (2..=edges.len()).map(|at| {
                 let next = at + 1;
                 format!(
-                    "(SELECT count(*) FROM actions WHERE action_type = $1 AND timestamp >= ${at} AND timestamp < ${next})"
+                    "(SELECT count(*) FROM actions WHERE action_type = $1 AND timestamp >= ${at} AND timestamp < ${next} AND {COUNTED})"
                 )
             });
             let counts: Vec<String> = counts.collect();
             let sql = format!("SELECT {}", counts.join(", "));
-            for word in words(reading, "actions", "action_type").await? {
+            let also = format!(" AND {COUNTED}");
+            for word in words(reading, "actions", "action_type", &also).await? {
                 let mut params = params.clone();
                 params.insert(0, word.as_str().into());
                 let rows = reading.rows(&sql, &params).await?;
@@ -331,34 +341,76 @@ async fn actions<R: Reading>(reading: &mut R, edges: &[String], weeks: &mut [Wee
 
 /// How many follow-ups are how urgent.
 async fn due<R: Reading>(reading: &mut R, moment: &Moment) -> Result<[i64; 5]> {
-    let mut params: Vec<Value> = Vec::new();
-    let mut counts = Vec::new();
-    for due in Due::ALL {
-        let spans = moment.spans(&[due]);
-        let mut conditions = Vec::new();
-        for span in &spans {
-            params.extend([span.start.as_str().into(), span.end.as_str().into()]);
-            let (from, to) = (params.len() - 1, params.len());
-            conditions.push(format!(
-                "next_followup_datetime >= ${from} AND next_followup_datetime < ${to}"
-            ));
+    if R::DIALECT == Dialect::Sqlite {
+        let words = words(reading, "processes", "status", &format!(" AND {COUNTED}")).await?;
+        if words.len() < MOST {
+            let mut found = [0; 5];
+            for status in words.iter().filter(|status| rules::get().is_open(status)) {
+                let some = due_of_status(reading, moment, status).await?;
+                for (sum, count) in found.iter_mut().zip(some) {
+                    *sum += count;
+                }
+            }
+            return Ok(found);
         }
-        if due == Due::Unscheduled {
-            conditions.push("next_followup_datetime IS NULL OR next_followup_datetime = ''".into());
-        }
-        // At some moments there is no time of a kind.
-        let condition = match conditions.is_empty() {
-            true => "1 = 0".into(),
-            false => conditions.join(" OR "),
-        };
-        counts.push(format!("count(CASE WHEN {condition} THEN 1 END)"));
     }
+    let mut params: Vec<Value> = Vec::new();
+    let counts = Due::ALL.map(|due| {
+        let conditions = conditions(moment, due, &mut params);
+        format!("count(CASE WHEN {} THEN 1 END)", conditions.join(" OR "))
+    });
     let sql = format!(
         "SELECT {} FROM processes WHERE {}",
         counts.join(", "),
         is_open("status")
     );
-    let rows = reading.rows(&sql, &params).await?;
+    numbers(reading, &sql, &params).await
+}
+
+/// The same for processes of one status, each counted in an index.
+async fn due_of_status<R: Reading>(
+    reading: &mut R,
+    moment: &Moment,
+    status: &str,
+) -> Result<[i64; 5]> {
+    let mut params: Vec<Value> = vec![status.into()];
+    let counts = Due::ALL.map(|due| {
+        let conditions = conditions(moment, due, &mut params).into_iter();
+        let counts = conditions.map(|condition| {
+            format!(
+                "(SELECT count(*) FROM processes WHERE status = $1 AND {condition} AND {COUNTED})"
+            )
+        });
+        counts.collect::<Vec<String>>().join(" + ")
+    });
+    numbers(reading, &format!("SELECT {}", counts.join(", ")), &params).await
+}
+
+/// The conditions on the time of a follow-up that is so urgent. At most one of them is met.
+fn conditions(moment: &Moment, due: Due, params: &mut Vec<Value>) -> Vec<String> {
+    let time = "next_followup_datetime";
+    if due == Due::Unscheduled {
+        return vec![format!("{time} IS NULL"), format!("{time} = ''")];
+    }
+    let spans = moment.spans(&[due]);
+    let mut conditions: Vec<String> = spans
+        .iter()
+        .map(|span| {
+            params.extend([span.start.as_str().into(), span.end.as_str().into()]);
+            let (from, to) = (params.len() - 1, params.len());
+            format!("{time} >= ${from} AND {time} < ${to}")
+        })
+        .collect();
+    if conditions.is_empty() {
+        // At some moments there is no time of a kind.
+        conditions.push("1 = 0".into());
+    }
+    conditions
+}
+
+/// The numbers in the only row of a select.
+async fn numbers<R: Reading>(reading: &mut R, sql: &str, params: &[Value]) -> Result<[i64; 5]> {
+    let rows = reading.rows(sql, params).await?;
     let row = rows.first().map_or(&[][..], Vec::as_slice);
     let mut found = [0; 5];
     for (at, count) in found.iter_mut().enumerate() {

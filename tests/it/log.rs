@@ -947,7 +947,8 @@ fn an_older_file_gets_the_newest_times() {
         .execute_batch(
             "DROP TRIGGER leads_count_version; DROP TRIGGER processes_count_version; DROP INDEX leads_by_last_action;
              DROP INDEX actions_by_lead_and_time; DROP INDEX processes_by_due; DROP INDEX crm_changes_by_removed;
-             DROP INDEX crm_changes_by_deleted_lead; DROP INDEX actions_by_type_and_time; DROP TABLE crm_dismissed;
+             DROP INDEX crm_changes_by_deleted_lead; DROP INDEX actions_by_type_and_time;
+             DROP INDEX processes_by_status_and_time; DROP TABLE crm_dismissed;
              DROP TABLE crm_leases; DROP TABLE crm_announced; DROP TABLE crm_search; DROP TABLE crm_search_blocks;
              DROP TABLE crm_search_state; DROP TABLE crm_search_nouns;
              ALTER TABLE leads DROP COLUMN last_action_at; ALTER TABLE processes DROP COLUMN cadence_days;

@@ -400,8 +400,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         })
     }
 
-    /// Gives the records that refer to one record to another one. Both have to be locked. Returns how many there are, by
-    /// their nouns.
+    /// Gives the records that refer to one record to another one. Both are locked. Returns how many each noun has.
     pub async fn hand_over(
         &mut self,
         noun: &'static Noun,
@@ -423,8 +422,7 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         Ok(counts)
     }
 
-    /// Gives a reference of all records that a condition selects another value. It counts as a change of each. Returns how
-    /// many there are.
+    /// Changes a reference of all records that a condition selects, as a change of each. Returns how many there are.
     async fn refer(
         &mut self,
         referrer: &'static Noun,
