@@ -196,7 +196,7 @@ impl Import {
         let mut again = Opened::open(&self.path, self.noun, &self.said, &opened.mapping.zone)?;
         let mut rows = again.rows()?;
         let (mut all, mut without) = (0, 0);
-        while let Some(row) = rows.next()? {
+        while let Some(row) = rows.next_row()? {
             all += 1;
             let made = again.make(rows.columns(), &self.key, &row);
             without += u64::from(matches!(made, Err(Refusal::NoAddress)));

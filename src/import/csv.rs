@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
+use super::decode::{LARGEST_ROW, Text};
 use super::guard::bare;
 use super::row::{CellValue, Columns, Raw, Row};
-use super::decode::{LARGEST_ROW, Text};
 use crate::base::error::{Error, Result, quoted};
 use crate::model::email::email;
 
@@ -99,7 +99,7 @@ impl CsvRows {
     }
 
     /// The next row.
-    pub fn next(&mut self) -> Result<Option<Row>> {
+    pub fn next_row(&mut self) -> Result<Option<Row>> {
         loop {
             if !self.read()? {
                 return Ok(None);

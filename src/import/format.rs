@@ -71,15 +71,15 @@ pub fn told_delimiter(head: &str) -> Option<(u8, usize)> {
     }
 }
 
-/// Finds the format of a text by its beginning. `is_whole` says whether that is all.
-pub fn find(head: &str, is_whole: bool, given: Option<u8>) -> Result<FileFormat> {
+/// Finds the format of a text by its beginning.
+pub fn find(head: &str, given: Option<u8>) -> Result<FileFormat> {
     let text = head.trim_start();
     if let Some(delimiter) = given {
         return Ok(FileFormat::Csv(delimiter));
     }
     match text.as_bytes() {
         [] => Err(Error::invalid("expected rows, got an empty file")),
-        [b'{', ..] => Ok(match whole_lines(text, is_whole) {
+        [b'{', ..] => Ok(match whole_lines(text) {
             true => FileFormat::Ndjson,
             false => FileFormat::Json,
         }),
@@ -98,14 +98,10 @@ pub fn find(head: &str, is_whole: bool, given: Option<u8>) -> Result<FileFormat>
     }
 }
 
-/// Whether the first line is a whole object.
-fn whole_lines(text: &str, is_whole: bool) -> bool {
-    match text.split_once('\n') {
-        Some((line, _)) => serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok(),
-        // A line that is longer than the head, or the only one.
-        None if is_whole => true,
-        None => true,
-    }
+/// Whether the first line is a whole object. A line that is longer than the head, or the only one, is taken for one.
+fn whole_lines(text: &str) -> bool {
+    let line = text.split_once('\n').map(|(line, _)| line);
+    line.is_none_or(|line| serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok())
 }
 
 /// Whether a text begins with a vCard.
@@ -176,7 +172,7 @@ mod tests {
             ("BEGIN:VCARD\r\nVERSION:2.1\r\n", FileFormat::Vcard),
             ("\r\nbegin:vcard\nVERSION:3.0\n", FileFormat::Vcard),
         ] {
-            assert_eq!(find(text, true, None).unwrap(), format, "{text}");
+            assert_eq!(find(text, None).unwrap(), format, "{text}");
         }
         for (text, told) in [
             ("", "an empty file"),
@@ -184,11 +180,11 @@ mod tests {
             ("PK\u{3}\u{4}x", "Excel"),
         ] {
             assert!(
-                find(text, true, None).unwrap_err().message.contains(told),
+                find(text, None).unwrap_err().message.contains(told),
                 "{text}"
             );
         }
-        assert_eq!(find("a|b;c", true, Some(b';')).unwrap(), csv(b';'));
+        assert_eq!(find("a|b;c", Some(b';')).unwrap(), csv(b';'));
     }
 
     #[test]

@@ -5,9 +5,9 @@
 
 use std::io::BufRead as _;
 
+use super::decode::{LARGEST_ROW, Text};
 use super::names::LINE;
 use super::row::{CellValue, Columns, Raw, Row};
-use super::decode::{LARGEST_ROW, Text};
 use crate::base::error::{Error, Result};
 use crate::model::attributes::{self, Entries, unreadable};
 
@@ -45,7 +45,7 @@ impl JsonRows {
     }
 
     /// The next row.
-    pub fn next(&mut self) -> Result<Option<Row>> {
+    pub fn next_row(&mut self) -> Result<Option<Row>> {
         loop {
             let found = match self.by_line {
                 true => self.next_line()?,

@@ -48,16 +48,14 @@ impl Opened {
     /// Opens a file and looks at it.
     pub fn open(path: &Path, noun: &'static Noun, said: &Said, zone: &Zone) -> Result<Opened> {
         let source = Source::open(path, said.encoding)?;
-        let format = format::find(&source.head, source.is_whole(), said.delimiter).map_err(
-            |mut error| {
-                error.message = format!("{}: {}", source.name, error.message);
-                error
-            },
-        )?;
+        let format = format::find(&source.head, said.delimiter).map_err(|mut error| {
+            error.message = format!("{}: {}", source.name, error.message);
+            error
+        })?;
         let mut rows = Rows::open(&source, format)?;
         if !matches!(format, FileFormat::Csv(_)) {
             let mut looked = 0;
-            while looked < LOOKED_AT && rows.next()?.is_some() {
+            while looked < LOOKED_AT && rows.next_row()?.is_some() {
                 looked += 1;
             }
         }

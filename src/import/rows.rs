@@ -19,7 +19,7 @@ pub struct Rows {
 }
 
 enum Reader {
-    Csv(CsvRows),
+    Csv(Box<CsvRows>),
     Json(JsonRows),
     Vcard(VcardRows),
 }
@@ -39,7 +39,9 @@ impl Rows {
                     text.read_until(b'\n', &mut line).map_err(Error::internal)?;
                     skipped = 1;
                 }
-                Reader::Csv(CsvRows::open(text, delimiter, skipped).map_err(named)?)
+                Reader::Csv(Box::new(
+                    CsvRows::open(text, delimiter, skipped).map_err(named)?,
+                ))
             }
             FileFormat::Ndjson => Reader::Json(JsonRows::lines(text)),
             FileFormat::Json => Reader::Json(JsonRows::objects(text)),
@@ -53,11 +55,11 @@ impl Rows {
     }
 
     /// The next row, `None` at the end. A row that cannot be read has a fault; an error ends the file.
-    pub fn next(&mut self) -> Result<Option<Row>> {
+    pub fn next_row(&mut self) -> Result<Option<Row>> {
         let row = match &mut self.reader {
-            Reader::Csv(rows) => rows.next(),
-            Reader::Json(rows) => rows.next(),
-            Reader::Vcard(rows) => rows.next(),
+            Reader::Csv(rows) => rows.next_row(),
+            Reader::Json(rows) => rows.next_row(),
+            Reader::Vcard(rows) => rows.next_row(),
         };
         row.map_err(|error| named(&self.name, error))
     }

@@ -105,11 +105,6 @@ impl Source {
         Ok(source)
     }
 
-    /// Whether the head is the whole text.
-    pub fn is_whole(&self) -> bool {
-        self.head.len() < HEAD - 4
-    }
-
     /// The text from its beginning, in UTF-8. `position` is told how many bytes of the file have been read.
     pub fn text(&self, position: Position) -> Result<impl Read + use<>> {
         let bytes = self.bytes()?;

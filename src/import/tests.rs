@@ -30,7 +30,7 @@ fn records(bytes: &[u8], said: &Said) -> (Opened, Vec<String>) {
     let mut opened = opened(file.path(), said);
     let mut rows = opened.rows().unwrap();
     let mut told = Vec::new();
-    while let Some(row) = rows.next().unwrap() {
+    while let Some(row) = rows.next_row().unwrap() {
         let columns = rows.columns().clone();
         told.push(match opened.make(&columns, &Key::Email, &row) {
             Ok(made) => made.draft.to_json(),
@@ -221,7 +221,7 @@ fn times_are_in_the_zone_of_the_command() {
     let mut opened = Opened::open(file.path(), noun, &Said::default(), &zone).unwrap();
     let mut rows = opened.rows().unwrap();
     let mut told = Vec::new();
-    while let Some(row) = rows.next().unwrap() {
+    while let Some(row) = rows.next_row().unwrap() {
         let columns = rows.columns().clone();
         told.push(match opened.make(&columns, &Key::None, &row) {
             Ok(made) => made.draft.to_json(),
@@ -248,7 +248,7 @@ fn rejects(bytes: &[u8]) -> String {
     let opened = opened(file.path(), &Said::default());
     let mut rows = opened.rows().unwrap();
     let mut rejects = Rejects::new(&path, opened.format);
-    while let Some(row) = rows.next().unwrap() {
+    while let Some(row) = rows.next_row().unwrap() {
         let columns = rows.columns().clone();
         rejects.add(&columns, &row, "why; not, \"this\"").unwrap();
     }
@@ -333,7 +333,7 @@ fn a_quotation_mark_that_is_not_closed_does_not_fill_the_memory() {
     let opened = opened(file.path(), &Said::default());
     let mut rows = opened.rows().unwrap();
     let error = loop {
-        match rows.next() {
+        match rows.next_row() {
             Ok(Some(_)) => {}
             Ok(None) => panic!("it was read"),
             Err(error) => break error,
@@ -410,7 +410,7 @@ proptest::proptest! {
         let mut rejects = Rejects::new(&folder.path().join("rejects"), opened.format);
         let mut rows = opened.rows().unwrap();
         let mut line = 0;
-        while let Ok(Some(row)) = rows.next() {
+        while let Ok(Some(row)) = rows.next_row() {
             assert!(row.line >= line && row.line as usize <= bytes.len() + 1);
             line = row.line;
             assert!(row.fault.is_none() || row.cells.is_empty());

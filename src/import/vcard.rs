@@ -11,9 +11,9 @@ use std::io::BufRead as _;
 use ::vcard::tree::cst::VcardCst;
 use ::vcard::tree::line::VcardLine;
 
+use super::decode::{LARGEST_ROW, Text};
 use super::names::REFUSED_IN_CARD;
 use super::row::{CellValue, Columns, Raw, Row};
-use super::decode::{LARGEST_ROW, Text};
 use crate::base::error::{Error, Result};
 
 /// The parts of the property `N`, by their places.
@@ -54,7 +54,7 @@ impl VcardRows {
     }
 
     /// The next card.
-    pub fn next(&mut self) -> Result<Option<Row>> {
+    pub fn next_row(&mut self) -> Result<Option<Row>> {
         let Some((line, text, fault)) = self.card()? else {
             return Ok(None);
         };

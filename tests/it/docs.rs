@@ -617,7 +617,8 @@ fn help_shows_topics_commands_and_a_sentence_for_the_rest() {
     let run = home.crm(["help", "nope"]).run();
     assert_eq!(run.code, Some(2));
     assert!(
-        run.stderr.contains("(api, commands, import, bulk, due, search,"),
+        run.stderr
+            .contains("(api, commands, import, bulk, due, search,"),
         "{run:?}"
     );
 }

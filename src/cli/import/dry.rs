@@ -64,11 +64,7 @@ impl Dry {
     }
 
     /// Counts what would be done with these rows.
-    pub(super) async fn plan(
-        &mut self,
-        items: &mut [Item],
-        tally: &mut Tally,
-    ) -> Result<()> {
+    pub(super) async fn plan(&mut self, items: &mut [Item], tally: &mut Tally) -> Result<()> {
         self.leads.find(items).await?;
         for items in items.chunks(AT_A_TIME) {
             let found = self.found(items).await?;

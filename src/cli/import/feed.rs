@@ -86,7 +86,7 @@ fn rows(
     let mut rows = opened.rows()?;
     let mut seen = SeenKeys::default();
     let (mut batch, mut bytes) = (Vec::with_capacity(ROWS), 0);
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next_row()? {
         let mut made = opened.make(rows.columns(), &manner.key, &row);
         let mut is_repeated = false;
         if let (true, Ok(one)) = (manner.compares, &made)

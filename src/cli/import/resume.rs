@@ -28,11 +28,7 @@ pub(super) struct Resume {
 
 impl Resume {
     /// Finds the key that an interrupted import has left, or makes one.
-    pub(super) fn find(
-        folder: Option<&Path>,
-        parts: &[&[u8]],
-        anew: bool,
-    ) -> Result<Resume> {
+    pub(super) fn find(folder: Option<&Path>, parts: &[&[u8]], anew: bool) -> Result<Resume> {
         let mut digest = Sha256::new();
         for part in parts {
             digest.update((part.len() as u64).to_le_bytes());
