@@ -19,6 +19,7 @@ use crate::output::Stop;
 use help::examples;
 use session::{Ended, Plain, Session};
 
+mod author;
 mod backup;
 mod bulk;
 mod check;
@@ -32,6 +33,7 @@ mod cursor_file;
 mod draft;
 mod due;
 mod dupes;
+mod export;
 mod fields;
 mod filters;
 mod find;
@@ -43,6 +45,7 @@ mod hints;
 mod history;
 mod hyphens;
 mod ids;
+mod import;
 mod keeping;
 mod keys;
 mod listing;
@@ -231,6 +234,12 @@ fn obey(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     }
     if let Some((noun, matches)) = history::find(name, matches) {
         return history::run(session, noun, matches);
+    }
+    if let Some((noun, matches)) = import::find(name, matches) {
+        return import::run(session, noun, matches);
+    }
+    if let Some((noun, matches)) = export::find(name, matches) {
+        return export::run(session, noun, matches);
     }
     match operation::find(name, matches) {
         Some((op, noun, matches)) => {

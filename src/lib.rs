@@ -9,6 +9,7 @@
 //! | [`manual`] | the pages of the manual, for terminals, browsers and `man` |
 //! | [`net`] | connections and their limits: the accept loop, TLS, the memory of bodies and answers; it knows no record and no route |
 //! | [`model`] | records: nouns as tables of fields, drafts, queries, tokens, conditions; no SQL, no HTTP |
+//! | [`import`] | files of other programs: readers, mappings, the record of a row; it knows no store |
 //! | [`views`] | nouns that are only read: fields over a query, one file each |
 //! | [`store`] | the contract of a store, and the stores: `sqlite`, `postgres`, `remote`; `sql` has the SQL text and the rules that the databases share, with the ledger of all changes; `copy` copies everything from one store to another |
 //! | [`operation`] | the description of an operation, as data |
@@ -44,6 +45,8 @@ pub mod manual;
 pub mod net;
 
 pub mod model;
+
+pub mod import;
 
 pub mod views;
 

@@ -24,6 +24,7 @@
 //! | [`due`](mod@due), [`overview`](mod@overview), [`stats`](mod@stats) | whom to contact; all that matters of a lead, on one screen; where we stand |
 //! | [`found`](mod@found), [`duplicates`](mod@duplicates) | what a search has found; who may be the same person |
 //! | [`rows`], [`summary`](mod@summary), [`undone`](mod@undone), [`logged`](mod@logged), [`merged`](mod@merged) | other results: lists of rows, single ones, what an undo does, what a logged action moves, what a merge does |
+//! | [`export`] | files that other programs open and that an import reads again |
 //! | [`error`](mod@error), [`bar`] | standard error: errors and the progress bar |
 
 mod bar;
@@ -33,6 +34,7 @@ mod digest;
 mod due;
 mod duplicates;
 mod error;
+mod export;
 mod found;
 mod logged;
 mod look;
@@ -56,6 +58,7 @@ pub use claimed::{card, claimed};
 pub use due::{DueRow, due};
 pub use duplicates::duplicates;
 pub use error::error;
+pub use export::{ExportFormat, Exporter, OwnColumns};
 pub use found::found;
 pub use logged::logged;
 pub use look::{Extent, Look};

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::author::author;
 use super::help::examples;
 use super::open::{Wants, open};
-use super::run::author;
 use super::say::say;
 use super::session::{Ended, Plain, Session};
 use super::several::shown;

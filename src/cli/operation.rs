@@ -5,12 +5,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::draft::{field_args, json_arg};
 use super::dupes;
+use super::export;
 use super::filters::{filter_args, list_args};
 use super::find;
 use super::follow;
 use super::help::examples;
 use super::history;
 use super::ids;
+use super::import;
 use super::log;
 use super::merge;
 use super::names::kebab;
@@ -135,7 +137,9 @@ fn token() -> Command {
 
 fn noun_command(noun: &'static Noun) -> Command {
     let known = verbs(Some(noun)).map(|(_, _, words)| words.verb);
-    let known: Vec<&str> = known.chain([history::HISTORY]).collect();
+    let known: Vec<&str> = known
+        .chain([history::HISTORY, import::IMPORT, export::EXPORT])
+        .collect();
     Command::new(noun.name)
         .disable_help_subcommand(true)
         .about(format!("{}: {}", noun.about, known.join(", ")))
@@ -144,6 +148,8 @@ fn noun_command(noun: &'static Noun) -> Command {
         .after_help(examples(&[noun.examples.create[0], noun.examples.list[0]]))
         .subcommands(verbs(Some(noun)).map(|(_, about, words)| verb(about, words, Some(noun))))
         .subcommand(history::command(noun))
+        .subcommand(import::command(noun))
+        .subcommand(export::command(noun))
 }
 
 fn verb(about: &'static About, words: &'static Words, noun: Option<&'static Noun>) -> Command {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use clap::ArgMatches;
 
+use super::author::author;
 use super::draft::source;
 use super::dupes::{self, Dismissed};
 use super::filters::pairs;
@@ -25,7 +26,6 @@ use super::write::{Given, alone, on_records};
 use crate::base::error::Error;
 use crate::base::time::Zone;
 use crate::config::{Format, Settings};
-use crate::model::author::Author;
 use crate::model::noun::Noun;
 use crate::operation::about::{About, CommandPart, Of, Words};
 use crate::operation::asked::{Asked, Operation, Survey, Surveyed};
@@ -146,19 +146,6 @@ impl<'a> Run<'a> {
         let code = ended?;
         closed?;
         Ok(code)
-    }
-}
-
-/// Who makes the changes of a command: the user of the system. A server goes by the token instead.
-pub(super) fn author(settings: &Settings) -> Author {
-    // A user without a name in the system's list is known by the number alone.
-    let user = whoami::username();
-    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
-    let behalf = settings.on_behalf_of.as_ref();
-    Author {
-        by: format!("local:{user}").into(),
-        on_behalf_of: behalf.map(|name| name.value.as_str().into()),
-        ..Author::default()
     }
 }
 

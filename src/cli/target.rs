@@ -5,8 +5,8 @@
 
 use clap::{Arg, ArgAction, ArgMatches};
 
+use super::author::author;
 use super::ids::Named;
-use super::run::author;
 use super::say::say;
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::config::Settings;

@@ -27,6 +27,7 @@ macro_rules! topics {
 topics! {
     "api", "The HTTP API: paths, lists, filters, errors";
     "commands", "The terminal tool: commands, flags, formats, exit codes";
+    "import", "Files of other programs: import and export";
     "bulk", "Many records in one request, and from one file";
     "due", "Whom to contact next, and who works on it";
     "search", "Find records by their words";

@@ -28,6 +28,11 @@ impl Bar {
         )
     }
 
+    /// Makes a bar with changing words.
+    pub fn telling(wanted: bool) -> Bar {
+        Bar::styled(wanted, "{msg} [{bar:30}] {percent}%, {eta} left")
+    }
+
     fn styled(wanted: bool, style: &'static str) -> Bar {
         Bar {
             wanted: wanted && io::stderr().is_terminal(),
@@ -56,6 +61,18 @@ impl Bar {
         let bar = self.bar.get_or_init(|| self.make(of));
         // One update for all, so that the words and the numbers always belong to the same work.
         bar.clone().with_message(doing).update(|state| {
+            state.set_len(of);
+            state.set_pos(done);
+        });
+    }
+
+    /// Shows these words, and that `done` of `of` units are done.
+    pub fn tell(&self, told: String, done: u64, of: u64) {
+        if of == 0 {
+            return;
+        }
+        let bar = self.bar.get_or_init(|| self.make(of));
+        bar.clone().with_message(told).update(|state| {
             state.set_len(of);
             state.set_pos(done);
         });

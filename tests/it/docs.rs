@@ -116,6 +116,25 @@ fn home_with_records() -> Home {
     ] {
         home.line(line).warned();
     }
+    // The files that the examples of imports read.
+    for (name, text) in [
+        (
+            "contacts.csv",
+            "Email,Name,Company\nada@example.com,Ada,Acme\n",
+        ),
+        ("hubspot.csv", "Record ID,Email\n1,ada@example.com\n"),
+        (
+            "contacts.vcf",
+            "BEGIN:VCARD\nFN:Ada\nEMAIL:ada@example.com\nEND:VCARD\n",
+        ),
+        ("actions.csv", "lead_id,type,attributes.number\n1,call,1\n"),
+        (
+            "processes.csv",
+            "lead_id,name,attributes.number\n1,Sale,1\n",
+        ),
+    ] {
+        home.write(name, text);
+    }
     home
 }
 
@@ -206,10 +225,11 @@ fn example(home: &Home, line: &str) {
     }
 }
 
-/// Whether a command has only said what is no error: a note, that there is nothing to do, or what a first token does.
+/// Whether a command has only said what is no error: a note with its details, that there is nothing to do, or what a first token does.
 fn is_quiet(stderr: &str) -> bool {
     let is_said = |said: &str| {
         said.starts_with("note: ")
+            || said.starts_with("  ")
             || said.starts_with("nothing is due")
             || said.contains(" is the first token of this database")
     };
@@ -597,7 +617,8 @@ fn help_shows_topics_commands_and_a_sentence_for_the_rest() {
     let run = home.crm(["help", "nope"]).run();
     assert_eq!(run.code, Some(2));
     assert!(
-        run.stderr.contains("(api, commands, due, search,"),
+        run.stderr
+            .contains("(api, commands, import, bulk, due, search,"),
         "{run:?}"
     );
 }

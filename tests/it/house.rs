@@ -5,11 +5,12 @@ use std::path::Path;
 use crate::imports::{self, Imports};
 
 /// The modules as the map lists them; one may import from those above it and from its own.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "base",
     "manual",
     "net",
     "model",
+    "import",
     "views",
     "store",
     "operation",

@@ -37,6 +37,7 @@ mod half_close;
 mod history;
 mod house;
 mod http;
+mod import;
 mod imports;
 mod ledger;
 mod log;
