@@ -302,7 +302,7 @@ impl Making<'_> {
         self.draft.pin_times();
         let told = |error: Error| Refusal::Other(error.message);
         // A record that is found by something else may have its required fields already.
-        let is_whole = matches!(key, None)
+        let is_whole = key.is_none()
             || noun
                 .email()
                 .is_none_or(|field| self.draft.text(field.name).is_some());

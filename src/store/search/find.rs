@@ -344,8 +344,7 @@ impl<R: Reads> Finder<'_, R> {
             }
         }
         let rows = self.reads.rows(&arms.join(" UNION ALL "), &params).await?;
-        // The leaves that are divided: the rest of the words, from and to which part, and the blocks.
-        let mut divided: HashMap<(usize, &str), (&str, String, String, Vec<i64>)> = HashMap::new();
+        let mut divided: HashMap<(usize, &str), Divided<'_>> = HashMap::new();
         let mut sets = Sets {
             words: self.find.words.len(),
             blocks: HashMap::new(),
@@ -369,14 +368,25 @@ impl<R: Reads> Finder<'_, R> {
             let from = part_of(&lookup.from, parts.start(rest));
             let divided = divided.entry((*word, &lookup.from)).or_insert_with(|| {
                 let to = part_of(&lookup.from, &format!("{rest}\u{10ffff}"));
-                (rest, from.clone(), to, Vec::new())
+                Divided {
+                    rest,
+                    from: from.clone(),
+                    to,
+                    blocks: Vec::new(),
+                }
             });
-            divided.3.push(block);
-            if from < divided.1 {
-                divided.1 = from;
+            divided.blocks.push(block);
+            if from < divided.from {
+                divided.from = from;
             }
         }
-        for ((word, _), (rest, from, to, blocks)) in divided {
+        for ((word, _), divided) in divided {
+            let Divided {
+                rest,
+                from,
+                to,
+                blocks,
+            } = divided;
             // All blocks at once, although the parts of some begin later.
             let last = blocks.last().copied().unwrap_or_default();
             let padded = blocks.into_iter().chain(std::iter::repeat(last));
@@ -396,6 +406,17 @@ impl<R: Reads> Finder<'_, R> {
         }
         Ok(sets.blocks)
     }
+}
+
+/// A leaf that is divided.
+struct Divided<'l> {
+    /// With what the words begin after the letters of the leaf.
+    rest: &'l str,
+    /// The key of the first part that is needed, in any of the blocks.
+    from: String,
+    /// The parts are before this key.
+    to: String,
+    blocks: Vec<i64>,
 }
 
 /// For each block the records of each word.
