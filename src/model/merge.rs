@@ -254,8 +254,8 @@ mod tests {
             filled,
             [
                 ("name", 10, "\"Ada\""),
-                ("attributes.z", 10, "\"k\""),
                 ("attributes.y", 10, "2.50"),
+                ("attributes.z", 10, "\"k\""),
             ]
         );
         assert_eq!(

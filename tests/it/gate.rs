@@ -36,10 +36,12 @@ async fn ask(url: &str, route: &Route, token: Option<&str>) -> (u16, Option<Stri
         request = request.header("authorization", format!("Bearer {token}"));
     }
     if !matches!(route.op.about().body, Body::None) {
-        let body = body(route).to_string();
-        request = request
-            .header("content-type", "application/json")
-            .body(body);
+        let (kind, body) = match route.op.about().body {
+            // No line at all.
+            Body::Lines => ("application/x-ndjson", String::new()),
+            _ => ("application/json", body(route).to_string()),
+        };
+        request = request.header("content-type", kind).body(body);
     }
     let answer = request.send().await.unwrap();
     let challenge = answer.headers().get("www-authenticate");

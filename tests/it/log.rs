@@ -950,7 +950,7 @@ fn an_older_file_gets_the_newest_times() {
              DROP INDEX crm_changes_by_deleted_lead; DROP INDEX actions_by_type_and_time;
              DROP INDEX processes_by_status_and_time; DROP TABLE crm_dismissed;
              DROP TABLE crm_leases; DROP TABLE crm_announced; DROP TABLE crm_search; DROP TABLE crm_search_blocks;
-             DROP TABLE crm_search_state; DROP TABLE crm_search_nouns;
+             DROP TABLE crm_search_state; DROP TABLE crm_search_nouns; DROP TABLE crm_bulk_portions; DROP TABLE crm_bulk_runs;
              ALTER TABLE leads DROP COLUMN last_action_at; ALTER TABLE processes DROP COLUMN cadence_days;
              ALTER TABLE processes DROP COLUMN due_seen;
              CREATE TRIGGER leads_count_version AFTER UPDATE ON leads WHEN NEW.version <= OLD.version

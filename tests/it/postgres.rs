@@ -97,7 +97,8 @@ async fn old_addresses_get_their_one_form_and_others_are_found() {
              ALTER TABLE {name}.processes DROP COLUMN due_seen CASCADE;
              CREATE TRIGGER processes_count_version BEFORE UPDATE ON {name}.processes FOR EACH ROW
                  WHEN (NEW.version <= OLD.version) EXECUTE FUNCTION {name}.crm_count_version();
-             DROP TABLE {name}.crm_search, {name}.crm_search_blocks, {name}.crm_search_nouns, {name}.crm_search_state;
+             DROP TABLE {name}.crm_search, {name}.crm_search_blocks, {name}.crm_search_nouns, {name}.crm_search_state,
+                 {name}.crm_bulk_portions, {name}.crm_bulk_runs;
              DROP SEQUENCE {name}.crm_changes_seq;
              DROP FUNCTION {name}.crm_now();
              UPDATE {name}.crm_schema SET number = 4"
