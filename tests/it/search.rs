@@ -313,6 +313,15 @@ fn a_check_finds_what_a_search_cannot() {
         checked.stdout.contains("not as crm writes it"),
         "{checked:?}"
     );
+    // A record that is not there any more.
+    let connection = Connection::open(home.path("crm.db")).unwrap();
+    connection
+        .execute_batch("DELETE FROM leads WHERE id = 1")
+        .unwrap();
+    drop(connection);
+    let left = home.line("check --db crm.db").run();
+    let words = "words of lead 1, which does not exist, are left in the search";
+    assert!(left.stdout.contains(words), "{left:?}");
     let found = home.line("find eve --db crm.db").fails(1);
     assert!(
         found.contains("`crm find --rebuild` makes it anew"),

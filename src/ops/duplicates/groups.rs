@@ -228,7 +228,10 @@ mod tests {
             found(LEADS, &[(2, 3)])[0],
             "2 3 4: same address, same mailbox"
         );
-        assert_eq!(found(LEADS, &[(3, 2), (3, 4)])[0], "2 4: same address");
+        assert_eq!(
+            found(LEADS, &[(3, 2), (3, 4)])[0],
+            "2 4: same address, same mailbox"
+        );
         let all = [(2, 3), (2, 4), (3, 4), (5, 8), (1, 7)];
         assert_eq!(
             found(LEADS, &all),

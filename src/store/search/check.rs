@@ -1,6 +1,6 @@
 //! Checks the index against the records: each record has to be in the rows of its words.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::keys::keys;
 use super::postings::{Postings, damaged};
@@ -28,7 +28,7 @@ pub(crate) trait Selects {
     fn rows(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>>;
 }
 
-/// Compares the whole index with the records. A word too many is no fault. Returns the findings, one line each.
+/// Compares the whole index with the records. A word too many is no fault, unless its record does not exist. Returns the findings, one line each.
 pub(crate) fn check(
     reads: &mut impl Selects,
     nouns: &'static [&'static Noun],
@@ -54,8 +54,9 @@ pub(crate) fn check(
             part,
             block: None,
             rows: HashMap::new(),
+            present: HashSet::new(),
         };
-        for text in check.run(is_changed)? {
+        for text in check.run(is_changed, &state.blocks)? {
             match found.len() < LISTED {
                 true => found.push(text),
                 false => more += 1,
@@ -75,10 +76,12 @@ struct IndexCheck<'c, R> {
     block: Option<i64>,
     /// The records of each word, in their order. As sets they would need gigabytes.
     rows: HashMap<String, Vec<u16>>,
+    /// The records of the block, by their numbers in it.
+    present: HashSet<u16>,
 }
 
 impl<R: Selects> IndexCheck<'_, R> {
-    fn run(&mut self, is_changed: impl Fn(i64) -> bool) -> Result<Vec<String>> {
+    fn run(&mut self, is_changed: impl Fn(i64) -> bool, blocks: &[i64]) -> Result<Vec<String>> {
         let noun = self.part.noun;
         let sql = format!(
             "SELECT {} FROM {} WHERE id > $1 ORDER BY id LIMIT {PORTION}",
@@ -87,10 +90,11 @@ impl<R: Selects> IndexCheck<'_, R> {
         );
         let mut found = Vec::new();
         let mut last = self.part.rest;
+        let mut visited = HashSet::new();
         loop {
             let rows = self.reads.rows(&sql, &[last.into()])?;
             if rows.is_empty() {
-                return Ok(found);
+                break;
             }
             for mut values in rows {
                 mend(noun, &mut values);
@@ -98,8 +102,11 @@ impl<R: Selects> IndexCheck<'_, R> {
                 last = record.id();
                 let (block, number) = self.part.place(last);
                 if self.block != Some(block) {
+                    found.extend(self.left_behind(&is_changed));
                     found.extend(self.load(block)?);
+                    visited.insert(block);
                 }
+                self.present.insert(number);
                 let has = |word: &String| {
                     let row = self.rows.get(word);
                     row.is_some_and(|row| row.binary_search(&number).is_ok())
@@ -113,12 +120,40 @@ impl<R: Selects> IndexCheck<'_, R> {
                 }
             }
         }
+        found.extend(self.left_behind(&is_changed));
+        let others = blocks.iter().filter(|block| self.part.has(**block));
+        for block in others.filter(|block| !visited.contains(block)) {
+            found.extend(self.load(*block)?);
+            found.extend(self.left_behind(&is_changed));
+        }
+        Ok(found)
+    }
+
+    /// Names records that have words in the rows of the block and do not exist.
+    fn left_behind(&self, is_changed: &impl Fn(i64) -> bool) -> Vec<String> {
+        let Some(block) = self.block else {
+            return Vec::new();
+        };
+        let numbers = self.rows.values().flatten().copied();
+        let gone: BTreeSet<u16> = numbers
+            .filter(|number| !self.present.contains(number))
+            .collect();
+        let ids = gone.into_iter().map(|number| NounPart::id(block, number));
+        ids.filter(|id| *id > self.part.rest && !is_changed(*id))
+            .map(|id| {
+                format!(
+                    "words of {} {id}, which does not exist, are left in the search; {REPAIR}",
+                    self.part.noun.name
+                )
+            })
+            .collect()
     }
 
     /// Reads the rows of a block.
     fn load(&mut self, block: i64) -> Result<Option<String>> {
         self.block = Some(block);
         self.rows.clear();
+        self.present.clear();
         let sql = format!(
             "SELECT word, docs FROM crm_search WHERE block = $1 AND word > $2 ORDER BY word LIMIT {PORTION}"
         );

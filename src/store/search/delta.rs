@@ -1,6 +1,6 @@
 //! What a portion changes in the index: for each row, the records that are added and removed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::keys::keys;
 use super::state::{IndexState, NounPart};
@@ -21,8 +21,8 @@ pub(super) struct IndexEntry {
 #[derive(Default)]
 pub(super) struct IndexDelta {
     rows: BTreeMap<(i64, String), (Vec<u16>, Vec<u16>)>,
-    /// The records that were changed: as they were before the portion, and as they are after it.
-    records: HashMap<(usize, i64), (Option<Record>, Option<Record>)>,
+    /// The records that were changed: the words that they had before the portion or in between, and what they are after it.
+    records: HashMap<(usize, i64), (HashSet<String>, Option<Record>)>,
 }
 
 impl IndexDelta {
@@ -73,16 +73,21 @@ impl IndexDelta {
             }
             _ => (record, None),
         };
-        let known = self.records.entry((at, id)).or_insert((before, None));
-        known.1 = after;
+        let known = self.records.entry((at, id)).or_insert_with(|| {
+            let before = before.map(|record| keys(&record));
+            (before.unwrap_or_default(), None)
+        });
+        // Also the words in between: a process that was killed may have written them in a portion that ended there.
+        if let Some(between) = std::mem::replace(&mut known.1, after) {
+            known.0.extend(keys(&between));
+        }
     }
 
     /// The rows, in the order of the index.
     pub(super) fn entries(mut self, state: &IndexState) -> Vec<IndexEntry> {
         for ((at, id), (before, after)) in std::mem::take(&mut self.records) {
             let (block, number) = state.parts[at].place(id);
-            let [before, after] = [before, after].map(|record| record.map(|of| keys(&of)));
-            let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+            let after = after.map(|record| keys(&record)).unwrap_or_default();
             for word in before.difference(&after) {
                 let row = self.rows.entry((block, word.clone())).or_default();
                 row.1.push(number);

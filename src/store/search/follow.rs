@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::delta::{IndexDelta, IndexEntry};
+use super::postings::is_damaged;
 use super::slice::{Claim, IndexSlice, LONG, SHORT, SliceEnd};
 use super::state::{BeginIndex, IndexGap, IndexState, Indexed, NounPart, StoreReads};
 use crate::base::error::{Code, Error, Result};
@@ -312,7 +313,11 @@ pub(crate) async fn keep<S: Indexed>(store: &S, mut commits: watch::Receiver<u64
     let mut seen = SeenChanges::default();
     loop {
         let began = Instant::now();
-        let pause = match look(store, &mut seen).await {
+        let looked = look(store, &mut seen).await;
+        if looked.is_ok() {
+            seen.is_failing = false;
+        }
+        let pause = match looked {
             // Half as long, so that it never takes a core for itself.
             Ok(Some(IndexStep::Did)) => match seen.share() {
                 0 => began.elapsed() / 2,
@@ -324,8 +329,18 @@ pub(crate) async fn keep<S: Indexed>(store: &S, mut commits: watch::Receiver<u64
                 let _ = tokio::time::timeout(LOOK, commits.changed()).await;
                 PAUSE
             }
+            Err(error) if is_damaged(&error) => {
+                tracing::warn!("the index of the search is damaged, and is made anew");
+                if let Err(error) = begin_anew(store).await {
+                    tracing::warn!("the index of the search cannot be made anew: {error}");
+                }
+                LOOK
+            }
             Err(error) => {
-                tracing::debug!("the index of the search cannot be written: {error}");
+                // Once, because each look of the next hours may fail in the same way.
+                if !std::mem::replace(&mut seen.is_failing, true) {
+                    tracing::warn!("the index of the search cannot be written: {error}");
+                }
                 LOOK
             }
         };
@@ -344,6 +359,8 @@ struct SeenChanges {
     left: i64,
     /// Whether writes follow one another.
     is_busy: bool,
+    /// Whether the last look has failed.
+    is_failing: bool,
 }
 
 impl SeenChanges {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::delta::IndexEntry;
-use super::postings::{Postings, damaged};
+use super::postings::{Postings, damaged, is_damaged};
 use super::rows::{each_word, write};
-use super::state::{InTransaction, IndexState};
+use super::state::{InTransaction, IndexState, remove};
 use crate::base::error::Result;
 use crate::model::noun::Noun;
 use crate::model::value::Value;
@@ -32,7 +32,11 @@ pub(crate) async fn forget<T: Transaction>(
         }
     }
     for (block, numbers) in blocks {
-        forget_in(tx, block, &numbers).await?;
+        match forget_in(tx, block, &numbers).await {
+            // Where a row cannot be read, the whole index goes, which can be made anew. An erasure must not wait for that.
+            Err(error) if is_damaged(&error) => return Ok(remove(tx).await?),
+            forgotten => forgotten?,
+        }
     }
     Ok(())
 }

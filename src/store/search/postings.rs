@@ -4,11 +4,18 @@
 //! A few numbers are a list of the distances between them, of one character where they are close. Many are a bitmap, whose
 //! size is fixed.
 
-use crate::base::error::Error;
+use crate::base::error::{Code, Error};
+
+const DAMAGED: &str = "the index of the search is damaged; `crm find --rebuild` makes it anew";
 
 /// The error for a row that crm has not written so.
 pub(super) fn damaged() -> Error {
-    Error::failed("the index of the search is damaged; `crm find --rebuild` makes it anew")
+    Error::new(Code::Unavailable, DAMAGED)
+}
+
+/// Whether an error is that of such a row.
+pub(super) fn is_damaged(error: &Error) -> bool {
+    error.message == DAMAGED
 }
 
 /// How many records a block has. A row of the index has the records of one block, so that a long list is read from its newest

@@ -187,15 +187,12 @@ impl<T: Transaction> BlockRows<'_, T> {
             }
         }
         if list.is_whole() {
-            // The row of the first part is then the only one, or there is none.
+            // The list stays as long as the first part has words: a search that has read the list looks for them there.
             let key = part_of(leaf.key, "");
             self.flush().await?;
-            let text = self.read(&[&key]).await?.remove(&key);
-            self.remove(&key).await?;
-            return match text {
-                Some(text) => self.put(leaf.key.into(), text).await,
-                None => self.remove(leaf.key).await,
-            };
+            if self.read(&[&key]).await?.is_empty() {
+                return self.remove(leaf.key).await;
+            }
         }
         if list != before {
             self.put(leaf.key.into(), list.text()).await?;

@@ -96,6 +96,25 @@ async fn words_go_with_the_change_that_removes_them() {
     assert_eq!(state(&store).await.place, 6);
 }
 
+/// A process may be killed after a portion has written the words of a record that is changed and deleted before the next one.
+#[tokio::test]
+async fn words_of_a_portion_that_broke_off_go_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    follow::fill(&store, &mut |_, _| ()).await.unwrap();
+    change(&store, &[("lead.created", ADA, None)]).await;
+    let before = state(&store).await;
+    follow::fill(&store, &mut |_, _| ()).await.unwrap();
+    // As it is if the portion did not come to its end.
+    let back = format!("UPDATE crm_search_state SET place = {}", before.place);
+    store.transact(Plain(back, Vec::new())).await.unwrap();
+    let previous = Some(r#"{"name":"Ada"}"#);
+    let lines = [("lead.updated", EVE, previous), ("lead.deleted", EVE, None)];
+    change(&store, &lines).await;
+    follow::fill(&store, &mut |_, _| ()).await.unwrap();
+    assert_eq!(words(&store).await, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn a_portion_that_was_overtaken_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
