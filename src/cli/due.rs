@@ -84,6 +84,7 @@ fn words() -> Command {
         .after_help(examples(&[
             "crm due",
             "crm due --overdue -q",
+            "crm followups --next tomorrow",
             "crm due --all -o csv --fields next_followup_datetime,lead_name,lead_phone",
         ]))
 }

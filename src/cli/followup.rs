@@ -178,7 +178,7 @@ fn snooze(session: &Session<'_>, matches: &ArgMatches) -> Ended {
         let saved = saved.map_err(|error| of_next(error, &zone.brief(&next)))?;
         let at = saved.record.get("next_followup_datetime");
         let at = zone.show(at.text().unwrap_or_default()).into_owned();
-        let told = format!("The follow-up of {} is due {at} now", named(&saved.record));
+        let told = format!("The follow-up of {} is now due {at}", named(&saved.record));
         print(Session::look(&settings), zone, &saved.record, &told)
     })
 }

@@ -46,9 +46,9 @@ fn title(due: Due) -> (&'static str, &'static str) {
     }
 }
 
-/// The columns that are left out before any other is cut, the last one first: telephone number and address. Why to call, what
-/// was last, and who does so already come before how.
-const SPARE: [usize; 2] = [4, EMAIL];
+/// The columns that are left out where all do not fit, even with their texts cut: the address, then the last contact, then the
+/// telephone number. Whom to call, by which number, why, and who does so already is needed most.
+const SPARE: [&[usize]; 3] = [&[EMAIL], &[EMAIL, LAST], &[EMAIL, LAST, 4]];
 
 /// The columns of the name and of the address.
 const NAME: usize = 3;
@@ -69,12 +69,36 @@ fn natural(rows: &[[String; 9]], names: &[&str; 9], at: usize) -> usize {
     cells.max().unwrap_or(0).max(names[at].width())
 }
 
+/// The columns that have to be left out.
+fn spare(
+    rows: &[[String; 9]],
+    names: &[&str; 9],
+    kept: &[usize],
+    width: usize,
+) -> &'static [usize] {
+    let fits = |spare: &&&[usize]| {
+        let shown = kept.iter().filter(|at| !spare.contains(at));
+        let least = shown.map(|at| match (natural(rows, names, *at), CUT.contains(at)) {
+            (natural, true) => natural.min(LEAST) + GAP,
+            (natural, false) => natural + GAP,
+        });
+        least.sum::<usize>() <= width + GAP
+    };
+    SPARE.iter().find(fits).unwrap_or(&SPARE[SPARE.len() - 1])
+}
+
 /// Cuts the texts so that all columns fit without the spare ones, if that is possible.
-fn cut_to(rows: &mut [[String; 9]], names: &mut [&str; 9], kept: &[usize], width: usize) {
+fn cut_to(
+    rows: &mut [[String; 9]],
+    names: &mut [&str; 9],
+    kept: &[usize],
+    spare: &[usize],
+    width: usize,
+) {
     let shown: Vec<usize> = kept
         .iter()
         .copied()
-        .filter(|at| !SPARE.contains(at))
+        .filter(|at| !spare.contains(at))
         .collect();
     let (texts, others): (Vec<usize>, Vec<usize>) = shown.iter().partition(|at| CUT.contains(at));
     let natural = |at: &usize| natural(rows, names, *at);
@@ -129,6 +153,7 @@ pub fn due(mut out: impl Write, look: Look, mut all: Vec<DueRow>) -> Result {
     let kept: Vec<usize> = (0..names.len())
         .filter(|at| *at < 2 || rows.iter().any(|row| !row[*at].is_empty()))
         .collect();
+    let mut left_out = SPARE[0];
     if let Some(width) = look.terminal.width {
         let whole: usize = kept
             .iter()
@@ -142,12 +167,13 @@ pub fn due(mut out: impl Write, look: Look, mut all: Vec<DueRow>) -> Result {
                 }
             }
         }
-        cut_to(&mut rows, &mut names, &kept, width);
+        left_out = spare(&rows, &names, &kept, width);
+        cut_to(&mut rows, &mut names, &kept, left_out, width);
     }
     let columns = kept.iter().map(|at| TableColumn {
         name: names[*at].into(),
         right: [0, 2].contains(at),
-        spare: SPARE.contains(at),
+        spare: left_out.contains(at),
         usual: true,
     });
     let columns: Vec<TableColumn> = columns.collect();

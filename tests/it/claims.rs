@@ -687,7 +687,7 @@ fn commands_show_and_move_what_is_due() {
     let told = both.ok("crm snooze 1 '2126-02-01 09:00:00'");
     assert_eq!(
         told,
-        "The follow-up of process 1 (Spring) is due 2126-02-01 09:00:00 now\n"
+        "The follow-up of process 1 (Spring) is now due 2126-02-01 09:00:00\n"
     );
     assert!(
         both.fails("crm snooze 1 2026-01-01", 2)

@@ -280,7 +280,7 @@ fn a_read_only_file_system_is_read_and_named() {
          cmp in/crm.db disk/crm.db; cmp in/backup.db disk/backup.db; ls -A disk",
         reads.concat()
     );
-    let Some((told, _)) = with_small_disk(&home, 400, &line) else {
+    let Some((told, _)) = with_small_disk(&home, 600, &line) else {
         return;
     };
     let each = READS.map(|(_, told)| told).concat();
@@ -290,7 +290,7 @@ fn a_read_only_file_system_is_read_and_named() {
                 crm lead create --email b@example.com --db disk/backup.db; \
                 crm lead create --email b@example.com --db disk/new.db; \
                 timeout 60 crm serve --host 127.0.0.1 --port 0 --db disk/crm.db";
-    let (told, _) = with_small_disk(&home, 400, line).unwrap();
+    let (told, _) = with_small_disk(&home, 600, line).unwrap();
     assert_eq!(told.lines().count(), 4, "{told}");
     for (line, file) in told.lines().zip(["crm", "backup", "new", "crm"]) {
         let names = format!("disk/{file}.db: its file system is mounted read-only, expected");

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::ready;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool::managed::{Manager, Metrics, Object, RecycleError, RecycleResult};
 use tokio::runtime::Handle;
@@ -38,6 +38,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long [`give_up`] waits for each of its two steps: the request to cancel, and the end of the statement.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a statement may go on after a request to cancel it until that is sent again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// How many statements a session keeps prepared.
 const KEPT_STATEMENTS: usize = 64;
@@ -171,13 +174,26 @@ fn unreachable(failure: &Failure) -> (String, bool) {
 /// pool, so that the pool never has too many connections.
 pub(super) fn give_up(session: Object<Link>, cancels: bool) {
     let ending = async move {
-        if cancels && let Some(pool) = Object::pool(&session) {
-            let token = session.client.cancel_token();
-            let _ = within(END_PATIENCE, token.cancel_query(pool.manager().tls.clone())).await;
+        {
+            // The answer to this comes after the end of the statement. The connection is not used again: a cancel may still be on
+            // its way.
+            let end = session.client.batch_execute("");
+            tokio::pin!(end);
+            let until = Instant::now() + END_PATIENCE;
+            let pool = Object::pool(&session).filter(|_| cancels);
+            while Instant::now() < until {
+                let Some(pool) = &pool else {
+                    let _ = within(END_PATIENCE, end).await;
+                    break;
+                };
+                let token = session.client.cancel_token();
+                let _ = within(END_PATIENCE, token.cancel_query(pool.manager().tls.clone())).await;
+                // A cancel that arrives before the statement begins has no effect, so it is sent again.
+                if tokio::time::timeout(AGAIN, &mut end).await.is_ok() {
+                    break;
+                }
+            }
         }
-        // The answer to this comes after the end of the statement. The connection is not used again: the cancel may still be on
-        // its way.
-        let _ = within(END_PATIENCE, session.client.batch_execute("")).await;
         drop(Object::take(session));
     };
     // Without a runtime the program is ending, and the connection ends with it.
