@@ -1,6 +1,6 @@
 //! Files of other programs: what is in them, and what becomes of each row.
 //!
-//! A file is CSV, JSON or vCard, in any encoding, of any program. [`source`] opens it and looks at its bytes, [`format`] says
+//! A file is CSV, JSON or vCard, in any encoding, of any program. [`source`] opens it and looks at its bytes, [`format`](mod@format) says
 //! what it is, and [`rows`] reads it row by row: the memory does not grow with the file. [`mapping`] says which column
 //! becomes which field, [`known`] knows the columns of other programs, and [`draft`] makes a record of a row or says why not.
 //! [`rejects`] writes the rows that were refused, in the format of the file, so that they can be mended and imported.
@@ -11,7 +11,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`source`], [`encoding`], [`decode`] | the bytes of a file, its encoding, the text |
-//! | [`format`] | what kind of file it is |
+//! | [`format`](mod@format) | what kind of file it is |
 //! | [`row`] | a row, its cells, and the columns of a file |
 //! | [`rows`], [`csv`](mod@csv), [`json`], [`vcard`] | the readers |
 //! | [`known`], [`names`], [`mapping`] | programs and their columns, and what becomes of a column |

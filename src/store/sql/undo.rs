@@ -18,7 +18,6 @@
 //! | [`conflicts`] | records that have changed since, and references that no longer hold |
 //! | [`history`] | what has happened to a record since |
 //! | [`reverse`] | the writes |
-//! | [`many`] | selects for many ids |
 
 mod conflicts;
 mod group;
