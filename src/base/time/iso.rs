@@ -7,7 +7,7 @@ use jiff::civil::{Date, Time};
 
 use super::form::{has_form, shaped};
 use super::span::{ParsedTime, Range};
-use super::zone::{Zone, next_day, offset_minutes};
+use super::zone::{Zone, offset_minutes};
 
 /// Reads `YYYY-MM-DD`, then nothing, or `T` or a space and `HH:MM[:SS[.fraction]]`, then nothing, `Z` or `±HH:MM`, then
 /// nothing or a zone in brackets (RFC 9557). What has neither an offset nor a zone is read in `zone`.
@@ -55,9 +55,11 @@ fn plain(text: &str, zone: &Zone, agree: bool) -> Option<ParsedTime> {
 
 /// The day of a date in a zone.
 pub(super) fn day(date: Date, zone: &Zone) -> Option<ParsedTime> {
-    let midnight = date.to_datetime(Time::midnight());
-    let start = zone.to_utc(midnight).filter(|at| has_form(*at))?;
-    let end = next_day(midnight).and_then(|next| zone.to_utc(next));
+    let (start, _) = zone.midnight(date).filter(|(at, _)| has_form(*at))?;
+    let end = date
+        .tomorrow()
+        .ok()
+        .and_then(|next| Some(zone.midnight(next)?.1));
     Some(ParsedTime::Period(start, end.filter(|at| has_form(*at))))
 }
 

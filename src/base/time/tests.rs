@@ -391,6 +391,66 @@ fn zones_are_found_by_name_and_a_wrong_name_gets_a_near_one() {
     assert!(Zone::named(&"Europe/Berlin".repeat(1000)).is_err());
 }
 
+/// Where the clocks are changed over midnight, each moment is in the day that the clocks show.
+#[test]
+fn a_day_has_all_moments_at_which_the_clocks_show_it() {
+    for (name, date, start, end) in [
+        // From 0:01 back to 23:01 of the day before.
+        (
+            "America/St_Johns",
+            "2010-11-06",
+            "2010-11-06 02:30:00",
+            "2010-11-07 03:30:00",
+        ),
+        (
+            "America/St_Johns",
+            "2010-11-07",
+            "2010-11-07 02:30:00",
+            "2010-11-08 03:30:00",
+        ),
+        // From 1:00 back to 0:00 of the same day, whose first midnight ends the day before.
+        (
+            "America/Havana",
+            "2026-10-31",
+            "2026-10-31 04:00:00",
+            "2026-11-01 04:00:00",
+        ),
+        (
+            "America/Havana",
+            "2026-11-01",
+            "2026-11-01 04:00:00",
+            "2026-11-02 05:00:00",
+        ),
+        // From 23:30 on to 0:30 of the day after.
+        (
+            "America/Toronto",
+            "1919-03-30",
+            "1919-03-30 05:00:00",
+            "1919-03-31 04:30:00",
+        ),
+        (
+            "America/Toronto",
+            "1919-03-31",
+            "1919-03-31 04:30:00",
+            "1919-04-01 04:00:00",
+        ),
+        // A day that there was not.
+        (
+            "Pacific/Apia",
+            "2011-12-30",
+            "2011-12-30 10:00:00",
+            "2011-12-30 10:00:00",
+        ),
+    ] {
+        let day = range_in(date, &zone(name)).unwrap();
+        assert_eq!(
+            (day.start.as_str(), day.end.as_str()),
+            (start, end),
+            "{name} {date}"
+        );
+    }
+}
+
 #[test]
 fn the_zone_of_the_system_is_read_as_posix_says() {
     let read = |text: &str| Zone::system(Some(text.as_ref()));

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Span};
 
@@ -127,6 +127,36 @@ impl Zone {
             AmbiguousOffset::Gap { before, .. } | AmbiguousOffset::Fold { before, .. } => before,
         };
         at.checked_sub(seconds(offset)).ok()
+    }
+
+    /// When a date begins, and when the day before it ends, in UTC. `None` if it is out of range.
+    ///
+    /// They are two times where the clocks are set back over midnight, as in Newfoundland until 2011 from 00:01 to 23:01: the day
+    /// before goes on after the first minute of the date.
+    pub(super) fn midnight(&self, date: Date) -> Option<(DateTime, DateTime)> {
+        let midnight = date.to_datetime(Time::midnight());
+        let Some(zone) = &self.0 else {
+            return Some((midnight, midnight));
+        };
+        let at = |offset: Offset| midnight.checked_sub(seconds(offset)).ok();
+        match zone.rules.to_ambiguous_timestamp(midnight).offset() {
+            AmbiguousOffset::Unambiguous { offset } => Some((at(offset)?, at(offset)?)),
+            AmbiguousOffset::Gap { before, after } => {
+                // Where the gap begins before midnight, the date begins with its end.
+                let (first, last) = (at(after)?, at(before)?);
+                let from = TimeZone::UTC.to_timestamp(first).ok();
+                let change = from.and_then(|from| zone.rules.following(from).next());
+                let change = change.map(|change| TimeZone::UTC.to_datetime(change.timestamp()));
+                let begins = change.filter(|change| *change <= last).unwrap_or(last);
+                Some((begins, begins))
+            }
+            AmbiguousOffset::Fold { before, after } => {
+                let (first, second) = (at(before)?, at(after)?);
+                let moment = second.checked_sub(Span::new().seconds(1)).ok()?;
+                let is_before = self.to_local(moment)?.date() < date;
+                Some((first, if is_before { second } else { first }))
+            }
+        }
     }
 
     /// The offset from UTC at a time in UTC.
@@ -303,9 +333,4 @@ fn near(given: &str) -> Option<String> {
     });
     let (distance, name) = distances.min()?;
     (distance <= given.len().div_ceil(5)).then_some(name)
-}
-
-/// The day after, at the same time of day.
-pub(super) fn next_day(at: DateTime) -> Option<DateTime> {
-    at.checked_add(Span::new().days(1)).ok()
 }
