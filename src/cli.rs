@@ -232,14 +232,8 @@ fn obey(session: &Session<'_>, matches: &ArgMatches) -> Ended {
     {
         return (plain.run)(session, matches);
     }
-    if let Some((noun, matches)) = history::find(name, matches) {
-        return history::run(session, noun, matches);
-    }
-    if let Some((noun, matches)) = import::find(name, matches) {
-        return import::run(session, noun, matches);
-    }
-    if let Some((noun, matches)) = export::find(name, matches) {
-        return export::run(session, noun, matches);
+    if let Some((of_noun, noun, matches)) = operation::of_noun(name, matches) {
+        return (of_noun.run)(session, noun, matches);
     }
     match operation::find(name, matches) {
         Some((op, noun, matches)) => {

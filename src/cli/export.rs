@@ -17,26 +17,28 @@ use super::ids::in_filters;
 use super::keeping::quiet;
 use super::open::{Wants, open};
 use super::say::say;
-use super::session::{Ended, Session};
+use super::session::{Ended, OfNoun, Session};
 use super::signals;
 use crate::base::error::{Code, Error, Result, quoted};
 use crate::config::Format;
 use crate::model::noun::Noun;
-use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
 use crate::output::{self, Bar, ExportFormat, Exporter, Look, OwnColumns, Stop};
 use crate::store::any::AnyStore;
 use crate::store::contract::Store;
 use crate::views::changes::CHANGE;
 
-/// The word of the command.
-pub(super) const EXPORT: &str = "export";
+pub(super) const EXPORT: OfNoun = OfNoun {
+    name: "export",
+    words: command,
+    run,
+};
 
 /// How often the records are read, if they change meanwhile.
 const TRIES: u32 = 3;
 
 /// The command of a noun.
-pub(super) fn command(noun: &'static Noun) -> Command {
+fn command(noun: &'static Noun) -> Command {
     let (name, plural) = (noun.name, noun.plural);
     let wanted = ["where", "q", "sort", "limit"];
     let list = list_args(noun).into_iter();
@@ -52,7 +54,7 @@ pub(super) fn command(noun: &'static Noun) -> Command {
         ));
         lines.push(format!("crm {name} export contacts.vcf"));
     }
-    Command::new(EXPORT)
+    Command::new(EXPORT.name)
         .about(format!("Write {plural} to a file that other programs open, and that an import reads again"))
         .long_about(format!(
             "Write {plural} to a file: CSV with a column for each attribute, NDJSON, JSON{}. `crm {name} import` reads it again \
@@ -79,18 +81,8 @@ pub(super) fn command(noun: &'static Noun) -> Command {
         .after_help(examples(&lines.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
-/// The noun whose export a command line asks for.
-pub(super) fn find<'m>(
-    name: &str,
-    matches: &'m ArgMatches,
-) -> Option<(&'static Noun, &'m ArgMatches)> {
-    let noun = NOUNS.into_iter().find(|noun| noun.name == name)?;
-    let (asked, matches) = matches.subcommand()?;
-    (asked == EXPORT).then_some((noun, matches))
-}
-
 /// Runs the command.
-pub(super) fn run(session: &Session<'_>, noun: &'static Noun, matches: &ArgMatches) -> Ended {
+fn run(session: &Session<'_>, noun: &'static Noun, matches: &ArgMatches) -> Ended {
     let path = matches
         .get_one::<PathBuf>("file")
         .cloned()

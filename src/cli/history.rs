@@ -11,14 +11,13 @@ use super::hints::behalf;
 use super::ids::{self, MOST_IN_RANGES, Named};
 use super::open::{Wants, open};
 use super::say::{complain, say};
-use super::session::{Ended, Session};
+use super::session::{Ended, OfNoun, Session};
 use super::several::{named, shown};
 use crate::base::error::{Error, Result};
 use crate::base::time::Zone;
 use crate::config::Format;
 use crate::model::field::ID;
 use crate::model::noun::Noun;
-use crate::model::nouns::NOUNS;
 use crate::model::query::Query;
 use crate::model::record::Record;
 use crate::operation::about::fill;
@@ -30,15 +29,18 @@ use crate::views::changes::CHANGE;
 /// The filters of changes that it takes.
 const FILTERS: [&str; 4] = ["at", "by", "for", "type"];
 
-/// The word of the command.
-pub(super) const HISTORY: &str = "history";
+pub(super) const HISTORY: OfNoun = OfNoun {
+    name: "history",
+    words: command,
+    run,
+};
 
 /// The command of a noun.
-pub(super) fn command(noun: &'static Noun) -> Command {
+fn command(noun: &'static Noun) -> Command {
     let filters = filter_args(&CHANGE).into_iter();
     let filters = filters.filter(|arg| FILTERS.contains(&arg.get_id().as_str()));
     let (article, name) = (noun.article(), noun.name);
-    Command::new(HISTORY)
+    Command::new(HISTORY.name)
         .about(format!("Show who did what to {article} {name}, also after it was deleted"))
         .long_about(format!(
             "Show who did what to {article} {name} or to several, the newest last. One that was deleted is named by its id{}.",
@@ -73,18 +75,8 @@ pub(super) fn command(noun: &'static Noun) -> Command {
         ]))
 }
 
-/// The noun whose history a command line asks for.
-pub(super) fn find<'m>(
-    name: &str,
-    matches: &'m ArgMatches,
-) -> Option<(&'static Noun, &'m ArgMatches)> {
-    let noun = NOUNS.into_iter().find(|noun| noun.name == name)?;
-    let (asked, matches) = matches.subcommand()?;
-    (asked == HISTORY).then_some((noun, matches))
-}
-
 /// Prints the history of records.
-pub(super) fn run(session: &Session<'_>, noun: &'static Noun, matches: &ArgMatches) -> Ended {
+fn run(session: &Session<'_>, noun: &'static Noun, matches: &ArgMatches) -> Ended {
     let settings = session.settings()?;
     let zone = settings.zone()?;
     let asked = History {

@@ -8,12 +8,12 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use clap::{ArgMatches, Command};
+use clap::ArgMatches;
 use tokio::sync::watch;
 
 use super::open::{Wants, open};
 use super::say::{complain, say};
-use super::session::{Ended, Session};
+use super::session::{Ended, OfNoun, Session};
 use super::signals;
 use crate::base::error::{Code, Error, Result};
 use crate::config::{Format, Location, Settings, without_password};
@@ -24,7 +24,6 @@ use crate::import::opened::Opened;
 use crate::import::rejects::Rejects;
 use crate::model::lead::OnDuplicate;
 use crate::model::noun::Noun;
-use crate::model::nouns::NOUNS;
 use crate::ops::bulk::End;
 use crate::output::{self, Bar, Look, Stop};
 use crate::store::any::AnyStore;
@@ -43,8 +42,11 @@ mod round;
 mod tally;
 mod words;
 
-/// The word of the command.
-pub(super) const IMPORT: &str = "import";
+pub(super) const IMPORT: OfNoun = OfNoun {
+    name: "import",
+    words: words::command,
+    run,
+};
 
 /// The exit code if some rows were refused.
 const SOME_REFUSED: u8 = 8;
@@ -55,23 +57,8 @@ const FEW: u64 = 10;
 /// How often an import over a network goes on by itself after the connection has broken.
 const TRIES: u32 = 5;
 
-/// The command of a noun.
-pub(super) fn command(noun: &'static Noun) -> Command {
-    words::command(IMPORT, noun)
-}
-
-/// The noun whose import a command line asks for.
-pub(super) fn find<'m>(
-    name: &str,
-    matches: &'m ArgMatches,
-) -> Option<(&'static Noun, &'m ArgMatches)> {
-    let noun = NOUNS.into_iter().find(|noun| noun.name == name)?;
-    let (asked, matches) = matches.subcommand()?;
-    (asked == IMPORT).then_some((noun, matches))
-}
-
 /// Runs the command.
-pub(super) fn run(session: &Session<'_>, noun: &'static Noun, matches: &ArgMatches) -> Ended {
+fn run(session: &Session<'_>, noun: &'static Noun, matches: &ArgMatches) -> Ended {
     let import = Import::read(noun, matches)?;
     let settings = session.settings()?;
     let zone = settings.zone()?;

@@ -16,6 +16,7 @@ use super::import;
 use super::log;
 use super::merge;
 use super::names::kebab;
+use super::session::OfNoun;
 use crate::base::error::{Error, Result};
 use crate::model::draft::Purpose;
 use crate::model::noun::Noun;
@@ -135,10 +136,13 @@ fn token() -> Command {
     group.subcommands(others(is_token).map(|(_, about, words)| verb(about, words, None)))
 }
 
+/// The commands of each noun that are not operations.
+static OF_NOUNS: [OfNoun; 3] = [history::HISTORY, import::IMPORT, export::EXPORT];
+
 fn noun_command(noun: &'static Noun) -> Command {
     let known = verbs(Some(noun)).map(|(_, _, words)| words.verb);
     let known: Vec<&str> = known
-        .chain([history::HISTORY, import::IMPORT, export::EXPORT])
+        .chain(OF_NOUNS.iter().map(|of_noun| of_noun.name))
         .collect();
     Command::new(noun.name)
         .disable_help_subcommand(true)
@@ -147,9 +151,18 @@ fn noun_command(noun: &'static Noun) -> Command {
         .arg_required_else_help(true)
         .after_help(examples(&[noun.examples.create[0], noun.examples.list[0]]))
         .subcommands(verbs(Some(noun)).map(|(_, about, words)| verb(about, words, Some(noun))))
-        .subcommand(history::command(noun))
-        .subcommand(import::command(noun))
-        .subcommand(export::command(noun))
+        .subcommands(OF_NOUNS.iter().map(|of_noun| (of_noun.words)(noun)))
+}
+
+/// The command of a noun that a command line asks for, if it is not an operation.
+pub(super) fn of_noun<'m>(
+    name: &str,
+    matches: &'m ArgMatches,
+) -> Option<(&'static OfNoun, &'static Noun, &'m ArgMatches)> {
+    let noun = NOUNS.into_iter().find(|noun| noun.name == name)?;
+    let (asked, matches) = matches.subcommand()?;
+    let of_noun = OF_NOUNS.iter().find(|of_noun| of_noun.name == asked)?;
+    Some((of_noun, noun, matches))
 }
 
 fn verb(about: &'static About, words: &'static Words, noun: Option<&'static Noun>) -> Command {

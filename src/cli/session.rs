@@ -10,6 +10,7 @@ use super::say::say;
 use crate::base::error::Error;
 use crate::config::table::TOKEN_FILE;
 use crate::config::{Asker, Flags, Format, Location, Settings, Surroundings};
+use crate::model::noun::Noun;
 use crate::output::{Look, Page, Pager, Stop, Terminal};
 
 /// How a command ended: its exit code if it printed everything itself, otherwise why it stopped.
@@ -21,6 +22,15 @@ pub(super) struct Plain {
     pub(super) words: fn() -> Command,
     /// What it does.
     pub(super) run: fn(&Session<'_>, &ArgMatches) -> Ended,
+}
+
+/// A command of each noun that is not an operation.
+pub(super) struct OfNoun {
+    pub(super) name: &'static str,
+    /// Its definition for clap.
+    pub(super) words: fn(&'static Noun) -> Command,
+    /// What it does.
+    pub(super) run: fn(&Session<'_>, &'static Noun, &ArgMatches) -> Ended,
 }
 
 /// What every running command has.

@@ -6,6 +6,7 @@
 use crate::base::text::fold;
 use crate::model::attributes::texts;
 use crate::model::email::{PUNYCODE, email};
+use crate::model::phone::{digits, is_phone};
 
 /// Why leads may be the same person, the strongest reason first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,17 +77,6 @@ impl Reasons {
         reasons
     }
 }
-
-/// The fewest digits of a telephone number. A shorter one is an extension, which many share.
-const FEWEST_DIGITS: usize = 7;
-
-/// The most digits of a telephone number (E.164), with two for a prefix that is dialled before it.
-const MOST_DIGITS: usize = 17;
-
-/// The parts of keys of attributes that hold a telephone number.
-const PHONES: [&str; 7] = [
-    "phone", "mobile", "mobil", "telefon", "handy", "cell", "whatsapp",
-];
 
 /// Domains at which anybody gets an address, so that the same name says nothing.
 const PUBLIC: [&str; 38] = [
@@ -181,36 +171,6 @@ pub fn name(stored: &str) -> String {
     name
 }
 
-/// Whether an attribute holds a telephone number, by its key.
-fn is_phone(key: &str) -> bool {
-    let key: String = key.chars().map(fold).collect();
-    key == "tel" || PHONES.iter().any(|part| key.contains(part)) && !key.contains("fax")
-}
-
-/// The digits of a telephone number. `None` if it is none. `+49 (0)30 123456`, `0049 30 123456` and `4930123456` are the same.
-pub fn phone(text: &str) -> Option<String> {
-    let text = text.trim();
-    let plain = text.replace("(0)", "");
-    let is_international = text.starts_with('+') || text.starts_with("00");
-    let text = if is_international { &plain } else { text };
-    let is_number = |letter: char| {
-        letter.is_ascii_digit() || letter.is_whitespace() || "+-./()\u{a0}\u{2011}".contains(letter)
-    };
-    // An extension after it is not a part of the number.
-    let number: String = text
-        .chars()
-        .take_while(|letter| is_number(*letter))
-        .collect();
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    let digits = match is_international {
-        true => digits.trim_start_matches("00"),
-        false => &digits,
-    };
-    (FEWEST_DIGITS..=MOST_DIGITS)
-        .contains(&digits.len())
-        .then(|| digits.to_string())
-}
-
 /// Calls `add` with each key of a lead and its reason. The key of an address is also that of its mailbox: leads of which one has
 /// it as its address and the other as its mailbox are of one mailbox.
 pub fn keys(lead: (&str, &str, &str), attribute: Option<&str>, mut add: impl FnMut(Reason, &str)) {
@@ -233,7 +193,7 @@ pub fn keys(lead: (&str, &str, &str), attribute: Option<&str>, mut add: impl FnM
     let mut phones: Vec<String> = Vec::new();
     for (key, value) in texts(attributes) {
         if is_phone(&key)
-            && let Some(phone) = phone(&value)
+            && let Some(phone) = digits(&value)
             && !phones.contains(&phone)
         {
             add(Reason::Phone, &phone);
@@ -297,23 +257,6 @@ mod tests {
         }
         assert_eq!(mailbox("+x@b.cc"), None);
         assert_eq!(mailbox("\"a+b\"@b.cc"), None);
-    }
-
-    #[test]
-    fn a_phone_is_its_digits() {
-        for same in [
-            "+49 30 1234567",
-            "0049-30/1234567",
-            "49301234567",
-            "+49 (0)30 1234567 ext. 12",
-        ] {
-            assert_eq!(phone(same).as_deref(), Some("49301234567"), "{same}");
-        }
-        assert_eq!(phone("030 1234567").as_deref(), Some("0301234567"));
-        for none in ["", "123", "n/a", "ask him", "123456789012345678"] {
-            assert_eq!(phone(none), None, "{none}");
-        }
-        assert!(is_phone("Mobile Phone Number") && is_phone("tel") && !is_phone("hotel"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
 pub mod bulk;
+mod inserts;
 pub mod ledger;
 pub(crate) mod many;
 pub(crate) mod merged;

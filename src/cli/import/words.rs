@@ -11,7 +11,7 @@ use crate::model::noun::Noun;
 use crate::operation::about::fill;
 
 /// The command of a noun.
-pub(super) fn command(word_of_command: &'static str, noun: &'static Noun) -> Command {
+pub(super) fn command(noun: &'static Noun) -> Command {
     let (name, plural) = (noun.name, noun.plural);
     let has_address = noun.email().is_some();
     let many = |long: &'static str, value: &'static str| {
@@ -28,7 +28,7 @@ pub(super) fn command(word_of_command: &'static str, noun: &'static Noun) -> Com
         true => "by its address in any spelling",
         false => "by the key",
     };
-    Command::new(word_of_command)
+    Command::new("import")
         .about(format!("Make {plural} of the rows of a file: CSV, JSON{}", if has_address { ", vCard" } else { "" }))
         .long_about(fill(
             "Make {plural} of the rows of a file: CSV, NDJSON, JSON, vCard. The delimiter, the encoding and the program that wrote \

@@ -1,4 +1,4 @@
-//! Many records in one transaction: they are found, read and inserted together, and what was answered to the lines of a
+//! Many records in one transaction: they are found and read together, and what was answered to the lines of a
 //! bulk request is kept with them.
 //!
 //! A single write has one statement for each step. PostgreSQL answers each of them over a connection, so a portion of some
@@ -8,13 +8,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::ledger::Ledger;
 use super::many::{int, of_ids, text};
-use super::newest;
-use super::reversal::rest;
 use super::row::mend;
 use super::select::LONGEST_INDEXED;
 use super::statements::statements;
-use crate::base::error::{Code, Error, Problems, Result};
-use crate::base::time;
+use crate::base::error::{Error, Problems, Result};
 use crate::model::draft::Draft;
 use crate::model::email::spellings;
 use crate::model::field::Field;
@@ -22,8 +19,7 @@ use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::model::record::Record;
 use crate::model::value::Value;
-use crate::store::change::Change;
-use crate::store::transaction::{Fault, RecordStatement, Transaction};
+use crate::store::transaction::Transaction;
 
 /// How many addresses one select takes.
 const ADDRESSES: [usize; 2] = [20, 500];
@@ -50,55 +46,6 @@ impl<T: Transaction> Ledger<'_, T> {
             (record.id(), record)
         });
         Ok(records.collect())
-    }
-
-    /// Inserts records and sets their ids. The records that they refer to exist, and cannot be deleted meanwhile.
-    pub async fn insert_all(&mut self, records: &mut [Record]) -> Result<()> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        self.join().await?;
-        let at = time::now();
-        let rests: Vec<String> = records.iter().map(rest).collect();
-        let written = records.iter().zip(&rests).map(|(record, rest)| {
-            let noun = record.noun;
-            let statement = RecordStatement {
-                sql: &statements(noun).insert,
-                params: &record.values[1..noun.fields.len()],
-                inserts: true,
-                raises: newest::raise(record),
-            };
-            let change = Change {
-                at: at.as_str(),
-                author: self.author,
-                group: self.group,
-                undoes: self.undoes,
-                kind: &statements(noun).created,
-                id: None,
-                version: record.version(),
-                rest,
-                previous: None,
-            };
-            (statement, change)
-        });
-        let written: Vec<_> = written.collect();
-        let done = match self.tx.record_all(&written).await {
-            Ok(done) => done,
-            Err(Fault::Error(error)) => return Err(error),
-            Err(Fault::Reference) => {
-                return Err(Error::new(
-                    Code::Unavailable,
-                    "others are deleting what the records refer to; nothing was saved, try again",
-                ));
-            }
-        };
-        drop(written);
-        for (record, done) in records.iter_mut().zip(done) {
-            let done = done.ok_or_else(|| Error::internal("the database returned no id"))?;
-            self.group = self.group.or(Some(done.seq));
-            record.values[0] = Value::Int(done.id);
-        }
-        Ok(())
     }
 
     /// Begins a part that can be undone alone, and returns where its changes begin.

@@ -1,4 +1,4 @@
-//! The ledger: the only code that inserts, updates and deletes records.
+//! The ledger: the only code that inserts, updates and deletes records. How it inserts is in `inserts`.
 //!
 //! The operations decide what to write, and the ledger writes it. It counts versions, sets `updated_at`, follows the
 //! references to a deleted record, keeps the [newest times](crate::model::kind::Newest), and explains a failed foreign key. In the same transaction it appends the change to the
@@ -133,41 +133,6 @@ impl<'t, T: Transaction> Ledger<'t, T> {
         match newest::may_move(draft) {
             true => newest::lock_owner(self.tx, draft.noun, id).await,
             false => Ok(()),
-        }
-    }
-
-    /// Inserts a record and sets its id.
-    pub async fn insert(&mut self, draft: &Draft, record: &mut Record) -> Result<()> {
-        self.join().await?;
-        let noun = record.noun;
-        let rest = rest(record);
-        let at = time::now();
-        let statement = RecordStatement {
-            sql: &statements(noun).insert,
-            params: &record.values[1..noun.fields.len()],
-            inserts: true,
-            raises: newest::raise(record),
-        };
-        let change = Change {
-            at: at.as_str(),
-            author: self.author,
-            group: self.group,
-            undoes: self.undoes,
-            kind: &statements(noun).created,
-            id: None,
-            version: record.version(),
-            rest: &rest,
-            previous: None,
-        };
-        match self.tx.record(statement, &change).await {
-            Ok(Some(done)) => {
-                self.group = self.group.or(Some(done.seq));
-                record.values[0] = Value::Int(done.id);
-                Ok(())
-            }
-            Ok(None) => Err(Error::internal("the database returned no id")),
-            Err(Fault::Reference) => Err(self.refused(draft, Problems::default()).await?),
-            Err(Fault::Error(error)) => Err(error),
         }
     }
 
