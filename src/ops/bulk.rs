@@ -10,6 +10,7 @@
 //! | `manner` | what all lines have in common |
 //! | `finder` | by what a record is found |
 //! | `portion` | some hundred lines in one transaction |
+//! | `schemas` | lines and answers in the description of the API |
 //! | [`answer`](Told) | the answers, as they are sent and as they are kept |
 //! | `engine` | a whole request |
 
@@ -20,14 +21,14 @@ mod input;
 mod line;
 mod manner;
 mod portion;
+mod schemas;
 
 use futures_util::stream;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::time::Zone;
 use crate::model::author::Author;
-use crate::model::draft::Purpose;
 use crate::model::lead::OnDuplicate;
 use crate::model::noun::Noun;
 use crate::model::nouns::owned;
@@ -35,18 +36,17 @@ use crate::model::query;
 use crate::model::terms::Key;
 use crate::operation::about::{About, Answer, Body, Describe, Needs, Of, Parameter, Takes, WRITE};
 use crate::operation::asked::Asked;
-use crate::operation::describe::{
-    Described, answer as described_answer, failure, given, reference,
-};
-use crate::operation::fields::id_schema;
+use crate::operation::describe::{Described, answer as described_answer, failure, given};
 use crate::store::any::AnyStore;
 pub use answer::{Counts, Done, End, LineAnswer, Told};
 pub use engine::Engine;
 use engine::{ATOMIC_LINES, Answers};
 use finder::{Finder, KeyName};
 pub use input::ByteStream;
-use line::{OPS, Reading};
+use line::Reading;
 use manner::Manner;
+use schemas::lines;
+pub use schemas::schemas;
 
 /// The type of the lines and of the answers.
 pub const NDJSON: &str = "application/x-ndjson";
@@ -213,58 +213,6 @@ pub async fn open(store: &AnyStore, request: BulkRequest, input: ByteStream) -> 
 }
 
 fn describe(noun: &'static Noun) -> Described {
-    let draft = |purpose: Purpose| {
-        let word = match purpose {
-            Purpose::Create => "Create",
-            Purpose::Update => "Update",
-        };
-        reference("schemas", &format!("{}{word}", noun.title))
-    };
-    let condition = json!({
-        "type": ["integer", "string", "null"],
-        "description": "The version that the record must have: a number, an ETag, or `*` for any.",
-    });
-    let line = json!({
-        "type": "object",
-        "required": ["op"],
-        "properties": {
-            "op": {"type": "string", "enum": OPS},
-            "id": {"type": "integer", "minimum": 1, "description": "Of `update` and `delete`."},
-            "data": {"anyOf": [draft(Purpose::Create), draft(Purpose::Update)], "description": "Of all but `delete`."},
-            "if_match": condition,
-        },
-        "additionalProperties": false,
-    });
-    let words: Vec<&str> = Done::words().collect();
-    let told = json!({
-        "type": "object",
-        "required": ["line", "status"],
-        "properties": {
-            "line": {"type": "integer", "minimum": 1, "description": "The number of the line, from 1. Empty lines count."},
-            "status": {"type": "integer", "description": "The status that a request for this line alone would have."},
-            "id": id_schema(),
-            "version": {"type": "integer", "minimum": 1, "description": "The version of the record after it, for `if_match`."},
-            "done": {"type": "string", "enum": words},
-            "error": {"type": "string"},
-            "fields": {"type": "object", "additionalProperties": {"type": "string"}},
-            "data": {"anyOf": [reference("schemas", noun.title), {"type": "null"}], "description": "With `answers=records`: the record."},
-        },
-    });
-    let counts: serde_json::Map<String, Json> = Counts::NAMES
-        .iter()
-        .map(|name| (name.to_string(), json!({"type": "integer", "minimum": 0})))
-        .collect();
-    let end = json!({
-        "type": "object",
-        "required": ["end", "group"],
-        "properties": {
-            "end": {"type": "object", "required": Counts::NAMES, "properties": counts, "description": "How many lines were answered, and how. `replayed` are those that an earlier request with the same key has done."},
-            "group": {"type": ["integer", "null"], "description": "The group of all changes, which one undo takes back."},
-            "status": {"type": "integer", "description": "Only if it had to stop before the last line."},
-            "error": {"type": "string"},
-            "fields": {"type": "object", "additionalProperties": {"type": "string"}},
-        },
-    });
     let example = format!(
         "{{\"op\":\"create\",\"data\":{}}}\n{{\"op\":\"delete\",\"id\":7,\"if_match\":3}}\n",
         given(
@@ -304,13 +252,13 @@ fn describe(noun: &'static Noun) -> Described {
         .body(json!({
             "required": true,
             "description": format!("One object a line: {{\"op\": …, \"id\": …, \"data\": …, \"if_match\": …}}. A line is at most 1 MiB, unless the service has a lower limit. At most {ATOMIC_LINES} lines with `atomic=true`."),
-            "content": {NDJSON: {"schema": line, "examples": {"lines": {"value": example}}}},
+            "content": {NDJSON: lines(noun, example)},
         }))
         .answers(
             200,
             described_answer(
                 "The answers to the lines, and the end. An empty line is sent while no line comes.",
-                json!({NDJSON: {"schema": {"anyOf": [told, end]}, "examples": {"answers": {"value": answers}}}}),
+                json!({NDJSON: schemas::answers(noun, answers)}),
             ),
         )
         .answers(

@@ -10,6 +10,7 @@ use crate::model::field::{Field, Presence};
 use crate::model::kind::Kind;
 use crate::model::noun::Noun;
 use crate::operation::fields::{answered, automatic, id_schema, names, record, taken};
+use crate::ops::bulk;
 
 /// The schemas of a noun's requests and answers. A view has no request with a record.
 pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
@@ -61,6 +62,7 @@ pub(super) fn noun_schemas(noun: &'static Noun) -> Map<String, Value> {
     if noun.is_view() {
         return schemas;
     }
+    schemas.extend(bulk::schemas(noun));
     let mut add = |name: String, schema: Value| schemas.insert(name, schema);
     add(
         title.into(),

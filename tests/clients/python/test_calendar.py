@@ -51,7 +51,7 @@ class CalendarTest(unittest.TestCase):
         note = NOTE.replace("\r\n", "\n")
         self.assertEqual(
             event["DESCRIPTION"],
-            f"{mark}@py.example\nPhone: +44 1; 2\nLast: call, 2026-01-31 09:30:00 UTC: {note}",
+            f"{mark}@py.example\nPhone: +44 1; 2\nLast: call, 2026-01-31 09:30 UTC: {note}",
         )
         begin = datetime.datetime(2099, 2, 7, 21, 55, tzinfo=datetime.timezone.utc)
         self.assertEqual(event.start, begin)

@@ -3,6 +3,8 @@
 OPEN_URL is the address of a service that is open.
 """
 
+import io
+import json
 import os
 import unittest
 import urllib.parse
@@ -11,7 +13,7 @@ import uuid
 from crm_client import AuthenticatedClient, Client
 from crm_client.api.actions import create_action, delete_action, get_action, patch_action
 from crm_client.api.followups import list_followups
-from crm_client.api.leads import create_lead, delete_lead, get_lead, list_leads, patch_lead, update_lead
+from crm_client.api.leads import bulk_leads, create_lead, delete_lead, get_lead, list_leads, patch_lead, update_lead
 from crm_client.api.processes import create_process, patch_process
 from crm_client.api.service import metrics, ready
 from crm_client.api.tokens import list_tokens
@@ -28,6 +30,8 @@ from crm_client.models import (
     ProcessCreate,
     ProcessUpdate,
 )
+
+from crm_client.types import File
 
 URL = os.environ["OPEN_URL"]
 
@@ -161,6 +165,16 @@ class ClientTest(unittest.TestCase):
             on_duplicate=CreateLeadOnDuplicate.REJECT,
         )
         self.assertEqual(again.status_code, 409)
+
+    def test_many_are_created_by_one_request(self):
+        lines = "".join(json.dumps({"op": "create", "data": {"email": f"{name}@py.example"}}) + "\n" for name in ("many1", "many2", "x y"))
+        answer = bulk_leads.sync_detailed(client=self.client, body=File(io.BytesIO(lines.encode())))
+        self.assertEqual(answer.status_code, 200)
+        told = [json.loads(line) for line in answer.content.splitlines() if line]
+        self.assertEqual([line["status"] for line in told[:3]], [201, 201, 400])
+        self.assertEqual((told[3]["end"]["created"], told[3]["end"]["refused"]), (2, 1))
+        for line in told[:2]:
+            delete_lead.sync(line["id"], client=self.client, cascade=True)
 
     def test_the_service_itself(self):
         self.assertEqual(ready.sync(client=self.client).status, "ready")

@@ -41,7 +41,7 @@ test("a follow-up is read as it was written", async () => {
   assert(found);
   const event = new ICAL.Event(found);
   assert.equal(event.summary, `${name}: ${mark}`);
-  assert.equal(event.description, `${mark}@ts.example\nPhone: 4411\nLast: call, 2026-01-31 09:30:00 UTC: ${note}`);
+  assert.equal(event.description, `${mark}@ts.example\nPhone: 4411\nLast: call, 2026-01-31 09:30 UTC: ${note}`);
   assert.equal(event.startDate.toJSDate().toISOString(), "2099-02-07T21:55:00.000Z");
   assert.equal(event.duration.toSeconds(), 900);
   assert.equal(event.sequence, 1);

@@ -178,3 +178,17 @@ test("a stale update and a reused key are told apart", async () => {
   assert.equal(known.name, "One");
   await done(client.DELETE("/leads/{id}", at(made.id)));
 });
+
+test("many are created by one request", async () => {
+  const lines = ["many1@ts.example", "many2@ts.example", "x y"].map((email) => JSON.stringify({ op: "create", data: { email } }));
+  const { data, response } = await client.POST("/leads/bulk", {
+    body: lines.join("\n"),
+    bodySerializer: (body) => body,
+    headers: { "content-type": "application/x-ndjson" },
+    parseAs: "text",
+  });
+  assert.equal(response.status, 200);
+  const told = (data as unknown as string).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  assert.deepEqual(told.slice(0, 3).map((line) => line.status), [201, 201, 400]);
+  assert.equal(told[3].end.created, 2);
+});
